@@ -1,0 +1,76 @@
+/** A KMS encryption context: names and values are text; KMS binds them to the ciphertext. */
+export type EncryptionContext = Readonly<Record<string, string>>;
+
+/**
+ * The slice of KMS this project uses. Implemented over AWS KMS, over the embedded keyring, and by tests.
+ *
+ * Every method rejects with {@link KmsRefused} when KMS answered and said no (wrong context, foreign ciphertext,
+ * unknown key, access denied), and with {@link KmsUnavailable} when there was no usable answer (time-out, network,
+ * throttling, a 5xx). Callers must tell the two apart: the first is the caller's fault, the second never is.
+ */
+export interface KmsLike {
+  /** Encrypts at most 4096 bytes. `keyId`: a key id, an ARN or `alias/name`. */
+  encrypt(request: { keyId: string; plaintext: Uint8Array; context: EncryptionContext }): Promise<{
+    ciphertext: Uint8Array;
+    keyArn: string;
+  }>;
+  /** `keyArn` is the key that made the ciphertext, as KMS reports it: never a claim of the caller. */
+  decrypt(request: { ciphertext: Uint8Array; context: EncryptionContext }): Promise<{
+    plaintext: Uint8Array;
+    keyArn: string;
+  }>;
+  /** 1 to 1024 random bytes from KMS. */
+  generateRandom(byteCount: number): Promise<Uint8Array>;
+  /** Resolves a key id, ARN or `alias/name` to the key's ARN. */
+  describeKey(keyId: string): Promise<{ keyArn: string }>;
+}
+
+/** One KMS grant, as listed. Operations are KMS's names, for example `Encrypt`. */
+export interface KmsGrant {
+  grantId: string;
+  granteePrincipal: string;
+  operations: readonly string[];
+  /** The EncryptionContextSubset constraint; empty when there is none. */
+  contextSubset: EncryptionContext;
+}
+
+/** The grant calls, apart from {@link KmsLike} because only the server needs them. */
+export interface KmsGrants {
+  /** All grants of the key, every page. */
+  listGrants(keyId: string): Promise<KmsGrant[]>;
+  createGrant(request: {
+    keyId: string;
+    granteePrincipal: string;
+    operations: readonly string[];
+    contextSubset: EncryptionContext;
+  }): Promise<{ grantId: string }>;
+  revokeGrant(request: { keyId: string; grantId: string }): Promise<void>;
+}
+
+/** KMS answered and refused. `code` is KMS's error name, for example `InvalidCiphertextException`. */
+export class KmsRefused extends Error {
+  override readonly name = 'KmsRefused';
+  constructor(
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(`KMS refused the request (${code})`, options);
+  }
+}
+
+/** KMS gave no usable answer within the time allowed. `code` is the transport's or KMS's error name. */
+export class KmsUnavailable extends Error {
+  override readonly name = 'KmsUnavailable';
+  constructor(
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(`KMS is unavailable (${code})`, options);
+  }
+}
+
+/** A bare name, as the original's guide writes keys, means an alias; ids, ARNs and `alias/x` stay as they are. */
+export function keyReference(key: string): string {
+  const isKeyId = /^(mrk-)?[0-9a-f]{8,}(-[0-9a-f]{4}){0,3}(-?[0-9a-f]{12,})?$/i.test(key) && key.length >= 32;
+  return key.includes(':') || key.startsWith('alias/') || isKeyId || key === '' ? key : `alias/${key}`;
+}
