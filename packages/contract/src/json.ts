@@ -1,0 +1,133 @@
+/** A JSON number that JavaScript's own number would change (`12345678901234567890`, `1.0`): kept as its text. */
+export class ExactNumber {
+  constructor(readonly text: string) {}
+
+  /** `JSON.stringify` cannot write a number from its text; {@link stringifyJson} takes the slow road instead. */
+  toJSON(): never {
+    throw new NeedsExactNumbers();
+  }
+}
+
+class NeedsExactNumbers extends Error {}
+
+/** JSON's values, with {@link ExactNumber} beside number. */
+export type Json = string | number | boolean | null | ExactNumber | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+// A string of JSON text (with what makes it a key), or a number.
+const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * Parses JSON text without losing a digit: a number that would not come back as it was written becomes an
+ * {@link ExactNumber}, every other value is as from `JSON.parse`. Duplicate keys: the last one wins.
+ * Nesting is bounded by `maxDepth`. Throws SyntaxError, whose message holds no part of the text.
+ */
+export function parseJson(text: string, maxDepth = 64): Json {
+  // Numbers of at most 15 digits without fraction, exponent or a lone minus zero survive JSON.parse.
+  const value = /\d{16}|\d[.eE]|-0/.test(text) ? parseExact(text) : parsePlain(text);
+  if (depthOf(value, maxDepth) > maxDepth) throw new SyntaxError('JSON is nested too deeply');
+  return value;
+}
+
+function parsePlain(text: string, reviver?: (key: string, value: Json) => Json): Json {
+  try {
+    return JSON.parse(text, reviver) as Json;
+  } catch {
+    // V8's message quotes the text, which may hold a secret.
+    throw new SyntaxError('not valid JSON');
+  }
+}
+
+/** Numbers travel through JSON.parse as strings that begin with NUL; strings that do so already get a second one. */
+function parseExact(text: string): Json {
+  parsePlain(text);
+  const marked = text.replace(TOKENS, (token, key: string | undefined) => {
+    if (key !== undefined) return token;
+    if (token.startsWith('"')) return token.startsWith('"\\u0000') ? `"\\u0000${token.slice(1)}` : token;
+    return String(Number(token)) === token ? token : `"\\u0000${token}"`;
+  });
+  return parsePlain(marked, (_key, value) => {
+    if (typeof value !== 'string' || !value.startsWith('\0')) return value;
+    return value.startsWith('\0\0') ? value.slice(1) : new ExactNumber(value.slice(1));
+  });
+}
+
+function depthOf(value: Json, limit: number): number {
+  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return 0;
+  if (limit < 0) return 1;
+  let deepest = 0;
+  for (const child of Array.isArray(value) ? value : Object.values(value)) {
+    if (typeof child === 'object' && child !== null) deepest = Math.max(deepest, depthOf(child, limit - 1));
+  }
+  return deepest + 1;
+}
+
+/** Compact JSON text; {@link ExactNumber}s are written as they were read. */
+export function stringifyJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof NeedsExactNumbers)) throw error;
+    return JSON.stringify(marked(value)).replace(TOKENS, (token, key: string | undefined) => {
+      if (key !== undefined || !token.startsWith('"\\u0000')) return token;
+      return token.startsWith('"\\u0000\\u0000') ? `"${token.slice(7)}` : token.slice(7, -1);
+    });
+  }
+}
+
+/** The way back of {@link parseExact}. */
+function marked(value: unknown): unknown {
+  if (value instanceof ExactNumber) return `\0${value.text}`;
+  if (typeof value === 'string') return value.startsWith('\0') ? `\0${value}` : value;
+  if (Array.isArray(value)) return value.map(marked);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, marked(child)]));
+}
+
+/**
+ * JSON text as Python's `json.dumps` writes it: `", "` and `": "` between, non-ASCII escaped, optionally keys sorted
+ * (by code point) and indented. compat: rows and the command line's output have this form.
+ */
+export function pythonJson(value: unknown, options: { sortKeys?: boolean; indent?: number } = {}): string {
+  return write(value, options, 0);
+}
+
+function write(value: unknown, options: { sortKeys?: boolean; indent?: number }, level: number): string {
+  if (value === undefined || value === null) return 'null';
+  if (value instanceof ExactNumber) return value.text;
+  if (typeof value === 'string') return escapeAscii(value);
+  if (typeof value !== 'object') return JSON.stringify(value);
+  const isArray = Array.isArray(value);
+  const [open, close] = isArray ? '[]' : '{}';
+  const parts = isArray
+    ? value.map((item) => write(item, options, level + 1))
+    : entriesOf(value, options.sortKeys === true).map(
+        ([key, child]) => `${escapeAscii(key)}: ${write(child, options, level + 1)}`,
+      );
+  if (parts.length === 0) return `${open}${close}`;
+  if (options.indent === undefined) return `${open}${parts.join(', ')}${close}`;
+  const pad = '\n' + ' '.repeat(options.indent * (level + 1));
+  return `${open}${pad}${parts.join(`,${pad}`)}\n${' '.repeat(options.indent * level)}${close}`;
+}
+
+function entriesOf(value: object, sorted: boolean): [string, unknown][] {
+  const entries = Object.entries(value).filter(([, child]) => child !== undefined);
+  return sorted ? entries.sort(([a], [b]) => compareCodePoints(a, b)) : entries;
+}
+
+/** Python sorts text by code point, JavaScript by UTF-16 unit: they part above U+FFFF. */
+export function compareCodePoints(a: string, b: string): number {
+  const left = Array.from(a);
+  const right = Array.from(b);
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const difference = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
+}
+
+function escapeAscii(text: string): string {
+  return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) =>
+    unit === '\u007f' ? unit : `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

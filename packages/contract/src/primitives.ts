@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { ExactNumber } from './json.js';
+
+/** An instant as shown in JSON: `2026-11-21T21:41:10.779956+00:00`. */
+export const isoDate = z.string().meta({ description: 'ISO 8601 instant in UTC with microseconds' });
+
+/** compat: diffs and blind credentials show dates as RFC 1123, `Sat, 21 Nov 2026 21:44:29 GMT`. */
+export const rfc1123Date = z.string().meta({ description: 'RFC 1123 date' });
+
+export const jsonObject = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber),
+    'must be an object',
+  )
+  .meta({ type: 'object', additionalProperties: true });
+
+/** A value of a credential pair: any JSON scalar, integers beyond 2^53 included. */
+const scalar = z.custom<string | number | boolean | null | ExactNumber>(
+  (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value) || value instanceof ExactNumber,
+  'must be text, a number, a boolean or null',
+);
+
+export type Scalar = z.infer<typeof scalar>;
+
+/** Marks a schema whose values are secrets: logging and documentation leave them out. */
+export const SECRET = { secret: true } as const;
+
+/** Key/value pairs of a credential. Insertion order is kept; `__proto__` is an ordinary key. */
+export const credentialPairs = z
+  .custom<Record<string, Scalar>>(
+    (value) =>
+      jsonObject.safeParse(value).success && Object.values(value as object).every((v) => scalar.safeParse(v).success),
+    'credential pairs must be key: value, where each value is text, a number, a boolean or null',
+  )
+  .meta({
+    ...SECRET,
+    type: 'object',
+    additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
+  });
+
+/** Text maps, as blind credentials carry them: region to ciphertext. */
+export const textMap = z.record(z.string(), z.string());
+
+export const permissions = z.record(z.string(), z.boolean());
+
+/** compat: `true`, `True` and `1` mean yes, anything else no. */
+export const metadataOnly = z
+  .string()
+  .optional()
+  .transform((text) => text === 'true' || text === 'True' || text === '1')
+  .meta({ type: 'string' });
+
+export const pageQuery = z.object({
+  limit: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined || text === '') return undefined;
+      const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+      if (limit >= 1) return limit;
+      context.addIssue({ code: 'custom', message: 'must be a whole number from 1 to 999999' });
+      return z.NEVER;
+    })
+    .meta({ type: 'string' }),
+  page: z.string().max(4096).optional(),
+});
+
+/** Positive integers only (bug 2): anything else in a path names nothing, which is a 404. */
+export const revisionParam = z
+  .string()
+  .regex(/^[1-9]\d{0,14}$/)
+  .transform(Number)
+  .meta({ type: 'integer' });
+
+export const idParam = z.string().min(1).max(512);

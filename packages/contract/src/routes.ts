@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import {
+  credential,
+  credentialCreate,
+  credentialList,
+  credentialRevisions,
+  credentialUpdate,
+  diff,
+  mappedServices,
+} from './credentials.js';
+import { email } from './identity.js';
+import { idParam, metadataOnly, pageQuery, revisionParam } from './primitives.js';
+import { service, serviceList, servicePut, serviceRevisions } from './services.js';
+
+/** One address of the interface. Everything about the wire that is not a use-case is said here, once. */
+export interface Route {
+  method: 'GET' | 'POST' | 'PUT';
+  /** Parameters are written `:name`. */
+  path: string;
+  summary: string;
+  /** `anyone` needs no credentials; `principal` needs an authenticated user or service. */
+  access: 'anyone' | 'principal';
+  /** A write: a browser session must prove it meant it (CSRF), and maintenance mode refuses it. */
+  write: boolean;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** The schema of the 200 answer. */
+  response: z.ZodType;
+}
+
+const read = { method: 'GET', access: 'principal', write: false } as const;
+const update = { method: 'PUT', access: 'principal', write: true } as const;
+const byId = z.object({ id: idParam });
+const byRevision = z.object({ id: idParam, revision: revisionParam });
+const byTwoRevisions = z.object({ id: idParam, old: revisionParam, new: revisionParam });
+const oneQuery = z.object({ metadata_only: metadataOnly });
+
+export const ROUTES = {
+  listCredentials: {
+    ...read,
+    path: '/v1/credentials',
+    summary: 'List credentials, without their values',
+    query: pageQuery,
+    response: credentialList,
+  },
+  createCredential: {
+    method: 'POST',
+    access: 'principal',
+    write: true,
+    path: '/v1/credentials',
+    summary: 'Create a credential',
+    body: credentialCreate,
+    response: credential,
+  },
+  getCredential: {
+    ...read,
+    path: '/v1/credentials/:id',
+    summary: 'Read a credential',
+    params: byId,
+    query: oneQuery,
+    response: credential,
+  },
+  updateCredential: {
+    ...update,
+    path: '/v1/credentials/:id',
+    summary: 'Write a new revision of a credential',
+    params: byId,
+    body: credentialUpdate,
+    response: credential,
+  },
+  revertCredential: {
+    ...update,
+    path: '/v1/credentials/:id/:revision',
+    summary: 'Write a new revision of a credential from an old one',
+    params: byRevision,
+    response: credential,
+  },
+  diffCredential: {
+    ...read,
+    path: '/v1/credentials/:id/:old/:new',
+    summary: 'Compare two revisions of a credential',
+    params: byTwoRevisions,
+    response: diff,
+  },
+  getCredentialServices: {
+    ...read,
+    path: '/v1/credentials/:id/services',
+    summary: 'List the services that a credential is mapped to',
+    params: byId,
+    response: mappedServices,
+  },
+  listCredentialHistory: {
+    ...read,
+    path: '/v1/archive/credentials',
+    summary: 'List the revisions of all credentials',
+    query: pageQuery,
+    response: credentialList,
+  },
+  getCredentialHistory: {
+    ...read,
+    path: '/v1/archive/credentials/:id',
+    summary: 'List the revisions of one credential',
+    params: byId,
+    response: credentialRevisions,
+  },
+  listServices: {
+    ...read,
+    path: '/v1/services',
+    summary: 'List services',
+    query: pageQuery,
+    response: serviceList,
+  },
+  getService: {
+    ...read,
+    path: '/v1/services/:id',
+    summary: 'Read a service with the credentials mapped to it',
+    params: byId,
+    query: oneQuery,
+    response: service,
+  },
+  putService: {
+    ...update,
+    path: '/v1/services/:id',
+    summary: 'Create a service, or write a new revision of it',
+    params: byId,
+    body: servicePut,
+    response: service,
+  },
+  revertService: {
+    ...update,
+    path: '/v1/services/:id/:revision',
+    summary: 'Write a new revision of a service from an old one',
+    params: byRevision,
+    response: service,
+  },
+  diffService: {
+    ...read,
+    path: '/v1/services/:id/:old/:new',
+    summary: 'Compare two revisions of a service',
+    params: byTwoRevisions,
+    response: diff,
+  },
+  listServiceHistory: {
+    ...read,
+    path: '/v1/archive/services',
+    summary: 'List the revisions of all services',
+    query: pageQuery,
+    response: serviceList,
+  },
+  getServiceHistory: {
+    ...read,
+    path: '/v1/archive/services/:id',
+    summary: 'List the revisions of one service',
+    params: byId,
+    response: serviceRevisions,
+  },
+  getUserEmail: {
+    ...read,
+    path: '/v1/user/email',
+    summary: 'The name of the caller',
+    response: email,
+  },
+  // compat: the original answers POST too; it changes nothing, so it is no write.
+  postUserEmail: {
+    ...read,
+    method: 'POST',
+    path: '/v1/user/email',
+    summary: 'The name of the caller',
+    response: email,
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteId = keyof typeof ROUTES;
+
+type Inferred<Definition, Part extends string> =
+  Definition extends Record<Part, infer Schema extends z.ZodType> ? z.infer<Schema> : undefined;
+
+export type ParamsOf<Id extends RouteId> = Inferred<(typeof ROUTES)[Id], 'params'>;
+export type QueryOf<Id extends RouteId> = Inferred<(typeof ROUTES)[Id], 'query'>;
+export type BodyOf<Id extends RouteId> = Inferred<(typeof ROUTES)[Id], 'body'>;
+export type ResponseOf<Id extends RouteId> = Inferred<(typeof ROUTES)[Id], 'response'>;
