@@ -1,0 +1,69 @@
+import type { JsonObject } from '@confidant/contract';
+import type { Instant } from './instant.js';
+
+/** What a row can be; an archived revision is `archive-` and the kind. */
+export type Kind = 'credential' | 'blind-credential' | 'service';
+
+/** What every revision of everything has. `id` never carries a revision. */
+interface Revision {
+  id: string;
+  /** 1 for the first; numbers may have gaps. */
+  revision: number;
+  enabled: boolean;
+  modifiedBy: string | null;
+  modifiedDate: Instant | null;
+}
+
+/** The pairs of a credential as they are stored: ciphertext. Only a Sealer turns it into {@link Pairs} and back. */
+export interface SealedPairs {
+  /** Fernet token over the JSON text of the pairs. */
+  token: string;
+  /** Base64 text of the KMS ciphertext of the data key. */
+  dataKey: string;
+  cipherVersion: number;
+}
+
+/** Everything of a credential but its pairs: what lists carry. */
+export interface CredentialMetadata extends Revision {
+  name: string;
+  tags: readonly string[];
+  metadata: JsonObject;
+  documentation: string | null;
+  lastRotationDate: Instant | null;
+  lastDecryptedDate: Instant | null;
+}
+
+export interface Credential extends CredentialMetadata {
+  sealed: SealedPairs;
+}
+
+/** Encrypted by a person for a service: the maps are by region, and the server holds no key to them. */
+export interface BlindCredential extends Revision {
+  name: string;
+  credentialPairs: Readonly<Record<string, string>>;
+  dataKey: Readonly<Record<string, string>>;
+  credentialKeys: readonly string[];
+  cipherType: string | null;
+  cipherVersion: number | null;
+  metadata: JsonObject;
+  documentation: string | null;
+}
+
+export interface Service extends Revision {
+  credentials: readonly string[];
+  blindCredentials: readonly string[];
+  account: string | null;
+}
+
+export interface Records {
+  credential: Credential;
+  'blind-credential': BlindCredential;
+  service: Service;
+}
+
+/** What a list of a kind carries: credentials without their ciphertext. */
+export interface Listed {
+  credential: CredentialMetadata;
+  'blind-credential': BlindCredential;
+  service: Service;
+}

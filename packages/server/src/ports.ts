@@ -1,0 +1,147 @@
+import type { Scalar } from '@confidant/contract';
+import type { Instant } from './domain/instant.js';
+import type { Kind, Listed, Records, SealedPairs, Service } from './domain/records.js';
+
+/** Keys (lower case) and values of a credential, in clear. Never stored, logged or listed. */
+export type Pairs = Readonly<Record<string, Scalar>>;
+
+/** A page boundary: the last row of the page before, in the order of the index by date. */
+export interface PageKey {
+  id: string;
+  modifiedDate: Instant;
+}
+
+/** What a row under an id turned out to be. */
+export type Found<K extends Kind> = Records[K] | 'absent' | 'other-kind';
+
+/** A revision to write. */
+export interface RevisionWrite<K extends Kind> {
+  kind: K;
+  next: Records[K];
+  /** The revision that was read as current; null when nothing was there. */
+  expected: number | null;
+  /**
+   * Only for credentials and blind credentials, when the name is new or changes. `claim` must be free or this id's;
+   * `release` (the name before) is given up when this id holds it. `takeFrom` names a holder that was seen not to
+   * carry the name any more (a server of the original renamed or archived it): its claim may be replaced.
+   */
+  name?: { claim: string; release?: string; takeFrom?: string };
+}
+
+export type WriteOutcome =
+  | { status: 'ok' }
+  /** The current row is not the expected one (another revision, another kind, gone, or already there). */
+  | { status: 'conflict' }
+  /** The row of this revision exists already: take a later number. */
+  | { status: 'revision-exists' }
+  /** Another id of the same kind holds the name. */
+  | { status: 'name-taken'; holder: string };
+
+/**
+ * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and
+ * changes may lag by the time an index needs to follow. Every method rejects with {@link BackendUnavailable} when
+ * the store does not answer within its time-outs, never with a wrong "absent".
+ */
+export interface Store {
+  /** The current row of `id`; `other-kind` when the id belongs to anything else, archived revisions included. */
+  get<K extends Kind>(kind: K, id: string): Promise<Found<K>>;
+  /** One archived revision; undefined when there is none of that kind. Its `id` is without the revision. */
+  getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined>;
+  /** The archived revisions among 1..`upTo` that exist, ascending. */
+  getRevisions<K extends Kind>(kind: K, id: string, upTo: number): Promise<Records[K][]>;
+  /** Current rows by id, any number of ids; absent ids and other kinds are left out. */
+  getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>>;
+  /**
+   * Writes the current row and the archive row of one revision in one transaction: the archive row only if absent,
+   * the current row only if it is the expected one. Of several racers with the same expectation exactly one gets
+   * `ok`; of several racers that claim one name exactly one does. Nothing is written unless `ok`.
+   */
+  putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome>;
+  /**
+   * Newest first, current rows or archived revisions. With `limit`: at most that many after `after`, and `next`
+   * when more follow. Without: all. Rows without a date are left out, as the index leaves them out.
+   */
+  list<K extends Kind>(
+    kind: K,
+    options: { archived: boolean; limit?: number; after?: PageKey },
+  ): Promise<{ rows: Listed[K][]; next: PageKey | null }>;
+  /** Current services modified at or after `since`; null: all. */
+  changedServices(since: Instant | null): Promise<Service[]>;
+  /** Names of current rows modified at or after `since`; null: all. */
+  changedNames(
+    kind: 'credential' | 'blind-credential',
+    since: Instant | null,
+  ): Promise<{ id: string; name: string; modifiedDate: Instant }[]>;
+  /**
+   * Sets last_decrypted_date alone, on the current row and its archive row, only while the current revision is
+   * `revision`; false when it is not any more.
+   */
+  setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean>;
+  /** Resolves when the store answers; for health checks. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A backend gave no usable answer in time. `backend` is a word for the log, for example `dynamodb`. */
+export class BackendUnavailable extends Error {
+  override readonly name = 'BackendUnavailable';
+  constructor(
+    readonly backend: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${backend} is unavailable`, options);
+  }
+}
+
+/**
+ * Seals and opens the pairs of a credential. `id` is the credential's id without revision: it is bound to the
+ * ciphertext, so pairs moved to another credential do not open.
+ */
+export interface Sealer {
+  seal(id: string, pairs: Pairs): Promise<SealedPairs>;
+  /** Rejects with {@link BackendUnavailable} when KMS is out of reach, with {@link Unreadable} when it says no. */
+  open(id: string, sealed: SealedPairs): Promise<Pairs>;
+}
+
+/** A stored credential can not be decrypted: wrong key, damaged or moved ciphertext. Names no value. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+}
+
+/** Time, in one place so that it can be chosen. Instants never repeat within a process. */
+export interface Clock {
+  now(): Instant;
+}
+
+/** A line of the audit log: who did what to what, and how it ended. Never holds a value. */
+export interface AuditEntry {
+  principal: { name: string; type: string; authenticatedBy: string; account: string | null };
+  action: string;
+  resourceType: string;
+  resourceId?: string;
+  revision?: number;
+  outcome: 'ok' | 'denied' | 'failed';
+  /** An error code, when the outcome is not `ok`. */
+  reason?: string;
+  /** Ids of the credentials whose values were given out, for a service. */
+  credentials?: readonly string[];
+  requestId?: string;
+}
+
+export type Audit = (entry: AuditEntry) => void;
+
+/** Something changed, for webhooks and graphite. Ids and names only. */
+export type ChangeEvent =
+  | { type: 'service'; service: Service; previous: Service | null }
+  | { type: 'credential' | 'blind-credential'; id: string; name: string; revision: number; services: string[] };
+
+/** Publishing never throws and never delays the caller. */
+export interface Events {
+  publish(event: ChangeEvent): void;
+}
+
+/** Counters and timers, under the original's statsd names. Never throws and never delays the caller. */
+export interface Metrics {
+  count(name: string, by?: number): void;
+  timing(name: string, milliseconds: number): void;
+}
