@@ -1,0 +1,96 @@
+import { KmsRefused, KmsUnavailable, keyReference } from './kms.js';
+import type { KmsLike } from './kms.js';
+
+/** How long a resolved alias is trusted before KMS is asked again. */
+const REFRESH_AFTER_MS = 5 * 60_000;
+/** How soon an unmatched ARN may cause another look-up: bounds the calls that foreign tokens can cause. */
+const MISMATCH_REFRESH_AFTER_MS = 30_000;
+/** How long the last answer stands in while KMS cannot be asked. */
+const STALE_AFTER_MS = 60 * 60_000;
+
+interface TrustedKey {
+  /** As configured. */
+  readonly reference: string;
+  /** What KMS last said, and when; `arn` undefined: no such key. */
+  answer: { arn: string | undefined; at: number } | undefined;
+  askedAt: number;
+  asking: Promise<void> | undefined;
+}
+
+/**
+ * The keys whose tokens are trusted, as configured (alias, id or ARN), matched against the ARN KMS reports.
+ *
+ * Aliases can be re-pointed, so their ARNs are looked up again: every five minutes of use, and when an ARN matches
+ * none of them, but then at most every thirty seconds, so that nobody can make this call KMS without bound.
+ */
+export class TrustedKeys {
+  readonly #kms: KmsLike;
+  readonly #now: () => number;
+  readonly #keys: readonly TrustedKey[];
+
+  constructor(kms: KmsLike, references: Iterable<string>, now: () => number) {
+    this.#kms = kms;
+    this.#now = now;
+    this.#keys = [...new Set(references)].map((reference) => {
+      // A key's own ARN needs no look-up; an alias ARN does.
+      const isKeyArn = /^arn:[^:]+:kms:[^:]+:[^:]+:key\/./.test(reference);
+      const answer = isKeyArn ? { arn: reference, at: Infinity } : undefined;
+      return { reference, answer, askedAt: isKeyArn ? Infinity : -Infinity, asking: undefined };
+    });
+  }
+
+  /**
+   * The configured references that stand for `keyArn`, when that is known without asking KMS. Undefined when it has
+   * to be asked: something is due for a look-up, or nothing matches (which is worth one).
+   */
+  matchKnown(keyArn: string): readonly string[] | undefined {
+    const now = this.#now();
+    if (this.#keys.some((key) => isDue(key, now, REFRESH_AFTER_MS))) return undefined;
+    const found = this.#matching(keyArn);
+    return found !== undefined && found.length > 0 ? found : undefined;
+  }
+
+  /**
+   * The configured references that stand for `keyArn`; none: it is not trusted. Rejects with KmsUnavailable while
+   * what any of them stands for is unknown, since that one could be the key that changes the verdict.
+   */
+  async match(keyArn: string): Promise<readonly string[]> {
+    await this.#lookUp(REFRESH_AFTER_MS);
+    if (this.#matching(keyArn)?.length === 0) await this.#lookUp(MISMATCH_REFRESH_AFTER_MS);
+    const found = this.#matching(keyArn);
+    if (found === undefined) throw new KmsUnavailable('TrustedKeyUnknown');
+    return found;
+  }
+
+  #matching(keyArn: string): readonly string[] | undefined {
+    const oldest = this.#now() - STALE_AFTER_MS;
+    const found: string[] = [];
+    for (const { reference, answer } of this.#keys) {
+      if (answer === undefined || answer.at < oldest) return undefined;
+      if (answer.arn === keyArn) found.push(reference);
+    }
+    return found;
+  }
+
+  async #lookUp(olderThanMs: number): Promise<void> {
+    const now = this.#now();
+    const due = this.#keys.filter((key) => key.asking !== undefined || isDue(key, now, olderThanMs));
+    await Promise.all(due.map((key) => (key.asking ??= this.#ask(key).finally(() => (key.asking = undefined)))));
+  }
+
+  async #ask(key: TrustedKey): Promise<void> {
+    key.askedAt = this.#now();
+    try {
+      const { keyArn } = await this.#kms.describeKey(keyReference(key.reference));
+      key.answer = { arn: keyArn, at: this.#now() };
+    } catch (error) {
+      if (error instanceof KmsRefused) key.answer = { arn: undefined, at: this.#now() };
+      // No answer: the last one stands until it is stale, so that throttled look-ups do not lock everybody out.
+      else if (!(error instanceof KmsUnavailable)) throw error;
+    }
+  }
+}
+
+function isDue(key: TrustedKey, now: number, olderThanMs: number): boolean {
+  return key.answer === undefined || key.askedAt < now - olderThanMs;
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { decodeBase64 } from './base64.js';
+import { KmsRefused } from './kms.js';
+import type { KmsLike } from './kms.js';
+import { parsePayload, parseUsername, tokenContext } from './token.js';
+import type { TokenLifetime, TokenUsername, TokenVersion } from './token.js';
+import { TrustedKeys } from './trusted-keys.js';
+
+/** Who a token proved its sender to be. */
+export interface VerifiedToken {
+  readonly version: TokenVersion;
+  readonly userType: string;
+  readonly from: string;
+  /** The account of the key that made the token; null for an unscoped key and for users. */
+  readonly account: string | null;
+  /** Milliseconds of the epoch. */
+  readonly notAfter: number;
+  /** The key that made the token, as KMS reported it. */
+  readonly keyArn: string;
+}
+
+/** Why a token was refused; closed, so that answers and logs can name it. */
+export type TokenRejection =
+  | 'malformed-username'
+  | 'version'
+  | 'user-type'
+  | 'malformed-token'
+  | 'kms-refused'
+  | 'key'
+  | 'payload'
+  | 'lifetime'
+  | 'not-yet-valid'
+  | 'expired';
+
+/** The token does not prove what its username claims. Neither of them is in the message. */
+export class TokenRejected extends Error {
+  override readonly name = 'TokenRejected';
+  constructor(
+    readonly reason: TokenRejection,
+    options?: ErrorOptions,
+  ) {
+    super(`the token was refused (${reason})`, options);
+  }
+}
+
+/** For metrics, under the original's names; never anything of the token. */
+export type TokenEvent =
+  | { kind: 'timer'; name: 'decrypt_token' | 'kms_decrypt_token'; durationMs: number }
+  | { kind: 'counter'; name: 'token_version_1' | 'token_version_2'; count: 1 };
+
+export interface TokenValidatorOptions {
+  kms: KmsLike;
+  /** The `to` of every token: this service's name, AUTH_CONTEXT. */
+  to: string;
+  /** Keys of services, as configured, each with the account it is scoped to (null: none). */
+  serviceKeys: ReadonlyMap<string, string | null>;
+  /** Keys of the user type `user`, as configured. */
+  userKeys: readonly string[];
+  /** The user types let in; only `service` and `user` have keys. */
+  userTypes: readonly string[];
+  minimumVersion: TokenVersion;
+  maximumVersion: TokenVersion;
+  maxLifetimeMinutes: number;
+  /** How many verified tokens are remembered; 0: none. */
+  cacheSize: number;
+  /** Milliseconds of the epoch. */
+  now?: () => number;
+  onEvent?: (event: TokenEvent) => void;
+}
+
+interface Verified extends TokenLifetime {
+  readonly token: VerifiedToken;
+}
+
+// KMS ciphertexts have at most 6144 bytes.
+const MAX_TOKEN_LENGTH = 8192;
+
+/**
+ * Verifies tokens with KMS and remembers the verdicts of good ones, by everything that was checked, until they
+ * expire. A remembered token costs one hash; only an unknown one costs calls to KMS, one for all who send it at once.
+ */
+export class TokenValidator {
+  readonly #options: TokenValidatorOptions;
+  readonly #now: () => number;
+  readonly #keys: TrustedKeys;
+  readonly #cache: LRUCache<string, Verified> | undefined;
+  readonly #underway = new Map<string, Promise<Verified>>();
+
+  constructor(options: TokenValidatorOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#keys = new TrustedKeys(options.kms, [...options.serviceKeys.keys(), ...options.userKeys], this.#now);
+    if (options.cacheSize > 0) this.#cache = new LRUCache({ max: options.cacheSize });
+  }
+
+  /**
+   * Who sent `username` and `token`. Rejects with {@link TokenRejected} when they do not prove it, and with
+   * KmsUnavailable when KMS could not be asked: that says nothing about the token.
+   */
+  async validate(username: string, token: string): Promise<VerifiedToken> {
+    const startedAt = performance.now();
+    try {
+      return await this.#validate(username, token);
+    } finally {
+      this.#options.onEvent?.({ kind: 'timer', name: 'decrypt_token', durationMs: performance.now() - startedAt });
+    }
+  }
+
+  async #validate(username: string, token: string): Promise<VerifiedToken> {
+    const claim = parseUsername(username);
+    if (claim === undefined) throw new TokenRejected('malformed-username');
+    this.#options.onEvent?.({ kind: 'counter', name: `token_version_${claim.version}`, count: 1 });
+    if (claim.version < this.#options.minimumVersion || claim.version > this.#options.maximumVersion) {
+      throw new TokenRejected('version');
+    }
+    if (!this.#options.userTypes.includes(claim.userType)) throw new TokenRejected('user-type');
+    if (token.length === 0 || token.length > MAX_TOKEN_LENGTH) throw new TokenRejected('malformed-token');
+
+    const id = cacheId(claim, token);
+    const known = this.#cache?.get(id);
+    try {
+      if (known !== undefined) {
+        this.#checkTime(known);
+        // The key is checked again: its alias may point elsewhere by now.
+        if ((await this.#accountOf(claim, known.token.keyArn)) === known.token.account) return known.token;
+      }
+      return (await this.#verifyOnce(id, claim, token)).token;
+    } catch (error) {
+      if (known !== undefined && error instanceof TokenRejected) this.#cache?.delete(id);
+      throw error;
+    }
+  }
+
+  /** One verification for all who send the same token under the same name at once. Refusals are not remembered. */
+  #verifyOnce(id: string, claim: TokenUsername, token: string): Promise<Verified> {
+    let verification = this.#underway.get(id);
+    if (verification === undefined) {
+      verification = this.#verify(claim, token)
+        .then((verified) => {
+          this.#cache?.set(id, verified);
+          return verified;
+        })
+        .finally(() => this.#underway.delete(id));
+      this.#underway.set(id, verification);
+    }
+    return verification;
+  }
+
+  async #verify(claim: TokenUsername, token: string): Promise<Verified> {
+    const ciphertext = decodeBase64(token, MAX_TOKEN_LENGTH);
+    if (ciphertext === undefined) throw new TokenRejected('malformed-token');
+    const { plaintext, keyArn } = await this.#decrypt(claim, ciphertext);
+    const account = await this.#accountOf(claim, keyArn);
+    const lifetime = parsePayload(plaintext);
+    if (lifetime === undefined) throw new TokenRejected('payload');
+    const lifetimeMs = lifetime.notAfter - lifetime.notBefore;
+    // Whole days count: the original compared only what was left after them.
+    if (lifetimeMs < 0 || lifetimeMs > this.#options.maxLifetimeMinutes * 60_000) throw new TokenRejected('lifetime');
+    const verified = { ...lifetime, token: Object.freeze({ ...claim, account, notAfter: lifetime.notAfter, keyArn }) };
+    this.#checkTime(verified);
+    return verified;
+  }
+
+  async #decrypt(claim: TokenUsername, ciphertext: Uint8Array): Promise<{ plaintext: Uint8Array; keyArn: string }> {
+    const startedAt = performance.now();
+    try {
+      return await this.#options.kms.decrypt({ ciphertext, context: tokenContext(claim, this.#options.to) });
+    } catch (error) {
+      if (error instanceof KmsRefused) throw new TokenRejected('kms-refused', { cause: error });
+      throw error;
+    } finally {
+      this.#options.onEvent?.({ kind: 'timer', name: 'kms_decrypt_token', durationMs: performance.now() - startedAt });
+    }
+  }
+
+  /** The account of the key, which must be one for the claimed user type. */
+  async #accountOf(claim: TokenUsername, keyArn: string): Promise<string | null> {
+    const references = this.#keys.matchKnown(keyArn) ?? (await this.#keys.match(keyArn));
+    const { serviceKeys, userKeys, minimumVersion } = this.#options;
+    const ofServices = references.filter((reference) => serviceKeys.has(reference));
+    if (claim.userType === 'service' && ofServices.length > 0) {
+      const [account = null, ...others] = ofServices.map((reference) => serviceKeys.get(reference));
+      // One key under references of several accounts proves none of them.
+      return others.every((other) => other === account) ? account : null;
+    }
+    if (claim.userType === 'user' && references.some((reference) => userKeys.includes(reference))) {
+      // While version 1 is allowed, a service's grant on the key does not fix the user type: a service could write
+      // `user` into the context of a key it shares with users. The original's guide only warned of such a set-up.
+      if (ofServices.length === 0 || (claim.version === 2 && minimumVersion === 2)) return null;
+    }
+    throw new TokenRejected('key');
+  }
+
+  #checkTime({ notBefore, notAfter }: TokenLifetime): void {
+    const now = this.#now();
+    if (now < notBefore) throw new TokenRejected('not-yet-valid');
+    if (now > notAfter) throw new TokenRejected('expired');
+  }
+}
+
+/** Names everything a verdict depends on: NUL cannot occur in a username, so no two requests share an id. */
+function cacheId({ version, userType, from }: TokenUsername, token: string): string {
+  return createHash('sha256').update(`${version}\0${userType}\0${from}\0${token}`).digest('base64');
+}
