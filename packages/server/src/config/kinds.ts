@@ -1,0 +1,181 @@
+/** A setting could not be understood. The message says what is expected and never repeats the value. */
+export class BadValue extends Error {}
+
+/** How one setting is read, and what the reference page says of it. */
+export interface Setting<Value> {
+  /** One or two sentences for docs/reference/settings.md. */
+  doc: string;
+  /** For the reference page: what values look like. */
+  expects: string;
+  fallback: Value;
+  /** May come from SECRETS_BOOTSTRAP, and the blob's value wins over the variable. */
+  bootstrap: boolean;
+  /** Never shown in a log or an error. */
+  secret: boolean;
+  /** Throws {@link BadValue}. */
+  parse(text: string): Value;
+}
+
+type Options<Value> = { default: Value; bootstrap?: true; secret?: true };
+
+function setting<Value>(
+  doc: string,
+  expects: string,
+  options: Options<Value>,
+  parse: (text: string) => Value,
+): Setting<Value> {
+  const { bootstrap = false, secret = false } = options;
+  return { doc, expects, fallback: options.default, bootstrap, secret: secret || bootstrap, parse };
+}
+
+/** Any text; empty is the default. */
+export function text<Value extends string | null = string>(
+  doc: string,
+  options: Options<Value> = { default: '' as Value },
+): Setting<string | Value> {
+  return setting<string | Value>(doc, 'text', options, (value) => (value === '' ? options.default : value));
+}
+
+/** A secret that SECRETS_BOOTSTRAP may hold. */
+export function bootstrapText(doc: string): Setting<string> {
+  return text(doc, { default: '', bootstrap: true });
+}
+
+/** compat: `False`, `false`, `0` and empty are false, anything else is true. */
+export function flag<Value extends boolean | null = boolean>(
+  doc: string,
+  options: Options<boolean | Value>,
+): Setting<boolean | Value> {
+  return setting<boolean | Value>(
+    doc,
+    '`true` or `false` (`False`, `0` and empty mean false, all else true)',
+    options,
+    (value) => !['False', 'false', '0', ''].includes(value),
+  );
+}
+
+/** A whole number within bounds. */
+export function whole<Value extends number | null = number>(
+  doc: string,
+  options: Options<number | Value> & { min?: number; max?: number },
+): Setting<number | Value> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
+  const expects = `a whole number, ${max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`}`;
+  return setting<number | Value>(doc, expects, options, (value) => {
+    if (value === '') return options.default;
+    const number = /^-?\d{1,15}$/.test(value.trim()) ? Number(value) : NaN;
+    if (!(number >= min && number <= max)) throw new BadValue(`expected ${expects}`);
+    return number;
+  });
+}
+
+/** A number, fractions allowed, in seconds. */
+export function seconds(doc: string, options: Options<number> & { min?: number }): Setting<number> {
+  const min = options.min ?? 0.001;
+  const expects = `seconds, ${min} to 3600`;
+  return setting(doc, expects, options, (value) => {
+    if (value === '') return options.default;
+    const number = /^\d{1,6}(\.\d{1,6})?$/.test(value.trim()) ? Number(value) : NaN;
+    if (!(number >= min && number <= 3600)) throw new BadValue(`expected ${expects}`);
+    return number;
+  });
+}
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(
+  doc: string,
+  words: readonly Word[],
+  options: Options<Word>,
+): Setting<Word> {
+  return setting(doc, words.map((word) => `\`${word}\``).join(', '), options, (value) => {
+    if (value === '') return options.default;
+    const word = words.find((candidate) => candidate === value.toLowerCase());
+    if (word === undefined) throw new BadValue(`expected one of ${words.join(', ')}`);
+    return word;
+  });
+}
+
+/** Comma-separated words, spaces trimmed, empty ones dropped. */
+export function list(doc: string, options: Options<readonly string[]>): Setting<readonly string[]> {
+  return setting(doc, 'comma-separated words', options, (value) =>
+    value === ''
+      ? options.default
+      : value
+          .split(',')
+          .map((word) => word.trim())
+          .filter((word) => word !== ''),
+  );
+}
+
+/** An http or https address. */
+export function url(doc: string, options: Options<string> = { default: '' }): Setting<string> {
+  return setting(doc, 'an http:// or https:// URL', options, (value) => {
+    if (value === '') return options.default;
+    if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) {
+      throw new BadValue('expected an http:// or https:// URL');
+    }
+    return value;
+  });
+}
+
+/** JSON text, checked by `check`, which throws {@link BadValue}. */
+export function json<Value>(
+  doc: string,
+  expects: string,
+  options: Options<Value>,
+  check: (value: unknown) => Value,
+): Setting<Value> {
+  return setting(doc, expects, options, (text) => {
+    if (text === '') return options.default;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      // The engine's message would quote the value.
+      throw new BadValue(`expected ${expects}; this is not JSON`);
+    }
+    return check(value);
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A JSON object of any content. */
+export function jsonObject(doc: string): Setting<Record<string, unknown>> {
+  return json(doc, 'a JSON object', { default: {} }, (value) => {
+    if (!isObject(value)) throw new BadValue('expected a JSON object');
+    return value;
+  });
+}
+
+/** A JSON object of text. */
+export function jsonTextMap(doc: string, example: string): Setting<Readonly<Record<string, string>>> {
+  return json(doc, `a JSON object of text, like \`${example}\``, { default: {} }, (value) => {
+    if (!isObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
+      throw new BadValue(`expected a JSON object of text, like ${example}`);
+    }
+    return value as Record<string, string>;
+  });
+}
+
+/** A JSON object of whole numbers from 0 up. */
+export function jsonNumberMap(doc: string, example: string): Setting<Readonly<Record<string, number>>> {
+  return json(doc, `a JSON object of whole numbers, like \`${example}\``, { default: {} }, (value) => {
+    if (!isObject(value) || Object.values(value).some((item) => !Number.isSafeInteger(item) || (item as number) < 0)) {
+      throw new BadValue(`expected a JSON object of whole numbers, like ${example}`);
+    }
+    return value as Record<string, number>;
+  });
+}
+
+/** A JSON list of text. */
+export function jsonTextList(doc: string): Setting<readonly string[]> {
+  return json(doc, 'a JSON list of text, like `["TAG"]`', { default: [] }, (value) => {
+    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
+      throw new BadValue('expected a JSON list of text, like ["TAG"]');
+    }
+    return value as string[];
+  });
+}

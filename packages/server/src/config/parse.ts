@@ -1,0 +1,122 @@
+import { BadValue, type Setting } from './kinds.js';
+import { type SettingName, SETTINGS, type Settings } from './settings.js';
+
+/** Something that stops the start. */
+export interface Fault {
+  setting: string;
+  /** What is expected; never the value. */
+  problem: string;
+}
+
+/** The environment as given: variables that are not settings are ignored. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads every setting. `bootstrap` holds what SECRETS_BOOTSTRAP carried: for settings that may come from it, its value
+ * wins over the variable (compat). All faults are collected, none stops the reading of the others.
+ */
+export function readSettings(
+  environment: Environment,
+  bootstrap: Readonly<Record<string, unknown>> = {},
+): { settings: Settings; faults: Fault[] } {
+  const faults: Fault[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
+    const text = sourceOf(name, setting, environment, bootstrap);
+    try {
+      values[name] = text === undefined ? setting.fallback : setting.parse(text);
+    } catch (error) {
+      if (!(error instanceof BadValue)) throw error;
+      values[name] = setting.fallback;
+      faults.push({ setting: name, problem: error.message });
+    }
+  }
+  const settings = withOlderNames(values as unknown as Settings, environment, faults);
+  return { settings, faults: [...faults, ...contradictions(settings)] };
+}
+
+function sourceOf(
+  name: SettingName,
+  setting: Setting<unknown>,
+  environment: Environment,
+  bootstrap: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const stored = setting.bootstrap ? bootstrap[name] : undefined;
+  if (typeof stored === 'string' && stored !== '') return stored;
+  return environment[name];
+}
+
+/** Names of the seeds' guide and of the last release, where they differ. */
+function withOlderNames(settings: Settings, environment: Environment, faults: Fault[]): Settings {
+  const merged: { -readonly [Name in SettingName]: Settings[Name] } = { ...settings };
+  merged.USER_EMAIL_SUFFIX ||= settings.GOOGLE_AUTH_EMAIL_SUFFIX;
+  merged.REDIS_URL_FLASK_SESSIONS ||= settings.REDIS_URL;
+  const both = settings.PYNAMO_REQUEST_TIMEOUT_SECONDS;
+  if (both !== null) {
+    try {
+      const timeout = SETTINGS.PYNAMO_READ_TIMEOUT_SECONDS.parse(both);
+      if (!environment['PYNAMO_CONNECT_TIMEOUT_SECONDS']) merged.PYNAMO_CONNECT_TIMEOUT_SECONDS = timeout;
+      if (!environment['PYNAMO_READ_TIMEOUT_SECONDS']) merged.PYNAMO_READ_TIMEOUT_SECONDS = timeout;
+    } catch (error) {
+      faults.push({ setting: 'PYNAMO_REQUEST_TIMEOUT_SECONDS', problem: (error as Error).message });
+    }
+  }
+  return merged;
+}
+
+/** Whether the store and KMS are the embedded ones: DYNAMODB_TABLE selects production. */
+export function isEmbedded(settings: Settings): boolean {
+  return settings.DYNAMODB_TABLE === '';
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** Settings that are well formed each but do not go together. */
+function contradictions(settings: Settings): Fault[] {
+  const faults: Fault[] = [];
+  const fault = (setting: SettingName, problem: string): void => void faults.push({ setting, problem });
+  if (settings.KMS_MINIMUM_TOKEN_VERSION > settings.KMS_MAXIMUM_TOKEN_VERSION) {
+    fault('KMS_MINIMUM_TOKEN_VERSION', 'expected at most KMS_MAXIMUM_TOKEN_VERSION');
+  }
+  for (const type of settings.KMS_AUTH_USER_TYPES) {
+    if (type !== 'user' && type !== 'service') fault('KMS_AUTH_USER_TYPES', 'expected service, user, or both');
+  }
+  const accounts = Object.values(settings.SCOPED_AUTH_KEYS);
+  if (new Set(accounts).size !== accounts.length) fault('SCOPED_AUTH_KEYS', 'expected every account only once');
+  if (!isEmbedded(settings)) {
+    for (const name of ['KMS_MASTER_KEY', 'AUTH_KEY', 'AUTH_CONTEXT'] as const) {
+      const needed = name === 'KMS_MASTER_KEY' ? settings.USE_ENCRYPTION : settings.USE_AUTH;
+      if (needed && settings[name] === '') fault(name, 'required when DYNAMODB_TABLE is set');
+    }
+    if (settings.USE_AUTH && settings.KMS_AUTH_USER_TYPES.includes('user') && settings.USER_AUTH_KEY === '') {
+      fault('USER_AUTH_KEY', 'required when KMS_AUTH_USER_TYPES contains user');
+    }
+  }
+  if (settings.USER_AUTH_MODULE === 'null' && settings.USE_AUTH) {
+    fault('USER_AUTH_MODULE', 'null is possible only with USE_AUTH=false');
+  }
+  for (const name of ['USE_AUTH', 'USE_ENCRYPTION', 'DEBUG'] as const) {
+    const insecure = name === 'DEBUG' ? settings.DEBUG : !settings[name];
+    if (insecure && !isLoopback(settings.HOST) && !settings.ALLOW_INSECURE_LISTEN) {
+      fault(name, 'this listens beyond loopback: set HOST=127.0.0.1, or ALLOW_INSECURE_LISTEN=true if you mean it');
+    }
+  }
+  if (isEmbedded(settings) && !isLoopback(settings.HOST)) {
+    fault('HOST', 'the embedded default listens on loopback only: set DYNAMODB_TABLE and the KMS keys to serve others');
+  }
+  return faults;
+}
+
+/** What an operator who moves from the original should be told at start. */
+export function migrationNotes(environment: Environment): string[] {
+  const notes: Record<string, string> = {
+    GEVENT_RESOLVER: 'GEVENT_RESOLVER has no meaning here: Node resolves names by itself.',
+    GEVENT_REQUEST_TIMEOUT_MS:
+      'GEVENT_REQUEST_TIMEOUT_MS has no meaning here: every backend call has its own time-out.',
+    GUNICORN_CMD_ARGS: 'GUNICORN_CMD_ARGS has no meaning here: use HOST, PORT and WEB_CONCURRENCY.',
+    STATIC_FOLDER: 'STATIC_FOLDER has no meaning here: the web application is part of the server.',
+  };
+  return Object.keys(notes).flatMap((name) => (environment[name] ? [notes[name]!] : []));
+}
