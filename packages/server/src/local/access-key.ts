@@ -1,0 +1,57 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { ensurePrivateDirectory, LocalFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
+
+/** What a client signs its requests to the local KMS endpoint with, in AWS's form. */
+export interface AccessKey {
+  /** `AKIA` and 16 capitals and digits. */
+  readonly accessKeyId: string;
+  /** 40 characters, 240 random bits. */
+  readonly secretAccessKey: string;
+}
+
+const FILE_NAME = 'access-key.json';
+const ID = /^AKIA[A-Z2-7]{16}$/;
+const SECRET = /^[A-Za-z0-9+/]{40}$/;
+const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/**
+ * The access key of the data directory, `<dataDir>/access-key.json` (0600), made at first start. Processes that start
+ * at once agree on one. To replace it, stop the server and delete the file.
+ *
+ * @throws LocalFileError when others can read the file or it holds no access key
+ */
+export function openAccessKey(dataDir: string): AccessKey {
+  ensurePrivateDirectory(dataDir);
+  const path = join(dataDir, FILE_NAME);
+  let text = readPrivateFile(path);
+  if (text === undefined) {
+    // Whoever loses the race reads the winner's.
+    publishPrivateFile(path, `${JSON.stringify(generateAccessKey(), undefined, 2)}\n`);
+    text = readPrivateFile(path);
+  }
+  const accessKey = text === undefined ? undefined : parseAccessKey(text);
+  if (accessKey === undefined) {
+    throw new LocalFileError(`${path} holds no access key; delete it and a new one is made at the next start`);
+  }
+  return accessKey;
+}
+
+function generateAccessKey(): AccessKey {
+  const id = Array.from({ length: 16 }, () => ID_ALPHABET[randomInt(ID_ALPHABET.length)]).join('');
+  return { accessKeyId: `AKIA${id}`, secretAccessKey: randomBytes(30).toString('base64') };
+}
+
+function parseAccessKey(text: string): AccessKey | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Neither the parser's message nor its cause may travel: they quote the file.
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { accessKeyId, secretAccessKey } = value as Record<string, unknown>;
+  if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string') return undefined;
+  return ID.test(accessKeyId) && SECRET.test(secretAccessKey) ? { accessKeyId, secretAccessKey } : undefined;
+}

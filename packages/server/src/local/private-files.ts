@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+/** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
+export class LocalFileError extends Error {
+  override readonly name = 'LocalFileError';
+}
+
+// Windows has no permission bits worth reading: there, the user's profile directory protects these files.
+const hasModes = process.platform !== 'win32';
+
+const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * Makes the data directory with mode 0700, or accepts the one that is there.
+ *
+ * An existing directory may be readable (the files in it are 0600), but not writable by others: who can write to the
+ * directory can put a key file of their own in place of ours.
+ *
+ * @throws LocalFileError when it is no directory or others can write to it
+ */
+export function ensurePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new LocalFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
+      cause: error,
+    });
+  }
+  const { mode } = statSync(path);
+  if (hasModes && (mode & 0o022) !== 0) {
+    throw new LocalFileError(
+      `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${path}`,
+    );
+  }
+}
+
+/**
+ * Whether the private file exists.
+ *
+ * @throws LocalFileError when it is no regular file, or its mode lets anybody but the owner read or write it: a key
+ * that others could read has to be treated as known to them, so it is not used until someone has looked at it
+ */
+export function privateFileExists(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return false;
+  if (!stats.isFile()) throw new LocalFileError(`${path} is not a regular file`);
+  if (hasModes && (stats.mode & 0o077) !== 0) {
+    throw new LocalFileError(
+      `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
+        `if nobody has read it, run: chmod 600 ${path}`,
+    );
+  }
+  return true;
+}
+
+/** The text of a private file, undefined when there is none. @throws LocalFileError as {@link privateFileExists} */
+export function readPrivateFile(path: string): string | undefined {
+  return privateFileExists(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+/** Makes an empty file of mode 0600; one that exists is left alone. Safe when several processes do it at once. */
+export function touchPrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+/**
+ * Publishes a whole private file under a name that does not exist yet; exactly one of several racing processes wins.
+ * A crash at any moment leaves either no file or the complete one under `path`.
+ *
+ * @returns false when the file exists already; it is left as it is
+ */
+export function publishPrivateFile(path: string, text: string): boolean {
+  const complete = writeAside(path, text);
+  try {
+    // link() refuses an existing name, which rename() would overwrite.
+    linkSync(complete, path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    unlinkSync(complete);
+  }
+  syncDirectory(dirname(path));
+  return true;
+}
+
+/** Writes a private file, in place of an older one if there is one; readers see the old text or the new, never half. */
+export function replacePrivateFile(path: string, text: string): void {
+  renameSync(writeAside(path, text), path);
+  syncDirectory(dirname(path));
+}
+
+function writeAside(path: string, text: string): string {
+  const aside = `${path}.${randomUUID()}.tmp`;
+  const file = openSync(aside, 'wx', 0o600);
+  try {
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } catch (error) {
+    unlinkSync(aside);
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return aside;
+}
+
+/** A new name is durable only once its directory is. */
+function syncDirectory(path: string): void {
+  if (!hasModes) return;
+  const directory = openSync(path, 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
