@@ -8,3 +8,7 @@ export { TokenGenerator } from './generator.js';
 export type { TokenGeneratorOptions } from './generator.js';
 export { DataKeys } from './datakey.js';
 export type { DataKeyEvent, DataKeysOptions } from './datakey.js';
+export { awsKms } from './aws.js';
+export type { AwsKmsOptions } from './aws.js';
+export { decryptBlind, encryptBlind } from './blind.js';
+export type { BlindPairs, BlindValue, DecryptBlindRequest, EncryptBlindRequest } from './blind.js';

@@ -1,0 +1,206 @@
+import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
+import { KmsRefused, KmsUnavailable } from './kms.js';
+import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
+
+export interface AwsKmsOptions {
+  region: string;
+  /** Another endpoint than AWS's for the region; without it AWS_ENDPOINT_URL_KMS counts too. */
+  endpoint?: string;
+  connectTimeoutMs: number;
+  /** From sending a request to the head of its answer. */
+  requestTimeoutMs: number;
+  maxSockets: number;
+  /** The first attempt counts. */
+  maxAttempts: number;
+  /** One call with its attempts, pauses and search for credentials; attempts times both time-outs by default. */
+  deadlineMs?: number;
+  /** The SDK's default chain without it. */
+  credentials?: KMSClientConfig['credentials'];
+}
+
+type Sdk = typeof import('@aws-sdk/client-kms');
+type Call<Answer> = (sdk: Sdk, client: KMSClient, signal: { abortSignal: AbortSignal }) => Promise<Answer>;
+
+/** KMS allows 50,000 grants per key, and answers at most 100 at once. */
+const MAX_GRANT_PAGES = 500;
+const GRANTS_PER_PAGE = 100;
+
+/**
+ * KMS over the AWS SDK, which is loaded by the first call: importing this costs nothing to programs that never call
+ * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline.
+ */
+export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
+  const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
+  let connected: Promise<{ sdk: Sdk; client: KMSClient }> | undefined;
+
+  async function call<Answer>(run: Call<Answer>): Promise<Answer> {
+    connected ??= connect(options).catch((error: unknown) => {
+      connected = undefined;
+      throw error;
+    });
+    const { sdk, client } = await connected;
+    return withinDeadline(deadlineMs, (abortSignal) => run(sdk, client, { abortSignal })).catch((error: unknown) => {
+      throw asKmsError(error);
+    });
+  }
+
+  return {
+    async encrypt({ keyId, plaintext, context }) {
+      const answer = await call((sdk, client, signal) =>
+        client.send(
+          new sdk.EncryptCommand({ KeyId: keyId, Plaintext: plaintext, EncryptionContext: { ...context } }),
+          signal,
+        ),
+      );
+      return { ciphertext: present(answer.CiphertextBlob), keyArn: present(answer.KeyId) };
+    },
+
+    async decrypt({ ciphertext, context }) {
+      const answer = await call((sdk, client, signal) =>
+        client.send(new sdk.DecryptCommand({ CiphertextBlob: ciphertext, EncryptionContext: { ...context } }), signal),
+      );
+      return { plaintext: present(answer.Plaintext), keyArn: present(answer.KeyId) };
+    },
+
+    async generateRandom(byteCount) {
+      const answer = await call((sdk, client, signal) =>
+        client.send(new sdk.GenerateRandomCommand({ NumberOfBytes: byteCount }), signal),
+      );
+      return present(answer.Plaintext);
+    },
+
+    async describeKey(keyId) {
+      const answer = await call((sdk, client, signal) =>
+        client.send(new sdk.DescribeKeyCommand({ KeyId: keyId }), signal),
+      );
+      return { keyArn: present(answer.KeyMetadata?.Arn) };
+    },
+
+    async listGrants(keyId) {
+      const grants: KmsGrant[] = [];
+      let marker: string | undefined;
+      for (let page = 0; page < MAX_GRANT_PAGES; page += 1) {
+        const from = marker === undefined ? {} : { Marker: marker };
+        const answer = await call((sdk, client, signal) =>
+          client.send(new sdk.ListGrantsCommand({ KeyId: keyId, Limit: GRANTS_PER_PAGE, ...from }), signal),
+        );
+        for (const grant of answer.Grants ?? []) {
+          grants.push({
+            grantId: present(grant.GrantId),
+            granteePrincipal: grant.GranteePrincipal ?? '',
+            operations: grant.Operations ?? [],
+            contextSubset: { ...grant.Constraints?.EncryptionContextSubset },
+          });
+        }
+        if (!answer.Truncated) return grants;
+        marker = present(answer.NextMarker);
+      }
+      throw new KmsUnavailable('TooManyGrants');
+    },
+
+    async createGrant({ keyId, granteePrincipal, operations, contextSubset }) {
+      const constraints =
+        Object.keys(contextSubset).length === 0
+          ? {}
+          : { Constraints: { EncryptionContextSubset: { ...contextSubset } satisfies EncryptionContext } };
+      const answer = await call((sdk, client, signal) =>
+        client.send(
+          new sdk.CreateGrantCommand({
+            KeyId: keyId,
+            GranteePrincipal: granteePrincipal,
+            Operations: operations as GrantOperation[],
+            ...constraints,
+          }),
+          signal,
+        ),
+      );
+      return { grantId: present(answer.GrantId) };
+    },
+
+    async revokeGrant({ keyId, grantId }) {
+      await call((sdk, client, signal) =>
+        client.send(new sdk.RevokeGrantCommand({ KeyId: keyId, GrantId: grantId }), signal),
+      );
+    },
+
+    close() {
+      const closing = connected;
+      connected = undefined;
+      void closing?.then(
+        ({ client }) => client.destroy(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSClient }> {
+  const [sdk, { NodeHttpHandler }] = await Promise.all([
+    import('@aws-sdk/client-kms'),
+    import('@smithy/node-http-handler'),
+  ]);
+  const agent = { keepAlive: true, maxSockets: options.maxSockets };
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const client = new sdk.KMSClient({
+    region: options.region,
+    maxAttempts: options.maxAttempts,
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+    logger: silent,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: options.connectTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      // Without this the handler only writes a warning when the time is over, and goes on waiting.
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+      logger: silent,
+    }),
+  });
+  return { sdk, client };
+}
+
+/** Races the call too: a search for credentials or an answer's body does not heed the signal. */
+async function withinDeadline<Answer>(deadlineMs: number, run: (signal: AbortSignal) => Promise<Answer>) {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const error = new KmsUnavailable('DeadlineExceeded');
+      reject(error);
+      controller.abort(error);
+    }, deadlineMs);
+  });
+  try {
+    return await Promise.race([run(controller.signal), over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** 4xx answers that blame the service's own credentials, clock or rate, not what it was asked: no verdict on that. */
+const NO_VERDICT =
+  /throttl|TooManyRequests|RequestLimitExceeded|^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId|^InvalidSignature|^SignatureDoesNotMatch|^IncompleteSignature|^MissingAuthenticationToken|^RequestExpired|^RequestTimeTooSkewed|^OptInRequired|^KeyUnavailable|^DependencyTimeout|^KMSInternal/i;
+
+/** Only a well-formed error of KMS itself with a 4xx status is a refusal; all else is no answer. */
+function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
+  if (error instanceof KmsRefused || error instanceof KmsUnavailable) return error;
+  if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
+  const code = error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
+  // The SDK's errors carry the whole exchange: only their words go on.
+  const cause = new Error(error.message);
+  const status = statusOf(error) ?? 0;
+  const isRefusal = status >= 400 && status < 500 && status !== 429 && code.endsWith('Exception');
+  return isRefusal && !NO_VERDICT.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });
+}
+
+function statusOf(error: Error): number | undefined {
+  const metadata = '$metadata' in error ? error.$metadata : undefined;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+}
+
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new KmsUnavailable('IncompleteAnswer');
+  return value;
+}
