@@ -115,15 +115,20 @@ function entriesOf(value: object, sorted: boolean): [string, unknown][] {
   return sorted ? entries.sort(([a], [b]) => compareCodePoints(a, b)) : entries;
 }
 
-/** Python sorts text by code point, JavaScript by UTF-16 unit: they part above U+FFFF. */
+/** Python sorts text by code point, JavaScript by UTF-16 unit: they part above U+FFFF. Negative when `a` is first. */
 export function compareCodePoints(a: string, b: string): number {
-  const left = Array.from(a);
-  const right = Array.from(b);
-  for (let i = 0; i < left.length && i < right.length; i++) {
-    const difference = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
-    if (difference !== 0) return difference;
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    if (left !== right) return rank(left) - rank(right);
   }
-  return left.length - right.length;
+  return a.length - b.length;
+}
+
+/** Surrogates, of which the code points above U+FFFF are made, rank above every other unit. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 function escapeAscii(text: string): string {

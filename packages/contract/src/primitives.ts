@@ -72,4 +72,9 @@ export const revisionParam = z
   .transform(Number)
   .meta({ type: 'integer' });
 
-export const idParam = z.string().min(1).max(512);
+/** Row ids hold no slash (rows that must stay out of reach do) and no control character. */
+export const idParam = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^[^/\u0000-\u001f\u007f]+$/);

@@ -1,9 +1,6 @@
-import type { Scalar } from '@confidant/contract';
 import type { Instant } from './domain/instant.js';
+import type { Pairs } from './domain/pairs.js';
 import type { Kind, Listed, Records, SealedPairs, Service } from './domain/records.js';
-
-/** Keys (lower case) and values of a credential, in clear. Never stored, logged or listed. */
-export type Pairs = Readonly<Record<string, Scalar>>;
 
 /** A page boundary: the last row of the page before, in the order of the index by date. */
 export interface PageKey {

@@ -1,0 +1,70 @@
+import type { AccessRequest } from '../domain/acl.js';
+import { Refusal } from '../domain/refusal.js';
+import { type AuditEntry, BackendUnavailable } from '../ports.js';
+import type { App, Caller } from './app.js';
+
+type Question = Omit<AccessRequest, 'principal'>;
+
+/** Whether the policy allows it. An exception of the policy denies. */
+export async function isAllowed(app: App, caller: Caller, question: Question): Promise<boolean> {
+  try {
+    return (await app.acl({ principal: caller.principal, ...question })) === true;
+  } catch (error) {
+    app.warn('the access policy failed, which denies', { error, requestId: caller.requestId });
+    return false;
+  }
+}
+
+/**
+ * Goes on only when the policy allows it; otherwise throws {@link Refusal} `not_authorized` and leaves an audit line.
+ * `text` completes "<name> does not have access to …" (compat: clients print it).
+ */
+export async function authorize(app: App, caller: Caller, question: Question, text: string): Promise<void> {
+  if (await isAllowed(app, caller, question)) return;
+  const { resourceType, action, resourceId } = question;
+  app.audit({
+    ...subject(caller),
+    action,
+    resourceType,
+    ...(resourceId !== undefined && { resourceId }),
+    outcome: 'denied',
+    reason: 'not_authorized',
+  });
+  throw new Refusal(
+    'not_authorized',
+    `${caller.principal.name} does not have access to ${text}`,
+    resourceId === undefined ? {} : { reference: resourceId },
+  );
+}
+
+/** What an audited use-case fills in as it learns it. */
+export type AuditDetails = Pick<AuditEntry, 'revision' | 'credentials' | 'resourceId'>;
+
+/** Runs `work` and leaves one audit line of how it ended. */
+export async function audited<Result>(
+  app: App,
+  caller: Caller,
+  what: { action: string; resourceType: string; resourceId?: string },
+  work: (details: AuditDetails) => Promise<Result>,
+): Promise<Result> {
+  const details: AuditDetails = {};
+  try {
+    const result = await work(details);
+    app.audit({ ...subject(caller), ...what, ...details, outcome: 'ok' });
+    return result;
+  } catch (error) {
+    const outcome = error instanceof Refusal && error.code === 'account_mismatch' ? 'denied' : 'failed';
+    app.audit({ ...subject(caller), ...what, ...details, outcome, reason: reasonOf(error) });
+    throw error;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Refusal) return error.code;
+  return error instanceof BackendUnavailable ? 'unavailable' : 'internal';
+}
+
+function subject(caller: Caller): Pick<AuditEntry, 'principal' | 'requestId'> {
+  const { name, type, authenticatedBy, account } = caller.principal;
+  return { principal: { name, type, authenticatedBy, account }, requestId: caller.requestId };
+}

@@ -1,0 +1,37 @@
+import type { Acl } from '../domain/acl.js';
+import type { Principal } from '../domain/principal.js';
+import type { RotationPolicy } from '../domain/rotation.js';
+import type { Audit, Clock, Events, Metrics, Sealer, Store } from '../ports.js';
+import type { NameIndex, ServiceIndex } from './indexes.js';
+
+/** What the use-cases work with: ports, and the few settings that are rules of the business. */
+export interface App {
+  store: Store;
+  sealer: Sealer;
+  acl: Acl;
+  clock: Clock;
+  audit: Audit;
+  events: Events;
+  metrics: Metrics;
+  services: ServiceIndex;
+  names: NameIndex;
+  rotation: RotationPolicy;
+  /** The accounts a service may be scoped to. */
+  accounts: readonly string[];
+  ignoreConflicts: boolean;
+  enforceDocumentation: boolean;
+  /** Default page size of histories; 0: no paging. */
+  historyPageLimit: number;
+  /** Record when values of a credential were shown. */
+  recordDecryptions: boolean;
+  /** Whether writes are refused right now. */
+  inMaintenance: () => boolean;
+  /** Something went wrong that the caller is not told about. Names no value. */
+  warn: (message: string, details: Record<string, unknown>) => void;
+}
+
+/** Who calls, and the id that ties all log lines of the request together. */
+export interface Caller {
+  principal: Principal;
+  requestId: string;
+}

@@ -1,0 +1,64 @@
+import { KmsUnavailable, TokenRejected, type TokenValidator } from '@confidant/kmsauth';
+import type { Principal } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import { BackendUnavailable } from '../ports.js';
+import { type Authenticate, type Evidence, headerOf } from './evidence.js';
+
+/**
+ * KMS tokens, as HTTP Basic or X-Auth-From and X-Auth-Token. compat: credentials that can not be parsed are 401, a name
+ * without a token and a token that does not hold are 403. KMS out of reach is 503 (bug 7), never a refusal.
+ */
+export function kmsTokenAuthentication(
+  validator: Pick<TokenValidator, 'validate'>,
+  rejected: (reason: string) => void,
+): Authenticate {
+  return (evidence) => {
+    const credentials = credentialsOf(evidence);
+    return credentials && verify(validator, credentials, rejected);
+  };
+}
+
+interface Credentials {
+  username: string;
+  token: string;
+}
+
+async function verify(
+  validator: Pick<TokenValidator, 'validate'>,
+  { username, token }: Credentials,
+  rejected: (reason: string) => void,
+): Promise<Principal> {
+  try {
+    const verified = await validator.validate(username, token);
+    return {
+      name: verified.from,
+      type: verified.userType === 'user' ? 'user' : 'service',
+      account: verified.account,
+      groups: [],
+      authenticatedBy: 'kms-token',
+    };
+  } catch (error) {
+    if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
+    if (!(error instanceof TokenRejected)) throw error;
+    // Why is for the log: the caller could use it to probe.
+    rejected(error.reason);
+    throw new Refusal('token_rejected');
+  }
+}
+
+function credentialsOf(evidence: Evidence): Credentials | undefined {
+  const from = headerOf(evidence, 'x-auth-from');
+  const token = headerOf(evidence, 'x-auth-token');
+  if (from !== undefined || token !== undefined) {
+    if (!from) throw new Refusal('unauthenticated');
+    return { username: from, token: token ?? '' };
+  }
+  const authorization = headerOf(evidence, 'authorization');
+  if (authorization === undefined) return undefined;
+  const encoded = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization)?.[1];
+  if (encoded === undefined) throw new Refusal('unauthenticated');
+  const decoded = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  if (colon < 1) throw new Refusal('unauthenticated');
+  return { username: decoded.slice(0, colon), token: decoded.slice(colon + 1) };
+}

@@ -1,0 +1,63 @@
+import type { BodyOf, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
+import type { App, Caller } from '../app/app.js';
+import * as credentials from '../app/credentials.js';
+import * as services from '../app/services.js';
+import { Presenter } from './present.js';
+
+/** A request after authentication and parsing. */
+export interface Parsed<Id extends RouteId> {
+  caller: Caller;
+  params: ParamsOf<Id>;
+  query: QueryOf<Id>;
+  body: BodyOf<Id>;
+}
+
+/** One use-case for every route of the contract: a route without one does not compile. */
+export type Handlers = { [Id in RouteId]: (request: Parsed<Id>) => Promise<ResponseOf<Id>> };
+
+/** Joins the route table to the use-cases. */
+export function handlersFor(app: App): Handlers {
+  const present = new Presenter(app.rotation);
+  return {
+    listCredentials: async ({ caller, query }) =>
+      present.credentialList(await credentials.listCredentials(app, caller, query, false), false),
+    createCredential: async ({ caller, body }) =>
+      present.credential(await credentials.createCredential(app, caller, body)),
+    getCredential: async ({ caller, params, query }) =>
+      present.credential(await credentials.getCredential(app, caller, params.id, query.metadata_only)),
+    updateCredential: async ({ caller, params, body }) =>
+      present.credential(await credentials.updateCredential(app, caller, params.id, body)),
+    revertCredential: async ({ caller, params }) =>
+      present.credential(await credentials.revertCredential(app, caller, params.id, params.revision)),
+    diffCredential: ({ caller, params }) =>
+      credentials.diffCredentialRevisions(app, caller, params.id, [params.old, params.new]),
+    getCredentialServices: async ({ caller, params }) => {
+      const mapped = await credentials.getCredentialServices(app, caller, params.id);
+      return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };
+    },
+    listCredentialHistory: async ({ caller, query }) =>
+      present.credentialList(await credentials.listCredentials(app, caller, query, true), true),
+    getCredentialHistory: async ({ caller, params }) => ({
+      revisions: present.credentialRevisions(await credentials.getCredentialHistory(app, caller, params.id)),
+      next_page: null,
+    }),
+    listServices: async ({ caller, query }) =>
+      present.serviceList(await services.listServices(app, caller, query, false), false),
+    getService: async ({ caller, params, query }) =>
+      present.service(await services.getService(app, caller, params.id, query.metadata_only)),
+    putService: async ({ caller, params, body }) =>
+      present.service(await services.putService(app, caller, params.id, body)),
+    revertService: async ({ caller, params }) =>
+      present.service(await services.revertService(app, caller, params.id, params.revision)),
+    diffService: ({ caller, params }) =>
+      services.diffServiceRevisions(app, caller, params.id, [params.old, params.new]),
+    listServiceHistory: async ({ caller, query }) =>
+      present.serviceList(await services.listServices(app, caller, query, true), true),
+    getServiceHistory: async ({ caller, params }) => ({
+      revisions: present.serviceRevisions(await services.getServiceHistory(app, caller, params.id)),
+      next_page: null,
+    }),
+    getUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),
+    postUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),
+  };
+}

@@ -1,0 +1,56 @@
+import { parseJson, type Route } from '@confidant/contract';
+import type { z } from 'zod';
+import { Refusal } from '../domain/refusal.js';
+
+/** Path parameters that do not fit name nothing: 404 (bug 2). */
+export function parseParams(route: Route, params: unknown): unknown {
+  if (route.params === undefined) return undefined;
+  const parsed = route.params.safeParse(params);
+  if (!parsed.success) throw new Refusal('not_found');
+  return parsed.data;
+}
+
+/** The query; of a parameter given twice the first counts (compat), unknown ones are ignored. */
+export function parseQuery(route: Route, query: unknown): unknown {
+  if (route.query === undefined) return undefined;
+  const first = Object.entries(query as Record<string, string | string[]>).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value[0] : value,
+  ]);
+  return valid(route.query, Object.fromEntries(first));
+}
+
+/**
+ * The JSON body, by the route's schema. Routes without a body ignore what is sent: clients send `null` on GET and PUT
+ * (compat). Demanding the JSON content type keeps forms of foreign pages out.
+ */
+export function parseBody(route: Route, contentType: string | undefined, body: Buffer | undefined): unknown {
+  if (route.body === undefined) return undefined;
+  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType ?? '')) throw new Refusal('invalid_json');
+  return valid(route.body, decode(body));
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function decode(body: Buffer | undefined): unknown {
+  try {
+    return parseJson(utf8.decode(body ?? Buffer.alloc(0)));
+  } catch (error) {
+    throw new Refusal('invalid_json', undefined, { cause: error });
+  }
+}
+
+function valid(schema: z.ZodType, value: unknown): unknown {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new Refusal('invalid_request', describe(parsed.error.issues[0]!, value));
+}
+
+/** Names the field and what is expected of it, never the value. */
+function describe(issue: z.core.$ZodIssue, value: unknown): string {
+  const field = issue.path.map(String).join('.');
+  if (field === '') return 'The body must be a JSON object.';
+  const given = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
+  if (given === undefined) return `${field} is a required field`;
+  return `${field}: ${issue.message}`;
+}

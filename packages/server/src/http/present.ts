@@ -1,0 +1,122 @@
+import type {
+  CredentialBody,
+  CredentialListBody,
+  MappedBlindCredentialBody,
+  ServiceBody,
+  ServiceListBody,
+} from '@confidant/contract';
+import { toIso } from '../domain/instant.js';
+import type { Instant } from '../domain/instant.js';
+import type { Pairs } from '../domain/pairs.js';
+import type { BlindCredential, CredentialMetadata, Service } from '../domain/records.js';
+import { nextRotation, type RotationPolicy } from '../domain/rotation.js';
+import type { CredentialView, Permissions } from '../app/credentials.js';
+import type { Page } from '../app/lists.js';
+import type { ServiceView } from '../app/services.js';
+
+/** Domain records as the wire shows them. */
+export class Presenter {
+  constructor(private readonly rotation: RotationPolicy) {}
+
+  credential(view: CredentialView): CredentialBody {
+    return this.#credential(view.credential, view.keys, view.pairs ?? {}, view.permissions);
+  }
+
+  credentialList(page: Page<CredentialMetadata>, archived: boolean): CredentialListBody {
+    return {
+      credentials: page.rows.map((row) => (archived ? this.#revision(row) : this.#credential(row))),
+      next_page: page.nextPage,
+    };
+  }
+
+  credentialRevisions(rows: readonly CredentialMetadata[]): CredentialBody[] {
+    return rows.map((row) => this.#revision(row));
+  }
+
+  service(view: ServiceView): ServiceBody {
+    return {
+      ...service(view.service, view.permissions),
+      credentials: view.credentials.map(({ credential, pairs }) =>
+        this.#credential(credential, Object.keys(pairs), view.withValues ? pairs : {}),
+      ),
+      blind_credentials: view.blindCredentials.map((blind) => mappedBlindCredential(blind, view.withValues)),
+    };
+  }
+
+  serviceList(page: Page<Service>, archived: boolean): ServiceListBody {
+    return { services: page.rows.map((row) => (archived ? revision(row) : service(row))), next_page: page.nextPage };
+  }
+
+  serviceRevisions(rows: readonly Service[]): ServiceBody[] {
+    return rows.map(revision);
+  }
+
+  #revision(row: CredentialMetadata): CredentialBody {
+    return { ...this.#credential(row), id: `${row.id}-${row.revision}` };
+  }
+
+  #credential(
+    row: CredentialMetadata,
+    keys: string[] = [],
+    pairs: Pairs = {},
+    permissions: Permissions = {},
+  ): CredentialBody {
+    return {
+      id: row.id,
+      name: row.name,
+      revision: row.revision,
+      enabled: row.enabled,
+      documentation: row.documentation,
+      metadata: row.metadata,
+      tags: [...row.tags],
+      credential_keys: keys,
+      credential_pairs: pairs,
+      modified_by: row.modifiedBy,
+      modified_date: shown(row.modifiedDate),
+      last_rotation_date: shown(row.lastRotationDate),
+      next_rotation_date: shown(nextRotation(row, this.rotation)),
+      permissions,
+    };
+  }
+}
+
+function service(row: Service, permissions: Permissions = {}): ServiceBody {
+  return {
+    id: row.id,
+    revision: row.revision,
+    enabled: row.enabled,
+    account: row.account,
+    modified_by: row.modifiedBy,
+    modified_date: shown(row.modifiedDate),
+    credentials: [],
+    blind_credentials: [],
+    permissions,
+  };
+}
+
+function revision(row: Service): ServiceBody {
+  return { ...service(row), id: `${row.id}-${row.revision}` };
+}
+
+/** compat: without values the ciphertext and the data keys are left out too. */
+function mappedBlindCredential(row: BlindCredential, withValues: boolean): MappedBlindCredentialBody {
+  return {
+    id: row.id,
+    name: row.name,
+    revision: row.revision,
+    enabled: row.enabled,
+    documentation: row.documentation,
+    metadata: row.metadata,
+    credential_keys: [...row.credentialKeys].sort(),
+    credential_pairs: withValues ? row.credentialPairs : {},
+    data_key: withValues ? row.dataKey : {},
+    cipher_type: row.cipherType,
+    cipher_version: row.cipherVersion,
+    modified_by: row.modifiedBy,
+    modified_date: shown(row.modifiedDate),
+  };
+}
+
+function shown(date: Instant | null): string | null {
+  return date === null ? null : toIso(date);
+}

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { ERRORS, type Route, type RouteId, ROUTES, stringifyJson } from '@confidant/contract';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Authenticate, Evidence } from '../auth/evidence.js';
+import type { Principal } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import { answerOf } from './errors.js';
+import type { Handlers } from './handlers.js';
+import { parseBody, parseParams, parseQuery } from './parse.js';
+
+export interface HttpOptions {
+  handlers: Handlers;
+  /** Ways to authenticate, asked in order. */
+  authenticate: readonly Authenticate[];
+  inMaintenance: () => boolean;
+  logger: Logger;
+  maxBodyBytes: number;
+  requestTimeoutMs: number;
+  /** Addresses of trusted proxies; `true`: any. */
+  trustProxy: string[] | boolean;
+  /** Rejects while a backend is out of reach. */
+  ready: () => Promise<void>;
+}
+
+/** Sent with every answer. JSON is no page: nothing of it may run, frame or be kept. */
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
+} as const;
+
+/** A client may name its request so that its log and ours meet. */
+const REQUEST_ID = /^[\w.-]{8,64}$/;
+
+/** The HTTP server over the route table, not yet listening. */
+export function httpServer(options: HttpOptions): FastifyInstance {
+  const server = fastify({
+    logger: false,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: options.requestTimeoutMs,
+    connectionTimeout: 0,
+    keepAliveTimeout: 75_000,
+    trustProxy: options.trustProxy,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
+    // Connections that are idle end at once when the server stops, those at work when they are done.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    frameworkErrors: (error, request, reply) => void sendError(options, error, request, reply),
+    clientErrorHandler: (_error, socket) => {
+      const body = JSON.stringify({ error: ERRORS.invalid_request.text });
+      if (socket.writable) {
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+      }
+      socket.destroySoon?.();
+    },
+  });
+
+  // Bodies stay bytes until a route with a schema asks for JSON.
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  server.addHook('onResponse', (request, reply, done) => {
+    logRequest(options.logger, request, reply);
+    done();
+  });
+  server.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
+  server.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(request.url.split('?', 1)[0]!);
+    if (allowed.length > 0) reply.header('allow', allowed.join(', '));
+    return sendError(
+      options,
+      new Refusal(allowed.length > 0 ? 'method_not_allowed' : 'route_not_found'),
+      request,
+      reply,
+    );
+  });
+
+  for (const id of Object.keys(ROUTES) as RouteId[]) serve(server, id, options);
+  // Live: the process answers. Ready: its backends do too.
+  server.get('/healthcheck', (_request, reply) => reply.headers(SECURITY_HEADERS).send(''));
+  server.get('/healthcheck/live', (_request, reply) => reply.headers(SECURITY_HEADERS).send(''));
+  server.get('/healthcheck/ready', async (_request, reply) => {
+    await options.ready();
+    return reply.headers(SECURITY_HEADERS).send('');
+  });
+  return server;
+}
+
+function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void {
+  const route: Route = ROUTES[id];
+  const handler = options.handlers[id] as (request: unknown) => Promise<unknown>;
+  server.route({
+    method: route.method,
+    url: route.path,
+    handler: async (request, reply) => {
+      const principal = await principalOf(options.authenticate, request);
+      (request as Annotated).principal = principal;
+      if (route.write && options.inMaintenance()) throw new Refusal('maintenance');
+      const result = await handler({
+        caller: { principal, requestId: request.id },
+        params: parseParams(route, request.params),
+        query: parseQuery(route, request.query),
+        body: parseBody(route, request.headers['content-type'], request.body as Buffer | undefined),
+      });
+      return reply
+        .headers(SECURITY_HEADERS)
+        .header('x-request-id', request.id)
+        .header('content-type', 'application/json')
+        .send(stringifyJson(result));
+    },
+  });
+}
+
+type Annotated = FastifyRequest & { principal?: Principal; failure?: { code: string; error: unknown } };
+
+async function principalOf(ways: readonly Authenticate[], request: FastifyRequest): Promise<Principal> {
+  const evidence: Evidence = { headers: request.headers, remoteAddress: request.ip };
+  for (const way of ways) {
+    const principal = await way(evidence);
+    if (principal !== undefined) return principal;
+  }
+  throw new Refusal('unauthenticated');
+}
+
+function sendError(options: HttpOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const answer = answerOf(error);
+  (request as Annotated).failure = { code: answer.code, error };
+  if (answer.ours) options.logger.error({ requestId: request.id, code: answer.code, err: error }, 'request failed');
+  return reply
+    .code(answer.status)
+    .headers({ ...SECURITY_HEADERS, ...answer.headers })
+    .header('x-request-id', request.id)
+    .header('content-type', 'application/json')
+    .send(JSON.stringify(answer.body));
+}
+
+/** One line a request: the route's pattern, not the address, which could hold anything a client mistyped. */
+function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const { principal, failure } = request as Annotated;
+  logger.info(
+    {
+      requestId: request.id,
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
+      remoteAddress: request.ip,
+      ...(principal && { principal: principal.name }),
+      ...(failure && { error: failure.code }),
+    },
+    'request',
+  );
+}
+
+const PATTERNS = Object.values(ROUTES).map(({ method, path }: Route) => ({
+  method,
+  pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`),
+}));
+
+function methodsOf(path: string): string[] {
+  return [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+}
