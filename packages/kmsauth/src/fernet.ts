@@ -124,11 +124,11 @@ function decodeToken(token: string): Buffer | undefined {
  * A character outside ASCII is an error there too.
  */
 function decodeAsPython(token: string): Buffer | undefined {
+  if (/\P{ASCII}/u.test(token)) return undefined;
   let digits = '';
   let padding = 0;
   for (const character of token) {
     const position = digits.length % 4;
-    if (character.charCodeAt(0) > 0x7f) return undefined;
     if (character === '=') {
       if (position >= 2) padding += 1;
       if (position >= 2 && position + padding >= 4) return Buffer.from(digits, 'base64');
