@@ -17,7 +17,7 @@ const HEADER_BYTES = 1 + KEY_ID_BYTES;
 const OVERHEAD_BYTES = HEADER_BYTES + NONCE_BYTES + TAG_BYTES;
 
 /** KMS's own limits, so that what works on a laptop works on AWS. */
-export const MAX_PLAINTEXT_BYTES = 4096;
+const MAX_PLAINTEXT_BYTES = 4096;
 const MAX_CONTEXT_BYTES = 8192;
 
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;

@@ -5,13 +5,13 @@ import { FIRST_KEYS } from './key-store.js';
 import { ensurePrivateDirectory, replacePrivateFile } from './private-files.js';
 
 /** The service that the `demo` profile authenticates as. */
-export const DEMO_SERVICE = 'demo-app';
+const DEMO_SERVICE = 'demo-app';
 
 /**
  * Writes what a client needs to talk to this machine's server, both 0600 and replaced as a whole at each start:
  *
  * - `<dataDir>/client.yaml`, a configuration file in the original client's format: profile `default` is the person
- *   `userName`, profile `demo` is the service {@link DEMO_SERVICE};
+ *   `userName`, profile `demo` is the service `demo-app`;
  * - `<dataDir>/client.env`, lines for `. client.env`: after them the command line, any AWS SDK and the original's
  *   Python client find the local KMS endpoint, its access key and the configuration file.
  *

@@ -20,7 +20,7 @@ export interface LocalAlias {
 }
 
 /** What makes a grant the grant it is; two equal ones are one. */
-export interface GrantTerms {
+interface GrantTerms {
   granteePrincipal: string;
   /** KMS's names, sorted and without doubles. */
   operations: readonly string[];
@@ -132,7 +132,7 @@ export class KeyStore {
 
   close(): void {
     this.#statements.clear();
-    this.#db.close();
+    if (this.#db.isOpen) this.#db.close();
   }
 
   /** Makes a key, with an alias when one is given. @throws KmsRefused AlreadyExistsException, LimitExceededException */
