@@ -1,0 +1,66 @@
+import { ERRORS, parseJson } from '@confidant/contract';
+import type { ErrorCode, JsonObject } from '@confidant/contract';
+import { ConfidantError } from './errors.js';
+import type { TransportResponse } from './transport.js';
+
+const MAX_RETRY_AFTER_MS = 120_000;
+
+/** The server's answer said when to come back. */
+export class RefusedForNow extends ConfidantError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, details: ConstructorParameters<typeof ConfidantError>[1], retryAfterSeconds: number) {
+    super(message, details);
+    this.retryAfterMs = Math.min(retryAfterSeconds * 1000, MAX_RETRY_AFTER_MS);
+  }
+}
+
+/**
+ * The JSON object of a 200; every other answer is thrown as {@link ConfidantError}. `what` is the method and path, for
+ * the message.
+ */
+export function readAnswer(what: string, { status, headers, text }: TransportResponse): JsonObject {
+  const requestId = headers['x-request-id'];
+  const known = { status, ...(requestId === undefined ? {} : { requestId }) };
+  const body = parseObject(text);
+  if (status === 200) {
+    if (body !== undefined) return body;
+    throw new ConfidantError(`${what}: the answer is not a JSON object; is this a Confidant server?`, {
+      ...known,
+      code: 'invalid_response',
+    });
+  }
+  if (status >= 300 && status < 400) {
+    throw new ConfidantError(`${what} answered ${status}, a redirect, which is not followed: correct the address`, {
+      ...known,
+      code: 'redirected',
+    });
+  }
+  const code = codeOf(headers['x-confidant-error']);
+  const reason = typeof body?.['error'] === 'string' ? body['error'] : defaultText(code);
+  const message = `${what} answered ${status}${reason === undefined ? '' : `: ${reason.slice(0, 500)}`}`;
+  const details = { ...known, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
+  const retryAfter = headers['retry-after'];
+  if (retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter)) {
+    throw new RefusedForNow(message, details, Number(retryAfter));
+  }
+  throw new ConfidantError(message, details);
+}
+
+function codeOf(header: string | undefined): ErrorCode | undefined {
+  return header !== undefined && Object.hasOwn(ERRORS, header) ? (header as ErrorCode) : undefined;
+}
+
+function defaultText(code: ErrorCode | undefined): string | undefined {
+  return code === undefined ? undefined : ERRORS[code].text;
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value = parseJson(text);
+    const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+    return isObject ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+import { awsKms } from '@confidant/kmsauth';
+import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
+import { ConfigError } from './config.js';
+
+type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;
+type Credentials = Awaited<ReturnType<CredentialProvider>>;
+
+export interface AwsSessionOptions {
+  /** Default: AWS_REGION or AWS_DEFAULT_REGION. */
+  region?: string;
+  /** Name or ARN of a role to assume. A name means a role of the caller's own account. */
+  assumeRole?: string;
+  /** Asked once for the code of the caller's MFA device. */
+  mfaCode?: () => Promise<string>;
+  timeoutMs: number;
+}
+
+/** AWS did not give what the client needs to authenticate. The message names the call and AWS's error, no secret. */
+export class AwsSessionError extends Error {
+  override readonly name = 'AwsSessionError';
+}
+
+/** Temporary credentials are renewed this long before they run out. */
+const RENEW_BEFORE_MS = 5 * 60_000;
+const MAX_ATTEMPTS = 3;
+
+/**
+ * AWS as the client needs it: KMS of any region, and the caller's IAM name. Credentials come from the SDK's default
+ * chain, looked up once for all; through STS when a role is assumed or MFA is asked for. Nothing is loaded or asked
+ * before it is needed.
+ */
+export class AwsSession {
+  readonly #options: AwsSessionOptions;
+  readonly #kms = new Map<string, ReturnType<typeof awsKms>>();
+  #chain: Promise<CredentialProvider> | undefined;
+  #temporary: Promise<Credentials> | undefined;
+  #user: Promise<{ name: string; arn: string }> | undefined;
+
+  constructor(options: AwsSessionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws {@link ConfigError} when no region is known. */
+  get region(): string {
+    const region = this.#options.region || process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'];
+    if (!region) throw new ConfigError(['no AWS region: set region in the configuration, or give --region']);
+    return region;
+  }
+
+  /** KMS of a region. Its methods reject as KmsLike says, and with {@link AwsSessionError} when STS or IAM refuse. */
+  kms(region: string): KmsLike {
+    let kms = this.#kms.get(region);
+    if (kms === undefined) {
+      const { timeoutMs } = this.#options;
+      kms = awsKms({
+        region,
+        connectTimeoutMs: timeoutMs,
+        requestTimeoutMs: timeoutMs,
+        maxSockets: 10,
+        maxAttempts: MAX_ATTEMPTS,
+        // Looking for credentials (instance metadata, SSO, a code typed by a person) takes longer than KMS does.
+        deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
+        credentials: () => this.#credentials(),
+      });
+      this.#kms.set(region, kms);
+    }
+    return kms;
+  }
+
+  /** The caller's IAM user name. Rejects with {@link AwsSessionError}, for example for a role, which has none. */
+  async userName(): Promise<string> {
+    return (await this.#iamUser()).name;
+  }
+
+  close(): void {
+    for (const kms of this.#kms.values()) kms.close();
+  }
+
+  async #credentials(): Promise<Credentials> {
+    const { assumeRole, mfaCode } = this.#options;
+    if (!assumeRole && mfaCode === undefined) return this.#base();
+    const current = await this.#temporary?.catch(() => undefined);
+    if (current === undefined || (current.expiration?.getTime() ?? 0) - Date.now() < RENEW_BEFORE_MS) {
+      this.#temporary = this.#askSts();
+    }
+    return this.#temporary!;
+  }
+
+  async #base(): Promise<Credentials> {
+    this.#chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) => defaultProvider());
+    return (await this.#chain)();
+  }
+
+  // compat: the session is named `<role>_confidant`; a role's name alone is completed with the account of the IAM
+  // user, and the MFA device is the one named after that user.
+  async #askSts(): Promise<Credentials> {
+    const { assumeRole, mfaCode } = this.#options;
+    const needsUser = mfaCode !== undefined || (assumeRole !== undefined && !assumeRole.startsWith('arn:'));
+    const user = needsUser ? await this.#iamUser() : undefined;
+    const account = user?.arn.split(':').slice(0, 5).join(':');
+    const mfa =
+      mfaCode === undefined || user === undefined
+        ? {}
+        : { SerialNumber: `${account}:mfa/${user.name}`, TokenCode: await mfaCode() };
+    const { STSClient, AssumeRoleCommand, GetSessionTokenCommand } = await import('@aws-sdk/client-sts');
+    const sts = new STSClient(this.#clientOptions());
+    try {
+      if (!assumeRole) return fromSts(await sts.send(new GetSessionTokenCommand(mfa)));
+      const roleName = assumeRole.slice(assumeRole.lastIndexOf('/') + 1);
+      return fromSts(
+        await sts.send(
+          new AssumeRoleCommand({
+            RoleArn: assumeRole.startsWith('arn:') ? assumeRole : `${account}:role/${assumeRole}`,
+            RoleSessionName: `${roleName.slice(0, 54)}_confidant`,
+            ...mfa,
+          }),
+        ),
+      );
+    } catch (error) {
+      const wanted = assumeRole ? `assume the role ${assumeRole}` : 'get a session with MFA';
+      throw new AwsSessionError(`could not ${wanted}: ${nameOf(error)}`, { cause: error });
+    } finally {
+      sts.destroy();
+    }
+  }
+
+  #iamUser(): Promise<{ name: string; arn: string }> {
+    this.#user ??= this.#getUser();
+    return this.#user;
+  }
+
+  async #getUser(): Promise<{ name: string; arn: string }> {
+    const { IAMClient, GetUserCommand } = await import('@aws-sdk/client-iam');
+    const iam = new IAMClient(this.#clientOptions());
+    try {
+      const { User } = await iam.send(new GetUserCommand({}));
+      if (!User?.UserName || !User.Arn) throw new Error('no user');
+      return { name: User.UserName, arn: User.Arn };
+    } catch (error) {
+      throw new AwsSessionError(`IAM did not tell the name of the user (GetUser): ${nameOf(error)}`, { cause: error });
+    } finally {
+      iam.destroy();
+    }
+  }
+
+  #clientOptions() {
+    return {
+      region: this.region,
+      maxAttempts: MAX_ATTEMPTS,
+      credentials: () => this.#base(),
+      requestHandler: { connectionTimeout: this.#options.timeoutMs, requestTimeout: this.#options.timeoutMs },
+    };
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'failed';
+}
+
+interface StsAnswer {
+  Credentials?:
+    | {
+        AccessKeyId?: string | undefined;
+        SecretAccessKey?: string | undefined;
+        SessionToken?: string | undefined;
+        Expiration?: Date | undefined;
+      }
+    | undefined;
+}
+
+function fromSts({ Credentials: found }: StsAnswer): Credentials {
+  if (!found?.AccessKeyId || !found.SecretAccessKey) throw new Error('IncompleteAnswer');
+  return {
+    accessKeyId: found.AccessKeyId,
+    secretAccessKey: found.SecretAccessKey,
+    ...(found.SessionToken ? { sessionToken: found.SessionToken } : {}),
+    ...(found.Expiration ? { expiration: found.Expiration } : {}),
+  };
+}

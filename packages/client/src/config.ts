@@ -1,0 +1,231 @@
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { TokenVersion } from '@confidant/kmsauth';
+
+/** Where the configuration is looked for; the first file that exists is used, alone. */
+export const DEFAULT_CONFIG_FILES = ['~/.confidant', '/etc/confidant/config'];
+const MAX_CONFIG_BYTES = 1024 * 1024;
+
+/** Who sends tokens to whom. Without `from`, a user's name is asked of IAM. */
+export interface AuthContext {
+  from?: string;
+  to: string;
+  userType: string;
+}
+
+/** What a client is made of, after files and options were brought together. */
+export interface ClientSettings {
+  url: string;
+  authKey: string;
+  authContext: AuthContext;
+  region?: string;
+  /** Name or ARN of a role to assume through STS. */
+  assumeRole?: string;
+  tokenLifetimeMinutes: number;
+  tokenVersion: TokenVersion;
+  /** Empty: no cache. */
+  tokenCacheFile: string;
+  retries: number;
+  backoffMs: number;
+  /** A file of PEM certificates to trust instead of the system's. */
+  caFile?: string;
+  timeoutMs: number;
+}
+
+/** What a configuration file says, checked. Everything may be absent. */
+export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext'>> {
+  authContext?: Partial<AuthContext>;
+  /** `verify: false` stood in the file. */
+  verifyOff?: true;
+  commandWrap?: string;
+  commandSafetyRegex?: string;
+  commandSafetyMessage?: string;
+  /** Where `get_service` and `env` keep an encrypted copy for when the server can not be reached. */
+  offlineCopyDirectory?: string;
+  offlineCopyMaxAgeHours?: number;
+}
+
+/** The configuration can not be used. One line a fault; no value of the file is repeated. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+type Reader = (value: unknown) => Partial<ConfigProfile> | undefined;
+
+const text =
+  (name: keyof ConfigProfile): Reader =>
+  (value) =>
+    typeof value === 'string' ? { [name]: value } : undefined;
+
+/** A number, or the text of one; `scale` turns the file's unit into ours. */
+const number =
+  (
+    name: keyof ConfigProfile,
+    { min, scale = 1, whole = false }: { min: number; scale?: number; whole?: boolean },
+  ): Reader =>
+  (value) => {
+    const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < min) return undefined;
+    return whole && !Number.isInteger(parsed) ? undefined : { [name]: parsed * scale };
+  };
+
+// compat: the keys of the original's configuration file; the last two are ours.
+const KEYS: Record<string, { expects: string; read: Reader }> = {
+  url: { expects: 'the address of the server', read: text('url') },
+  auth_key: { expects: 'an alias or ARN of a KMS key', read: text('authKey') },
+  auth_context: { expects: 'a map with from, to and user_type', read: readAuthContext },
+  region: { expects: 'the name of an AWS region', read: text('region') },
+  assume_role: { expects: 'the name or ARN of a role', read: text('assumeRole') },
+  token_lifetime: { expects: 'minutes, more than 3', read: number('tokenLifetimeMinutes', { min: 3.01 }) },
+  token_version: {
+    expects: '1 or 2',
+    read: (value) =>
+      Number(value) === 1 || Number(value) === 2 ? { tokenVersion: Number(value) as TokenVersion } : undefined,
+  },
+  token_cache_file: {
+    expects: 'a path, or empty text for no cache',
+    read: (value) => (typeof value === 'string' ? { tokenCacheFile: expandHome(value) } : undefined),
+  },
+  retries: { expects: 'a whole number, 0 or more', read: number('retries', { min: 0, whole: true }) },
+  backoff: { expects: 'seconds', read: number('backoffMs', { min: 0, scale: 1000 }) },
+  verify: {
+    expects: 'true, or the path of a CA file',
+    read: (value) => {
+      if (typeof value === 'string') return { caFile: expandHome(value) };
+      return value === true ? {} : value === false ? { verifyOff: true } : undefined;
+    },
+  },
+  timeout: { expects: 'seconds, more than 0', read: number('timeoutMs', { min: 0.001, scale: 1000 }) },
+  command_wrap: { expects: 'a command line', read: text('commandWrap') },
+  command_safety_regex: { expects: 'a regular expression', read: text('commandSafetyRegex') },
+  command_safety_msg: { expects: 'text', read: text('commandSafetyMessage') },
+  offline_copy: {
+    expects: 'the path of a directory',
+    read: (value) => (typeof value === 'string' ? { offlineCopyDirectory: expandHome(value) } : undefined),
+  },
+  offline_copy_max_age: { expects: 'hours', read: number('offlineCopyMaxAgeHours', { min: 0 }) },
+};
+
+/**
+ * Reads one profile of the first of `files` that exists. Files are YAML or JSON with profiles at the top; a missing
+ * file or profile is an empty one, unknown keys are ignored. Throws {@link ConfigError} for a file that can not be
+ * read or parsed, or whose values have the wrong type, with all faults at once.
+ */
+export async function loadProfile(
+  files: readonly string[] = DEFAULT_CONFIG_FILES,
+  profile = 'default',
+): Promise<{ profile: ConfigProfile; file: string | undefined }> {
+  const file = await firstExisting(files.map(expandHome));
+  if (file === undefined) return { profile: {}, file: undefined };
+  const profiles = await parseConfig(file, await readConfig(file));
+  const raw = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
+  if (raw === undefined || raw === null) return { profile: {}, file };
+  if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
+  const faults: string[] = [];
+  const read: ConfigProfile = {};
+  for (const [key, { expects, read: reader }] of Object.entries(KEYS)) {
+    const value = raw[key];
+    if (value === undefined || value === null) continue;
+    const found = reader(value);
+    if (found === undefined) faults.push(`${file}: ${profile}.${key} must be ${expects}`);
+    else Object.assign(read, found);
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { profile: read, file };
+}
+
+/**
+ * Fills in the defaults. Throws {@link ConfigError} that says what is missing and where to put it; `place` names the
+ * file and profile that were read.
+ */
+export function completeSettings(profile: ConfigProfile, place = 'the configuration'): ClientSettings {
+  const faults: string[] = [];
+  const need = (key: string, option: string, what: string): void => {
+    faults.push(`no ${what}: set ${key} in ${place}, or give ${option}`);
+  };
+  if (!profile.url) need('url', '--url', 'server address');
+  if (!profile.authKey) need('auth_key', '--auth-key', 'key to authenticate with');
+  const { from, to, userType } = profile.authContext ?? {};
+  if (!to) need('auth_context.to', '--to', 'name of the server (its AUTH_CONTEXT)');
+  if (!userType) need('auth_context.user_type', '--user-type', 'user type (user or service)');
+  else if (!from && userType !== 'user') need('auth_context.from', '--from', 'name to authenticate as');
+  if (faults.length > 0) throw new ConfigError(faults);
+  return {
+    tokenLifetimeMinutes: 10,
+    tokenVersion: 2,
+    tokenCacheFile: '/dev/shm/confidant/confidant_token',
+    retries: 0,
+    backoffMs: 1000,
+    timeoutMs: 5000,
+    ...profile,
+    url: profile.url!,
+    authKey: profile.authKey!,
+    authContext: { ...(from ? { from } : {}), to: to!, userType: userType! },
+  };
+}
+
+/** Replaces a leading `~` by the home directory. */
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+async function firstExisting(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) {
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isFile()) return file;
+  }
+  return undefined;
+}
+
+async function readConfig(file: string): Promise<string> {
+  const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError([`${file}: can not be read (${error.code})`]);
+  });
+  if (content.length > MAX_CONFIG_BYTES) throw new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes`]);
+  return content.toString('utf8');
+}
+
+async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
+  let value = parseJsonConfig(content);
+  try {
+    // compat: the original reads YAML 1.1, where `yes` is true.
+    value ??= (await import('yaml')).parse(content, { version: '1.1', logLevel: 'silent', prettyErrors: false });
+  } catch {
+    // The parser's message may quote the file.
+    throw new ConfigError([`${file}: is neither YAML nor JSON`]);
+  }
+  if (value === null || value === undefined) return {};
+  if (!isMap(value)) throw new ConfigError([`${file}: must be a map of profiles`]);
+  return value;
+}
+
+/** JSON is YAML too, but needs no YAML parser to be loaded. */
+function parseJsonConfig(content: string): unknown {
+  if (!content.trimStart().startsWith('{')) return undefined;
+  try {
+    return JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAuthContext(value: unknown): Partial<ConfigProfile> | undefined {
+  if (!isMap(value)) return undefined;
+  const { from, to, user_type: userType } = value;
+  for (const part of [from, to, userType]) if (part != null && typeof part !== 'string') return undefined;
+  return {
+    authContext: {
+      ...(from ? { from: from as string } : {}),
+      ...(to ? { to: to as string } : {}),
+      ...(userType ? { userType: userType as string } : {}),
+    },
+  };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,54 @@
+import type { ErrorCode, JsonObject } from '@confidant/contract';
+
+/**
+ * What went wrong. The server's own codes, and those of the way there:
+ * - `network`: no connection, or it broke; `timeout`: no answer in time; `aborted`: the caller's signal;
+ * - `redirected`: a 3xx, never followed; `invalid_response`: not JSON; `response_too_large`;
+ * - `http_error`: an error status without a code, as servers of the original answer.
+ */
+export type ConfidantErrorCode =
+  | ErrorCode
+  | 'network'
+  | 'timeout'
+  | 'aborted'
+  | 'redirected'
+  | 'invalid_response'
+  | 'response_too_large'
+  | 'http_error';
+
+export interface ConfidantErrorDetails {
+  code: ConfidantErrorCode;
+  /** The HTTP status; undefined when there was no answer. */
+  status?: number;
+  /** The server's X-Request-Id: finds the cause in its log. */
+  requestId?: string;
+  /** The error body of the server: `error`, and `reference` or `conflicts` where there are any. */
+  body?: JsonObject;
+  cause?: unknown;
+}
+
+/**
+ * Every failure of a call. The message names method, path, status and the server's public text: no token, no query,
+ * no value of a credential.
+ */
+export class ConfidantError extends Error {
+  override readonly name = 'ConfidantError';
+  readonly code: ConfidantErrorCode;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  readonly body: JsonObject | undefined;
+
+  constructor(message: string, details: ConfidantErrorDetails) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.code = details.code;
+    this.status = details.status;
+    this.requestId = details.requestId;
+    this.body = details.body;
+  }
+
+  /** True when nobody answered for Confidant: no network, no answer in time, or a gateway that says so. */
+  get unreachable(): boolean {
+    if (this.status !== undefined) return [502, 503, 504].includes(this.status);
+    return this.code === 'network' || this.code === 'timeout';
+  }
+}

@@ -1,0 +1,13 @@
+export { ConfidantClient } from './client.js';
+export type { AuthProvider, CallOptions, ConfidantClientOptions, RequestInput, RetryEvent } from './client.js';
+export { ConfidantError } from './errors.js';
+export type { ConfidantErrorCode, ConfidantErrorDetails } from './errors.js';
+export { nodeTransport } from './transport.js';
+export type { NodeTransportOptions, Transport, TransportRequest, TransportResponse } from './transport.js';
+export { basicAuthorization, connect } from './connect.js';
+export type { ConnectOptions, Connection } from './connect.js';
+export { ConfigError, completeSettings, loadProfile } from './config.js';
+export type { AuthContext, ClientSettings, ConfigProfile } from './config.js';
+export { AwsSessionError } from './aws-session.js';
+export { BlindCredentialError, contextsOf, openBlindCredential } from './blind.js';
+export { decryptBlind, encryptBlind } from '@confidant/kmsauth';

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { ConfidantError } from './errors.js';
+
+export interface TransportRequest {
+  method: 'GET' | 'POST' | 'PUT';
+  url: URL;
+  headers: Record<string, string>;
+  body?: string;
+  signal?: AbortSignal;
+}
+
+export interface TransportResponse {
+  status: number;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | undefined>>;
+  text: string;
+}
+
+/**
+ * Carries one request, once. Rejects with {@link ConfidantError} of code `network`, `timeout`, `aborted` or
+ * `response_too_large`; every HTTP status is an answer. Follows no redirect.
+ */
+export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
+
+export interface NodeTransportOptions {
+  /** To connect, and between two signs of life; a whole exchange may take ten times that. */
+  timeoutMs: number;
+  /** A file of PEM certificates to trust instead of the system's. Certificates are always verified. */
+  caFile?: string;
+  /** Default 64 MiB. */
+  maxResponseBytes?: number;
+  /** Default 20. */
+  maxSockets?: number;
+}
+
+/** {@link Transport} over node:http with kept-alive connections. Throws when `caFile` can not be read. */
+export function nodeTransport(options: NodeTransportOptions): Transport & { close(): void } {
+  const agentOptions = { keepAlive: true, maxSockets: options.maxSockets ?? 20, timeout: options.timeoutMs };
+  const plain = new http.Agent(agentOptions);
+  const tls = new https.Agent({
+    ...agentOptions,
+    ...(options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) }),
+  });
+  const send = async (request: TransportRequest): Promise<TransportResponse> => {
+    const agent = request.url.protocol === 'https:' ? tls : plain;
+    try {
+      return await exchange(request, agent, options);
+    } catch (error) {
+      // The server closed an idle connection while we took it up: this says nothing about the server.
+      if (error instanceof StaleConnection && request.method !== 'POST') return exchange(request, agent, options);
+      throw error;
+    }
+  };
+  return Object.assign(send, {
+    close() {
+      plain.destroy();
+      tls.destroy();
+    },
+  });
+}
+
+class StaleConnection extends ConfidantError {}
+
+function exchange(
+  request: TransportRequest,
+  agent: http.Agent,
+  options: NodeTransportOptions,
+): Promise<TransportResponse> {
+  const { timeoutMs, maxResponseBytes = 64 * 1024 * 1024 } = options;
+  const what = `${request.method} ${request.url.pathname}`;
+  return new Promise((resolve, reject) => {
+    const send = request.url.protocol === 'https:' ? https.request : http.request;
+    let answered = false;
+    const outgoing = send(request.url, {
+      method: request.method,
+      agent,
+      timeout: timeoutMs,
+      headers: {
+        ...request.headers,
+        ...(request.method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(request.body ?? '')) }),
+      },
+    });
+    const settle = (finish: () => void): void => {
+      clearTimeout(deadline);
+      request.signal?.removeEventListener('abort', abort);
+      finish();
+    };
+    const fail = (error: ConfidantError): void =>
+      settle(() => {
+        reject(error);
+        outgoing.destroy();
+      });
+    const timedOut = (): void =>
+      fail(new ConfidantError(`${what}: no answer from ${request.url.origin} in time`, { code: 'timeout' }));
+    const abort = (): void => fail(new ConfidantError(`${what}: aborted`, { code: 'aborted' }));
+    const broken = (error: NodeJS.ErrnoException): void => {
+      const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
+      const Kind = isStale ? StaleConnection : ConfidantError;
+      const reason = error.code ?? error.message;
+      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code: 'network', cause: error }));
+    };
+    const deadline = setTimeout(timedOut, timeoutMs * 10);
+    request.signal?.addEventListener('abort', abort, { once: true });
+    outgoing.on('timeout', timedOut);
+    outgoing.on('error', broken);
+    outgoing.on('response', (incoming) => {
+      answered = true;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        chunks.push(chunk);
+        if (size > maxResponseBytes) {
+          const message = `${what}: the answer is larger than ${maxResponseBytes} bytes`;
+          fail(new ConfidantError(message, { code: 'response_too_large', status: incoming.statusCode ?? 0 }));
+        }
+      });
+      incoming.on('error', broken);
+      incoming.on('end', () =>
+        settle(() =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: flatten(incoming.headers),
+            text: Buffer.concat(chunks).toString('utf8'),
+          }),
+        ),
+      );
+    });
+    if (request.signal?.aborted) abort();
+    else outgoing.end(request.body);
+  });
+}
+
+function flatten(headers: http.IncomingHttpHeaders): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
+}
