@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { DataKeys, FernetError, FernetKey, KmsRefused, KmsUnavailable } from '../src/index.js';
+import type { DataKeyEvent, DataKeysOptions } from '../src/index.js';
+import { MemoryKms, golden, goldenJson, recordedKms } from './kms.js';
+
+function world(options: Partial<DataKeysOptions> = {}) {
+  const kms = new MemoryKms();
+  kms.addKey('alias/master');
+  const clock = { now: 0 };
+  const events: DataKeyEvent[] = [];
+  const dataKeys = new DataKeys({
+    kms,
+    masterKey: 'alias/master',
+    cacheSize: 10,
+    cacheTtlMs: 60_000,
+    now: () => clock.now,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  return { kms, clock, events, dataKeys };
+}
+
+const context = { id: '0123456789abcdef0123456789abcdef' };
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+
+interface StoredItem {
+  data_type: { S: string };
+  id: { S: string };
+  credential_pairs: { S: string };
+  data_key: { B: string };
+}
+
+describe('what the original stored', () => {
+  test('the example opens to its plaintext', async () => {
+    const example = goldenJson<Record<string, string> & { item: StoredItem; encryption_context: { id: string } }>(
+      'at-rest-example.json',
+    );
+    const kms = new MemoryKms();
+    kms.decrypt = async (request) => {
+      expect(Buffer.from(request.ciphertext).toString('hex')).toBe(example['kms_ciphertext_blob_hex']);
+      expect(request.context).toEqual(example.encryption_context);
+      return { plaintext: Buffer.from(example['kms_plaintext(ascii fernet key)']!), keyArn: 'arn' };
+    };
+    const wrapped = Buffer.from(example.item.data_key.B, 'base64').toString();
+    expect(wrapped).toBe(example['after_one_base64_decode(stored bytes)']);
+    const key = await world({ kms }).dataKeys.open(wrapped, example.encryption_context);
+    expect(text(key.decrypt(example.item.credential_pairs.S))).toBe(example['credential_pairs_plaintext']);
+  });
+
+  test('every credential of the recorded tables opens, and under no other id', async () => {
+    const { dataKeys } = world({ kms: recordedKms(), cacheSize: 1000 });
+    const tables = golden('dynamodb-table.jsonl') + golden('dynamodb-archive-table.jsonl');
+    const items = tables
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as StoredItem);
+    const credentials = items.filter(({ data_type }) => ['credential', 'archive-credential'].includes(data_type.S));
+    expect(credentials.length).toBeGreaterThan(100);
+    for (const item of credentials) {
+      const wrapped = Buffer.from(item.data_key.B, 'base64').toString();
+      const key = await dataKeys.open(wrapped, { id: item.id.S.replace(/-\d+$/, '') });
+      expect(JSON.parse(text(key.decrypt(item.credential_pairs.S)))).toBeTypeOf('object');
+      await expect(dataKeys.open(wrapped, { id: `${item.id.S}x` })).rejects.toThrow(KmsRefused);
+    }
+  });
+});
+
+describe('a new data key', () => {
+  test('opens again from its wrapped form, under its context alone', async () => {
+    const { dataKeys } = world();
+    const { key, wrapped } = await dataKeys.create(context);
+    const token = key.encrypt(Buffer.from('secret'));
+    expect(text((await dataKeys.open(wrapped, context)).decrypt(token))).toBe('secret');
+    await expect(dataKeys.open(wrapped, { id: 'another' })).rejects.toThrow(KmsRefused);
+    await expect(dataKeys.open(wrapped, {})).rejects.toThrow(KmsRefused);
+  });
+
+  test('is 32 bytes of KMS as 44 characters, wrapped under the master key, in base64', async () => {
+    const { kms, dataKeys } = world();
+    const { wrapped } = await dataKeys.create(context);
+    expect(wrapped).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);
+    const opened = await kms.decrypt({ ciphertext: Buffer.from(wrapped, 'base64'), context });
+    expect(text(opened.plaintext)).toMatch(/^[A-Za-z0-9_-]{43}=$/);
+    expect(opened.keyArn).toBe((await kms.describeKey('alias/master')).keyArn);
+    expect(kms.calls).toMatchObject({ generateRandom: 1, encrypt: 1 });
+  });
+
+  test('is another one every time', async () => {
+    const { dataKeys } = world();
+    const { key } = await dataKeys.create(context);
+    const other = await dataKeys.create(context);
+    expect(() => other.key.decrypt(key.encrypt(Buffer.from('x')))).toThrow(FernetError);
+  });
+
+  test('is not made of too few random bytes', async () => {
+    const { kms, dataKeys } = world();
+    kms.generateRandom = async () => Buffer.alloc(16);
+    await expect(dataKeys.create(context)).rejects.toThrow(FernetError);
+  });
+});
+
+describe('what is no wrapped key', () => {
+  test('is refused: not base64, too long, or no Fernet key inside', async () => {
+    const { kms, dataKeys } = world();
+    for (const wrapped of ['', 'AAA', 'not base64!', '-_-_', 'A'.repeat(8196)]) {
+      await expect(dataKeys.open(wrapped, context)).rejects.toThrow(FernetError);
+    }
+    expect(kms.calls.decrypt).toBe(0);
+    const { ciphertext } = await kms.encrypt({ keyId: 'alias/master', plaintext: Buffer.alloc(32, 1), context });
+    await expect(dataKeys.open(ciphertext.toString('base64'), context)).rejects.toThrow(FernetError);
+  });
+});
+
+describe('remembered keys', () => {
+  test('cost KMS nothing until they expire', async () => {
+    const { kms, clock, dataKeys } = world();
+    const { wrapped } = await dataKeys.create(context);
+    await dataKeys.open(wrapped, context);
+    clock.now = 59_999;
+    await dataKeys.open(wrapped, context);
+    expect(kms.calls.decrypt).toBe(1);
+    clock.now = 60_000;
+    await dataKeys.open(wrapped, context);
+    expect(kms.calls.decrypt).toBe(2);
+  });
+
+  test('are remembered with their context: a hit does not skip the check of it', async () => {
+    const { dataKeys } = world();
+    const two = { a: '1', b: '2' };
+    const { wrapped } = await dataKeys.create(two);
+    await dataKeys.open(wrapped, two);
+    for (const other of [{ a: '1' }, { a: '1', b: '2', c: '' }, { a: '2', b: '1' }, { 'a":"1","b': '2' }]) {
+      await expect(dataKeys.open(wrapped, other)).rejects.toThrow(KmsRefused);
+    }
+  });
+
+  test('are the same whatever the order of the context', async () => {
+    const { kms, dataKeys } = world();
+    const { wrapped } = await dataKeys.create({ a: '1', b: '2' });
+    await dataKeys.open(wrapped, { a: '1', b: '2' });
+    await dataKeys.open(wrapped, { b: '2', a: '1' });
+    expect(kms.calls.decrypt).toBe(1);
+  });
+
+  test('are as many as allowed; with a cache size of 0 there are none', async () => {
+    for (const [cacheSize, calls] of [
+      [2, 4],
+      [0, 4],
+      [3, 3],
+    ] as const) {
+      const { kms, dataKeys } = world({ cacheSize });
+      const made = [await dataKeys.create(context), await dataKeys.create(context), await dataKeys.create(context)];
+      for (const { wrapped } of made) await dataKeys.open(wrapped, context);
+      await dataKeys.open(made[0]!.wrapped, context);
+      expect(kms.calls.decrypt).toBe(calls);
+    }
+  });
+
+  test('failures are not among them', async () => {
+    const { kms, dataKeys } = world();
+    const { wrapped } = await dataKeys.create(context);
+    kms.down.add('decrypt');
+    await expect(dataKeys.open(wrapped, context)).rejects.toThrow(KmsUnavailable);
+    kms.down.clear();
+    await expect(dataKeys.open(wrapped, context)).resolves.toBeInstanceOf(FernetKey);
+  });
+
+  test('many at once ask KMS once for the same key and context, and apart for another context', async () => {
+    const { kms, dataKeys } = world();
+    const { wrapped } = await dataKeys.create(context);
+    const same = Array.from({ length: 10 }, () => dataKeys.open(wrapped, context));
+    const other = dataKeys.open(wrapped, { id: 'another' });
+    await expect(other).rejects.toThrow(KmsRefused);
+    expect(new Set(await Promise.all(same)).size).toBe(1);
+    expect(kms.calls.decrypt).toBe(2);
+  });
+});
+
+test('events count two for a key made, one for a key decrypted, none for a remembered one', async () => {
+  const { events, dataKeys } = world();
+  const { wrapped } = await dataKeys.create(context);
+  await dataKeys.open(wrapped, context);
+  await dataKeys.open(wrapped, context);
+  expect(events).toEqual([
+    { kind: 'counter', name: 'at_rest_action', count: 2 },
+    { kind: 'counter', name: 'at_rest_action', count: 1 },
+  ]);
+});
