@@ -4,6 +4,7 @@ import type { Kind, Listed, Records, SealedPairs, Service } from './domain/recor
 
 /** A page boundary: the last row of the page before, in the order of the index by date. */
 export interface PageKey {
+  /** The id of the row itself: of an archived revision `<id>-<N>`. */
   id: string;
   modifiedDate: Instant;
 }
@@ -25,6 +26,7 @@ export interface RevisionWrite<K extends Kind> {
   name?: { claim: string; release?: string; takeFrom?: string };
 }
 
+/** When several of these hold, the first in this order is told. */
 export type WriteOutcome =
   | { status: 'ok' }
   /** The current row is not the expected one (another revision, another kind, gone, or already there). */
@@ -38,6 +40,12 @@ export type WriteOutcome =
  * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and
  * changes may lag by the time an index needs to follow. Every method rejects with {@link BackendUnavailable} when
  * the store does not answer within its time-outs, never with a wrong "absent".
+ *
+ * A row that cannot be understood: reads by id reject with {@link DamagedRow}, since leaving it out would say "absent";
+ * lists, histories and changes leave it out and report it to the callback the store was opened with. A date in a form
+ * that cannot be read is null, and no damage.
+ *
+ * Sets (`credentials`, `blindCredentials`, `credentialKeys`) come sorted and without doubles, whatever was written.
  */
 export interface Store {
   /** The current row of `id`; `other-kind` when the id belongs to anything else, archived revisions included. */
@@ -46,17 +54,20 @@ export interface Store {
   getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined>;
   /** The archived revisions among 1..`upTo` that exist, ascending. */
   getRevisions<K extends Kind>(kind: K, id: string, upTo: number): Promise<Records[K][]>;
-  /** Current rows by id, any number of ids; absent ids and other kinds are left out. */
+  /** Current rows by id, any number of ids, repeated ones too; absent ids and other kinds are left out. */
   getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>>;
   /**
    * Writes the current row and the archive row of one revision in one transaction: the archive row only if absent,
    * the current row only if it is the expected one. Of several racers with the same expectation exactly one gets
-   * `ok`; of several racers that claim one name exactly one does. Nothing is written unless `ok`.
+   * `ok`; of several racers that claim one name exactly one does. Nothing is written unless `ok`; only after a
+   * rejection with {@link BackendUnavailable} it is unknown whether the revision was written, as a whole or not at all.
+   * Rejects with {@link RowTooLarge} when the store has no room for a row of that size.
    */
   putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome>;
   /**
    * Newest first, current rows or archived revisions. With `limit`: at most that many after `after`, and `next`
-   * when more follow. Without: all. Rows without a date are left out, as the index leaves them out.
+   * when more follow. Without: all. Rows without a date are left out here and by the two methods below, as the index
+   * leaves them out.
    */
   list<K extends Kind>(
     kind: K,
@@ -87,6 +98,29 @@ export class BackendUnavailable extends Error {
     options?: ErrorOptions,
   ) {
     super(`${backend} is unavailable`, options);
+  }
+}
+
+/** The store refuses a row of this size. DynamoDB takes 400 KB, attribute names included. */
+export class RowTooLarge extends Error {
+  override readonly name = 'RowTooLarge';
+  constructor(
+    readonly id: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the row ${id} is too large for the store`, options);
+  }
+}
+
+/** A stored row lacks what its kind must have, or holds it in a form nobody writes. `id` is the row's own. */
+export class DamagedRow extends Error {
+  override readonly name = 'DamagedRow';
+  constructor(
+    readonly id: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the row ${id} is damaged: ${problem}`, options);
   }
 }
 

@@ -29,11 +29,13 @@ function setting<Value>(
 }
 
 /** Any text; empty is the default. */
-export function text<Value extends string | null = string>(
-  doc: string,
-  options: Options<Value> = { default: '' as Value },
-): Setting<string | Value> {
-  return setting<string | Value>(doc, 'text', options, (value) => (value === '' ? options.default : value));
+export function text(doc: string, options: Options<string> = { default: '' }): Setting<string> {
+  return setting(doc, 'text', options, (value) => (value === '' ? options.default : value));
+}
+
+/** Any text; null when it is not set. */
+export function optionalText(doc: string): Setting<string | null> {
+  return setting<string | null>(doc, 'text', { default: null }, (value) => (value === '' ? null : value));
 }
 
 /** A secret that SECRETS_BOOTSTRAP may hold. */

@@ -94,6 +94,12 @@ function contradictions(settings: Settings): Fault[] {
       fault('USER_AUTH_KEY', 'required when KMS_AUTH_USER_TYPES contains user');
     }
   }
+  if (
+    settings.ACL_MODULE.startsWith('confidant.') &&
+    !/^confidant\.authnz\.rbac:(default_acl|no_acl)$/.test(settings.ACL_MODULE)
+  ) {
+    fault('ACL_MODULE', 'Python code can not be loaded here: use default_acl, no_acl, or a JavaScript module');
+  }
   if (settings.USER_AUTH_MODULE === 'null' && settings.USE_AUTH) {
     fault('USER_AUTH_MODULE', 'null is possible only with USE_AUTH=false');
   }

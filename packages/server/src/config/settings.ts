@@ -9,6 +9,7 @@ import {
   jsonTextMap,
   list,
   oneOf,
+  optionalText,
   seconds,
   type Setting,
   text,
@@ -33,7 +34,7 @@ export const SETTINGS = {
     default: 8081,
     max: 65535,
   }),
-  STATIC_FOLDER: text('Accepted for compatibility; the web application is part of the server.', { default: null }),
+  STATIC_FOLDER: optionalText('Accepted for compatibility; the web application is part of the server.'),
   CUSTOM_FRONTEND_DIRECTORY: text('Folder with `modules/`, `styles/` and `images/`, served under `/custom/`.'),
   CLIENT_CONFIG: jsonObject('Returned as `defined` by `client_config`.'),
   SSLIFY: flag('Redirect to HTTPS unless the request came over it, and send HSTS.', { default: true }),
@@ -77,9 +78,9 @@ export const SETTINGS = {
     max: 65535,
   }),
   METRICS_HOST: text('Address of the Prometheus endpoint. Ours.', { default: '127.0.0.1' }),
-  GEVENT_RESOLVER: text('Accepted for compatibility; has no meaning here.', { default: null }),
-  GEVENT_REQUEST_TIMEOUT_MS: text('Accepted for compatibility; see REQUEST_TIMEOUT_SECONDS.', { default: null }),
-  GUNICORN_CMD_ARGS: text('Accepted for compatibility; has no meaning here.', { default: null }),
+  GEVENT_RESOLVER: optionalText('Accepted for compatibility; has no meaning here.'),
+  GEVENT_REQUEST_TIMEOUT_MS: optionalText('Accepted for compatibility; see REQUEST_TIMEOUT_SECONDS.'),
+  GUNICORN_CMD_ARGS: optionalText('Accepted for compatibility; has no meaning here.'),
 
   // Bootstrap
   SECRETS_BOOTSTRAP: text('Secrets of the server itself, encrypted by KMS: the JSON blob, or `file://path`.', {
@@ -99,7 +100,7 @@ export const SETTINGS = {
   DYNAMODB_TABLE_ARCHIVE: text('Table that archived credentials move to; empty: archiving is refused.'),
   DYNAMODB_CREATE_TABLE: flag('Create missing tables at start.', { default: false }),
   PYNAMO_CONNECTION_POOL_SIZE: whole('Connections kept to DynamoDB.', { default: 100, min: 1, max: 10_000 }),
-  PYNAMO_REQUEST_TIMEOUT_SECONDS: text('Both of the next two, where they are not set.', { default: null }),
+  PYNAMO_REQUEST_TIMEOUT_SECONDS: optionalText('Both of the next two, where they are not set.'),
   PYNAMO_CONNECT_TIMEOUT_SECONDS: seconds('Time to connect to DynamoDB.', { default: 1 }),
   PYNAMO_READ_TIMEOUT_SECONDS: seconds('Time for DynamoDB to answer.', { default: 1 }),
   BACKGROUND_CACHE_IAM_ROLES: flag('Keep the list of IAM roles in memory.', { default: true }),

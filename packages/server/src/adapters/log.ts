@@ -1,0 +1,44 @@
+import { pino, type Logger } from 'pino';
+import type { Audit } from '../ports.js';
+
+/** Structured logs, one JSON line each, to standard output. */
+export function openLog(level: string): Logger {
+  return pino({
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: describeError, error: describeError },
+    // Nothing logs these on purpose; if something ever logs a whole request, they stay out.
+    redact: {
+      paths: [
+        '*.credential_pairs',
+        '*.headers.authorization',
+        '*.headers.cookie',
+        '*.headers["x-auth-token"]',
+        '*.headers["x-xsrf-token"]',
+      ],
+      censor: '[redacted]',
+    },
+  });
+}
+
+/** The audit log is the lines with `audit` in them. */
+export function auditLog(logger: Logger): Audit {
+  // Audit lines are written at every level but silent: an operator who quiets the log still wants to know who read what.
+  const auditLogger = logger.child({}, { level: logger.level === 'silent' ? 'silent' : 'info' });
+  return (entry) => auditLogger.info({ audit: entry }, 'audit');
+}
+
+/** Name, message, code and stack: other properties of an error may carry a request with its secrets. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: typeof error };
+  const code = (error as { code?: unknown }).code;
+  return {
+    name: error.name,
+    message: error.message,
+    ...(typeof code === 'string' && { code }),
+    stack: error.stack,
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * What the first start prints: where everything is, and lines that, pasted into another shell in the same directory,
+ * store a credential, map it to a service and fetch it as that service.
+ */
+export function firstSteps(at: { serverUrl: string; kmsUrl: string; envFile: string; dataDir: string }): string {
+  return `
+Confidant is ready.
+
+  API        ${at.serverUrl}/v1
+  KMS        ${at.kmsUrl}  (local keys, for this machine only)
+  State      ${at.dataDir}  (keep it private; keys and secrets live and die with it)
+
+Try it: paste these lines into another terminal, in this directory.
+
+  . '${at.envFile}'
+  ID=$(npx confidant create_credential --name 'Demo database' --credential-pairs '{"db_password":"correct horse"}' --output id)
+  npx confidant add_creds --service-id demo-app --cred-ids "$ID"
+  npx confidant --profile demo get_service --service demo-app
+
+The first three act as you, the last one as the service demo-app, which gets what is mapped to it and nothing else.
+
+`;
+}

@@ -1,0 +1,73 @@
+import cluster, { type Worker } from 'node:cluster';
+import type { Logger } from 'pino';
+
+/** A worker that dies sooner than this after its start counts as failing. */
+const HEALTHY_AFTER_MS = 10_000;
+/** So many failing starts in a row, and the supervisor gives up: something is wrong that a restart does not mend. */
+const MAX_FAILURES = 5;
+
+/**
+ * Runs worker processes that share the port, and replaces those that die. On SIGTERM or SIGINT all of them stop
+ * gracefully. Resolves with the exit code: 0 after a stop, 1 when workers keep dying.
+ */
+export function superviseWorkers(
+  count: number,
+  logger: Logger,
+  shutdownTimeoutMs: number,
+  announce: (url: string) => void,
+): Promise<number> {
+  return new Promise((resolve) => {
+    const startedAt = new Map<number, number>();
+    let failures = 0;
+    let stopping = false;
+    let announced = false;
+    let exitCode = 0;
+
+    const start = (): void => {
+      const worker = cluster.fork();
+      startedAt.set(worker.id, Date.now());
+      worker.on('message', (message: { listening?: string }) => {
+        if (announced || message.listening === undefined) return;
+        announced = true;
+        announce(message.listening);
+      });
+    };
+
+    const stop = (code: number): void => {
+      if (stopping) return;
+      stopping = true;
+      exitCode = code;
+      for (const worker of workers()) worker.process.kill('SIGTERM');
+      setTimeout(() => {
+        for (const worker of workers()) worker.process.kill('SIGKILL');
+      }, shutdownTimeoutMs + 1000).unref();
+      if (workers().length === 0) resolve(exitCode);
+    };
+
+    cluster.on('exit', (worker, code, signal) => {
+      if (stopping) {
+        if (workers().length === 0) resolve(exitCode);
+        return;
+      }
+      logger.error({ worker: worker.process.pid, code, signal }, 'a worker died');
+      const lived = Date.now() - (startedAt.get(worker.id) ?? 0);
+      startedAt.delete(worker.id);
+      failures = lived < HEALTHY_AFTER_MS ? failures + 1 : 0;
+      if (failures >= MAX_FAILURES) stop(1);
+      else start();
+    });
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        stop(0);
+      });
+    }
+    for (let i = 0; i < count; i++) start();
+  });
+}
+
+function workers(): Worker[] {
+  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+}
