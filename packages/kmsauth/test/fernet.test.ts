@@ -111,7 +111,10 @@ describe('properties', () => {
   });
 
   test('no text but a token opens, and none throws anything but FernetError', () => {
-    const base64Text = fc.string({ unit: fc.constantFrom(...'gAQ-_+/=\n!é'), maxLength: 200 });
+    const base64Text = fc.string({
+      unit: fc.constantFrom('g', 'A', 'Q', '-', '_', '+', '/', '=', '\n', '!', 'é'),
+      maxLength: 200,
+    });
     fc.assert(
       fc.property(fc.oneof(fc.string(), base64Text), (text) => {
         expect(() => key.decrypt(text)).toThrow(FernetError);
