@@ -264,8 +264,8 @@ async function loadMapped(app: App, service: Service): Promise<Pick<ServiceView,
   return {
     credentials: await Promise.all(
       sortForDisplay([...credentials.values()]).map(async (credential) => ({
-        credential: credential as Credential,
-        pairs: await app.sealer.open(credential.id, (credential as Credential).sealed),
+        credential,
+        pairs: await app.sealer.open(credential.id, credential.sealed),
       })),
     ),
     blindCredentials: sortForDisplay([...blind.values()]),

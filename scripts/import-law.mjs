@@ -1,0 +1,117 @@
+// The import law: which folder may import what. ARCHITECTURE.md gives the reasons; this holds them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** By longest matching prefix: the local folders and the packages that files below it may import. */
+const LAW = {
+  'packages/contract/src': { local: ['packages/contract/src'], packages: ['zod'] },
+  'packages/kmsauth/src': { local: ['packages/kmsauth/src'], packages: ['node:', 'lru-cache'] },
+  'packages/kmsauth/src/aws.ts': {
+    local: ['packages/kmsauth/src'],
+    packages: ['node:', '@aws-sdk/client-kms', '@smithy/'],
+  },
+  'packages/client/src': { local: ['packages/client/src'], packages: ['*'] },
+  'packages/server/src/domain': { local: ['packages/server/src/domain'], packages: ['@confidant/contract'] },
+  'packages/server/src/ports.ts': { local: ['packages/server/src/domain'], packages: ['@confidant/contract'] },
+  'packages/server/src/app': {
+    local: ['packages/server/src/app', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    packages: ['@confidant/contract', 'node:crypto'],
+  },
+  'packages/server/src/auth': {
+    local: ['packages/server/src/auth', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    packages: ['@confidant/contract', '@confidant/kmsauth', 'node:', 'jose', 'lru-cache', 'zod'],
+  },
+  'packages/server/src/http': {
+    local: [
+      'packages/server/src/http',
+      'packages/server/src/app',
+      'packages/server/src/auth',
+      'packages/server/src/domain',
+      'packages/server/src/ports.ts',
+    ],
+    packages: ['@confidant/contract', 'fastify', '@fastify/', 'zod', 'node:', 'pino'],
+  },
+  'packages/server/src/config': { local: ['packages/server/src/config'], packages: ['node:', 'zod'] },
+  'packages/server/src/adapters': {
+    local: ['packages/server/src/adapters', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    packages: ['*', '!fastify', '!@fastify/'],
+  },
+  'packages/server/src/local': {
+    local: ['packages/server/src/local', 'packages/server/src/adapters/aws-sigv4.ts'],
+    packages: ['@confidant/', 'node:', '@photostructure/sqlite', 'yaml', 'zod'],
+  },
+  'packages/server/src/admin': { local: ['packages/server/src'], packages: ['*', '!fastify'] },
+  'packages/server/src': { local: ['packages/server/src'], packages: ['*', '!fastify'] },
+};
+
+const files = sources(join(root, 'packages'));
+const graph = new Map();
+const broken = [];
+for (const file of files) {
+  const imports = importsOf(file);
+  graph.set(
+    file,
+    imports.filter(({ target }) => target !== undefined && !target.typeOnly).map(({ target }) => target.path),
+  );
+  const law = lawFor(file);
+  for (const { specifier, target } of imports) {
+    const allowed = target
+      ? law.local.some((place) => target.path === place || target.path.startsWith(`${place}/`))
+      : mayImport(law.packages, specifier);
+    if (!allowed) broken.push(`${file} may not import ${specifier}`);
+  }
+}
+for (const cycle of cycles(graph)) broken.push(`import cycle: ${cycle.join(' -> ')}`);
+for (const line of broken) console.error(line);
+if (broken.length === 0) console.log(`import law: ${files.length} files keep it`);
+process.exitCode = broken.length === 0 ? 0 : 1;
+
+function sources(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .filter((path) => /^packages\/\w+\/src\//.test(path))
+    .sort();
+}
+
+function importsOf(file) {
+  const text = readFileSync(join(root, file), 'utf8');
+  const pattern = /^\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+  return [...text.matchAll(pattern)].map(([, type, fixed, lazy]) => {
+    const specifier = fixed ?? lazy;
+    if (!specifier.startsWith('.')) return { specifier };
+    const path = relative(root, resolve(root, dirname(file), specifier)).replace(/\.js$/, '.ts');
+    return { specifier, target: { path, typeOnly: type !== undefined } };
+  });
+}
+
+function lawFor(file) {
+  const place = Object.keys(LAW)
+    .filter((prefix) => file === prefix || file.startsWith(`${prefix}/`))
+    .sort((a, b) => b.length - a.length)[0];
+  if (place === undefined) throw new Error(`no law for ${file}`);
+  return LAW[place];
+}
+
+function mayImport(packages, specifier) {
+  const matches = (rule) =>
+    specifier === rule || (specifier.startsWith(rule) && /[/:]$/.test(rule)) || specifier.startsWith(`${rule}/`);
+  if (packages.some((rule) => rule.startsWith('!') && matches(rule.slice(1)))) return false;
+  return packages.some((rule) => rule === '*' || matches(rule));
+}
+
+function* cycles(edges) {
+  const state = new Map();
+  function* visit(node, path) {
+    state.set(node, 'open');
+    for (const next of edges.get(node) ?? []) {
+      if (state.get(next) === 'open') yield [...path.slice(path.indexOf(next)), next];
+      else if (!state.has(next)) yield* visit(next, [...path, next]);
+    }
+    state.set(node, 'done');
+  }
+  for (const node of edges.keys()) if (!state.has(node)) yield* visit(node, [node]);
+}
