@@ -52,7 +52,7 @@ export interface Store {
   get<K extends Kind>(kind: K, id: string): Promise<Found<K>>;
   /** One archived revision; undefined when there is none of that kind. Its `id` is without the revision. */
   getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined>;
-  /** The archived revisions among 1..`upTo` that exist, ascending. */
+  /** The archived revisions among 1..`upTo` that exist, ascending; of more than 10 000 numbers the last 10 000. */
   getRevisions<K extends Kind>(kind: K, id: string, upTo: number): Promise<Records[K][]>;
   /** Current rows by id, any number of ids, repeated ones too; absent ids and other kinds are left out. */
   getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>>;
@@ -117,7 +117,7 @@ export class DamagedRow extends Error {
   override readonly name = 'DamagedRow';
   constructor(
     readonly id: string,
-    problem: string,
+    readonly problem: string,
     options?: ErrorOptions,
   ) {
     super(`the row ${id} is damaged: ${problem}`, options);
