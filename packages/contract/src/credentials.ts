@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { credentialPairs, isoDate, jsonObject, permissions, rfc1123Date, SECRET } from './primitives.js';
+import { credentialPairs, isoDate, jsonObject, name, permissions, rfc1123Date, SECRET } from './primitives.js';
 
 /** A credential as answered. In lists and with `metadata_only`, `credential_pairs` is empty. */
 export const credential = z.object({
@@ -26,7 +26,6 @@ export type CredentialListBody = z.infer<typeof credentialList>;
 export const credentialRevisions = z.object({ revisions: z.array(credential), next_page: z.string().nullable() });
 export type CredentialRevisionsBody = z.infer<typeof credentialRevisions>;
 
-const name = z.string().min(1, 'name must not be empty').max(1024);
 const optional = {
   documentation: z.string().nullish(),
   metadata: jsonObject.nullish(),

@@ -41,6 +41,22 @@ export const credentialPairs = z
 /** Text maps, as blind credentials carry them: region to ciphertext. */
 export const textMap = z.record(z.string(), z.string());
 
+/** Marks an issue whose message is the whole answer, without the field's name before it (recorded texts). */
+export const SENTENCE = { sentence: true } as const;
+
+/** A text map with at least one entry, with words of its own for what is wrong. */
+export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
+  return z
+    .custom<Record<string, string>>((value) => {
+      const entries = jsonObject.safeParse(value).success ? Object.values(value as object) : [];
+      return entries.length > 0 && entries.every((text) => typeof text === 'string');
+    }, problem)
+    .meta({ type: 'object', additionalProperties: { type: 'string' } });
+}
+
+/** The name of a credential or blind credential. */
+export const name = z.string().min(1, 'name must not be empty').max(1024);
+
 export const permissions = z.record(z.string(), z.boolean());
 
 /** compat: `true`, `True` and `1` mean yes, anything else no. */

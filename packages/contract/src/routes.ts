@@ -1,5 +1,13 @@
 import { z } from 'zod';
 import {
+  blindCredential,
+  blindCredentialCreate,
+  blindCredentialHistory,
+  blindCredentialList,
+  blindCredentialRevisions,
+  blindCredentialUpdate,
+} from './blind-credentials.js';
+import {
   credential,
   credentialCreate,
   credentialList,
@@ -154,6 +162,64 @@ export const ROUTES = {
     summary: 'List the revisions of one service',
     params: byId,
     response: serviceRevisions,
+  },
+  listBlindCredentials: {
+    ...read,
+    path: '/v1/blind_credentials',
+    summary: 'List blind credentials, without their ciphertext',
+    response: blindCredentialList,
+  },
+  createBlindCredential: {
+    method: 'POST',
+    access: 'principal',
+    write: true,
+    path: '/v1/blind_credentials',
+    summary: 'Create a blind credential',
+    body: blindCredentialCreate,
+    response: blindCredential,
+  },
+  getBlindCredential: {
+    ...read,
+    path: '/v1/blind_credentials/:id',
+    summary: 'Read a blind credential',
+    params: byId,
+    response: blindCredential,
+  },
+  updateBlindCredential: {
+    ...update,
+    path: '/v1/blind_credentials/:id',
+    summary: 'Write a new revision of a blind credential',
+    params: byId,
+    body: blindCredentialUpdate,
+    response: blindCredential,
+  },
+  revertBlindCredential: {
+    ...update,
+    path: '/v1/blind_credentials/:id/:revision',
+    summary: 'Write a new revision of a blind credential from an old one',
+    params: byRevision,
+    response: blindCredential,
+  },
+  getBlindCredentialServices: {
+    ...read,
+    path: '/v1/blind_credentials/:id/services',
+    summary: 'List the services that a blind credential is mapped to',
+    params: byId,
+    response: mappedServices,
+  },
+  listBlindCredentialHistory: {
+    ...read,
+    path: '/v1/archive/blind_credentials',
+    summary: 'List the revisions of all blind credentials',
+    query: pageQuery,
+    response: blindCredentialHistory,
+  },
+  getBlindCredentialHistory: {
+    ...read,
+    path: '/v1/archive/blind_credentials/:id',
+    summary: 'List the revisions of one blind credential, newest first',
+    params: byId,
+    response: blindCredentialRevisions,
   },
   getUserEmail: {
     ...read,

@@ -6,7 +6,6 @@ import {
   type JsonObject,
   stringifyJson,
 } from '@confidant/contract';
-import { conflictsWith } from '../domain/conflicts.js';
 import { diffCredentials } from '../domain/diff.js';
 import type { Instant } from '../domain/instant.js';
 import { normalizePairs, type Pairs, samePairs } from '../domain/pairs.js';
@@ -15,7 +14,7 @@ import { Refusal } from '../domain/refusal.js';
 import { Unreadable } from '../ports.js';
 import { audited, authorize, isAllowed } from './access.js';
 import type { App, Caller } from './app.js';
-import { keyHolders } from './holders.js';
+import { announce, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
 import { writeRevision } from './revisions.js';
 
@@ -123,7 +122,7 @@ export async function updateCredential(
         const current = row as Credential;
         const change = await changedPairs(app, current, given);
         pairs = change.pairs;
-        if (given) await refuseConflicts(app, id, given);
+        if (given) await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(given) });
         return {
           ...current,
           ...(input.name !== undefined && { name: input.name }),
@@ -138,7 +137,7 @@ export async function updateCredential(
       },
     );
     details.revision = credential.revision;
-    await announce(app, credential);
+    await announce(app, 'credential', credential);
     return view(app, caller, credential, pairs);
   });
 }
@@ -164,7 +163,7 @@ export async function revertCredential(
         if (await sameContent(app, current, old, pairs)) {
           throw new Refusal('no_difference', 'No difference between old and new credential.');
         }
-        await refuseConflicts(app, id, pairs);
+        await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(pairs) });
         return {
           ...old,
           // Whoever saw the values then still knows them.
@@ -174,7 +173,7 @@ export async function revertCredential(
       },
     );
     details.revision = credential.revision;
-    await announce(app, credential);
+    await announce(app, 'credential', credential);
     return view(app, caller, credential, pairs, { withValues: false, mayGet: undefined });
   });
 }
@@ -226,7 +225,8 @@ async function requireRevision(app: App, id: string, revision: number): Promise<
   return row;
 }
 
-function requireDocumentation(documentation: string | null | undefined): void {
+/** ENFORCE_DOCUMENTATION. */
+export function requireDocumentation(documentation: string | null | undefined): void {
   if (!documentation) throw new Refusal('invalid_request', 'documentation is a required field');
 }
 
@@ -250,17 +250,6 @@ async function changedPairs(
   return { pairs, sealed: await app.sealer.seal(current.id, pairs), rotated: app.clock.now() };
 }
 
-async function refuseConflicts(app: App, id: string, pairs: Pairs): Promise<void> {
-  if (app.ignoreConflicts) return;
-  const services = await app.services.mapping('credential', id);
-  if (services.length === 0) return;
-  const conflicts = conflictsWith(
-    { id, kind: 'credential', keys: Object.keys(pairs) },
-    await keyHolders(app, services, id),
-  );
-  if (conflicts) throw new Refusal('key_conflict', undefined, { conflicts });
-}
-
 async function sameContent(app: App, current: Credential, old: Credential, oldPairs: Pairs): Promise<boolean> {
   const described = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
     stringifyJson([name, enabled, documentation, metadata, tags]);
@@ -272,17 +261,6 @@ async function sameContent(app: App, current: Credential, old: Credential, oldPa
 function later(left: Instant | null, right: Instant | null): Instant | null {
   if (left === null || right === null) return left ?? right;
   return left > right ? left : right;
-}
-
-async function announce(app: App, credential: Credential): Promise<void> {
-  const { id, name, revision } = credential;
-  try {
-    const services = (await app.services.mapping('credential', id)).map((service) => service.id);
-    app.events.publish({ type: 'credential', id, name, revision, services });
-  } catch (error) {
-    // The revision is written: the caller must hear of that, not of a lost event.
-    app.warn('an event was not published', { error, id });
-  }
 }
 
 async function view(

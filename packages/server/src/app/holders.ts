@@ -1,5 +1,6 @@
-import type { KeyHolder } from '../domain/conflicts.js';
+import { conflictsWith, type KeyHolder } from '../domain/conflicts.js';
 import type { BlindCredential, Credential, Service } from '../domain/records.js';
+import { Refusal } from '../domain/refusal.js';
 import type { App } from './app.js';
 
 /** The keys of a credential; blind ones say theirs, if the person let them. */
@@ -42,4 +43,28 @@ export async function keyHolders(
       ...service.blindCredentials.map((id) => holders.get(`blind-credential ${id}`)),
     ].filter((holder) => holder !== undefined),
   }));
+}
+
+/** Throws {@link Refusal} `key_conflict` when a service that maps the changed one has one of its keys from another. */
+export async function refuseConflicts(app: App, changed: KeyHolder): Promise<void> {
+  if (app.ignoreConflicts) return;
+  const services = await app.services.mapping(changed.kind, changed.id);
+  if (services.length === 0) return;
+  const conflicts = conflictsWith(changed, await keyHolders(app, services, changed.id));
+  if (conflicts) throw new Refusal('key_conflict', undefined, { conflicts });
+}
+
+/** Publishes that a written revision changed what services get. Never throws: the revision is written. */
+export async function announce(
+  app: App,
+  type: 'credential' | 'blind-credential',
+  { id, name, revision }: { id: string; name: string; revision: number },
+): Promise<void> {
+  try {
+    const services = (await app.services.mapping(type, id)).map((service) => service.id);
+    app.events.publish({ type, id, name, revision, services });
+  } catch (error) {
+    // The caller must hear of the revision, not of a lost event.
+    app.warn('an event was not published', { error, id });
+  }
 }

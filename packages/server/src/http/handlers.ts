@@ -1,8 +1,15 @@
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
 import type { App, Caller } from '../app/app.js';
+import * as blind from '../app/blind-credentials.js';
 import * as credentials from '../app/credentials.js';
 import * as services from '../app/services.js';
-import { Presenter } from './present.js';
+import {
+  blindCredential,
+  blindCredentialHistory,
+  blindCredentialList,
+  blindCredentialRevision,
+  Presenter,
+} from './present.js';
 
 /** A request after authentication and parsing. */
 export interface Parsed<Id extends RouteId> {
@@ -56,6 +63,24 @@ export function handlersFor(app: App): Handlers {
     getServiceHistory: async ({ caller, params }) => ({
       revisions: present.serviceRevisions(await services.getServiceHistory(app, caller, params.id)),
       next_page: null,
+    }),
+    listBlindCredentials: async ({ caller }) => blindCredentialList(await blind.listBlindCredentials(app, caller)),
+    createBlindCredential: async ({ caller, body }) =>
+      blindCredential(await blind.createBlindCredential(app, caller, body)),
+    getBlindCredential: async ({ caller, params }) =>
+      blindCredential(await blind.getBlindCredential(app, caller, params.id)),
+    updateBlindCredential: async ({ caller, params, body }) =>
+      blindCredential(await blind.updateBlindCredential(app, caller, params.id, body)),
+    revertBlindCredential: async ({ caller, params }) =>
+      blindCredential(await blind.revertBlindCredential(app, caller, params.id, params.revision)),
+    getBlindCredentialServices: async ({ caller, params }) => {
+      const mapped = await blind.getBlindCredentialServices(app, caller, params.id);
+      return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };
+    },
+    listBlindCredentialHistory: async ({ caller, query }) =>
+      blindCredentialHistory(await blind.listBlindCredentialHistory(app, caller, query)),
+    getBlindCredentialHistory: async ({ caller, params }) => ({
+      revisions: (await blind.getBlindCredentialHistory(app, caller, params.id)).map(blindCredentialRevision),
     }),
     getUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),
     postUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),

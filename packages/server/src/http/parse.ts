@@ -50,6 +50,7 @@ function valid(schema: z.ZodType, value: unknown): unknown {
 function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const field = issue.path.map(String).join('.');
   if (field === '') return 'The body must be a JSON object.';
+  if (issue.code === 'custom' && issue.params?.['sentence'] === true) return issue.message;
   const given = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
   if (given === undefined) return `${field} is a required field`;
   return `${field}: ${issue.message}`;

@@ -1,15 +1,18 @@
 import type {
+  BlindCredentialBody,
+  BlindCredentialHistoryBody,
+  BlindCredentialListBody,
   CredentialBody,
   CredentialListBody,
   MappedBlindCredentialBody,
   ServiceBody,
   ServiceListBody,
 } from '@confidant/contract';
-import { toIso } from '../domain/instant.js';
-import type { Instant } from '../domain/instant.js';
+import { type Instant, toIso, toRfc1123 } from '../domain/instant.js';
 import type { Pairs } from '../domain/pairs.js';
 import type { BlindCredential, CredentialMetadata, Service } from '../domain/records.js';
 import { nextRotation, type RotationPolicy } from '../domain/rotation.js';
+import type { BlindCredentialView } from '../app/blind-credentials.js';
 import type { CredentialView, Permissions } from '../app/credentials.js';
 import type { Page } from '../app/lists.js';
 import type { ServiceView } from '../app/services.js';
@@ -98,6 +101,33 @@ function revision(row: Service): ServiceBody {
   return { ...service(row), id: `${row.id}-${row.revision}` };
 }
 
+/** compat: dates of these answers are RFC 1123, those of the same thing inside a service are not. */
+export function blindCredential({ credential, withCiphertext }: BlindCredentialView): BlindCredentialBody {
+  return { ...mappedBlindCredential(credential, withCiphertext), modified_date: shownRfc1123(credential.modifiedDate) };
+}
+
+export function blindCredentialList(rows: readonly BlindCredential[]): BlindCredentialListBody {
+  return {
+    blind_credentials: rows.map((row) => ({
+      id: row.id,
+      name: row.name,
+      revision: row.revision,
+      enabled: row.enabled,
+      documentation: row.documentation,
+      modified_by: row.modifiedBy,
+      modified_date: shownRfc1123(row.modifiedDate),
+    })),
+  };
+}
+
+export function blindCredentialHistory(page: Page<BlindCredentialView>): BlindCredentialHistoryBody {
+  return { blind_credentials: page.rows.map(blindCredentialRevision), next_page: page.nextPage };
+}
+
+export function blindCredentialRevision(view: BlindCredentialView): BlindCredentialBody {
+  return { ...blindCredential(view), id: `${view.credential.id}-${view.credential.revision}` };
+}
+
 /** compat: without values the ciphertext and the data keys are left out too. */
 function mappedBlindCredential(row: BlindCredential, withValues: boolean): MappedBlindCredentialBody {
   return {
@@ -119,4 +149,8 @@ function mappedBlindCredential(row: BlindCredential, withValues: boolean): Mappe
 
 function shown(date: Instant | null): string | null {
   return date === null ? null : toIso(date);
+}
+
+function shownRfc1123(date: Instant | null): string | null {
+  return date === null ? null : toRfc1123(date);
 }
