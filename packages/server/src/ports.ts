@@ -164,7 +164,16 @@ export type Audit = (entry: AuditEntry) => void;
 /** Something changed, for webhooks and graphite. Ids and names only. */
 export type ChangeEvent =
   | { type: 'service'; service: Service; previous: Service | null }
-  | { type: 'credential' | 'blind-credential'; id: string; name: string; revision: number; services: string[] };
+  | {
+      type: 'credential' | 'blind-credential';
+      id: string;
+      name: string;
+      revision: number;
+      /** The services that map it. */
+      services: string[];
+      /** Whether an old revision was brought back; otherwise it was updated. */
+      reverted?: boolean;
+    };
 
 /** Publishing never throws and never delays the caller. */
 export interface Events {
