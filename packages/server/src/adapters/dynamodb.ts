@@ -363,7 +363,7 @@ const EPOCH = '1970-01-01T00:00:00.000000+0000' as Instant;
 const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
 
 function isTooLarge(code: string | undefined, message: string | undefined): boolean {
-  return /^Validation/.test(code ?? '') && /item size/i.test(message ?? '');
+  return code?.startsWith('Validation') === true && /item size/i.test(message ?? '');
 }
 
 function isRevision(
