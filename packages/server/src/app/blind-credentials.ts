@@ -150,7 +150,7 @@ export async function revertBlindCredential(
       },
     );
     details.revision = credential.revision;
-    await announce(app, kind, credential);
+    await announce(app, kind, credential, true);
     return { credential, withCiphertext: await mayGet(app, caller, id) };
   });
 }

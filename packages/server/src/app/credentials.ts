@@ -173,7 +173,7 @@ export async function revertCredential(
       },
     );
     details.revision = credential.revision;
-    await announce(app, 'credential', credential);
+    await announce(app, 'credential', credential, true);
     return view(app, caller, credential, pairs, { withValues: false, mayGet: undefined });
   });
 }

@@ -59,10 +59,11 @@ export async function announce(
   app: App,
   type: 'credential' | 'blind-credential',
   { id, name, revision }: { id: string; name: string; revision: number },
+  reverted = false,
 ): Promise<void> {
   try {
     const services = (await app.services.mapping(type, id)).map((service) => service.id);
-    app.events.publish({ type, id, name, revision, services });
+    app.events.publish({ type, id, name, revision, services, reverted });
   } catch (error) {
     // The caller must hear of the revision, not of a lost event.
     app.warn('an event was not published', { error, id });
