@@ -1,0 +1,149 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EncryptionContext, KmsGrants, KmsLike } from '@confidant/kmsauth';
+import { KmsRefused } from '@confidant/kmsauth';
+import { Keyring } from '../../src/local/keyring.js';
+
+interface Recorded {
+  region: string;
+  ciphertext: string;
+  encryption_context: EncryptionContext;
+  key_arn: string;
+  plaintext: string;
+}
+
+/** KMS over HTTP for tests: what the recordings hold is answered as recorded, all else by a real keyring. */
+export interface KmsStandIn {
+  url: string;
+  /** The keyring behind it, for making tokens. */
+  kms: KmsLike & KmsGrants;
+  /** How often each operation was called. */
+  calls: Record<string, number>;
+  /** While set, every call is answered with this status, or not at all. */
+  fault: number | 'hang' | undefined;
+  stop(): Promise<void>;
+}
+
+const REGION = 'us-east-1';
+
+/** The keys of golden/settings.env, so that the recordings' environment works as it stands. */
+const ALIASES = ['alias/confidant-master', 'alias/authnz-service', 'alias/authnz-user', 'alias/authnz-sandbox'];
+
+export async function startKmsStandIn(): Promise<KmsStandIn> {
+  const folder = mkdtempSync(join(tmpdir(), 'confidant-kms-'));
+  const keyring = Keyring.open(folder);
+  for (const alias of ALIASES) {
+    if (alias !== 'alias/confidant-master') keyring.createKey(REGION, alias);
+  }
+  const kms = keyring.kms(REGION);
+  const recorded = new Map(
+    (
+      JSON.parse(
+        readFileSync(new URL('../../../../test/golden/kms-answers.json', import.meta.url), 'utf8'),
+      ) as Recorded[]
+    ).map((answer) => [answerKey(answer.ciphertext, answer.encryption_context), answer]),
+  );
+  const calls: Record<string, number> = {};
+  const standIn: Pick<KmsStandIn, 'fault'> = { fault: undefined };
+
+  const server = createServer((request, response) => {
+    void serve(request, response).catch((error: unknown) => {
+      const code = error instanceof KmsRefused ? error.code : 'KMSInternalException';
+      respond(response, error instanceof KmsRefused ? 400 : 500, { __type: code });
+    });
+  });
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = JSON.parse(await textOf(request)) as Record<string, unknown>;
+    const operation = String(request.headers['x-amz-target']).split('.')[1]!;
+    calls[operation] = (calls[operation] ?? 0) + 1;
+    if (standIn.fault === 'hang') return;
+    if (standIn.fault !== undefined) return respond(response, standIn.fault, { __type: 'KMSInternalException' });
+    respond(response, 200, await answer(operation, body));
+  }
+
+  async function answer(operation: string, body: Record<string, unknown>): Promise<object> {
+    const context = (body['EncryptionContext'] ?? {}) as EncryptionContext;
+    const keyId = String(body['KeyId'] ?? '');
+    switch (operation) {
+      case 'Decrypt': {
+        const blob = String(body['CiphertextBlob']);
+        const known = recorded.get(answerKey(blob, context));
+        if (known) return { Plaintext: Buffer.from(known.plaintext).toString('base64'), KeyId: known.key_arn };
+        const opened = await kms.decrypt({ ciphertext: Buffer.from(blob, 'base64'), context });
+        return { Plaintext: Buffer.from(opened.plaintext).toString('base64'), KeyId: opened.keyArn };
+      }
+      case 'Encrypt': {
+        const sealed = await kms.encrypt({
+          keyId,
+          plaintext: Buffer.from(String(body['Plaintext']), 'base64'),
+          context,
+        });
+        return { CiphertextBlob: Buffer.from(sealed.ciphertext).toString('base64'), KeyId: sealed.keyArn };
+      }
+      case 'GenerateRandom':
+        return {
+          Plaintext: Buffer.from(await kms.generateRandom(Number(body['NumberOfBytes']))).toString('base64'),
+        };
+      case 'DescribeKey': {
+        const { keyArn } = await kms.describeKey(keyId);
+        return { KeyMetadata: { Arn: keyArn, KeyId: keyArn.split('/')[1] } };
+      }
+      case 'ListGrants':
+        return {
+          Grants: (await kms.listGrants(keyId)).map((grant) => ({
+            GrantId: grant.grantId,
+            GranteePrincipal: grant.granteePrincipal,
+            Operations: grant.operations,
+            Constraints: { EncryptionContextSubset: grant.contextSubset },
+          })),
+          Truncated: false,
+        };
+      case 'CreateGrant': {
+        const constraints = (body['Constraints'] ?? {}) as { EncryptionContextSubset?: EncryptionContext };
+        const { grantId } = await kms.createGrant({
+          keyId,
+          granteePrincipal: String(body['GranteePrincipal']),
+          operations: body['Operations'] as string[],
+          contextSubset: constraints.EncryptionContextSubset ?? {},
+        });
+        return { GrantId: grantId, GrantToken: grantId };
+      }
+      case 'RevokeGrant':
+        await kms.revokeGrant({ keyId, grantId: String(body['GrantId']) });
+        return {};
+      default:
+        throw new KmsRefused('UnknownOperationException');
+    }
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return Object.assign(standIn, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    kms,
+    calls,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      keyring.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}
+
+function answerKey(ciphertext: string, context: EncryptionContext): string {
+  return JSON.stringify([ciphertext, Object.entries(context).sort()]);
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function respond(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+}
