@@ -186,6 +186,7 @@ describe('no usable answer', () => {
   test.each([
     ['ThrottlingException', 400],
     ['TooManyRequestsException', 429],
+    ['ValidationException', 429],
     ['KMSInternalException', 500],
     ['KeyUnavailableException', 500],
     ['DependencyTimeoutException', 503],

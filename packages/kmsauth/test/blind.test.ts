@@ -137,6 +137,25 @@ describe('blind encryption', () => {
     for (const region of ['eu-west-1', 'constructor', '__proto__']) {
       await expect(decryptBlind({ ...blind, contexts, region, kmsFor })).rejects.toThrow(RangeError);
     }
+    const { 'us-east-1': token = '' } = blind.credential_pairs;
+    const { 'us-east-1': wrapped = '' } = blind.data_key;
+    const halves = [
+      { ...blind, data_key: { constructor: wrapped } as unknown as Record<string, string> },
+      { ...blind, credential_pairs: { constructor: token } as unknown as Record<string, string> },
+    ];
+    for (const half of halves) {
+      const everywhere = { ...contexts, constructor: { to: 'svc' } } as Contexts;
+      const opening = decryptBlind({
+        ...half,
+        contexts: everywhere,
+        region: 'constructor',
+        kmsFor: () => kmsFor('us-east-1'),
+      });
+      await expect(opening).rejects.toThrow(RangeError);
+    }
+    const nowhere = { constructor: 'alias/blind-useast1' } as unknown as Record<string, string>;
+    const sealing = encryptBlind({ pairs: {}, keys: nowhere, contexts: {}, kmsFor: () => kmsFor('us-east-1') });
+    await expect(sealing).rejects.toThrow(/no encryption context/);
     const noContexts = decryptBlind({ ...blind, contexts: {}, region: 'us-east-1', kmsFor });
     await expect(noContexts).rejects.toThrow(RangeError);
   });

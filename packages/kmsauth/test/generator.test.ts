@@ -177,6 +177,17 @@ describe('the cache file', () => {
     expect(kms.calls.encrypt).toBe(2);
   });
 
+  test('of a smaller or larger context is not used', async () => {
+    const { kms, generator } = world();
+    await generator({ cacheFile }).token();
+    const file = JSON.parse(await readFile(cacheFile, 'utf8')) as object;
+    for (const other of [{}, { from: 'alice' }, { ...context, extra: 'x' }, null]) {
+      await writeFile(cacheFile, JSON.stringify({ ...file, auth_context: other }));
+      await generator({ cacheFile }).token();
+    }
+    expect(kms.calls.encrypt).toBe(5);
+  });
+
   test('of the original is not used: it does not tell its key', async () => {
     const { kms, generator } = world();
     await mkdir(join(directory, 'kept'));

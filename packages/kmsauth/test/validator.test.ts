@@ -453,6 +453,13 @@ describe('concurrent requests', () => {
     expect(kms.calls).toMatchObject({ decrypt: 1, describeKey: 3 });
   });
 
+  test('with many unknown tokens look up each key once', async () => {
+    const { kms, validator } = world();
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => mint(kms)));
+    await Promise.all(tokens.map((token) => validator.validate(SERVICE, token)));
+    expect(kms.calls).toMatchObject({ decrypt: 20, describeKey: 3 });
+  });
+
   test('with one token under two names are two questions, and only one is answered yes', async () => {
     const { kms, validator } = world();
     const token = await mint(kms);
