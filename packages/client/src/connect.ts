@@ -18,10 +18,10 @@ export interface ConnectOptions {
 export interface Connection {
   client: ConfidantClient;
   /** What proves who calls: for Basic authentication, or X-Auth-From and X-Auth-Token. */
-  token(): Promise<{ username: string; token: string }>;
+  readonly token: () => Promise<{ username: string; token: string }>;
   /** The region of the authentication key, in which blind credentials are opened. */
   region: string;
-  kmsFor(region: string): KmsLike;
+  readonly kmsFor: (region: string) => KmsLike;
   /** Ends kept-alive connections, so that nothing holds the process. */
   close(): void;
 }

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { accessSync, constants as fileModes, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** Handed on to the command. Those of the terminal reach it without us, see {@link superviseChild}. */
+const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
+const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
+
+/** How a command ended: with a code, or killed by a signal. */
+export type ChildEnd = { code: number } | { signal: NodeJS.Signals };
+
+/** The command can not be started; `exitCode` as shells have it: 127 not found, 126 not runnable. */
+export class NotRunnable extends Error {
+  override readonly name = 'NotRunnable';
+  constructor(
+    command: string,
+    readonly exitCode: 126 | 127,
+  ) {
+    super(`${command}: ${exitCode === 127 ? 'command not found' : 'can not be run'}`);
+  }
+}
+
+export interface Child {
+  readonly ended: Promise<ChildEnd>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts a command with this environment and our standard streams. Rejects with {@link NotRunnable}. */
+export async function startChild(words: readonly string[], environment: Record<string, string>): Promise<Child> {
+  const [command, ...rest] = words as [string, ...string[]];
+  // Looked up in our own PATH: the command's environment may have none.
+  const started = spawn(findProgram(command), rest, { stdio: 'inherit', env: environment, argv0: command });
+  await new Promise<void>((resolve, reject) => {
+    started.once('spawn', resolve);
+    started.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new NotRunnable(command, error.code === 'ENOENT' ? 127 : 126)),
+    );
+  });
+  return { ended: endOf(started), kill: (signal) => void started.kill(signal) };
+}
+
+function endOf(started: ChildProcess): Promise<ChildEnd> {
+  return new Promise((resolve) => {
+    started.once('exit', (code, signal) => resolve(signal === null ? { code: code ?? 1 } : { signal }));
+  });
+}
+
+function findProgram(command: string): string {
+  if (command.includes('/')) return command;
+  let isForbidden = false;
+  for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(directory || '.', command);
+    try {
+      if (!statSync(path).isFile()) continue;
+      accessSync(path, fileModes.X_OK);
+      return path;
+    } catch (error) {
+      isForbidden ||= error instanceof Error && 'code' in error && error.code === 'EACCES';
+    }
+  }
+  throw new NotRunnable(command, isForbidden ? 126 : 127);
+}
+
+/**
+ * Hands our signals on to whatever `current` answers, until the returned function is called; while there is none, they
+ * end this process. What a terminal sends (Ctrl-C) reaches the whole foreground group, so the command has it already:
+ * a second one would make it give up.
+ */
+export function forwardSignals(current: () => Child | undefined): () => void {
+  const isOnTerminal = process.stdin.isTTY || process.stderr.isTTY;
+  const listeners = FORWARDED.map((signal) => {
+    const forward = (): void => {
+      const child = current();
+      if (child === undefined) process.exit(128 + constants.signals[signal]);
+      if (!isOnTerminal || !OF_THE_TERMINAL.includes(signal)) child.kill(signal);
+    };
+    process.on(signal, forward);
+    return () => process.off(signal, forward);
+  });
+  return () => listeners.forEach((remove) => remove());
+}
+
+/** Ends this process as the command ended: with its code, or by its signal. */
+export function endAs(end: ChildEnd): number {
+  if ('code' in end) return end.code;
+  process.kill(process.pid, end.signal);
+  // Some signals do not end Node: then as shells say it.
+  return 128 + constants.signals[end.signal];
+}

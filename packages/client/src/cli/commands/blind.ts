@@ -1,0 +1,133 @@
+import type { BlindCredentialBody, JsonObject } from '@confidant/contract';
+import { encryptBlind } from '@confidant/kmsauth';
+import type { EncryptionContext } from '@confidant/kmsauth';
+import { contextsOf, openBlindCredential } from '../../blind.js';
+import type { Connection } from '../../connect.js';
+import type { Given } from '../given.js';
+import { CommandError, success } from '../outcome.js';
+import type { Handler, OpenedBlindCredential } from '../outcome.js';
+import { UsageError } from '../usage-error.js';
+import { readPairs } from './credentials.js';
+import { previousRevision } from './history.js';
+
+export const handlers: Record<string, Handler> = {
+  async create_blind_credential(context, given) {
+    const connection = await context.connection();
+    const keys = textMap(given, 'blind-keys')!;
+    const contexts = givenContexts(given, Object.keys(keys))!;
+    const body = {
+      ...(await seal(connection, given, keys, contexts)),
+      name: given.needed('name'),
+      metadata: { ...given.json('metadata'), context: contexts },
+      enabled: given.enabled ?? true,
+      ...documentationOf(given),
+    };
+    return success({ blind_credential: await connection.client.createBlindCredential(body) });
+  },
+
+  async update_blind_credential(context, given) {
+    const connection = await context.connection();
+    const id = given.needed('id');
+    const changesPairs = given.text('credential-pairs') !== undefined || given.list('prompt').length > 0;
+    const keys = textMap(given, 'blind-keys');
+    if (changesPairs && keys === undefined) throw new UsageError('new credential pairs need --blind-keys');
+    const isContextGiven = given.text('group-context') !== undefined || given.text('blind-contexts') !== undefined;
+    if (isContextGiven && !changesPairs) {
+      throw new UsageError('another context needs new --credential-pairs: the context is bound to what is encrypted');
+    }
+    const stored = await connection.client.getBlindCredential(id);
+    const storedContexts = contextsOf(stored.metadata);
+    const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
+    const metadata = given.json('metadata');
+    const name = given.text('name');
+    const { enabled } = given;
+    const body: Partial<BlindCredentialBody> = {
+      ...(changesPairs ? await seal(connection, given, keys!, contexts!) : {}),
+      ...(metadata === undefined && !isContextGiven
+        ? {}
+        : {
+            metadata: {
+              ...(metadata ?? stored.metadata),
+              context: isContextGiven ? contexts : stored.metadata['context'],
+            },
+          }),
+      ...(name === undefined ? {} : { name }),
+      ...(enabled === undefined ? {} : { enabled }),
+      ...documentationOf(given),
+    };
+    return success({ blind_credential: await connection.client.updateBlindCredential(id, body) });
+  },
+
+  async get_blind_credential(context, given) {
+    const { client, region, kmsFor } = await context.connection();
+    const credential: OpenedBlindCredential = await client.getBlindCredential(given.needed('id'));
+    if (given.flag('decrypt-blind')) {
+      credential.decrypted_credential_pairs = await openBlindCredential(credential, region, kmsFor);
+    }
+    return success({ blind_credential: credential });
+  },
+
+  async list_blind_credentials(context) {
+    const { blind_credentials: credentials } = await (await context.client()).listBlindCredentials();
+    return success({ blind_credentials: credentials });
+  },
+
+  async revert_blind_credential(context, given) {
+    const client = await context.client();
+    const id = given.needed('id');
+    const revision = given.number('revision') ?? (await previousRevision(client, 'blind-credential', id));
+    context.log.info(`reverting blind credential ${id} to revision ${revision}`);
+    return success({ blind_credential: await client.revertBlindCredential(id, revision) });
+  },
+};
+
+/** The pairs, encrypted, and what the server stores about them. */
+async function seal(
+  { kmsFor }: Connection,
+  given: Given,
+  keys: Record<string, string>,
+  contexts: Record<string, EncryptionContext>,
+): Promise<Partial<BlindCredentialBody>> {
+  const pairs = (await readPairs(given))!;
+  for (const [key, value] of Object.entries(pairs)) {
+    const isScalar = value === null || ['string', 'number', 'boolean'].includes(typeof value);
+    if (!isScalar) throw new UsageError(`the value of ${key} must be text, or a number JavaScript can hold`);
+  }
+  const without = Object.keys(keys).filter((region) => !Object.hasOwn(contexts, region));
+  if (without.length > 0) throw new CommandError(`there is no encryption context for ${without.join(', ')}`);
+  if (given.number('cipher-version') !== 2) throw new UsageError('--cipher-version can only be 2');
+  return {
+    // compat: other scalars than text are stored as JSON has them, as the original's client does.
+    ...(await encryptBlind({ pairs: pairs as Record<string, string>, keys, contexts, kmsFor })),
+    credential_keys: given.flag('store-keys') ? Object.keys(pairs) : [],
+    cipher_type: given.needed('cipher-type'),
+    cipher_version: 2,
+  };
+}
+
+/** `--group-context` for every region, or `--blind-contexts` region by region; undefined when neither was given. */
+function givenContexts(given: Given, regions: readonly string[]): Record<string, EncryptionContext> | undefined {
+  const group = textMap(given, 'group-context');
+  if (group !== undefined) return Object.fromEntries(regions.map((region) => [region, group]));
+  const byRegion = given.json('blind-contexts');
+  if (byRegion === undefined) return undefined;
+  const contexts = contextsOf({ context: byRegion });
+  if (Object.keys(contexts).length < Object.keys(byRegion).length) {
+    throw new UsageError('--blind-contexts must map each region to an encryption context: names and texts');
+  }
+  return contexts;
+}
+
+function textMap(given: Given, name: string): Record<string, string> | undefined {
+  const map: JsonObject | undefined = given.json(name);
+  if (map === undefined) return undefined;
+  if (Object.keys(map).length === 0 || !Object.values(map).every((value) => typeof value === 'string')) {
+    throw new UsageError(`--${name} must map names to texts`);
+  }
+  return map as Record<string, string>;
+}
+
+function documentationOf(given: Given): { documentation?: string } {
+  const documentation = given.text('documentation');
+  return documentation === undefined ? {} : { documentation };
+}

@@ -1,0 +1,68 @@
+import { COMMANDS } from '../command-table.js';
+import { GLOBAL_OPTIONS, PROGRAM, longName, takesValue } from '../spec.js';
+import type { OptionSpec } from '../spec.js';
+import type { Handler } from '../outcome.js';
+import { UsageError } from '../usage-error.js';
+
+export const handlers: Record<string, Handler> = {
+  completion(_context, given) {
+    const shell = given.words[0]!;
+    const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+    if (script === undefined) throw new UsageError(`completion knows ${Object.keys(SCRIPTS).join(', ')}, not ${shell}`);
+    return Promise.resolve({ exitCode: 0, text: script() });
+  },
+};
+
+const SCRIPTS: Record<string, () => string> = { bash, zsh, fish };
+
+const names = (options: readonly OptionSpec[]): string => options.map((option) => `--${longName(option)}`).join(' ');
+
+const valued = GLOBAL_OPTIONS.filter(takesValue).flatMap((option) => [
+  `--${longName(option)}`,
+  ...(option.flags.startsWith('-') && !option.flags.startsWith('--') ? [option.flags.slice(0, 2)] : []),
+]);
+
+/** Finds the command among the words before the cursor, then offers its options; after `--`, files. */
+function bash(): string {
+  const cases = COMMANDS.map(({ name, options }) => `    ${name}) words="${names(options)} --help" ;;`).join('\n');
+  return `_${PROGRAM}() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" command='' words i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "\${COMP_WORDS[i]}" in
+      --) return ;;
+      ${valued.join('|')}) ((i++)) ;;
+      -*) ;;
+      *) command="\${COMP_WORDS[i]}"; break ;;
+    esac
+  done
+  case "$command" in
+    '') words="${COMMANDS.map(({ name }) => name).join(' ')} ${names(GLOBAL_OPTIONS)} --help --version" ;;
+${cases}
+    *) return ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -o default -F _${PROGRAM} ${PROGRAM}
+`;
+}
+
+function zsh(): string {
+  return `#compdef ${PROGRAM}
+autoload -U +X bashcompinit && bashcompinit
+${bash()}`;
+}
+
+function fish(): string {
+  const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const option = (condition: string, { text, ...spec }: OptionSpec): string =>
+    `complete -c ${PROGRAM} -n ${quote(condition)} -l ${longName({ text, ...spec })}${takesValue({ text, ...spec }) ? ' -r' : ''} -d ${quote(text)}`;
+  const commands = COMMANDS.map(({ name }) => name).join(' ');
+  return [
+    ...GLOBAL_OPTIONS.map((spec) => option(`not __fish_seen_subcommand_from ${commands}`, spec)),
+    ...COMMANDS.flatMap(({ name, summary, options }) => [
+      `complete -c ${PROGRAM} -f -n ${quote(`not __fish_seen_subcommand_from ${commands}`)} -a ${name} -d ${quote(summary)}`,
+      ...options.map((spec) => option(`__fish_seen_subcommand_from ${name}`, spec)),
+    ]),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,91 @@
+import type { BodyOf, Scalar } from '@confidant/contract';
+import type { ConfidantClient } from '../../client.js';
+import { CommandError, success } from '../outcome.js';
+import type { Handler } from '../outcome.js';
+import type { Given } from '../given.js';
+import { askSecret } from '../prompt.js';
+import { previousRevision } from './history.js';
+
+export const handlers: Record<string, Handler> = {
+  async create_credential(context, given) {
+    const body: BodyOf<'createCredential'> = {
+      ...fieldsOf(given),
+      name: given.needed('name'),
+      credential_pairs: (await readPairs(given))!,
+      enabled: given.enabled ?? true,
+    };
+    return success({ credential: await (await context.client()).createCredential(body) });
+  },
+
+  async update_credential(context, given) {
+    const name = given.text('name');
+    const pairs = await readPairs(given);
+    const { enabled } = given;
+    const body: BodyOf<'updateCredential'> = {
+      ...fieldsOf(given),
+      ...(name === undefined ? {} : { name }),
+      ...(pairs === undefined ? {} : { credential_pairs: pairs }),
+      ...(enabled === undefined ? {} : { enabled }),
+    };
+    if (Object.keys(body).length === 0) throw new CommandError('No changes to make');
+    return success({ credential: await (await context.client()).updateCredential(given.needed('id'), body) });
+  },
+
+  async get_credential(context, given) {
+    const client = await context.client();
+    const name = given.text('name');
+    const id = given.text('id') ?? (await idsOfNames(client, [name!]))[0]!;
+    const options = { metadataOnly: given.flag('metadata-only') };
+    return success({ credential: await client.getCredential(id, options) });
+  },
+
+  async list_credentials(context, given) {
+    return success(await (await context.client()).listCredentials(pageOf(given)));
+  },
+
+  async revert_credential(context, given) {
+    const client = await context.client();
+    const id = given.needed('id');
+    const revision = given.number('revision') ?? (await previousRevision(client, 'credential', id));
+    context.log.info(`reverting credential ${id} to revision ${revision}`);
+    return success({ credential: await client.revertCredential(id, revision) });
+  },
+};
+
+function fieldsOf(given: Given): Pick<BodyOf<'updateCredential'>, 'documentation' | 'metadata' | 'tags'> {
+  const documentation = given.text('documentation');
+  const metadata = given.json('metadata');
+  const tags = given.list('tags');
+  return {
+    ...(documentation === undefined ? {} : { documentation }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(tags.length === 0 ? {} : { tags: [...tags] }),
+  };
+}
+
+/** The pairs as `--credential-pairs` gives them, or typed by a person for `--prompt`. */
+export async function readPairs(given: Given): Promise<Record<string, Scalar> | undefined> {
+  const pairs = given.json('credential-pairs') as Record<string, Scalar> | undefined;
+  if (pairs !== undefined) return pairs;
+  const keys = given.list('prompt');
+  if (keys.length === 0) return undefined;
+  const asked: Record<string, Scalar> = {};
+  for (const key of keys) asked[key] = await askSecret(key);
+  return asked;
+}
+
+export function pageOf(given: Given): { limit?: number; page?: string } {
+  const limit = given.number('limit');
+  const page = given.text('page');
+  return { ...(limit === undefined ? {} : { limit }), ...(page === undefined ? {} : { page }) };
+}
+
+/** The ids of credentials with exactly these names. Throws {@link CommandError} naming those that do not exist. */
+export async function idsOfNames(client: ConfidantClient, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const { credentials } = await client.listCredentials();
+  const byName = new Map(credentials.map(({ id, name }) => [name, id]));
+  const unknown = names.filter((name) => !byName.has(name));
+  if (unknown.length > 0) throw new CommandError(`no credential is named ${unknown.join(' or ')}`);
+  return names.map((name) => byName.get(name)!);
+}

@@ -1,0 +1,172 @@
+import { constants } from 'node:os';
+import type { ServiceBody } from '@confidant/contract';
+import { conflictsOf, isShellName, valueText, variablesOf } from '../../format/variables.js';
+import type { Variable } from '../../format/variables.js';
+import { ConfigError } from '../../config.js';
+import { endAs, startChild } from '../child.js';
+import type { Context } from '../context.js';
+import type { Given } from '../given.js';
+import { fetchService } from '../offline-copy.js';
+import { CommandError, renderValues, sourcesOf, success } from '../outcome.js';
+import type { Handler, Outcome } from '../outcome.js';
+import type { OutputFormat } from '../spec.js';
+import { UsageError } from '../usage-error.js';
+import { fingerprintOf, runUntilDone } from '../watch.js';
+import { decryptBlind } from './services.js';
+
+/** compat: the command is not to act with the credentials this process used. */
+const REMOVED = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SECURITY_TOKEN', 'AWS_SESSION_TOKEN'];
+/** compat: the exit code of `env` when it could not run the command. */
+const FAILED = 255;
+/** With --strict: the value of a variable that says "this comes from Confidant". */
+const PLACEHOLDER = 'confidant';
+
+export const handlers: Record<string, Handler> = { env: runEnv, run: runEnv };
+
+async function runEnv(context: Context, given: Given): Promise<Outcome> {
+  const profile = await context.profile();
+  const service = given.needed('service');
+  if (profile.commandWrap && !given.flag('wrapped')) return runWrapped(context, profile.commandWrap);
+  if (profile.commandSafetyRegex && !given.flag('force') && (await isUnsafe(profile.commandSafetyRegex, service))) {
+    const message = profile.commandSafetyMessage ?? `${service} matches command_safety_regex`;
+    context.log.error(`${message} (--force goes on all the same)`);
+    return { exitCode: FAILED };
+  }
+  const format = context.globals.text('output') as OutputFormat | undefined;
+  const hasCommand = given.words.length > 0;
+  if (format !== undefined && hasCommand) throw new UsageError('--output prints the variables: it takes no command');
+  const fetched = await fetchVariables(context, given);
+  const { variables } = fetched;
+  if (format !== undefined) return printVariables(context, format, variables);
+  if (!hasCommand) {
+    context.log.info('no command was given: nothing to run (--output shell prints the variables)');
+    return { exitCode: 0 };
+  }
+  const start = async (now: readonly Variable[]) => startChild(given.words, environmentOf(given, now));
+  if (!given.flag('watch')) return { exitCode: endAs(await runUntilDone(() => start(variables))) };
+  return { exitCode: endAs(await watch(context, given, fetched, start)) };
+}
+
+/** compat: `<the words of command_wrap> confidant … env --wrapped …`, with the wrap's exit code. */
+async function runWrapped(context: Context, wrap: string): Promise<Outcome> {
+  const { before, command, after } = context.argv;
+  const words = [...splitWords(wrap), process.argv[1] ?? 'confidant', ...before, command, '--wrapped', ...after];
+  return { exitCode: endAs(await runUntilDone(() => startChild(words, ownEnvironment()))) };
+}
+
+function watch(
+  context: Context,
+  given: Given,
+  first: Fetched,
+  start: (variables: readonly Variable[]) => ReturnType<typeof startChild>,
+): ReturnType<typeof runUntilDone> {
+  const signal = given.text('watch-signal');
+  if (signal !== undefined && !Object.hasOwn(constants.signals, signal)) {
+    throw new UsageError(`--watch-signal must be a signal like SIGHUP, not ${signal}`);
+  }
+  let current = first;
+  return runUntilDone(() => start(current.variables), {
+    intervalMs: given.number('watch-interval')! * 1000,
+    ...(signal === undefined ? {} : { signal: signal as NodeJS.Signals }),
+    log: context.log,
+    hasChanged: async () => {
+      const client = await context.client();
+      const now = await client.getService(given.needed('service'), { metadataOnly: true });
+      if (fingerprintOf(now) === current.fingerprint) return false;
+      current = await fetchVariables(context, given);
+      return true;
+    },
+  });
+}
+
+interface Fetched {
+  variables: Variable[];
+  /** Changes when the service or a credential of it does. */
+  fingerprint: string;
+}
+
+/** Throws {@link CommandError} when `--strict` or `--require` are not satisfied. */
+async function fetchVariables(context: Context, given: Given): Promise<Fetched> {
+  const { service } = await fetchService(context, given.needed('service'));
+  const fingerprint = fingerprintOf(service);
+  if (given.flag('blind')) await decryptBlind(service, await context.connection());
+  const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
+  checkNames(context, given, variables);
+  const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
+  if (faulty !== undefined) {
+    throw new CommandError(
+      `${JSON.stringify(faulty.name)} of ${faulty.source.name} can not be an environment variable`,
+    );
+  }
+  return { variables, fingerprint };
+}
+
+/** compat: blind credentials give no variables unless asked for. */
+function chosen(service: ServiceBody, given: Given): ServiceBody {
+  return given.flag('blind') ? service : { ...service, blind_credentials: [] };
+}
+
+function checkNames(context: Context, given: Given, variables: readonly Variable[]): void {
+  const names = new Set(variables.map(({ name }) => name));
+  const wanted = (given.text('require') ?? '').split(',').filter((name) => name !== '');
+  const isStrict = given.flag('strict');
+  if (isStrict) wanted.push(...Object.keys(process.env).filter((name) => process.env[name] === PLACEHOLDER));
+  const missing = wanted.filter((name) => !names.has(name));
+  const service = given.needed('service');
+  if (missing.length > 0) throw new CommandError(`${service} gives no ${[...new Set(missing)].join(', ')}`);
+  const complaints = [
+    ...conflictsOf(variables).map(({ name, source }) => `${name} is given twice; ${source.name} (${source.id}) counts`),
+    ...variables.filter(({ key }) => isStrict && !isShellName(key)).map(({ name }) => `${name} is no variable name`),
+  ];
+  if (isStrict && complaints.length > 0) throw new CommandError(complaints.join('\n'));
+  for (const complaint of complaints) context.log.warning(complaint);
+}
+
+function printVariables(context: Context, format: OutputFormat, variables: readonly Variable[]): Outcome {
+  if (format === 'id') throw new UsageError('--output id has no meaning here');
+  if (format === 'json' || format === 'yaml') {
+    return success({ variables: Object.fromEntries(variables.map(({ name, value }) => [name, valueText(value)])) });
+  }
+  return { exitCode: 0, text: renderValues(variables, format, context.log) };
+}
+
+function environmentOf(given: Given, variables: readonly Variable[]): Record<string, string> {
+  const environment = given.flag('pristine') ? {} : ownEnvironment();
+  for (const name of REMOVED) delete environment[name];
+  for (const { name, value } of variables) environment[name] = valueText(value);
+  return environment;
+}
+
+function ownEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(entries);
+}
+
+/** compat: searched anywhere in the name. RE2's syntax: it can not be made to hang. Rejects with ConfigError. */
+async function isUnsafe(pattern: string, service: string): Promise<boolean> {
+  const { RE2JS } = await import('re2js');
+  try {
+    return RE2JS.compile(pattern).matcher(service).find();
+  } catch {
+    throw new ConfigError(['command_safety_regex is no regular expression that RE2 knows (it has no lookaround)']);
+  }
+}
+
+/** Words as a POSIX shell splits them, without expansions. Throws ConfigError for an open quote. */
+function splitWords(line: string): string[] {
+  const words: string[] = [];
+  const token = /\s*((?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+)/gsy;
+  const trimmed = line.trimEnd();
+  while (token.lastIndex < trimmed.length) {
+    const match = token.exec(trimmed);
+    if (match === null) throw new ConfigError(['command_wrap has an open quote']);
+    words.push(
+      match[1]!.replace(
+        /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs,
+        (_, double?: string, single?: string, escaped?: string) =>
+          double === undefined ? (single ?? escaped ?? '') : double.replace(/\\(["\\$`])/g, '$1'),
+      ),
+    );
+  }
+  return words;
+}

@@ -1,0 +1,140 @@
+import { compareCodePoints } from '@confidant/contract';
+import type { BodyOf, ServiceBody } from '@confidant/contract';
+import { openBlindCredential } from '../../blind.js';
+import type { ConfidantClient } from '../../client.js';
+import type { Connection } from '../../connect.js';
+import { ConfidantError } from '../../errors.js';
+import { fetchService } from '../offline-copy.js';
+import { failure, success } from '../outcome.js';
+import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
+import { idsOfNames, pageOf } from './credentials.js';
+import { previousRevision } from './history.js';
+
+export const handlers: Record<string, Handler> = {
+  async get_service(context, given) {
+    const connection = await context.connection();
+    const id = given.needed('service');
+    try {
+      if (given.flag('metadata-only')) {
+        return success({ service: await connection.client.getService(id, { metadataOnly: true }) });
+      }
+      const { service, offline } = await fetchService(context, id);
+      if (given.flag('decrypt-blind')) await decryptBlind(service, connection);
+      return success({ service, ...(offline === undefined ? {} : { offline_copy: offline }) });
+    } catch (error) {
+      const status = error instanceof ConfidantError ? error.status : undefined;
+      if (status === 404) {
+        // compat: a service that does not exist is a success without `service`.
+        context.log.warning(`there is no service ${id}`);
+        return success();
+      }
+      if (status === 403) {
+        context.log.error((error as ConfidantError).message);
+        return failure((error as ConfidantError).body);
+      }
+      throw error;
+    }
+  },
+
+  async list_services(context, given) {
+    const client = await context.client();
+    const credential = given.text('credential');
+    if (credential !== undefined) return success(await client.getCredentialServices(credential));
+    return success(await client.listServices(pageOf(given)));
+  },
+
+  async map(context, given) {
+    const client = await context.client();
+    const { enabled } = given;
+    const account = given.text('account');
+    const addedIds = [...given.list('cred-ids'), ...(await idsOfNames(client, given.list('cred-names')))];
+    return changeService(client, given.needed('service'), {
+      mayCreate: true,
+      credentials: (ids) => [...ids, ...addedIds],
+      blindCredentials: (ids) => [...ids, ...given.list('blind-cred-ids')],
+      ...(enabled === undefined ? {} : { enabled }),
+      ...(account === undefined ? {} : { account: account === '' ? null : account }),
+      unchanged: (service) => success({ service }),
+    });
+  },
+
+  // compat: answers without the service. One that does not exist is made, as by `map`.
+  async add_creds(context, given) {
+    const outcome = await changeService(await context.client(), given.needed('service-id'), {
+      mayCreate: given.list('cred-ids').length + given.list('blind-cred-ids').length > 0,
+      credentials: (ids) => [...ids, ...given.list('cred-ids')],
+      blindCredentials: (ids) => [...ids, ...given.list('blind-cred-ids')],
+      unchanged: noChanges,
+    });
+    return outcome.exitCode === 0 ? success() : outcome;
+  },
+
+  async remove_creds(context, given) {
+    const without = (removed: readonly string[]) => (ids: readonly string[]) =>
+      ids.filter((id) => !removed.includes(id));
+    const outcome = await changeService(await context.client(), given.needed('service-id'), {
+      mayCreate: false,
+      credentials: without(given.list('cred-ids')),
+      blindCredentials: without(given.list('blind-cred-ids')),
+      unchanged: noChanges,
+    });
+    return outcome.exitCode === 0 ? success() : outcome;
+  },
+
+  async revert_service(context, given) {
+    const client = await context.client();
+    const id = given.needed('id');
+    const revision = given.number('revision') ?? (await previousRevision(client, 'service', id));
+    context.log.info(`reverting service ${id} to revision ${revision}`);
+    return success({ service: await client.revertService(id, revision) });
+  },
+};
+
+const noChanges = (): Outcome => failure({ error: 'No changes to make' });
+
+/** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
+export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
+  await Promise.all(
+    service.blind_credentials.map(async (credential) => {
+      const opened = await openBlindCredential(credential, region, kmsFor);
+      (credential as unknown as OpenedBlindCredential).decrypted_credential_pairs = opened;
+    }),
+  );
+}
+
+interface ServiceChange {
+  /** What a service that does not exist becomes: new, or an error. */
+  mayCreate: boolean;
+  credentials(ids: readonly string[]): readonly string[];
+  blindCredentials(ids: readonly string[]): readonly string[];
+  enabled?: boolean;
+  account?: string | null;
+  unchanged(service: ServiceBody | undefined): Outcome;
+}
+
+/** Reads a service and writes it changed; writes nothing when it stays the same. */
+async function changeService(client: ConfidantClient, id: string, change: ServiceChange): Promise<Outcome> {
+  const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
+    if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
+    throw error;
+  });
+  const before = {
+    account: service?.account ?? null,
+    enabled: service?.enabled ?? true,
+    credentials: sortedIds(service?.credentials.map((credential) => credential.id) ?? []),
+    blind_credentials: sortedIds(service?.blind_credentials.map((credential) => credential.id) ?? []),
+  } satisfies BodyOf<'putService'>;
+  const after = {
+    account: change.account === undefined ? before.account : change.account,
+    enabled: change.enabled ?? before.enabled,
+    credentials: sortedIds(change.credentials(before.credentials)),
+    blind_credentials: sortedIds(change.blindCredentials(before.blind_credentials)),
+  } satisfies BodyOf<'putService'>;
+  if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) return change.unchanged(service);
+  return success({ service: await client.putService(id, after) });
+}
+
+/** compat: the original sends ids sorted. */
+function sortedIds(ids: readonly string[]): string[] {
+  return [...new Set(ids)].sort(compareCodePoints);
+}

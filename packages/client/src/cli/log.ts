@@ -1,0 +1,26 @@
+import type { Writable } from 'node:stream';
+
+const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+/** Lines for people, on standard error. Nothing that is logged holds a value of a credential or a token. */
+export interface Log {
+  debug(message: string): void;
+  info(message: string): void;
+  warning(message: string): void;
+  error(message: string): void;
+}
+
+/** Writes what is at least as grave as `level`; every line begins with the program's name. */
+export function openLog(level: LogLevel, program: string, stream: Writable = process.stderr): Log {
+  const write = (of: LogLevel, message: string): void => {
+    if (LEVELS.indexOf(of) < LEVELS.indexOf(level)) return;
+    for (const line of message.split('\n')) stream.write(`${program}: ${of === 'info' ? '' : `${of}: `}${line}\n`);
+  };
+  return {
+    debug: (message) => write('debug', message),
+    info: (message) => write('info', message),
+    warning: (message) => write('warning', message),
+    error: (message) => write('error', message),
+  };
+}

@@ -1,0 +1,31 @@
+import { PROGRAM } from './spec.js';
+import { UsageError } from './usage-error.js';
+
+/** Runs the command line. Resolves with the exit code; everything is printed by then. */
+export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+  try {
+    const { parseArguments } = await import('./program.js');
+    const request = parseArguments(argv);
+    if (request.kind === 'print') {
+      process.stdout.write(request.text);
+      return 0;
+    }
+    if (request.kind === 'no-command') {
+      process.stderr.write(`${PROGRAM}: no command; ${PROGRAM} --help lists them\n`);
+      // compat: the original's answer.
+      process.stdout.write('{\n    "result": false\n}\n');
+      return 1;
+    }
+    const { runCommand } = await import('./run.js');
+    return await runCommand(request);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${PROGRAM}: ${error.message}\n${PROGRAM}: see ${PROGRAM} --help\n`);
+    return 2;
+  }
+}

@@ -1,0 +1,145 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseJson, stringifyJson } from '@confidant/contract';
+import type { JsonObject, ServiceBody } from '@confidant/contract';
+import { DataKeys } from '@confidant/kmsauth';
+import type { EncryptionContext } from '@confidant/kmsauth';
+import { ConfidantError } from '../errors.js';
+import type { Context } from './context.js';
+import { CommandError } from './outcome.js';
+
+const DEFAULT_MAX_AGE_HOURS = 24;
+const MAX_COPY_BYTES = 96 * 1024 * 1024;
+const HOUR_MS = 3_600_000;
+
+/** Which copy was used instead of an answer. */
+export interface OfflineUse {
+  saved_at: string;
+  age_seconds: number;
+}
+
+/**
+ * A service with its values, from the server. Where the configuration names a directory for them, an encrypted copy
+ * of the answer is kept, and used when the server can not be reached: never after a 4xx, and not when it is older
+ * than `offline_copy_max_age`. Rejects with ConfidantError of the server when there is no usable copy.
+ */
+export async function fetchService(
+  context: Context,
+  id: string,
+): Promise<{ service: ServiceBody; offline?: OfflineUse }> {
+  const copy = await openCopy(context, id);
+  const client = await context.client();
+  try {
+    const service = await client.getService(id);
+    await copy?.save(service).catch((error: unknown) => {
+      context.log.warning(`the offline copy could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
+    });
+    return { service };
+  } catch (error) {
+    if (copy === undefined || !(error instanceof ConfidantError)) throw error;
+    if (!error.unreachable) {
+      // Who may not read the service any more, or whose service is gone, keeps no copy either.
+      if (error.status === 403 || error.status === 404) await copy.discard();
+      throw error;
+    }
+    context.log.warning(error.message);
+    const kept = await copy.load();
+    if (kept === undefined) throw error;
+    const ageSeconds = Math.max(0, Math.round((Date.now() - Date.parse(kept.savedAt)) / 1000));
+    const maxAgeHours = (await context.profile()).offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS;
+    if (!(ageSeconds * 1000 <= maxAgeHours * HOUR_MS)) {
+      throw new CommandError(
+        `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeHours} h)`,
+      );
+    }
+    context.log.warning(
+      `the server can not be reached: using the offline copy of ${id}, ${describeAge(ageSeconds)} old`,
+    );
+    return { service: kept.service, offline: { saved_at: kept.savedAt, age_seconds: ageSeconds } };
+  }
+}
+
+interface OfflineCopy {
+  save(service: ServiceBody): Promise<void>;
+  load(): Promise<{ service: ServiceBody; savedAt: string } | undefined>;
+  discard(): Promise<void>;
+}
+
+/**
+ * The copy of one service for one caller; undefined when none is wanted. It is sealed with a data key that KMS wraps
+ * under the authentication key: who opens it needs the same rights as for a token, and taking them away closes it.
+ * The context names the caller on both sides, so that the grants services have for their tokens cover it, and its
+ * purpose, so that it never passes for a token.
+ */
+async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
+  const directory = (await context.profile()).offlineCopyDirectory;
+  if (!directory || !context.globals.flag('offline-copy')) return undefined;
+  const { url, authKey, authContext } = await context.settings();
+  const { region, kmsFor, token } = await context.connection();
+  const keys = new DataKeys({ kms: kmsFor(region), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });
+  const caller = authContext.from ?? (await token()).username.split('/').at(-1)!;
+  const encryptionContext: EncryptionContext = {
+    from: caller,
+    to: caller,
+    user_type: authContext.userType,
+    purpose: 'confidant-offline-copy',
+  };
+  const identity = JSON.stringify([url, authContext.userType, caller, id]);
+  const path = join(directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 40)}.json`);
+  return {
+    async save(service) {
+      const { key, wrapped } = await keys.create(encryptionContext);
+      const content = stringifyJson({ identity, saved_at: new Date().toISOString(), service });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const sealed = { version: 1, data_key: wrapped, content: key.encrypt(Buffer.from(content)) };
+      await replaceFile(path, JSON.stringify(sealed));
+    },
+
+    async load() {
+      const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw new CommandError(`the offline copy can not be read (${error.code})`);
+      });
+      if (text === undefined || text.length > MAX_COPY_BYTES) return undefined;
+      try {
+        const sealed = JSON.parse(text.toString('utf8')) as { data_key: string; content: string };
+        const key = await keys.open(sealed.data_key, encryptionContext);
+        const content = parseJson(Buffer.from(key.decrypt(sealed.content)).toString('utf8')) as JsonObject;
+        const { identity: of, saved_at: savedAt, service } = content;
+        if (of !== identity || typeof savedAt !== 'string') throw new Error('it belongs to something else');
+        return { service: service as unknown as ServiceBody, savedAt };
+      } catch (error) {
+        const reason = error instanceof Error && error.name !== 'SyntaxError' ? error.message : 'it is damaged';
+        throw new CommandError(`the offline copy of ${id} can not be opened: ${reason}`, { cause: error });
+      }
+    },
+
+    async discard() {
+      await rm(path, { force: true }).catch(() => undefined);
+    },
+  };
+}
+
+/** Whole or not at all, for its owner alone. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
+  try {
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      await file.writeFile(content);
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+function describeAge(seconds: number): string {
+  if (seconds < 120) return `${seconds} seconds`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} minutes`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)} hours` : `${Math.floor(seconds / 86_400)} days`;
+}

@@ -1,0 +1,93 @@
+import { pythonJson } from '@confidant/contract';
+import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
+import type { BlindValue } from '@confidant/kmsauth';
+import { conflictsOf, isShellName, variablesOf } from '../format/variables.js';
+import type { ValueSource, Variable } from '../format/variables.js';
+import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
+import type { Context } from './context.js';
+import type { Given } from './given.js';
+import type { Log } from './log.js';
+import type { OutputFormat } from './spec.js';
+
+/** What a command answers. */
+export interface Outcome {
+  exitCode: number;
+  /** Printed as JSON, or in the form that was asked for. */
+  body?: OutcomeBody;
+  /** Printed as it is, instead. */
+  text?: string;
+}
+
+/** compat: `result`, and what the command is about. */
+export interface OutcomeBody {
+  result: boolean;
+  service?: ServiceBody;
+  credential?: CredentialBody;
+  blind_credential?: OpenedBlindCredential;
+  [name: string]: unknown;
+}
+
+export type OpenedBlindCredential = BlindCredentialBody & { decrypted_credential_pairs?: Record<string, BlindValue> };
+
+export type Handler = (context: Context, given: Given) => Promise<Outcome>;
+
+export function success(body: Record<string, unknown> = {}): Outcome {
+  return { exitCode: 0, body: { ...body, result: true } };
+}
+
+export function failure(body: Record<string, unknown> = {}): Outcome {
+  return { exitCode: 1, body: { ...body, result: false } };
+}
+
+/** A command can not do what was asked for; the message says what to do instead. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+/** The text of an answer in a form. Throws {@link CommandError} when it has nothing of that form. */
+export async function render(
+  body: OutcomeBody,
+  format: OutputFormat,
+  options: { prefix: string; log: Log },
+): Promise<string> {
+  if (format === 'json') return `${pythonJson(body, { sortKeys: true, indent: 4 })}\n`;
+  if (format === 'yaml') return toYaml(body);
+  // These go into other programs, a failure must not.
+  if (!body.result) return '';
+  const subject = body.service ?? body.credential ?? body.blind_credential;
+  if (subject === undefined) throw new CommandError(`there is nothing here to print as ${format}`);
+  if (format === 'id') return `${subject.id}\n`;
+  return renderValues(variablesOf(sourcesOf(body), options.prefix), format, options.log);
+}
+
+/** Values in a form for other programs; what has no name there is left out with a warning. */
+export function renderValues(variables: readonly Variable[], format: 'dotenv' | 'shell' | 'tfvars', log: Log): string {
+  const isName = format === 'tfvars' ? isTerraformName : isShellName;
+  const named = variables.filter(({ key, source }) => {
+    if (isName(key)) return true;
+    log.warning(`${source.name} (${source.id}): the key ${key} is no name in ${format} and is left out`);
+    return false;
+  });
+  for (const { name, source } of conflictsOf(named)) {
+    log.warning(`${name} is given by more than one credential; ${source.name} (${source.id}) counts`);
+  }
+  const last = [...new Map(named.map((variable) => [variable.name, variable])).values()];
+  return { dotenv: toDotenv, shell: toShell, tfvars: toTfvars }[format](last);
+}
+
+/** The values an answer holds; of blind credentials those that were decrypted. */
+export function sourcesOf({ service, credential, blind_credential: blind }: OutcomeBody): ValueSource[] {
+  const plain = [...(service?.credentials ?? []), ...(credential === undefined ? [] : [credential])];
+  const blinds: OpenedBlindCredential[] = [
+    ...((service?.blind_credentials ?? []) as OpenedBlindCredential[]),
+    ...(blind === undefined ? [] : [blind]),
+  ];
+  return [
+    ...plain.map(({ id, name, credential_pairs: pairs }) => ({ id, name, pairs })),
+    ...blinds.map(({ id, name, decrypted_credential_pairs: pairs }) => ({
+      id,
+      name,
+      pairs: (pairs ?? {}) as Record<string, Scalar>,
+    })),
+  ];
+}

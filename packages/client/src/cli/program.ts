@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { spellOut } from './argv.js';
+import { COMMANDS } from './command-table.js';
+import { GLOBAL_OPTIONS, PROGRAM, longName, takesValues } from './spec.js';
+import type { CommandSpec, OptionSpec } from './spec.js';
+import { UsageError } from './usage-error.js';
+
+/** What the arguments ask for. */
+export type Request =
+  | {
+      kind: 'run';
+      command: CommandSpec;
+      globals: Values;
+      values: Values;
+      words: readonly string[];
+      /** The arguments, spelled out: before the command and after it. */
+      before: readonly string[];
+      after: readonly string[];
+    }
+  | { kind: 'no-command' }
+  | { kind: 'print'; text: string };
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Reads arguments (without node and script). Throws {@link UsageError} for wrong ones. */
+export function parseArguments(argv: readonly string[]): Request {
+  let request: Request | undefined;
+  const { globals, command: name, rest } = spellOut(argv);
+  const program = buildProgram((command, values, words) => {
+    request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
+  });
+  let printed = '';
+  let complaint = '';
+  const capture = { writeOut: (text: string) => (printed += text), writeErr: (text: string) => (complaint += text) };
+  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput(capture);
+  try {
+    program.parse([...globals, ...(name === undefined ? [] : [name]), ...rest], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'print', text: printed };
+    throw new UsageError(complaint.replace(/^error: /, '').trim() || error.message);
+  }
+  return request ?? { kind: 'no-command' };
+}
+
+/** Name and version, as `--version` prints them. */
+export function versionText(program: string): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return `${program} ${version}`;
+}
+
+type Selected = (command: CommandSpec, values: Values, words: readonly string[]) => void;
+
+function buildProgram(selected: Selected): Command {
+  const program = new Command(PROGRAM)
+    .description('Fetches and changes secrets kept by a Confidant server.')
+    .version(versionText(PROGRAM), '--version', 'print name and version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .usage('[global options] COMMAND [options]')
+    .action(() => undefined);
+  for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
+  for (const spec of COMMANDS) program.addCommand(buildCommand(spec, selected));
+  // compat: the help of the original shows every command's help and two examples.
+  program.addHelpText(
+    'after',
+    () => `\n${program.commands.map((command) => command.helpInformation()).join('\n')}${EXAMPLES}`,
+  );
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  Run a program with the credentials of a service in its environment:
+    ${PROGRAM} env --service web-production -- ./start-web
+  Read a service as another profile of the configuration, as shell lines:
+    ${PROGRAM} --profile web get_service --service web-production --output shell
+`;
+
+function buildCommand(spec: CommandSpec, selected: Selected): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .helpOption('-h, --help', 'print this help')
+    .allowExcessArguments(false);
+  for (const option of spec.options) command.addOption(withConflicts(toOption(option), option, spec));
+  if (spec.takesCommand) command.argument('[command...]', 'command to run, best after --').passThroughOptions();
+  if (spec.words !== undefined) command.argument(spec.words);
+  const examples = spec.examples.map((example) => `  ${PROGRAM} ${example}`).join('\n');
+  command.addHelpText('after', `\nExamples:\n${examples}\n`);
+  return command.action(() => {
+    for (const { of, required } of spec.exclusive ?? []) {
+      const isGiven = of.some((name) => command.getOptionValueSource(attributeOf(spec, name)) === 'cli');
+      if (required && !isGiven) throw new UsageError(`one of ${of.map((name) => `--${name}`).join(', ')} is required`);
+    }
+    selected(spec, command.opts(), command.args);
+  });
+}
+
+export function toOption(spec: OptionSpec): Option {
+  const option = new Option(spec.flags, spec.text);
+  if (spec.required) option.makeOptionMandatory();
+  if (spec.choices !== undefined) option.choices(spec.choices);
+  if (spec.fallback !== undefined) option.default(spec.fallback);
+  const expected = spec.kind === undefined || spec.kind === 'json' ? undefined : NUMBERS[spec.kind];
+  if (expected !== undefined) {
+    option.argParser((text) => {
+      const value = Number(text);
+      if (!/^\d+(\.\d+)?$/.test(text) || !expected.fits(value))
+        throw new InvalidArgumentError(`It must be ${expected.text}.`);
+      return value;
+    });
+  }
+  if (takesValues(spec) && spec.choices === undefined) {
+    option.argParser((word, before: string[] | undefined) => [...(before ?? []), word]);
+  }
+  return option;
+}
+
+const NUMBERS = {
+  whole: { text: 'a whole number, 1 or more', fits: (value: number) => Number.isSafeInteger(value) && value >= 1 },
+  count: { text: 'a whole number, 0 or more', fits: (value: number) => Number.isSafeInteger(value) },
+  seconds: { text: 'a number above 0', fits: (value: number) => value > 0 && value < 1e9 },
+  version: { text: '1 or 2', fits: (value: number) => value === 1 || value === 2 },
+};
+
+function withConflicts(option: Option, spec: OptionSpec, command: CommandSpec): Option {
+  const name = longName(spec);
+  for (const { of } of command.exclusive ?? []) {
+    if (of.includes(name))
+      option.conflicts(of.filter((other) => other !== name).map((other) => attributeOf(command, other)));
+  }
+  return option;
+}
+
+function attributeOf(command: CommandSpec, name: string): string {
+  const spec = command.options.find((option) => longName(option) === name)!;
+  return new Option(spec.flags).attributeName();
+}

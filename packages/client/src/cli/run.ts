@@ -1,0 +1,101 @@
+import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
+import { AwsSessionError } from '../aws-session.js';
+import { BlindCredentialError } from '../blind.js';
+import { ConfigError } from '../config.js';
+import { ConfidantError } from '../errors.js';
+import { UnwritableValue } from '../format/writers.js';
+import { NotRunnable } from './child.js';
+import { Context } from './context.js';
+import { Given } from './given.js';
+import { openLog } from './log.js';
+import type { Log, LogLevel } from './log.js';
+import { CommandError, failure, render } from './outcome.js';
+import type { Handler, Outcome } from './outcome.js';
+import type { Request } from './program.js';
+import { Interrupted } from './prompt.js';
+import { PROGRAM } from './spec.js';
+import type { CommandSpec, OutputFormat } from './spec.js';
+import { UsageError } from './usage-error.js';
+
+/** Runs one command and prints its answer. Resolves with the exit code. Rejects with {@link UsageError} only. */
+export async function runCommand({
+  command,
+  globals,
+  values,
+  words,
+  before,
+  after,
+}: Extract<Request, { kind: 'run' }>): Promise<number> {
+  const given = new Given(values, words);
+  const options = new Given(globals);
+  const log = openLog(options.text('log-level') as LogLevel, PROGRAM);
+  const context = new Context(options, log, { before, command: command.name, after });
+  try {
+    const outcome = await (await load(command))(context, given);
+    await print(outcome, (options.text('output') ?? 'json') as OutputFormat, given, log);
+    return outcome.exitCode;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    return await fail(error, command, log);
+  } finally {
+    await context.close();
+  }
+}
+
+const MODULES: Record<CommandSpec['module'], () => Promise<{ handlers: Record<string, Handler> }>> = {
+  services: () => import('./commands/services.js'),
+  credentials: () => import('./commands/credentials.js'),
+  blind: () => import('./commands/blind.js'),
+  certificates: () => import('./commands/certificates.js'),
+  history: () => import('./commands/history.js'),
+  env: () => import('./commands/env.js'),
+  token: () => import('./commands/token.js'),
+  completion: () => import('./commands/completion.js'),
+};
+
+async function load(command: CommandSpec): Promise<Handler> {
+  const { handlers } = await MODULES[command.module]();
+  return handlers[command.name]!;
+}
+
+async function print({ body, text }: Outcome, format: OutputFormat, given: Given, log: Log): Promise<void> {
+  const printed =
+    text ?? (body === undefined ? '' : await render(body, format, { prefix: given.text('prefix') ?? '', log }));
+  process.stdout.write(printed);
+}
+
+/** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
+async function fail(error: unknown, command: CommandSpec, log: Log): Promise<number> {
+  if (error instanceof Interrupted) return 130;
+  if (error instanceof NotRunnable) {
+    log.error(error.message);
+    return error.exitCode;
+  }
+  log.error(describe(error));
+  // Where it happened, without the message: that may quote anything.
+  if (error instanceof Error) log.debug(/(\n +at .*)+$/.exec(error.stack ?? '')?.[0].trim() ?? error.name);
+  if (error instanceof ConfigError) {
+    log.error(`see ${PROGRAM} --help`);
+    return 1;
+  }
+  if (command.failure !== undefined) return command.failure.exitCode;
+  const body = error instanceof CommandError ? { error: error.message } : {};
+  await print(failure(body), 'json', new Given({}), log);
+  return 1;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ConfidantError) {
+    return error.requestId === undefined ? error.message : `${error.message} (request ${error.requestId})`;
+  }
+  if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
+    const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    return `${error.message}${reason}`;
+  }
+  const isKnown = [ConfigError, CommandError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
+    (known) => error instanceof known,
+  );
+  if (isKnown) return (error as Error).message;
+  // What was not foreseen may quote anything: only its kind is told.
+  return `unexpected failure (${error instanceof Error ? error.name : typeof error})`;
+}

@@ -1,0 +1,4 @@
+/** The command line was written wrong: exit code 2, and the way to the help. Never holds a secret. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -1,0 +1,75 @@
+import type { ServiceBody } from '@confidant/contract';
+import { forwardSignals } from './child.js';
+import type { Child, ChildEnd } from './child.js';
+import type { Log } from './log.js';
+
+/** How long a command may take to end before it is killed and started anew. */
+const STOP_TIMEOUT_MS = 30_000;
+
+export interface WatchOptions {
+  intervalMs: number;
+  /** Sent to the command when something changed; without it the command is stopped (SIGTERM) and started again. */
+  signal?: NodeJS.Signals;
+  /** Looks whether something changed. A failure is logged, and looked again later: the command goes on. */
+  hasChanged(): Promise<boolean>;
+  log: Log;
+}
+
+/** Which revisions of what a service is made of. */
+export function fingerprintOf(service: ServiceBody): string {
+  const revisions = [...service.credentials, ...service.blind_credentials].map(
+    ({ id, revision }) => `${id}:${revision}`,
+  );
+  return revisions.sort().join(' ');
+}
+
+/**
+ * Runs a command to its end with our signals handed on to it; with `watch`, as often as something changes. Answers
+ * how the command ended by itself. Rejects as `start` does.
+ */
+export async function runUntilDone(start: () => Promise<Child>, watch?: WatchOptions): Promise<ChildEnd> {
+  let child: Child | undefined = await start();
+  const stopForwarding = forwardSignals(() => child);
+  try {
+    if (watch === undefined) return await child.ended;
+    for (;;) {
+      const end = await Promise.race([child.ended, changed(watch, child.ended)]);
+      if (end !== undefined) return end;
+      if (watch.signal !== undefined) {
+        watch.log.info(`a credential changed: sending ${watch.signal}`);
+        child.kill(watch.signal);
+        continue;
+      }
+      watch.log.info('a credential changed: restarting the command');
+      await stop(child);
+      child = undefined;
+      child = await start();
+    }
+  } finally {
+    stopForwarding();
+  }
+}
+
+/** Resolves with undefined once something changed, and with the end when the command ends before that. */
+async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<ChildEnd | undefined> {
+  for (;;) {
+    const end = await Promise.race([ended, after(watch.intervalMs)]);
+    if (end !== undefined) return end;
+    try {
+      if (await watch.hasChanged()) return undefined;
+    } catch (error) {
+      watch.log.warning(`could not look for changes: ${error instanceof Error ? error.message : 'failed'}`);
+    }
+  }
+}
+
+async function stop(child: Child): Promise<void> {
+  child.kill('SIGTERM');
+  if ((await Promise.race([child.ended, after(STOP_TIMEOUT_MS)])) !== undefined) return;
+  child.kill('SIGKILL');
+  await child.ended;
+}
+
+function after(delayMs: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs, undefined).unref());
+}

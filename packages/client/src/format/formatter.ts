@@ -1,0 +1,148 @@
+import { ExactNumber } from '@confidant/contract';
+import type { Json, JsonObject, Scalar } from '@confidant/contract';
+import { isShellName, shellQuote, variableName } from './variables.js';
+
+/** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
+export class FormatError extends Error {
+  override readonly name = 'FormatError';
+}
+
+/** Told what is left out or overwritten. */
+export type Warn = (message: string) => void;
+
+interface FormatterCredential {
+  id: Json;
+  name: Json;
+  revision: Json;
+  metadata: JsonObject;
+  isBlind: boolean;
+  /** Undefined for a blind credential that was not decrypted. */
+  pairs: Record<string, Scalar> | undefined;
+}
+
+interface FormatterService {
+  revision: Json;
+  credentials: FormatterCredential[];
+}
+
+/** Reads what `get_service` prints; without a service there are no credentials. Throws {@link FormatError}. */
+export function readService(input: Json): FormatterService {
+  const service = asObject(input, 'the input')['service'];
+  if (service === undefined || service === null) return { revision: null, credentials: [] };
+  const { revision = null, ...fields } = asObject(service, 'service');
+  const read = (field: string, pairsField: string, isBlind: boolean): FormatterCredential[] =>
+    asList(fields[field] ?? [], field).map((item) => {
+      const credential = asObject(item, field);
+      const pairs = credential[pairsField];
+      return {
+        id: credential['id'] ?? null,
+        name: credential['name'] ?? null,
+        revision: credential['revision'] ?? null,
+        metadata: asObject(credential['metadata'] ?? {}, 'metadata'),
+        isBlind,
+        pairs:
+          pairs === undefined && isBlind ? undefined : (asObject(pairs ?? {}, pairsField) as Record<string, Scalar>),
+      };
+    });
+  return {
+    revision,
+    credentials: [
+      ...read('credentials', 'credential_pairs', false),
+      ...read('blind_credentials', 'decrypted_credential_pairs', true),
+    ],
+  };
+}
+
+/**
+ * Lines for a shell that set each variable unless it is set already. compat: the form, and whose prefix counts: an
+ * empty `env_var_prefix` means the default for credentials, but no prefix for blind ones. Blind credentials that were
+ * not decrypted give nothing. Throws {@link FormatError} for a value that is not text.
+ */
+export function envExport({ credentials }: FormatterService, defaultPrefix: string, warn: Warn): string {
+  return credentials
+    .flatMap(({ metadata, pairs, isBlind }) => {
+      const own = metadata['env_var_prefix'];
+      const prefix = typeof own === 'string' && (own !== '' || isBlind) ? own : defaultPrefix;
+      return Object.entries(pairs ?? {}).map(([key, value]) => {
+        if (!isShellName(key)) {
+          warn(`the key ${key} is no name of a shell variable and is left out`);
+          return '';
+        }
+        if (typeof value !== 'string') throw new FormatError(`the value of ${key} is not text`);
+        const name = variableName(prefix, key);
+        return `: \${${name}=${shellQuote(value)}}\nexport ${name}\n`;
+      });
+    })
+    .join('');
+}
+
+/**
+ * All pairs in one map, where they come from, and the credentials without their values. The later of two credentials
+ * with one key wins. Throws {@link FormatError} for a blind credential that was not decrypted.
+ */
+export function combineCredentials(
+  { revision, credentials }: FormatterService,
+  warn: Warn,
+): { credentials: Record<string, Scalar>; credentials_metadata: JsonObject; credentials_source: JsonObject } {
+  const combined = new Map<string, Scalar>();
+  const source = new Map<string, Json>();
+  for (const { id, name, pairs } of credentials) {
+    if (pairs === undefined) throw new FormatError(`blind credential ${text(name)} (${text(id)}) is not decrypted`);
+    if (Object.keys(pairs).some((key) => combined.has(key))) {
+      warn(`credential ${text(name)} (${text(id)}) has a key that another credential has too; its value counts`);
+    }
+    for (const [key, value] of Object.entries(pairs)) {
+      combined.set(key, value);
+      source.set(key, id);
+    }
+  }
+  const described = credentials.map(({ id, name, revision: of, metadata }) => ({
+    id,
+    name,
+    revision: of,
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  }));
+  return {
+    credentials: Object.fromEntries(combined),
+    credentials_metadata: { revision, credentials: described },
+    credentials_source: Object.fromEntries(source),
+  };
+}
+
+/**
+ * A Jinja template with `secrets`, the map of all pairs. Templates run no code. Throws {@link FormatError} with the
+ * template's fault, which holds no value.
+ */
+export async function renderJinja(template: string, secrets: Record<string, Scalar>): Promise<string> {
+  const { Template, parse, tokenize } = await import('@huggingface/jinja');
+  const plain = Object.entries(secrets).map(([key, value]) => [key, value instanceof ExactNumber ? value.text : value]);
+  let program: InstanceType<typeof Template>;
+  try {
+    program = new Template('');
+    // Jinja's own defaults: line breaks and blanks around blocks stay.
+    program.parsed = parse(tokenize(template, { lstrip_blocks: false, trim_blocks: false }));
+  } catch (error) {
+    throw new FormatError(`the template is at fault: ${error instanceof Error ? error.message : 'failed'}`);
+  }
+  try {
+    return program.render({ secrets: Object.fromEntries(plain) as Record<string, unknown> });
+  } catch {
+    // The engine's message may quote a value.
+    throw new FormatError('the template failed while it was filled in');
+  }
+}
+
+function asObject(value: Json, what: string): JsonObject {
+  const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  if (!isObject) throw new FormatError(`${what} is not a JSON object; it must be what get_service prints`);
+  return value as JsonObject;
+}
+
+function asList(value: Json, what: string): Json[] {
+  if (!Array.isArray(value)) throw new FormatError(`${what} is not a list; the input must be what get_service prints`);
+  return value;
+}
+
+function text(value: Json): string {
+  return typeof value === 'string' ? value : '?';
+}

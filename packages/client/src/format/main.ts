@@ -1,0 +1,130 @@
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { parseJson, pythonJson } from '@confidant/contract';
+import { Command, CommanderError } from 'commander';
+import { spellOutOptions } from '../cli/argv.js';
+import { Given, readInput } from '../cli/given.js';
+import { openLog } from '../cli/log.js';
+import type { LogLevel } from '../cli/log.js';
+import { toOption, versionText } from '../cli/program.js';
+import type { OptionSpec } from '../cli/spec.js';
+import { UsageError } from '../cli/usage-error.js';
+import { combineCredentials, envExport, FormatError, readService, renderJinja } from './formatter.js';
+import type { Warn } from './formatter.js';
+
+const PROGRAM = 'confidant-format';
+
+const OPTIONS: readonly OptionSpec[] = [
+  { flags: '--in <file>', text: 'what get_service printed; - is standard input', fallback: '-' },
+  {
+    flags: '--out-format <format>',
+    text: 'form of the output',
+    choices: ['env_export', 'credential_combined', 'jinja'],
+    required: true,
+  },
+  {
+    flags: '--env-export-prefix <prefix>',
+    text: 'put before names, unless metadata.env_var_prefix says otherwise',
+    fallback: 'CREDENTIALS_',
+  },
+  { flags: '--template <file>', text: 'for jinja: the template, with the variable secrets' },
+  { flags: '--out <file>', text: 'where to write; - is standard output', fallback: '-' },
+  {
+    flags: '--log-level <level>',
+    text: 'what goes to standard error',
+    choices: ['debug', 'info', 'warning', 'error', 'critical'],
+    fallback: 'info',
+  },
+];
+
+/** Runs `confidant-format`. Resolves with the exit code: 1 for unusable input, 2 for wrong arguments. */
+export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
+  try {
+    const given = parse(argv);
+    if (typeof given === 'string') {
+      process.stdout.write(given);
+      return 0;
+    }
+    const log = openLog(given.text('log-level') as LogLevel, PROGRAM);
+    try {
+      write(given.needed('out'), await format(given, (message) => log.warning(message)));
+      return 0;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      log.error(error.message);
+      return 1;
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${PROGRAM}: ${error.message}\n${PROGRAM}: see ${PROGRAM} --help\n`);
+    return 2;
+  }
+}
+
+async function format(given: Given, warn: Warn): Promise<string> {
+  const form = given.needed('out-format');
+  const template = given.text('template');
+  if (form === 'jinja' && template === undefined) throw new FormatError('--out-format jinja needs --template');
+  const service = readService(parseInput(readFrom(given.needed('in'), 'in')));
+  if (form === 'env_export') return envExport(service, given.needed('env-export-prefix'), warn);
+  const combined = combineCredentials(service, warn);
+  // compat: no line break at the end.
+  if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
+  return renderJinja(readFrom(template!, 'template'), combined.credentials);
+}
+
+function parse(argv: readonly string[]): Given | string {
+  const program = new Command(PROGRAM)
+    .description('Turns what `confidant get_service` prints into other forms.')
+    .version(versionText(PROGRAM), '--version', 'print name and version')
+    .helpOption('-h, --help', 'print this help')
+    .allowExcessArguments(false)
+    .action(() => undefined)
+    .addHelpText('after', `\nExample:\n  confidant get_service --service web | ${PROGRAM} --out-format env_export\n`);
+  for (const option of OPTIONS) program.addOption(toOption(option));
+  let printed = '';
+  let complaint = '';
+  program.exitOverride().configureOutput({
+    writeOut: (text) => (printed += text),
+    writeErr: (text) => (complaint += text),
+  });
+  try {
+    program.parse(spellOutOptions(argv, [...OPTIONS, { flags: '--version', text: '' }]), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return printed;
+    throw new UsageError(complaint.replace(/^error: /, '').trim() || error.message);
+  }
+  return new Given(program.opts());
+}
+
+function readFrom(file: string, name: string): string {
+  return readInput(file === '-' ? 0 : file, name);
+}
+
+function parseInput(text: string): ReturnType<typeof parseJson> {
+  try {
+    return parseJson(text);
+  } catch {
+    throw new FormatError('the input is not JSON');
+  }
+}
+
+/** A new file is its owner's alone: it holds secrets. */
+function write(file: string, text: string): void {
+  if (file === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  let opened: number;
+  try {
+    opened = openSync(file, 'w', 0o600);
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+    throw new UsageError(`--out: can not write ${file} (${reason})`);
+  }
+  try {
+    writeFileSync(opened, text);
+  } finally {
+    closeSync(opened);
+  }
+}
