@@ -114,7 +114,7 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
         .headers(SECURITY_HEADERS)
         .header('x-request-id', request.id)
         .header('content-type', 'application/json')
-        .send(stringifyJson(result));
+        .send(Buffer.from(stringifyJson(result)));
     },
   });
 }
@@ -139,7 +139,8 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
     .headers({ ...SECURITY_HEADERS, ...answer.headers })
     .header('x-request-id', request.id)
     .header('content-type', 'application/json')
-    .send(JSON.stringify(answer.body));
+    // Bytes: to text the framework would add a charset, and compat says plain application/json.
+    .send(Buffer.from(JSON.stringify(answer.body)));
 }
 
 /** One line a request: the route's pattern, not the address, which could hold anything a client mistyped. */
