@@ -76,13 +76,14 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
       return { keyArn: present(answer.KeyMetadata?.Arn) };
     },
 
-    async listGrants(keyId) {
+    async listGrants(keyId, { granteePrincipal } = {}) {
+      const only = granteePrincipal === undefined ? {} : { GranteePrincipal: granteePrincipal };
       const grants: KmsGrant[] = [];
       let marker: string | undefined;
       for (let page = 0; page < MAX_GRANT_PAGES; page += 1) {
         const from = marker === undefined ? {} : { Marker: marker };
         const answer = await call((sdk, client, signal) =>
-          client.send(new sdk.ListGrantsCommand({ KeyId: keyId, Limit: GRANTS_PER_PAGE, ...from }), signal),
+          client.send(new sdk.ListGrantsCommand({ KeyId: keyId, Limit: GRANTS_PER_PAGE, ...only, ...from }), signal),
         );
         for (const grant of answer.Grants ?? []) {
           grants.push({
@@ -141,23 +142,42 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
   ]);
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
-  const client = new sdk.KMSClient({
-    region: options.region,
-    maxAttempts: options.maxAttempts,
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
-    logger: silent,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: options.connectTimeoutMs,
-      requestTimeout: options.requestTimeoutMs,
-      // Without this the handler only writes a warning when the time is over, and goes on waiting.
-      throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
-      logger: silent,
-    }),
-  });
+  const client = withoutVersionNotice(
+    () =>
+      new sdk.KMSClient({
+        region: options.region,
+        maxAttempts: options.maxAttempts,
+        ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+        ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+        logger: silent,
+        requestHandler: new NodeHttpHandler({
+          connectionTimeout: options.connectTimeoutMs,
+          requestTimeout: options.requestTimeoutMs,
+          // Without this the handler only writes a warning when the time is over, and goes on waiting.
+          throwOnRequestTimeout: true,
+          httpAgent: agent,
+          httpsAgent: agent,
+          logger: silent,
+        }),
+      }),
+  );
   return { sdk, client };
+}
+
+const NOTICE_SWITCH = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
+
+/**
+ * On Node 20 the SDK prints eight lines about its releases of 2027 once per process: noise in front of what a command
+ * prints. The switch is put back, because programs hand their environment to children.
+ */
+function withoutVersionNotice<Client>(make: () => Client): Client {
+  const before = process.env[NOTICE_SWITCH];
+  process.env[NOTICE_SWITCH] ??= 'true';
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env[NOTICE_SWITCH];
+  }
 }
 
 /** Races the call too: a search for credentials or an answer's body does not heed the signal. */

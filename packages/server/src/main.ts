@@ -41,9 +41,22 @@ export async function main(environment: Environment = process.env): Promise<numb
     return exitCode;
   } catch (error) {
     logger.fatal({ err: error }, 'the server could not start');
-    process.stderr.write(`Confidant could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`Confidant could not start: ${startFailure(error)}\n`);
     return 1;
   }
+}
+
+/** What the operator can do about it, where that is known. */
+function startFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, port, address } = error as { code?: string; port?: number; address?: string };
+  if (code === 'EADDRINUSE') {
+    return `${address}:${port} is in use by another program. Set PORT (the API) or CONFIDANT_KMS_PORT (the local KMS) to a free port.`;
+  }
+  if (code === 'EACCES' && port !== undefined) {
+    return `this user may not listen on ${address}:${port}. Set PORT to 1024 or more.`;
+  }
+  return error.message;
 }
 
 function describeFaults(faults: readonly Fault[]): string {
