@@ -1,14 +1,5 @@
 import { ROUTES, stringifyJson } from '@confidant/contract';
-import type {
-  BlindCredentialBody,
-  BodyOf,
-  JsonObject,
-  ParamsOf,
-  QueryOf,
-  ResponseOf,
-  Route,
-  RouteId,
-} from '@confidant/contract';
+import type { BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, Route, RouteId } from '@confidant/contract';
 import { RefusedForNow, readAnswer } from './answers.js';
 import { ConfidantError } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
@@ -223,43 +214,38 @@ export class ConfidantClient {
     return this.call('getUserEmail', {}, options);
   }
 
-  /** Blind credentials in short: without pairs, data keys and metadata. */
-  async listBlindCredentials(options?: CallOptions): Promise<{ blind_credentials: Partial<BlindCredentialBody>[] }> {
-    return (await this.request('GET', '/v1/blind_credentials', {}, options)) as {
-      blind_credentials: Partial<BlindCredentialBody>[];
-    };
+  /** Blind credentials in short: without ciphertext, data keys and metadata. */
+  listBlindCredentials(options?: CallOptions) {
+    return this.call('listBlindCredentials', {}, options);
   }
 
-  async getBlindCredential(id: string, options?: CallOptions): Promise<BlindCredentialBody> {
-    return asBlind(await this.request('GET', '/v1/blind_credentials/:id', { params: { id } }, options));
+  getBlindCredential(id: string, options?: CallOptions) {
+    return this.call('getBlindCredential', { params: { id } }, options);
   }
 
-  async createBlindCredential(body: Partial<BlindCredentialBody>, options?: CallOptions): Promise<BlindCredentialBody> {
-    return asBlind(await this.request('POST', '/v1/blind_credentials', { body }, options));
+  /** Stores what `encryptBlind` made, with the contexts under `context` of the metadata. */
+  createBlindCredential(body: BodyOf<'createBlindCredential'>, options?: CallOptions) {
+    return this.call('createBlindCredential', { body }, options);
   }
 
-  async updateBlindCredential(
-    id: string,
-    body: Partial<BlindCredentialBody>,
-    options?: CallOptions,
-  ): Promise<BlindCredentialBody> {
-    return asBlind(await this.request('PUT', '/v1/blind_credentials/:id', { params: { id }, body }, options));
+  updateBlindCredential(id: string, body: BodyOf<'updateBlindCredential'>, options?: CallOptions) {
+    return this.call('updateBlindCredential', { params: { id }, body }, options);
   }
 
-  async revertBlindCredential(id: string, revision: number, options?: CallOptions): Promise<BlindCredentialBody> {
-    return asBlind(
-      await this.request('PUT', '/v1/blind_credentials/:id/:revision', { params: { id, revision } }, options),
-    );
+  revertBlindCredential(id: string, revision: number, options?: CallOptions) {
+    return this.call('revertBlindCredential', { params: { id, revision } }, options);
   }
 
-  async getBlindCredentialHistory(
-    id: string,
-    options?: CallOptions,
-  ): Promise<{ revisions: BlindCredentialBody[]; next_page: string | null }> {
-    return (await this.request('GET', '/v1/archive/blind_credentials/:id', { params: { id } }, options)) as unknown as {
-      revisions: BlindCredentialBody[];
-      next_page: string | null;
-    };
+  getBlindCredentialServices(id: string, options?: CallOptions) {
+    return this.call('getBlindCredentialServices', { params: { id } }, options);
+  }
+
+  getBlindCredentialHistory(id: string, options?: CallOptions) {
+    return this.call('getBlindCredentialHistory', { params: { id } }, options);
+  }
+
+  listBlindCredentialHistory(query: Partial<QueryOf<'listBlindCredentialHistory'>> = {}, options?: CallOptions) {
+    return this.call('listBlindCredentialHistory', { query }, options);
   }
 
   /** A certificate with a key made by the server: `certificate`, `certificate_chain`, `key`. */
@@ -309,10 +295,6 @@ export class ConfidantClient {
   getJwks(environment: string, options?: CallOptions): Promise<JsonObject> {
     return this.request('GET', '/v1/jwks/public/:environment', { params: { environment } }, options);
   }
-}
-
-function asBlind(body: JsonObject): BlindCredentialBody {
-  return body as unknown as BlindCredentialBody;
 }
 
 /** compat: booleans go as Python writes them, `metadata_only=False`. */

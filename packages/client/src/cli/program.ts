@@ -27,6 +27,9 @@ type Values = Readonly<Record<string, unknown>>;
 export function parseArguments(argv: readonly string[]): Request {
   let request: Request | undefined;
   const { globals, command: name, rest } = spellOut(argv);
+  if (name !== undefined && !COMMANDS.some((command) => command.name === name)) {
+    throw new UsageError(`there is no command ${name}`);
+  }
   const program = buildProgram((command, values, words) => {
     request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
   });

@@ -1,4 +1,4 @@
-import type { BlindCredentialBody, JsonObject } from '@confidant/contract';
+import type { BodyOf, JsonObject } from '@confidant/contract';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { contextsOf, openBlindCredential } from '../../blind.js';
@@ -41,7 +41,7 @@ export const handlers: Record<string, Handler> = {
     const metadata = given.json('metadata');
     const name = given.text('name');
     const { enabled } = given;
-    const body: Partial<BlindCredentialBody> = {
+    const body: BodyOf<'updateBlindCredential'> = {
       ...(changesPairs ? await seal(connection, given, keys!, contexts!) : {}),
       ...(metadata === undefined && !isContextGiven
         ? {}
@@ -87,7 +87,7 @@ async function seal(
   given: Given,
   keys: Record<string, string>,
   contexts: Record<string, EncryptionContext>,
-): Promise<Partial<BlindCredentialBody>> {
+): Promise<Omit<BodyOf<'createBlindCredential'>, 'name'>> {
   const pairs = (await readPairs(given))!;
   for (const [key, value] of Object.entries(pairs)) {
     const isScalar = value === null || ['string', 'number', 'boolean'].includes(typeof value);
