@@ -21,6 +21,8 @@ export interface HttpOptions {
   trustProxy: string[] | boolean;
   /** Rejects while a backend is out of reach. */
   ready: () => Promise<void>;
+  /** Told of every answer, for metrics. */
+  onAnswer?: (answer: { method: string; route: string | null; status: number; milliseconds: number }) => void;
 }
 
 /** Sent with every answer. JSON is no page: nothing of it may run, frame or be kept. */
@@ -69,6 +71,12 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.addHook('onResponse', (request, reply, done) => {
     logRequest(options.logger, request, reply);
+    options.onAnswer?.({
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      milliseconds: reply.elapsedTime,
+    });
     done();
   });
   server.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
@@ -134,13 +142,15 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
   const answer = answerOf(error);
   (request as Annotated).failure = { code: answer.code, error };
   if (answer.ours) options.logger.error({ requestId: request.id, code: answer.code, err: error }, 'request failed');
-  return reply
-    .code(answer.status)
-    .headers({ ...SECURITY_HEADERS, ...answer.headers })
-    .header('x-request-id', request.id)
-    .header('content-type', 'application/json')
-    // Bytes: to text the framework would add a charset, and compat says plain application/json.
-    .send(Buffer.from(JSON.stringify(answer.body)));
+  return (
+    reply
+      .code(answer.status)
+      .headers({ ...SECURITY_HEADERS, ...answer.headers })
+      .header('x-request-id', request.id)
+      .header('content-type', 'application/json')
+      // Bytes: to text the framework would add a charset, and compat says plain application/json.
+      .send(Buffer.from(JSON.stringify(answer.body)))
+  );
 }
 
 /** One line a request: the route's pattern, not the address, which could hold anything a client mistyped. */
