@@ -8,15 +8,29 @@ import {
   blindCredentialUpdate,
 } from './blind-credentials.js';
 import {
+  caParams,
+  certificate,
+  certificateAuthority,
+  certificateAuthorityList,
+  certificateFromCsr,
+  certificateParams,
+  certificateQuery,
+  certificateWithKey,
+} from './certificates.js';
+import {
   credential,
   credentialCreate,
   credentialList,
   credentialRevisions,
   credentialUpdate,
   diff,
+  generatedValue,
   mappedServices,
 } from './credentials.js';
+import { clientConfig } from './client-config.js';
+import { grants, roles } from './grants.js';
 import { email } from './identity.js';
+import { environmentParams, jwks, token, tokenParams, tokenQuery, tokenWithExpiryParams } from './jwks.js';
 import { idParam, metadataOnly, pageQuery, revisionParam } from './primitives.js';
 import { service, serviceList, servicePut, serviceRevisions } from './services.js';
 
@@ -220,6 +234,101 @@ export const ROUTES = {
     summary: 'List the revisions of one blind credential, newest first',
     params: byId,
     response: blindCredentialRevisions,
+  },
+  listRoles: {
+    ...read,
+    path: '/v1/roles',
+    summary: 'List the IAM roles that services can be named after',
+    response: roles,
+  },
+  getGrants: {
+    ...read,
+    path: '/v1/grants/:id',
+    summary: 'Whether a service has its KMS grants',
+    params: byId,
+    response: grants,
+  },
+  // compat: clients send the body `null` or none.
+  ensureGrants: {
+    ...update,
+    path: '/v1/grants/:id',
+    summary: 'Make the KMS grants of a service that are missing',
+    params: byId,
+    response: grants,
+  },
+  generateValue: {
+    ...read,
+    path: '/v1/value_generator',
+    summary: 'A random value for a new secret',
+    response: generatedValue,
+  },
+  getClientConfig: {
+    ...read,
+    path: '/v1/client_config',
+    summary: 'What clients need to know of this server',
+    response: clientConfig,
+  },
+  listCertificateAuthorities: {
+    ...read,
+    path: '/v1/cas',
+    summary: 'List certificate authorities',
+    response: certificateAuthorityList,
+  },
+  getCertificateAuthority: {
+    ...read,
+    path: '/v1/cas/:ca',
+    summary: 'Read a certificate authority',
+    params: caParams,
+    response: certificateAuthority,
+  },
+  getCertificate: {
+    ...read,
+    path: '/v1/certificates/:ca/:cn',
+    summary: 'Issue a certificate and the key for it',
+    params: certificateParams,
+    query: certificateQuery,
+    response: certificateWithKey,
+  },
+  // compat: maintenance mode does not stop certificates, so this is no write. Only JSON is taken, which no form sends.
+  signCertificateRequest: {
+    ...read,
+    method: 'POST',
+    path: '/v1/certificates/:ca',
+    summary: 'Issue a certificate for a signing request',
+    params: caParams,
+    body: certificateFromCsr,
+    response: certificate,
+  },
+  getOwnToken: {
+    ...read,
+    path: '/v1/jwks/token',
+    summary: 'A JWT for the caller',
+    query: tokenQuery,
+    response: token,
+  },
+  getToken: {
+    ...read,
+    path: '/v1/jwks/token/:id',
+    summary: 'A JWT for somebody; a number that is the name of nobody is an expiry in seconds',
+    params: tokenParams,
+    query: tokenQuery,
+    response: token,
+  },
+  getTokenWithExpiry: {
+    ...read,
+    path: '/v1/jwks/token/:id/:expiry',
+    summary: 'A JWT for somebody that expires sooner',
+    params: tokenWithExpiryParams,
+    query: tokenQuery,
+    response: token,
+  },
+  getPublicKeys: {
+    ...read,
+    access: 'anyone',
+    path: '/v1/jwks/public/:environment',
+    summary: 'The keys that verify the JWTs of an environment',
+    params: environmentParams,
+    response: jwks,
   },
   getUserEmail: {
     ...read,

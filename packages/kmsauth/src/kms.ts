@@ -36,8 +36,8 @@ export interface KmsGrant {
 
 /** The grant calls, apart from {@link KmsLike} because only the server needs them. */
 export interface KmsGrants {
-  /** All grants of the key, every page. */
-  listGrants(keyId: string): Promise<KmsGrant[]>;
+  /** All grants of the key, every page; an implementation may leave out those made to others than `granteePrincipal`. */
+  listGrants(keyId: string, options?: { granteePrincipal?: string }): Promise<KmsGrant[]>;
   createGrant(request: {
     keyId: string;
     granteePrincipal: string;

@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { awsKms, DataKeys, type KmsGrants, type KmsLike, keyReference, TokenValidator } from '@confidant/kmsauth';
 import type { Logger } from 'pino';
+import { authKeyGrants } from './adapters/auth-key-grants.js';
 import { systemClock } from './adapters/clock.js';
 import { createDynamoTable, openDynamoStore } from './adapters/dynamodb.js';
+import { iamRoles } from './adapters/iam.js';
 import { auditLog } from './adapters/log.js';
+import type { Prometheus } from './adapters/prometheus.js';
 import { clearSealer, fernetSealer } from './adapters/sealer.js';
 import { openSqliteStore } from './adapters/sqlite.js';
 import type { App } from './app/app.js';
@@ -15,26 +18,34 @@ import { isEmbedded } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { type Acl, defaultAcl, noAcl } from './domain/acl.js';
 import { handlersFor } from './http/handlers.js';
+import { withTimers } from './http/route-timers.js';
 import { httpServer } from './http/server.js';
-import { Keyring } from './local/keyring.js';
-import type { Metrics, Store } from './ports.js';
+import { Keyring, LOCAL_ACCOUNT_ID } from './local/keyring.js';
+import type { Metrics, Roles, Store } from './ports.js';
 import { unauthenticated } from './auth/none.js';
+import { openTelemetry } from './telemetry.js';
 
 /** Region of the embedded keyring: its keys are made there. */
 const EMBEDDED_REGION = 'us-east-1';
 /** KMS and DynamoDB are asked at most this often for one call. */
 const MAX_ATTEMPTS = 3;
+/** IAM has no settings of its own; its lists take longer than KMS does. */
+const IAM_TIMEOUT_MS = 5000;
 
 /** The server's parts, joined. Only this module and main construct adapters. */
 export interface Composed {
   server: ReturnType<typeof httpServer>;
+  /** Undefined: METRICS_PORT is not set. */
+  prometheus: Prometheus | undefined;
   close(): Promise<void>;
 }
 
 export async function compose(settings: Settings, logger: Logger): Promise<Composed> {
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
-  const metrics: Metrics = { count: () => undefined, timing: () => undefined };
+  const roles = isEmbedded(settings) ? localRoles(store) : openIam(settings, logger);
+  const telemetry = openTelemetry(settings, logger);
+  const { metrics, events, prometheus } = telemetry;
   const inMaintenance = maintenance(settings);
   const app: App = {
     store,
@@ -52,8 +63,10 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     acl: builtInAcl(settings.ACL_MODULE),
     clock: systemClock(),
     audit: auditLog(logger),
-    events: { publish: () => undefined },
+    events,
     metrics,
+    roles,
+    authGrants: authKeyGrants(kms, keyReference(settings.AUTH_KEY)),
     services: new ServiceIndex(store),
     names: new NameIndex(store),
     rotation: {
@@ -64,15 +77,23 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     accounts: Object.values(settings.SCOPED_AUTH_KEYS),
     ignoreConflicts: settings.IGNORE_CONFLICTS,
     enforceDocumentation: settings.ENFORCE_DOCUMENTATION,
+    manageGrants: settings.KMS_AUTH_MANAGE_GRANTS,
+    minimumTokenVersion: settings.KMS_MINIMUM_TOKEN_VERSION,
+    clientConfig: { defined: settings.CLIENT_CONFIG, xsrfCookieName: settings.XSRF_COOKIE_NAME },
     historyPageLimit: settings.HISTORY_PAGE_LIMIT,
     recordDecryptions: settings.ENABLE_SAVE_LAST_DECRYPTION_TIME,
     inMaintenance,
     warn: (message, details) => logger.warn(details, message),
   };
   const server = httpServer({
-    handlers: handlersFor(app),
+    handlers: withTimers(handlersFor(app), metrics),
     authenticate: settings.USE_AUTH
-      ? [kmsTokenAuthentication(tokenValidator(settings, kms), (reason) => logger.info({ reason }, 'token rejected'))]
+      ? [
+          kmsTokenAuthentication(tokenValidator(settings, kms, metrics), (reason) => {
+            prometheus?.tokenRejected(reason);
+            logger.info({ reason }, 'token rejected');
+          }),
+        ]
       : [unauthenticated],
     inMaintenance,
     logger,
@@ -80,11 +101,16 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     requestTimeoutMs: settings.REQUEST_TIMEOUT_SECONDS * 1000,
     trustProxy: settings.FORWARDED_ALLOW_IPS.includes('*') ? true : [...settings.FORWARDED_ALLOW_IPS],
     ready: () => store.ping(),
+    ...(prometheus && { onAnswer: (answer) => prometheus.request(answer) }),
   });
   return {
     server,
+    prometheus,
     close: async () => {
       await server.close();
+      // The last requests have published their events by now.
+      await telemetry.close();
+      roles.close();
       await store.close();
       kms.close();
     },
@@ -128,12 +154,41 @@ async function openStore(settings: Settings, logger: Logger): Promise<Store> {
   return openDynamoStore(options);
 }
 
+/** compat: a refresh rate under a minute counts as a minute. */
+const MIN_ROLE_REFRESH_SECONDS = 60;
+
+function openIam(settings: Settings, logger: Logger): Roles {
+  const refreshSeconds = Math.max(MIN_ROLE_REFRESH_SECONDS, settings.BACKGROUND_CACHE_IAM_ROLE_REFRESH_RATE);
+  return iamRoles({
+    region: settings.AWS_DEFAULT_REGION,
+    connectTimeoutMs: IAM_TIMEOUT_MS,
+    requestTimeoutMs: IAM_TIMEOUT_MS,
+    maxAttempts: MAX_ATTEMPTS,
+    ...(settings.BACKGROUND_CACHE_IAM_ROLES && {
+      cache: {
+        refreshMs: refreshSeconds * 1000,
+        jitterMs: Math.min(settings.BACKGROUND_CACHE_IAM_ROLE_JITTER, refreshSeconds) * 1000,
+      },
+    }),
+    onRefreshFailed: (error) => logger.error({ err: error }, 'the list of IAM roles could not be refreshed'),
+  });
+}
+
+/** There is no IAM in the embedded default: every name is a role's, and those of the services are listed. */
+function localRoles(store: Store): Roles {
+  return {
+    list: async () => (await store.list('service', { archived: false })).rows.map(({ id }) => id).sort(),
+    arnOf: (name) => Promise.resolve(`arn:aws:iam::${LOCAL_ACCOUNT_ID}:role/${name}`),
+    close: () => undefined,
+  };
+}
+
 /** Where the embedded default keeps its rows. */
 export function databaseFile(settings: Settings): string {
   return join(settings.CONFIDANT_DATA_DIR, 'confidant.db');
 }
 
-function tokenValidator(settings: Settings, kms: KmsLike): TokenValidator {
+function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): TokenValidator {
   const serviceKeys = new Map<string, string | null>();
   if (settings.AUTH_KEY !== '') serviceKeys.set(keyReference(settings.AUTH_KEY), null);
   for (const [key, account] of Object.entries(settings.SCOPED_AUTH_KEYS)) serviceKeys.set(keyReference(key), account);
@@ -147,6 +202,8 @@ function tokenValidator(settings: Settings, kms: KmsLike): TokenValidator {
     maximumVersion: settings.KMS_MAXIMUM_TOKEN_VERSION as 1 | 2,
     maxLifetimeMinutes: settings.AUTH_TOKEN_MAX_LIFETIME,
     cacheSize: settings.KMS_AUTH_TOKEN_CACHE_SIZE,
+    onEvent: (event) =>
+      event.kind === 'timer' ? metrics.timing(event.name, event.durationMs) : metrics.count(event.name, event.count),
   });
 }
 

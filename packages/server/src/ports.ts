@@ -1,5 +1,7 @@
+import type { GrantShape } from './domain/grants.js';
 import type { Instant } from './domain/instant.js';
 import type { Pairs } from './domain/pairs.js';
+import type { Person } from './domain/person.js';
 import type { Kind, Listed, Records, SealedPairs, Service } from './domain/records.js';
 
 /** A page boundary: the last row of the page before, in the order of the index by date. */
@@ -139,6 +141,121 @@ export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 }
 
+/**
+ * Short texts that disappear by themselves: sessions, sessions that were ended, assertions that were used. Every method
+ * rejects with {@link BackendUnavailable} when it gets no answer in time, never with a wrong "absent".
+ */
+export interface ExpiringStore {
+  get(key: string): Promise<string | undefined>;
+  set(key: string, value: string, ttlSeconds: number): Promise<void>;
+  /** Sets what is absent. Of several racers exactly one gets true. */
+  add(key: string, value: string, ttlSeconds: number): Promise<boolean>;
+  /** Sets what is there; false when it is not any more. */
+  replace(key: string, value: string, ttlSeconds: number): Promise<boolean>;
+  delete(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * An OpenID provider. Methods reject with {@link BackendUnavailable} when it is out of reach, and with a Refusal
+ * `login_failed` when what came back does not prove who logged in; its cause is for the log.
+ */
+export interface OpenIdProvider {
+  /** Where to send the browser; `flow` must come back, unseen and unchanged, with the answer. */
+  begin(redirectUri: string): Promise<{ location: string; flow: OpenIdFlow }>;
+  /** @param callback the redirect URI with the provider's answer in its query */
+  finish(callback: URL, flow: OpenIdFlow): Promise<Person>;
+}
+
+/** One login at an OpenID provider, between its beginning and its end. */
+export interface OpenIdFlow {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+}
+
+/** Who logged in at a SAML identity provider, in its words. */
+export interface SamlSubject {
+  nameId: string;
+  nameIdFormat: string | null;
+  sessionIndex: string | null;
+}
+
+/** A SAML identity provider. Methods reject with a Refusal `login_failed` for messages that prove nothing. */
+export interface SamlProvider {
+  /** Where to send the browser; the answer must name `requestId`. */
+  begin(): Promise<{ location: string; requestId: string }>;
+  /**
+   * Checks a response. `requestId` is the login that this browser began, undefined for none: then only a login that
+   * the provider started is accepted, if those are allowed at all.
+   */
+  consume(response: string, requestId: string | undefined): Promise<SamlLogin>;
+  /** Where to send the browser so that the provider ends its session too; undefined when it has no such address. */
+  beginLogout(subject: SamlSubject): Promise<{ location: string; requestId: string } | undefined>;
+  /** Checks a message of single logout, as it came in the query of the redirect. */
+  receiveLogout(query: string): Promise<SamlLogout>;
+  /** This server's side, for the provider's administrator. XML. */
+  metadata(): string;
+}
+
+/** A proven login. The assertion must not be accepted again before it expires. */
+export interface SamlLogin {
+  person: Person;
+  subject: SamlSubject;
+  assertionId: string;
+  /** Seconds since 1970. */
+  expiresAt: number;
+}
+
+export type SamlLogout =
+  | { kind: 'answer'; inResponseTo: string | null }
+  | {
+      kind: 'request';
+      id: string;
+      nameId: string;
+      sessionIndex: string | null;
+      /** Whether the provider's signature was on it. */
+      signed: boolean;
+      /** Where to send the browser with our answer; undefined when the provider has no such address. */
+      answer: string | undefined;
+    };
+
+/** The IAM roles that services are named after, and that grants are made to. */
+export interface Roles {
+  /** All names, sorted. Rejects with {@link BackendUnavailable} while no complete list is known, never with a part. */
+  list(): Promise<string[]>;
+  /** Undefined: there is no such role. Rejects with {@link BackendUnavailable} when that cannot be told. */
+  arnOf(name: string): Promise<string | undefined>;
+  close(): void;
+}
+
+/** A grant on the key of services. */
+export interface AuthGrant extends GrantShape {
+  id: string;
+  /** ARN of the role it is made to. */
+  principal: string;
+}
+
+/** Grants on the key of services. Methods reject with {@link BackendUnavailable} and {@link GrantRefused}. */
+export interface AuthKeyGrants {
+  list(): Promise<AuthGrant[]>;
+  listOf(principal: string): Promise<AuthGrant[]>;
+  create(grant: Omit<AuthGrant, 'id'>): Promise<void>;
+  /** Resolves too when the grant is gone already. */
+  revoke(id: string): Promise<void>;
+}
+
+/** KMS answered and would not. `code` is KMS's error name. */
+export class GrantRefused extends Error {
+  override readonly name = 'GrantRefused';
+  constructor(
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(`KMS refused (${code})`, options);
+  }
+}
+
 /** Time, in one place so that it can be chosen. Instants never repeat within a process. */
 export interface Clock {
   now(): Instant;
@@ -156,6 +273,10 @@ export interface AuditEntry {
   reason?: string;
   /** Ids of the credentials whose values were given out, for a service. */
   credentials?: readonly string[];
+  /** For certificates: who signed, what else it names, and how to find it. */
+  certificate?: { ca: string; alternativeNames: readonly string[]; validityDays: number; serialNumber?: string };
+  /** For JWTs: where the token counts, and the key that signed it. */
+  jwt?: { environment: string; kid?: string };
   requestId?: string;
 }
 
@@ -184,4 +305,74 @@ export interface Events {
 export interface Metrics {
   count(name: string, by?: number): void;
   timing(name: string, milliseconds: number): void;
+}
+
+/** A request for a certificate, signed by its own key. */
+export interface SigningRequest {
+  pem: string;
+  commonName: string;
+  /** DNS names as they are, others with their kind in front: `ip:10.0.0.1`, `email:…`, `uri:…`. */
+  alternativeNames: readonly string[];
+}
+
+/** PEM texts. */
+export interface IssuedCertificate {
+  certificate: string;
+  /** The issuer and what stands above it. */
+  chain: string;
+}
+
+/** With the key that was made for it, which is shown to the caller and nobody else. */
+export interface IssuedKeyPair extends IssuedCertificate {
+  key: string;
+}
+
+/** What callers are told of a CA. */
+export interface CertificateAuthorityDescription {
+  ca: string;
+  certificate: string | null;
+  chain: string | null;
+  tags: Readonly<Record<string, string>> | readonly never[];
+}
+
+/**
+ * Issues certificates to names that were authorized before. Every method rejects with {@link BackendUnavailable} when
+ * the CA gives no usable answer in time, and with a Refusal when it declines the request itself. A validity is in whole
+ * days from now, and within `maxValidityDays`.
+ */
+export interface CertificateAuthority {
+  readonly name: string;
+  readonly maxValidityDays: number;
+  describe(): Promise<CertificateAuthorityDescription>;
+  issue(request: SigningRequest, validityDays: number): Promise<IssuedCertificate>;
+  /** Makes the key too. Requests for the same names on the same day may be given the same key and certificate. */
+  issueWithKey(commonName: string, dnsNames: readonly string[], validityDays: number): Promise<IssuedKeyPair>;
+}
+
+/** The certificate authorities of the settings, by name. */
+export interface CertificateAuthorities {
+  /** In the order of the settings. */
+  list(): readonly CertificateAuthority[];
+  get(name: string): CertificateAuthority | undefined;
+  /** Checks the signature; throws a Refusal that says what is wrong with the request. */
+  readRequest(pem: string): SigningRequest;
+}
+
+/** A public key as RFC 7517 writes it. */
+export interface PublicKey {
+  e: string;
+  alg: 'RS256';
+  kty: 'RSA';
+  kid: string;
+  n: string;
+}
+
+/** Keys that sign JWTs, by environment. */
+export interface SigningKeys {
+  /** The key that signs now; undefined when the environment is unknown or has none. */
+  active(
+    environment: string,
+  ): { kid: string; sign(claims: Readonly<Record<string, unknown>>): Promise<string> } | undefined;
+  /** Every key of the environment that a token may be signed with; undefined when it is unknown. */
+  published(environment: string): readonly PublicKey[] | undefined;
 }

@@ -1,8 +1,9 @@
 import type { Acl } from '../domain/acl.js';
 import type { Principal } from '../domain/principal.js';
 import type { RotationPolicy } from '../domain/rotation.js';
-import type { Audit, Clock, Events, Metrics, Sealer, Store } from '../ports.js';
+import type { Audit, AuthKeyGrants, CertificateAuthorities, Clock, Events, Metrics, Roles, Sealer, Store } from '../ports.js';
 import type { NameIndex, ServiceIndex } from './indexes.js';
+import type { JwtSettings } from './jwts.js';
 
 /** What the use-cases work with: ports, and the few settings that are rules of the business. */
 export interface App {
@@ -13,6 +14,10 @@ export interface App {
   audit: Audit;
   events: Events;
   metrics: Metrics;
+  roles: Roles;
+  authGrants: AuthKeyGrants;
+  authorities: CertificateAuthorities;
+  jwts: JwtSettings;
   services: ServiceIndex;
   names: NameIndex;
   rotation: RotationPolicy;
@@ -20,6 +25,12 @@ export interface App {
   accounts: readonly string[];
   ignoreConflicts: boolean;
   enforceDocumentation: boolean;
+  /** Make the KMS grants of services that are IAM roles. */
+  manageGrants: boolean;
+  /** The oldest version of tokens that is accepted, on which the form of grants depends. */
+  minimumTokenVersion: number;
+  /** What clients are told of the settings. */
+  clientConfig: { defined: Readonly<Record<string, unknown>>; xsrfCookieName: string };
   /** Default page size of histories; 0: no paging. */
   historyPageLimit: number;
   /** Record when values of a credential were shown. */

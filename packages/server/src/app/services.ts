@@ -7,9 +7,11 @@ import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, isAllowed } from './access.js';
 import type { App, Caller } from './app.js';
 import type { Permissions } from './credentials.js';
+import { makeGrantsOf } from './grants.js';
 import { blindKeyHolder } from './holders.js';
 import { listPage, type Page, sortForDisplay } from './lists.js';
 import { writeRevision } from './revisions.js';
+import { readMany, timed } from './timed.js';
 
 /** A service with what is mapped to it, credentials and blind credentials each in the order they are shown. */
 export interface ServiceView {
@@ -41,24 +43,29 @@ export async function listServices(
  */
 export async function getService(app: App, caller: Caller, id: string, metadataOnly: boolean): Promise<ServiceView> {
   const action = metadataOnly ? 'metadata' : 'get';
-  await authorize(app, caller, { resourceType, action, resourceId: id }, `get service ${id}`);
+  const part: Part = (name, work) => timed(app, `get_service_by_id.${name}`, work);
+  await part('acl_check_get_service', () =>
+    authorize(app, caller, { resourceType, action, resourceId: id }, `get service ${id}`),
+  );
   return audited(app, caller, { action, resourceType, resourceId: id }, async (details) => {
-    const service = await requireService(app, id, 'not_found');
+    const service = await part('db_get_service', () => requireService(app, id, 'not_found'));
     details.revision = service.revision;
     const { principal } = caller;
     if (principal.type === 'service' && service.account !== null && service.account !== principal.account) {
       throw new Refusal('account_mismatch');
     }
-    const mapped = await loadMapped(app, service);
+    const mapped = await loadMapped(app, service, part);
     if (!metadataOnly) details.credentials = mapped.credentials.map(({ credential }) => credential.id);
     const mayUpdate =
       principal.type === 'user' &&
-      (await isAllowed(app, caller, {
-        resourceType,
-        action: 'update',
-        resourceId: id,
-        kwargs: { credential_ids: [...service.credentials, ...service.blindCredentials] },
-      }));
+      (await part('acl_check_update_service', () =>
+        isAllowed(app, caller, {
+          resourceType,
+          action: 'update',
+          resourceId: id,
+          kwargs: { credential_ids: [...service.credentials, ...service.blindCredentials] },
+        }),
+      ));
     return {
       service,
       ...mapped,
@@ -112,6 +119,8 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
       },
     );
     details.revision = service.revision;
+    // compat: clients that create a service read its grants right after.
+    if (previous === null) await makeGrantsOf(app, id);
     return written(app, caller, service, previous, action === 'create');
   });
 }
@@ -222,8 +231,8 @@ async function authorizeMapping(
  */
 async function mappable(app: App, wanted: Ids, known: Ids | undefined): Promise<Ids> {
   const [credentials, blind] = await Promise.all([
-    app.store.getMany('credential', wanted.credentials),
-    app.store.getMany('blind-credential', wanted.blindCredentials),
+    readMany(app, 'credential', wanted.credentials),
+    readMany(app, 'blind-credential', wanted.blindCredentials),
   ]);
   const unknown = [
     ...wanted.credentials.filter((each) => !credentials.has(each) && !known?.credentials.includes(each)),
@@ -252,16 +261,19 @@ function differs(next: Service, current: Service): boolean {
   return described(next) !== described(current);
 }
 
-async function loadMapped(app: App, service: Service): Promise<Pick<ServiceView, 'credentials' | 'blindCredentials'>> {
+/** Measures a part of a use-case. */
+type Part = <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
+
+async function loadMapped(
+  app: App,
+  service: Service,
+  part: Part = (_name, work) => work(),
+): Promise<Pick<ServiceView, 'credentials' | 'blindCredentials'>> {
   const [credentials, blind] = await Promise.all([
-    service.credentials.length > 0
-      ? app.store.getMany('credential', service.credentials)
-      : new Map<string, Credential>(),
-    service.blindCredentials.length > 0
-      ? app.store.getMany('blind-credential', service.blindCredentials)
-      : new Map<string, BlindCredential>(),
+    part('db_get_credentials', () => readMany(app, 'credential', service.credentials)),
+    part('db_get_blind_credentials', () => readMany(app, 'blind-credential', service.blindCredentials)),
   ]);
-  return {
+  return part('build_response', async () => ({
     credentials: await Promise.all(
       sortForDisplay([...credentials.values()]).map(async (credential) => ({
         credential,
@@ -269,7 +281,7 @@ async function loadMapped(app: App, service: Service): Promise<Pick<ServiceView,
       })),
     ),
     blindCredentials: sortForDisplay([...blind.values()]),
-  };
+  }));
 }
 
 async function written(

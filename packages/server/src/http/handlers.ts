@@ -1,13 +1,20 @@
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
 import type { App, Caller } from '../app/app.js';
 import * as blind from '../app/blind-credentials.js';
+import * as certificates from '../app/certificates.js';
+import * as client from '../app/client.js';
 import * as credentials from '../app/credentials.js';
+import * as grants from '../app/grants.js';
+import * as jwts from '../app/jwts.js';
 import * as services from '../app/services.js';
 import {
   blindCredential,
   blindCredentialHistory,
   blindCredentialList,
   blindCredentialRevision,
+  certificate,
+  certificateAuthority,
+  grantsBody,
   Presenter,
 } from './present.js';
 
@@ -82,6 +89,34 @@ export function handlersFor(app: App): Handlers {
     getBlindCredentialHistory: async ({ caller, params }) => ({
       revisions: (await blind.getBlindCredentialHistory(app, caller, params.id)).map(blindCredentialRevision),
     }),
+    listRoles: async ({ caller }) => ({ roles: await grants.listRoles(app, caller) }),
+    getGrants: async ({ caller, params }) => grantsBody(await grants.getGrants(app, caller, params.id)),
+    ensureGrants: async ({ caller, params }) => grantsBody(await grants.ensureGrants(app, caller, params.id)),
+    generateValue: () => Promise.resolve({ value: client.generateValue() }),
+    getClientConfig: ({ caller }) => client.clientConfig(app, caller),
+    listCertificateAuthorities: async ({ caller }) => ({
+      cas: (await certificates.listAuthorities(app, caller)).map(certificateAuthority),
+    }),
+    getCertificateAuthority: async ({ caller, params }) =>
+      certificateAuthority(await certificates.getAuthority(app, caller, params.ca)),
+    getCertificate: async ({ caller, params, query }) => {
+      const { san: dnsNames, validity: validityDays } = query;
+      const wanted = { commonName: params.cn, dnsNames, validityDays };
+      const issued = await certificates.issueCertificate(app, caller, params.ca, wanted);
+      return { ...certificate(issued), key: issued.key };
+    },
+    signCertificateRequest: async ({ caller, params, body }) => {
+      const wanted = { csr: body.csr, validityDays: body.validity ?? undefined };
+      return certificate(await certificates.signRequest(app, caller, params.ca, wanted));
+    },
+    getOwnToken: async ({ caller, query }) => ({ token: await jwts.getToken(app, caller, query) }),
+    getToken: async ({ caller, params, query }) => ({
+      token: await jwts.getToken(app, caller, { ...query, id: params.id }),
+    }),
+    getTokenWithExpiry: async ({ caller, params, query }) => ({
+      token: await jwts.getToken(app, caller, { ...query, id: params.id, expirySeconds: params.expiry }),
+    }),
+    getPublicKeys: ({ params }) => Promise.resolve({ keys: [...jwts.getPublicKeys(app, params.environment)] }),
     getUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),
     postUserEmail: ({ caller }) => Promise.resolve({ email: caller.principal.name }),
   };

@@ -1,9 +1,12 @@
 import type {
+  CertificateAuthorityBody,
+  CertificateBody,
   BlindCredentialBody,
   BlindCredentialHistoryBody,
   BlindCredentialListBody,
   CredentialBody,
   CredentialListBody,
+  GrantsBody,
   MappedBlindCredentialBody,
   ServiceBody,
   ServiceListBody,
@@ -14,7 +17,9 @@ import type { BlindCredential, CredentialMetadata, Service } from '../domain/rec
 import { nextRotation, type RotationPolicy } from '../domain/rotation.js';
 import type { BlindCredentialView } from '../app/blind-credentials.js';
 import type { CredentialView, Permissions } from '../app/credentials.js';
+import type { GrantsView } from '../app/grants.js';
 import type { Page } from '../app/lists.js';
+import type { CertificateAuthorityDescription, IssuedCertificate } from '../ports.js';
 import type { ServiceView } from '../app/services.js';
 
 /** Domain records as the wire shows them. */
@@ -153,4 +158,17 @@ function shown(date: Instant | null): string | null {
 
 function shownRfc1123(date: Instant | null): string | null {
   return date === null ? null : toRfc1123(date);
+}
+
+export function grantsBody({ id, encrypt, decrypt }: GrantsView): GrantsBody {
+  return { id, grants: { encrypt_grant: encrypt, decrypt_grant: decrypt } };
+}
+
+export function certificate(issued: IssuedCertificate): CertificateBody {
+  return { certificate: issued.certificate, certificate_chain: issued.chain };
+}
+
+export function certificateAuthority(description: CertificateAuthorityDescription): CertificateAuthorityBody {
+  const { ca, certificate, chain, tags } = description;
+  return { ca, certificate, certificate_chain: chain, tags: Array.isArray(tags) ? [] : { ...tags } };
 }
