@@ -52,7 +52,9 @@ export class DeliveryQueue {
   readonly #origin: string;
   readonly #waiting: string[] = [];
   #waitingLength = 0;
-  #active = 0;
+  #underway = 0;
+  /** Loops that take from the queue, at most {@link CONCURRENCY}. */
+  #workers = 0;
   #dropped = 0;
   #closing = false;
   readonly #stop = new AbortController();
@@ -66,7 +68,7 @@ export class DeliveryQueue {
 
   /** Events that wait or are under way. */
   get depth(): number {
-    return this.#waiting.length + this.#active;
+    return this.#waiting.length + this.#underway;
   }
 
   push(body: string): void {
@@ -79,8 +81,8 @@ export class DeliveryQueue {
     this.#waiting.push(body);
     this.#waitingLength += body.length;
     // Starts in a later turn: the request that published goes on first.
-    if (this.#active < CONCURRENCY) {
-      this.#active += 1;
+    if (this.#workers < CONCURRENCY) {
+      this.#workers += 1;
       setImmediate(() => void this.#work());
     }
   }
@@ -88,7 +90,7 @@ export class DeliveryQueue {
   /** Takes no more, and resolves when all is delivered or given up, after `withinMs` at the latest. */
   async close(withinMs: number): Promise<void> {
     this.#closing = true;
-    if (this.depth > 0) {
+    if (this.#workers > 0) {
       const overdue = setTimeout(() => this.#stop.abort(), withinMs);
       await new Promise<void>((resolve) => (this.#idle = resolve));
       clearTimeout(overdue);
@@ -99,10 +101,12 @@ export class DeliveryQueue {
   async #work(): Promise<void> {
     for (let body = this.#waiting.shift(); body !== undefined; body = this.#waiting.shift()) {
       this.#waitingLength -= body.length;
+      this.#underway += 1;
       await this.#deliver(body);
+      this.#underway -= 1;
     }
-    this.#active -= 1;
-    if (this.#active === 0) this.#idle?.();
+    this.#workers -= 1;
+    if (this.#workers === 0) this.#idle?.();
   }
 
   /** Never rejects. */
