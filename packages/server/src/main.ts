@@ -12,6 +12,7 @@ import { writeClientFiles } from './local/client-files.js';
 import { Keyring } from './local/keyring.js';
 import { startKmsEndpoint } from './local/kms-endpoint.js';
 import { firstSteps } from './local/first-steps.js';
+import { serveMetrics } from './telemetry.js';
 import { superviseWorkers } from './workers.js';
 
 /**
@@ -35,7 +36,7 @@ export async function main(environment: Environment = process.env): Promise<numb
     };
     const exitCode =
       settings.WEB_CONCURRENCY > 1
-        ? await superviseWorkers(settings.WEB_CONCURRENCY, logger, settings.SHUTDOWN_TIMEOUT_SECONDS * 1000, announce)
+        ? await supervise(settings, logger, announce)
         : await serve(settings, logger, announce);
     await embedded?.close();
     return exitCode;
@@ -64,9 +65,24 @@ function describeFaults(faults: readonly Fault[]): string {
   return `Confidant does not start: ${faults.length === 1 ? 'a setting is' : `${faults.length} settings are`} at fault.\n${lines.join('')}`;
 }
 
+/** The process above the workers: it restarts them, and adds up their metrics. */
+async function supervise(settings: Settings, logger: Logger, announce: (url: string) => void): Promise<number> {
+  const metrics = await serveMetrics(settings, logger);
+  const exitCode = await superviseWorkers(
+    settings.WEB_CONCURRENCY,
+    logger,
+    settings.SHUTDOWN_TIMEOUT_SECONDS * 1000,
+    announce,
+  );
+  await metrics?.close();
+  return exitCode;
+}
+
 /** One process that serves: until SIGTERM or SIGINT, then requests in flight end. */
 async function serve(settings: Settings, logger: Logger, announce?: (url: string) => void): Promise<number> {
   const composed = await compose(settings, logger);
+  // Workers have no port of their own for this: the supervisor asks them.
+  const metrics = cluster.isWorker ? undefined : await serveMetrics(settings, logger, composed.prometheus);
   const address = await composed.server.listen({ host: settings.HOST, port: settings.PORT });
   announce?.(address);
   process.send?.({ listening: address });
@@ -77,6 +93,7 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
     process.exit(0);
   }, settings.SHUTDOWN_TIMEOUT_SECONDS * 1000);
   await composed.close();
+  await metrics?.close();
   clearTimeout(overdue);
   return 0;
 }
