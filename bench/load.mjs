@@ -1,0 +1,63 @@
+// A bounded load over kept-alive connections, and the CPU that a group of processes spent on it.
+import http from 'node:http';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Sends `requests` GETs over `connections`; rejects at the first answer that is not 200. */
+export async function drive(url, headers, { requests, connections }) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
+  const target = new URL(url);
+  let left = requests;
+  const startedAt = process.hrtime.bigint();
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      while (left-- > 0) await get(target, headers, agent);
+    }),
+  );
+  agent.destroy();
+  return Number(process.hrtime.bigint() - startedAt) / 1e9;
+}
+
+function get(target, headers, agent) {
+  return new Promise((resolve, reject) => {
+    const request = http.get(target, { headers, agent, timeout: 10_000 }, (response) => {
+      response.on('data', () => undefined);
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve() : reject(new Error(`status ${response.statusCode}`)),
+      );
+    });
+    request.on('error', reject);
+  });
+}
+
+// Linux counts CPU in ticks of 10 ms.
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds (user and system) spent so far by a process and its children. */
+export function cpuSeconds(pid) {
+  return [pid, ...childrenOf(pid)].reduce((sum, each) => {
+    const fields = readFileSync(`/proc/${each}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    return sum + (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  }, 0);
+}
+
+function childrenOf(pid) {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  );
+}
+
+/** CPU microseconds a request and requests a second, of one round. */
+export async function measure(server, options) {
+  const before = cpuSeconds(server.pid);
+  const seconds = await drive(server.url, server.headers, options);
+  const spent = cpuSeconds(server.pid) - before;
+  return { cpuMicroseconds: (spent / options.requests) * 1e6, perSecond: options.requests / seconds };
+}
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
