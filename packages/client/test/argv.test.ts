@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { spellOut } from '../src/cli/argv.js';
+import { parseArguments } from '../src/cli/program.js';
+import { COMMANDS } from '../src/cli/command-table.js';
+import { GLOBAL_OPTIONS, longName } from '../src/cli/spec.js';
+import { UsageError } from '../src/cli/usage-error.js';
+
+const spelled = (line: string) => {
+  const { globals, command, rest } = spellOut(line.split(' '));
+  return [...globals, command, ...rest].filter((word) => word !== undefined).join(' ');
+};
+const parsed = (...argv: string[]) => {
+  const request = parseArguments(argv);
+  if (request.kind !== 'run') throw new Error(request.kind);
+  return { ...request, command: request.command.name };
+};
+
+describe('long options may be shortened while unambiguous', () => {
+  it('before and after the command, with = or without', () => {
+    expect(spelled('--conf f --prof p get_service --serv x --no-d')).toBe(
+      '--config-files f --profile p get_service --service x --no-decrypt-blind',
+    );
+    expect(spelled('--url=u --token-l=5 revert_service --rev=2 --id=3')).toBe(
+      '--url=u --token-lifetime=5 revert_service --revision=2 --id=3',
+    );
+  });
+
+  it('an ambiguous one is refused with the names it could mean', () => {
+    expect(() => spelled('--re 1 get_service')).toThrow('--re could be --retries or --region');
+    expect(() => spelled('--v')).toThrow('--v could be --verify-ssl or --version');
+    expect(() => spelled('create_blind_credential --blind x')).toThrow(/--blind-keys or --blind-contexts/);
+  });
+
+  it('an exact name wins over longer ones: --to is not --token-version', () => {
+    expect(spelled('--to x get_ca')).toBe('--to x get_ca');
+  });
+
+  it('options that are new never make a recorded abbreviation ambiguous', () => {
+    expect(spelled('env --p P_ --w --f -- x')).toBe('env --prefix P_ --wrapped --force -- x');
+    expect(spelled('env --s svc')).toBe('env --service svc');
+  });
+
+  it('every option alone is found by its own name', () => {
+    for (const { name, options } of COMMANDS) {
+      for (const option of options) {
+        const long = `--${longName(option)}`;
+        expect(spellOut([name, long]).rest).toEqual([long]);
+      }
+    }
+  });
+});
+
+describe('global options', () => {
+  it('may also stand after the command, as the guide of the original writes them', () => {
+    expect(spelled('create_blind_credential --mfa --name x --region r')).toBe(
+      '--mfa --region r create_blind_credential --name x',
+    );
+  });
+
+  it('are left alone in the words of a command to run', () => {
+    expect(spelled('env --service s ls --region r')).toBe('env --service s ls --region r');
+    expect(spelled('env --service s -- ls --url u')).toBe('env --service s -- ls --url u');
+  });
+
+  it('a value that looks like a command is a value', () => {
+    expect(spelled('--profile env get_ca --ca x')).toBe('--profile env get_ca --ca x');
+    expect(parsed('--profile', 'env', 'get_ca', '--ca', 'x')).toMatchObject({
+      command: 'get_ca',
+      globals: { profile: 'env' },
+    });
+  });
+
+  it('short ones work with the value apart or joined', () => {
+    expect(parsed('-u', 'http://x', '-l5', '-v', 'list_cas').globals).toMatchObject({
+      url: 'http://x',
+      tokenLifetime: 5,
+      verifySsl: true,
+    });
+  });
+
+  it('names do not repeat within a command', () => {
+    for (const { name, options } of COMMANDS) {
+      const names = [...GLOBAL_OPTIONS, ...options].map(longName);
+      expect([name, new Set(names).size]).toEqual([name, names.length]);
+    }
+  });
+});
+
+describe('values', () => {
+  it('lists end at the next option, and may be given twice', () => {
+    const { values } = parsed('add_creds', '--cred-ids', 'a', 'b', '--service-id', 's', '--cred-ids', 'c');
+    expect(values).toMatchObject({ credIds: ['a', 'b', 'c'], serviceId: 's' });
+  });
+
+  it('the words of a command to run are kept as they are', () => {
+    const dashed = parsed('env', '--service', 's', '--', 'sh', '-c', 'echo --force "$X"');
+    expect(dashed.words).toEqual(['sh', '-c', 'echo --force "$X"']);
+    expect(parsed('run', '--service', 's', 'ls', '-l', '--force').words).toEqual(['ls', '-l', '--force']);
+  });
+
+  it('the defaults are the recorded ones', () => {
+    expect(parsed('env', '--service', 's').values).toMatchObject({ prefix: 'CREDENTIALS_' });
+    expect(parsed('get_certificate', '--ca', 'c', '--cn', 'n').values).toMatchObject({ validity: 120 });
+    expect(parsed('get_service', '--service', 's').values).toMatchObject({ decryptBlind: true });
+    const blind = ['update_blind_credential', '--id', 'i'];
+    expect(parsed(...blind).values).toMatchObject({ storeKeys: true, cipherType: 'fernet', cipherVersion: 2 });
+  });
+
+  it('a dash forgives an underscore in the name of a command', () => {
+    expect(parsed('get-service', '--service', 's').command).toBe('get_service');
+  });
+});
+
+describe('wrong arguments are refused', () => {
+  const refused = (...argv: string[]) => {
+    try {
+      parseArguments(argv);
+    } catch (error) {
+      expect(error).toBeInstanceOf(UsageError);
+      return (error as UsageError).message;
+    }
+    return 'accepted';
+  };
+
+  it('a missing, unknown or surplus one', () => {
+    expect(refused('get_service')).toMatch(/--service/);
+    expect(refused('get_service', '--service', 's', '--colour')).toMatch(/unknown option '--colour'/);
+    expect(refused('get_service', '--service', 's', 'more')).toMatch(/too many/);
+    expect(refused('get_services')).toBe('there is no command get_services');
+    expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
+  });
+
+  it('a number that is none or out of bounds', () => {
+    for (const revision of ['0', '-1', '1.5', 'x', '1e3', '']) {
+      expect(refused('revert_service', '--id', 'x', '--revision', revision)).toMatch(/whole number/);
+    }
+    expect(refused('--token-version', '3', 'list_cas')).toMatch(/1 or 2/);
+    expect(refused('--retries', '-1', 'list_cas')).toMatch(/whole number/);
+  });
+
+  it('options that exclude each other, and none where one is needed', () => {
+    const blind = ['create_blind_credential', '--name', 'n', '--blind-keys', '{}', '--credential-pairs', '{}'];
+    expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
+    expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
+    expect(refused('update_credential', '--id', 'i', '--enabled', '--disabled')).toMatch(/cannot be used with/);
+    expect(refused('history')).toMatch(/one of --credential, --blind-credential, --service is required/);
+  });
+});
+
+describe('help', () => {
+  const printed = (...argv: string[]) => {
+    const request = parseArguments(argv);
+    return request.kind === 'print' ? request.text : '';
+  };
+
+  it('of the program shows the help of every command and two examples', () => {
+    const help = printed('--help');
+    for (const { name, options } of COMMANDS) {
+      expect(help).toContain(`Usage: confidant ${name}`);
+      for (const { flags } of options) expect(help).toContain(flags);
+    }
+    expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
+  });
+
+  it('of a command shows its examples, which can be parsed', () => {
+    for (const { name, examples } of COMMANDS) {
+      const help = printed(name, '--help');
+      expect(examples.length).toBeGreaterThan(0);
+      for (const example of examples) {
+        expect(help).toContain(`confidant ${example}`);
+        const words = example.split(/ [|>] /)[0]!.match(/'[^']*'|\S+/g)!;
+        const argv = words.map((word) => word.replaceAll("'", ''));
+        expect(parsed(...argv.map((word) => (word === 'ID' ? 'x' : word))).command).toBe(name);
+      }
+    }
+  });
+
+  it('--version prints name and version', () => {
+    expect(printed('--version')).toMatch(/^confidant \d+\.\d+\.\d+\n$/);
+  });
+});

@@ -1,0 +1,396 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decryptBlind } from '@confidant/kmsauth';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AwsSession } from '../src/aws-session.js';
+import { awsEnvironment, runCli } from './support/cli.js';
+import { recordings } from './support/golden.js';
+import { startAnswering } from './support/http.js';
+import type { Answer, AnsweringServer, Seen } from './support/http.js';
+import { startRecordedKms } from './support/recorded-kms.js';
+
+type Body = Record<string, unknown>;
+type Recorded = { result: boolean; [field: string]: unknown };
+
+const all = recordings();
+const find = (name: string) => all.find((recording) => recording.name === name)!;
+const printed = (name: string): Recorded => JSON.parse(find(name).stdout) as Recorded;
+
+/** What the server answered, out of what the command line printed. */
+function served(name: string, field: string): Body {
+  const body = structuredClone(printed(name)[field]) as Body;
+  const blind = (body['blind_credentials'] as Body[] | undefined) ?? [body];
+  for (const credential of blind) delete credential['decrypted_credential_pairs'];
+  return body;
+}
+
+const forbidden = () => {
+  const { result: _, ...body } = printed('get_service 403');
+  return { status: 403, body };
+};
+const BLIND = '/v1/blind_credentials';
+const BLIND_ID = `${BLIND}/23782e6f3be144cbac9b1b0b0b634951`;
+const service16 = (ids: readonly string[]): Body => ({
+  id: 'svc-16-production',
+  account: null,
+  enabled: true,
+  credentials: ids.map((id) => ({ id })),
+  blind_credentials: [],
+});
+const CERT = '/v1/certificates/selfsigned/svc-01-production.example.com';
+
+/** By recording: the server's answers, in the order of the requests. */
+const ANSWERS: Record<string, (readonly [string, Answer])[]> = {
+  'get_service as service (blind decrypted)': [
+    [
+      'GET /v1/services/svc-05-production?metadata_only=False',
+      { body: served('get_service as service (blind decrypted)', 'service') },
+    ],
+  ],
+  'get_service as user --no-decrypt-blind': [
+    [
+      'GET /v1/services/svc-05-production?metadata_only=False',
+      { body: served('get_service as user --no-decrypt-blind', 'service') },
+    ],
+  ],
+  'get_service not found': [['GET /v1/services/nope?metadata_only=False', { status: 404 }]],
+  'get_service 403': [['GET /v1/services/svc-05-production?metadata_only=False', forbidden()]],
+  'get_service 401 (account)': [
+    [
+      'GET /v1/services/svc-20-production?metadata_only=False',
+      { status: 401, body: { error: 'Authenticated user is not authorized.' } },
+    ],
+  ],
+  'create_blind_credential --group-context': [
+    [`POST ${BLIND}`, { body: served('create_blind_credential --group-context', 'blind_credential') }],
+  ],
+  'create_blind_credential --blind-contexts --no-store-keys --disabled': [
+    [
+      `POST ${BLIND}`,
+      { body: served('create_blind_credential --blind-contexts --no-store-keys --disabled', 'blind_credential') },
+    ],
+  ],
+  'create_blind_credential duplicate name': [
+    [`POST ${BLIND}`, { status: 409, body: { error: 'Name already exists. See id: 23782e6f' } }],
+  ],
+  'update_blind_credential pairs': [
+    [`GET ${BLIND_ID}`, { body: served('create_blind_credential --group-context', 'blind_credential') }],
+    [`PUT ${BLIND_ID}`, { body: served('update_blind_credential pairs', 'blind_credential') }],
+  ],
+  'update_blind_credential name only': [
+    [`GET ${BLIND_ID}`, { body: served('update_blind_credential pairs', 'blind_credential') }],
+    [`PUT ${BLIND_ID}`, { body: served('update_blind_credential name only', 'blind_credential') }],
+  ],
+  'update_blind_credential metadata (context kept)': [
+    [`GET ${BLIND_ID}`, { body: served('update_blind_credential name only', 'blind_credential') }],
+    [`PUT ${BLIND_ID}`, { body: served('update_blind_credential metadata (context kept)', 'blind_credential') }],
+  ],
+  'update_blind_credential not found': [[`GET ${BLIND}/nope`, { status: 404 }]],
+  get_blind_credential: [[`GET ${BLIND_ID}`, { body: served('get_blind_credential', 'blind_credential') }]],
+  'get_blind_credential --decrypt-blind': [
+    [`GET ${BLIND_ID}`, { body: served('get_blind_credential --decrypt-blind', 'blind_credential') }],
+  ],
+  'get_blind_credential not found': [[`GET ${BLIND}/nope`, { status: 404 }]],
+  list_blind_credentials: [
+    [`GET ${BLIND}`, { body: { blind_credentials: printed('list_blind_credentials')['blind_credentials'] } }],
+  ],
+  revert_blind_credential: [[`PUT ${BLIND_ID}/1`, { body: served('revert_blind_credential', 'blind_credential') }]],
+  revert_credential: [
+    ['PUT /v1/credentials/05b6b1e4f6b748a3a5283735289bd4cd/1', { body: served('revert_credential', 'credential') }],
+  ],
+  revert_service: [['PUT /v1/services/svc-03-production/1', { body: served('revert_service', 'service') }]],
+  add_creds: [
+    ['GET /v1/services/svc-16-production?metadata_only=True', { body: service16(['b', 'a']) }],
+    ['PUT /v1/services/svc-16-production', { body: service16([]) }],
+  ],
+  remove_creds: [
+    [
+      'GET /v1/services/svc-16-production?metadata_only=True',
+      { body: service16(['cf73d49ba9374beda9a35ace4c2c6f13', 'b', 'a']) },
+    ],
+    ['PUT /v1/services/svc-16-production', { body: service16([]) }],
+  ],
+  'add_creds nothing': [['GET /v1/services/svc-16-production?metadata_only=True', { body: service16([]) }]],
+  get_jwt: [['GET /v1/jwks/token?environment=staging', { body: { token: printed('get_jwt')['token'] } }]],
+  get_jwks: [['GET /v1/jwks/public/staging', { body: { keys: printed('get_jwks')['keys'] } }]],
+  get_ca: [['GET /v1/cas/private', { body: printed('get_ca')['ca'] }]],
+  'get_certificate selfsigned': [
+    [`GET ${CERT}?validity=120`, { body: printed('get_certificate selfsigned')['certificate'] }],
+  ],
+  env: [
+    [
+      'GET /v1/services/svc-05-production?metadata_only=False',
+      { body: served('get_service as service (blind decrypted)', 'service') },
+    ],
+  ],
+  'env --prefix': [
+    [
+      'GET /v1/services/svc-05-production?metadata_only=False',
+      { body: served('get_service as service (blind decrypted)', 'service') },
+    ],
+  ],
+  'confidant without subcommand': [],
+};
+
+/** Who calls in a recording: its profile. */
+const USERNAMES: Record<string, string> = {
+  default: '2/user/alice',
+  service1: '2/service/svc-01-production',
+  svc5west: '2/service/svc-05-production',
+};
+
+let folder: string;
+let kms: Awaited<ReturnType<typeof startRecordedKms>>;
+let server: AnsweringServer;
+let expected: (readonly [string, Answer])[] = [];
+
+beforeAll(async () => {
+  kms = await startRecordedKms();
+  server = await startAnswering(({ method, path }: Seen) => {
+    const next = expected.shift();
+    if (next === undefined || next[0] !== `${method} ${path}`)
+      return { status: 418, body: { error: `not ${method} ${path}` } };
+    return next[1];
+  });
+  folder = mkdtempSync(join(tmpdir(), 'confidant-cli-'));
+  const profile = (key: string, from: string, type: string) => `
+  url: ${server.url}
+  auth_key: alias/authnz-${key}
+  region: us-east-1
+  token_cache_file: ''
+  auth_context: {from: ${from}, to: confidant-production, user_type: ${type}}
+`;
+  writeFileSync(
+    join(folder, 'client.yaml'),
+    `default:${profile('user', 'alice', 'user')}service1:${profile('service', 'svc-01-production', 'service')}svc5west:${profile('service', 'svc-05-production', 'service')}`,
+  );
+});
+
+afterAll(async () => {
+  await server.close();
+  await kms.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function replay(name: string) {
+  const recording = find(name);
+  expected = [...ANSWERS[name]!];
+  server.seen.length = 0;
+  const argv = recording.argv.map((word) => (word === 'run/client.yaml' ? join(folder, 'client.yaml') : word));
+  const end = await runCli(argv, { env: awsEnvironment(kms.url) });
+  return { recording, end };
+}
+
+describe('the command line prints what the recorded one printed', () => {
+  for (const name of Object.keys(ANSWERS)) {
+    it(name, async () => {
+      const { recording, end } = await replay(name);
+      expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
+      expect(expected).toEqual([]);
+      const profile = recording.argv[recording.argv.indexOf('--profile') + 1]!;
+      const username = USERNAMES[recording.argv.includes('--profile') ? profile : 'default'];
+      for (const request of server.seen) expect(request.username).toBe(username);
+    });
+  }
+});
+
+describe('what is sent', () => {
+  const bodyOf = (method: string): Body =>
+    JSON.parse(server.seen.find((request) => request.method === method)!.body) as Body;
+
+  it('a blind credential leaves the machine encrypted, under the context of each region', async () => {
+    await replay('create_blind_credential --group-context');
+    const { credential_pairs, data_key, ...rest } = bodyOf('POST');
+    expect(rest).toEqual({
+      name: 'CLI blind',
+      credential_keys: ['ssl_key', 'b'],
+      cipher_type: 'fernet',
+      cipher_version: 2,
+      metadata: {
+        path: '/etc/x',
+        mode: '0600',
+        context: { 'us-east-1': { group: 'web-production' }, 'us-west-2': { group: 'web-production' } },
+      },
+      enabled: true,
+      documentation: 'rotate',
+    });
+    process.env['AWS_ENDPOINT_URL_KMS'] = kms.url;
+    process.env['AWS_ACCESS_KEY_ID'] = 'AKIATESTTESTTESTTEST';
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+    const aws = new AwsSession({ timeoutMs: 5000, region: 'us-east-1' });
+    for (const region of ['us-east-1', 'us-west-2']) {
+      const pairs = await decryptBlind({
+        credential_pairs: credential_pairs as Record<string, string>,
+        data_key: data_key as Record<string, string>,
+        contexts: { [region]: { group: 'web-production' } },
+        region,
+        kmsFor: (of) => aws.kms(of),
+      });
+      expect(pairs).toEqual({ ssl_key: '-----BEGIN\nüx', b: '2' });
+    }
+    aws.close();
+  });
+
+  it('new blind pairs use the stored contexts; a name alone sends nothing else', async () => {
+    await replay('update_blind_credential pairs');
+    expect(Object.keys(bodyOf('PUT')).sort()).toEqual([
+      'cipher_type',
+      'cipher_version',
+      'credential_keys',
+      'credential_pairs',
+      'data_key',
+    ]);
+    const [wrapped] = Object.values(bodyOf('PUT')['data_key'] as Record<string, string>);
+    expect(kms.opened(wrapped!)?.context).toEqual({ group: 'web-production' });
+    await replay('update_blind_credential name only');
+    expect(bodyOf('PUT')).toEqual({ name: 'CLI blind renamed', documentation: 'new doc' });
+  });
+
+  it('new metadata keeps the stored contexts', async () => {
+    await replay('update_blind_credential metadata (context kept)');
+    expect(bodyOf('PUT')).toEqual({
+      metadata: {
+        x: 'y',
+        context: { 'us-east-1': { group: 'web-production' }, 'us-west-2': { group: 'web-production' } },
+      },
+    });
+  });
+
+  it('add_creds and remove_creds send account, enabled and the sorted ids', async () => {
+    await replay('add_creds');
+    const ids = ['a', 'b', 'cf73d49ba9374beda9a35ace4c2c6f13'];
+    expect(bodyOf('PUT')).toEqual({ account: null, enabled: true, credentials: ids, blind_credentials: [] });
+    await replay('remove_creds');
+    expect(bodyOf('PUT')).toEqual({ account: null, enabled: true, credentials: ['a', 'b'], blind_credentials: [] });
+  });
+
+  it('the token is bound to sender, receiver and user type, and valid for ten minutes', async () => {
+    await replay('get_ca');
+    const [, token] = Buffer.from(server.seen[0]!.headers.authorization!.slice(6), 'base64').toString().split(':');
+    const sealed = kms.opened(token!)!;
+    expect(sealed.context).toEqual({ from: 'svc-01-production', to: 'confidant-production', user_type: 'service' });
+    expect(sealed.key).toBe('alias/authnz-service');
+    const payload = JSON.parse(Buffer.from(sealed.plaintext, 'base64').toString()) as Record<string, string>;
+    const [from, to] = [payload['not_before']!, payload['not_after']!].map((text) =>
+      Date.parse(text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z')),
+    );
+    expect(to! - from!).toBe(10 * 60_000);
+  });
+});
+
+describe('what was broken in the recorded release', () => {
+  const run = async (argv: readonly string[], answers: (readonly [string, Answer])[]) => {
+    expected = [...answers];
+    const end = await runCli(['confidant', '--config-files', join(folder, 'client.yaml'), ...argv], {
+      env: awsEnvironment(kms.url),
+    });
+    expect(expected).toEqual([]);
+    return { ...end, body: end.stdout === '' ? undefined : (JSON.parse(end.stdout) as Recorded) };
+  };
+
+  it('get_certificate takes alternative names', async () => {
+    const query = 'san=a.example.com&san=b.example.com&validity=120';
+    const end = await run(
+      [
+        'get_certificate',
+        '--ca',
+        'selfsigned',
+        '--cn',
+        'svc-01-production.example.com',
+        '--san',
+        'a.example.com',
+        'b.example.com',
+      ],
+      [[`GET ${CERT}?${query}`, { body: { certificate: 'pem' } }]],
+    );
+    expect(end).toMatchObject({ code: 0, body: { certificate: { certificate: 'pem' }, result: true } });
+  });
+
+  it('get_certificate_from_csr sends the file', async () => {
+    writeFileSync(join(folder, 'web.csr'), 'the request\n');
+    const end = await run(
+      ['get_certificate_from_csr', '--ca', 'private', '--csr-file', join(folder, 'web.csr'), '--validity', '7'],
+      [['POST /v1/certificates/private', { body: { certificate: 'pem', certificate_chain: 'chain' } }]],
+    );
+    expect(end.body).toEqual({ certificate: { certificate: 'pem', certificate_chain: 'chain' }, result: true });
+    expect(JSON.parse(server.seen.at(-1)!.body)).toEqual({ csr: 'the request\n', validity: 7 });
+  });
+
+  it('--cipher-version is sent as a number', async () => {
+    const end = await run(
+      // prettier-ignore
+      ['create_blind_credential', '--name', 'x', '--blind-keys', '{"us-east-1":"alias/blind-useast1"}', '--group-context', '{"g":"x"}', '--credential-pairs', '{"k":"v"}', '--cipher-version', '2'],
+      [[`POST ${BLIND}`, { body: { id: 'x' } }]],
+    );
+    expect(end.code).toBe(0);
+    expect(JSON.parse(server.seen.at(-1)!.body)).toMatchObject({ cipher_version: 2 });
+  });
+
+  it('a revert without --revision goes back to the revision before, over gaps', async () => {
+    const end = await run(
+      ['revert_service', '--id', 'web'],
+      [
+        [
+          'GET /v1/archive/services/web',
+          { body: { revisions: [{ revision: 2 }, { revision: 7 }, { revision: 4 }], next_page: null } },
+        ],
+        ['PUT /v1/services/web/4', { body: { id: 'web', revision: 8 } }],
+      ],
+    );
+    expect(end.body).toMatchObject({ result: true, service: { revision: 8 } });
+  });
+
+  it('get_jwt sends id and expiry; an expiry alone stands where the id belongs', async () => {
+    const token = { body: { token: 't' } };
+    const both = ['get_jwt', '--environment', 'staging', '--resource-id', 'r', '--expiry', '60'];
+    expect((await run(both, [['GET /v1/jwks/token/r/60?environment=staging', token]])).code).toBe(0);
+    const alone = ['get_jwt', '--environment', 'staging', '--expiry', '60'];
+    expect((await run(alone, [['GET /v1/jwks/token/60?environment=staging', token]])).code).toBe(0);
+  });
+
+  it('remove_creds takes blind credentials away by id', async () => {
+    const mapped = { ...service16(['a']), blind_credentials: [{ id: '00ff' }, { id: 'x' }] };
+    const end = await run(
+      ['remove_creds', '--service-id', 'svc-16-production', '--blind-cred-ids', '00ff'],
+      [
+        ['GET /v1/services/svc-16-production?metadata_only=True', { body: mapped }],
+        ['PUT /v1/services/svc-16-production', { body: mapped }],
+      ],
+    );
+    expect(end.code).toBe(0);
+    expect(JSON.parse(server.seen.at(-1)!.body)).toMatchObject({ credentials: ['a'], blind_credentials: ['x'] });
+  });
+
+  it('every setting can be given on the command line', async () => {
+    const recording = find('get_service all options on the command line');
+    expected = [
+      [
+        'GET /v1/services/svc-01-production?metadata_only=False',
+        { body: { ...service16([]), id: 'svc-01-production' } },
+      ],
+    ];
+    // The default cache file would outlive the test.
+    writeFileSync(join(folder, 'no-cache.json'), JSON.stringify({ default: { token_cache_file: '' } }));
+    const replaced: Record<string, string> = { '/nonexistent': join(folder, 'no-cache.json') };
+    const argv = recording.argv.map((word) => (word.startsWith('http://') ? server.url : (replaced[word] ?? word)));
+    const end = await runCli(argv, { env: awsEnvironment(kms.url) });
+    expect(end.code).toBe(0);
+    expect(server.seen.at(-1)!.username).toBe('svc-01-production');
+  });
+
+  it('no address: the fault and what to do about it, nothing on standard output, exit 1', async () => {
+    const recording = find('no url');
+    const end = await runCli(recording.argv);
+    expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
+    expect(end.stderr).toMatch(/no server address: set url in .*, or give --url/);
+  });
+
+  it('the authentication key must exist in the region: exit 1, and KMS said why', async () => {
+    const name = 'get_blind_credential --decrypt-blind region us-west-2 (auth key must exist there)';
+    ANSWERS[name] = [];
+    const { recording, end } = await replay(name);
+    expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
+    expect(end.stderr).toMatch(/KMS refused the request \(NotFoundException\)/);
+  });
+});

@@ -1,0 +1,167 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ExactNumber } from '@confidant/contract';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { renderJinja } from '../src/format/formatter.js';
+import { conflictsOf, isShellName, shellQuote, variablesOf } from '../src/format/variables.js';
+import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/format/writers.js';
+import { runCli } from './support/cli.js';
+import { recordings } from './support/golden.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'confidant-format-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('confidant-format prints what the recorded one printed', () => {
+  const all = recordings();
+  const outputs = ['get_service as service (blind decrypted)', 'get_service as user --no-decrypt-blind'].map(
+    (name) => all.find((recording) => recording.name === name)!.stdout,
+  );
+  const formats = all.filter(({ argv, name }) => argv[0] === 'confidant-format' && name !== 'format jinja');
+
+  for (const { name, argv, stdin, stdout, rc } of formats) {
+    it(name, async () => {
+      const input = stdin?.startsWith('<stdin') ? outputs[name.includes('raw blind') ? 1 : 0]! : (stdin ?? '');
+      const end = await runCli(argv, { stdin: input });
+      expect(end).toMatchObject({ stdout, code: rc });
+      if (rc !== 0) expect(end.stderr).toMatch(/^confidant-format: error: /);
+    });
+  }
+
+  it('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
+    const exported = formats.find(({ name }) => name === 'format env_export odd keys')!;
+    const combined = formats.find(({ name }) => name === 'format credential_combined odd keys')!;
+    const first = await runCli(exported.argv, { stdin: exported.stdin! });
+    expect(first.stderr.match(/bad-key|1num/g)).toEqual(['bad-key', '1num']);
+    expect(first.stderr.split('\n')).toHaveLength(3);
+    const second = await runCli(combined.argv, { stdin: combined.stdin! });
+    expect(second.stderr).toMatch(/n2 \(i2\)/);
+    expect(second.stderr.split('\n')).toHaveLength(2);
+  });
+
+  it('jinja: fills a template in from a file, into a file only its owner can read', async () => {
+    const at = (name: string) => join(folder, name);
+    writeFileSync(at('in.json'), outputs[0]!);
+    writeFileSync(
+      at('template.j2'),
+      'a = {{ secrets.cred03_key }}\n{% if secrets.none is not defined %}\nb\n{% endif %}\nc\n',
+    );
+    const argv = ['--in', at('in.json'), '--out-f', 'jinja', '--templ', at('template.j2'), '--out', at('out')];
+    expect(await runCli(['confidant-format', ...argv])).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    // As Jinja2 itself: blocks leave their line breaks, the last one of the template goes.
+    expect(readFileSync(at('out'), 'utf8')).toBe('a = value-03\n\nb\n\nc');
+    expect(statSync(at('out')).mode & 0o777).toBe(0o600);
+  });
+
+  it('wrong arguments: exit 2; input that is no JSON: exit 1 without repeating it', async () => {
+    expect((await runCli(['confidant-format'])).code).toBe(2);
+    expect((await runCli(['confidant-format', '--out-format', 'xml'])).code).toBe(2);
+    expect((await runCli(['confidant-format', '--out-format', 'env_export', '--in', '/nonexistent/x'])).code).toBe(2);
+    const end = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: '{"service": s3cret' });
+    expect(end).toMatchObject({ code: 1, stdout: '' });
+    expect(end.stderr).not.toContain('s3cret');
+  });
+});
+
+describe('templates', () => {
+  it('run no code: the constructor of a value is out of reach', async () => {
+    const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
+    await expect(renderJinja(template, { a: 'v' })).rejects.toThrow('the template failed');
+  });
+
+  it('a failure tells no value', async () => {
+    const failing = renderJinja('{{ secrets.a.nothing.at_all() }}', { a: 's3cret' });
+    await expect(failing).rejects.toThrow(/^the template failed while it was filled in$/);
+    await expect(renderJinja('{% if %}', {})).rejects.toThrow(/^the template is at fault/);
+  });
+});
+
+const NASTY = {
+  plain: 'value-1',
+  quotes: `it's $HOME "q" \`x\` \\ end\\`,
+  lines: 'line 1\nline 2\n\ttabbed # no comment',
+  unicode: 'pä$$ ü 😀',
+  empty: '',
+  spaces: '  kept  ',
+  interpolation: '${PATH} %{if} $(id) $$',
+  number: new ExactNumber('12345678901234567890'),
+  truth: true,
+  nothing: null,
+};
+const asText = Object.fromEntries(
+  Object.entries(NASTY).map(([key, value]) => [
+    key,
+    value === null ? '' : value instanceof ExactNumber ? value.text : String(value),
+  ]),
+);
+const variables = variablesOf([{ id: 'i', name: 'n', pairs: NASTY }], 'p_');
+
+describe('output forms are read back as they were', () => {
+  it('shell: by a shell', () => {
+    const script = `${toShell(variables)}\nfor name in ${variables.map(({ name }) => name).join(' ')}; do eval "printf '%s\\0' \\"\\$$name\\""; done`;
+    const values = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
+    expect(values).toEqual(Object.values(asText));
+  });
+
+  it('dotenv: by Node, except for values with every kind of quote, which are refused', () => {
+    const writable = variables.filter(({ key }) => key !== 'quotes');
+    writeFileSync(join(folder, '.env'), toDotenv(writable));
+    const read = execFileSync(
+      process.execPath,
+      [`--env-file=${join(folder, '.env')}`, '-p', 'JSON.stringify(process.env)'],
+      { env: {}, encoding: 'utf8' },
+    );
+    const environment = JSON.parse(read) as Record<string, string>;
+    for (const { name, key } of writable) expect(environment[name]).toBe(asText[key]);
+    expect(() => toDotenv(variables)).toThrow(/the value of P_QUOTES can not be written as dotenv/);
+  });
+
+  it('tfvars: quotes, line breaks and interpolation are escaped as HCL wants them', () => {
+    const lines = toTfvars(variables).split('\n');
+    expect(lines).toContain('number = 12345678901234567890');
+    expect(lines).toContain('truth = true');
+    expect(lines).toContain('nothing = null');
+    expect(lines).toContain('interpolation = "$${PATH} %%{if} $(id) $$"');
+    expect(lines).toContain(String.raw`lines = "line 1\nline 2\n\ttabbed # no comment"`);
+    expect(isTerraformName('a-b_1')).toBe(true);
+    expect(isTerraformName('1a')).toBe(false);
+  });
+
+  it('yaml: with sorted keys, every digit, and texts that look like something else quoted', async () => {
+    const text = await toYaml({ b: { number: NASTY.number, yes: 'yes', octal: '010' }, a: [NASTY.lines] });
+    expect(text.indexOf('a:')).toBeLessThan(text.indexOf('b:'));
+    expect(text).toContain('number: 12345678901234567890');
+    const read: unknown = parseYaml(text, { version: '1.1', intAsBigInt: true });
+    expect(read).toEqual({ a: [NASTY.lines], b: { number: 12345678901234567890n, octal: '010', yes: 'yes' } });
+  });
+
+  it('a NUL character, which no environment can hold, is refused by name', () => {
+    const bad = variablesOf([{ id: 'i', name: 'n', pairs: { k: 'a\0b' } }], '');
+    expect(() => toShell(bad)).toThrow('the value of K holds a NUL character');
+  });
+});
+
+describe('names', () => {
+  it('are what Python takes for words: letters and digits of any script, no digit first', () => {
+    for (const good of ['a', '_x1', 'Übel', 'ключ', 'a²']) expect(isShellName(good)).toBe(true);
+    for (const bad of ['', '1num', '٣a', 'bad-key', 'a b', 'a.b', "a'"]) expect(isShellName(bad)).toBe(false);
+  });
+
+  it('that two credentials give are told; one credential does not conflict with itself', () => {
+    const twice = variablesOf(
+      [
+        { id: '1', name: 'one', pairs: { a: 'x', b: 'x' } },
+        { id: '2', name: 'two', pairs: { A: 'y' } },
+      ],
+      '',
+    );
+    expect(conflictsOf(twice).map(({ name, source }) => [name, source.id])).toEqual([['A', '2']]);
+    expect(conflictsOf(variablesOf([{ id: '1', name: 'one', pairs: { a: 'x', A: 'y' } }], ''))).toEqual([]);
+  });
+
+  it('and values are quoted as the recorded program quotes them', () => {
+    expect(["it's", '', 'a=b', 'ü', 'a b'].map(shellQuote)).toEqual([`'it'"'"'s'`, "''", 'a=b', "'ü'", "'a b'"]);
+  });
+});

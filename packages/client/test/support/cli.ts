@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export interface CliEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CliOptions {
+  /** Over a small environment of its own: nothing of the machine's AWS or Confidant settings gets in. */
+  env?: Record<string, string>;
+  stdin?: string;
+  cwd?: string;
+}
+
+export interface RunningCli {
+  process: ChildProcess;
+  ended: Promise<CliEnd>;
+  /** Resolves when standard output has this text. */
+  printed(text: string): Promise<void>;
+}
+
+const BIN = fileURLToPath(new URL('../../bin/', import.meta.url));
+
+/** The committed program of that name, as a user would run it. */
+export function programPath(program: 'confidant' | 'confidant-format'): string {
+  return `${BIN}${program}.js`;
+}
+
+/** AWS credentials and endpoint for a KMS that runs on this machine. */
+export function awsEnvironment(kmsUrl: string): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_KMS: kmsUrl,
+    AWS_ACCESS_KEY_ID: 'AKIATESTTESTTESTTEST',
+    AWS_SECRET_ACCESS_KEY: 'test-secret-access-key',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  };
+}
+
+export function startCli(argv: readonly string[], options: CliOptions = {}): RunningCli {
+  const [program, ...args] = argv as ['confidant' | 'confidant-format', ...string[]];
+  const child = spawn(process.execPath, [programPath(program), ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  let stdout = '';
+  let stderr = '';
+  const waiting: { text: string; resolve: () => void }[] = [];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+    for (const { text, resolve } of waiting) if (stdout.includes(text)) resolve();
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.stdin ?? '');
+  return {
+    process: child,
+    ended: new Promise((resolve) => {
+      child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    }),
+    printed: (text) =>
+      new Promise((resolve) => {
+        if (stdout.includes(text)) resolve();
+        else waiting.push({ text, resolve });
+      }),
+  };
+}
+
+export function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
+  return startCli(argv, options).ended;
+}

@@ -1,0 +1,74 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request as it arrived. */
+export interface Seen {
+  method: string;
+  /** With its query. */
+  path: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+  /** Who claims to call: the username of Basic authentication. */
+  username: string | undefined;
+}
+
+export interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  /** JSON unless it is text. */
+  body?: unknown;
+  /** Ends the connection instead of answering. */
+  drop?: true;
+  /** Never answers. */
+  hang?: true;
+}
+
+export interface AnsweringServer {
+  url: string;
+  seen: Seen[];
+  close(): Promise<void>;
+}
+
+/** A real HTTP server that answers what `answer` says, and 404 where it says nothing. */
+export async function startAnswering(
+  answer: (request: Seen) => Answer | undefined | Promise<Answer | undefined>,
+): Promise<AnsweringServer> {
+  const seen: Seen[] = [];
+  const listener: RequestListener = (request, response) => {
+    void readBody(request).then(async (body) => {
+      const authorization = request.headers.authorization?.replace(/^Basic /, '') ?? '';
+      const username = Buffer.from(authorization, 'base64').toString().split(':')[0] || undefined;
+      const arrived = { method: request.method!, path: request.url!, headers: request.headers, body, username };
+      seen.push(arrived);
+      const found = (await answer(arrived)) ?? { status: 404, body: { error: 'Not found.' } };
+      if (found.hang) return;
+      if (found.drop) {
+        request.socket.destroy();
+        return;
+      }
+      const text = typeof found.body === 'string' ? found.body : JSON.stringify(found.body ?? {});
+      response.writeHead(found.status ?? 200, { 'content-type': 'application/json', ...found.headers });
+      response.end(text);
+    });
+  };
+  const server = createServer(listener);
+  const url = await listen(server);
+  return { url, seen, close: () => close(server) };
+}
+
+export async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+export async function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
