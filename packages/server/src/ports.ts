@@ -92,6 +92,42 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What became of a credential that was to be restored. */
+export type RestoreOutcome =
+  | { status: 'ok' }
+  /** Another credential holds its name. */
+  | { status: 'name-taken'; holder: string };
+
+/**
+ * Where credentials go that are archived for good: current row and all revisions, byte for byte, and back. Methods
+ * reject with {@link BackendUnavailable}, and with {@link DamagedRow} rather than leave a row out.
+ */
+export interface Archive {
+  /** For every credential id that a service maps, the ids of these services, read from all services there are. */
+  mappings(): Promise<ReadonlyMap<string, readonly string[]>>;
+  /**
+   * Copies every row, reads the copies back and compares, and only then deletes: the current row and the claim on its
+   * name at once, only while that row is still what was copied, then the revisions. `conflict` when it changed or is
+   * gone: nothing was deleted. Interrupted before the current row was deleted, the credential is as it was and can be
+   * moved again; after that, {@link finish} ends it.
+   */
+  move(id: string, revision: number, date: Instant): Promise<'ok' | 'conflict'>;
+  /** Ends a move that was interrupted after the current row was gone; false when there is nothing to end. */
+  finish(id: string, date: Instant): Promise<boolean>;
+  /** Ids of the credentials in the archive, by the date of their last change. */
+  ids(): Promise<string[]>;
+  /** The name of an archived credential; undefined when it is not in the archive. */
+  nameOf(id: string): Promise<string | undefined>;
+  /** Ids of its archived rows that are missing among the live ones: the current row first, then by revision. */
+  missing(id: string): Promise<string[]>;
+  /**
+   * Puts back what is missing, revisions first; rows that exist are left, and the archive keeps its copies. `takeFrom`
+   * is as in {@link RevisionWrite}.
+   */
+  restore(id: string, takeFrom?: string): Promise<RestoreOutcome>;
+  close(): Promise<void>;
+}
+
 /** A backend gave no usable answer in time. `backend` is a word for the log, for example `dynamodb`. */
 export class BackendUnavailable extends Error {
   override readonly name = 'BackendUnavailable';
@@ -332,7 +368,8 @@ export interface CertificateAuthorityDescription {
   ca: string;
   certificate: string | null;
   chain: string | null;
-  tags: Readonly<Record<string, string>> | readonly never[];
+  /** Null: this kind of CA has none. */
+  tags: Readonly<Record<string, string>> | null;
 }
 
 /**

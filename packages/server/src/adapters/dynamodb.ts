@@ -382,7 +382,7 @@ function isRevision(
 }
 
 /** Names may be longer than a key and hold anything: their digest stands for them. */
-function nameRow(kind: Kind, name: string): string {
+export function nameRow(kind: Kind, name: string): string {
   return `${NAME_ROWS}${kind}/${createHash('sha256').update(name).digest('hex')}`;
 }
 

@@ -1,6 +1,7 @@
 import { ExactNumber, parseJson, type JsonObject } from '@confidant/contract';
 import { instantOf, parseInstant, type Instant } from '../domain/instant.js';
 import type { Kind } from '../domain/records.js';
+import { DamagedRow } from '../ports.js';
 
 /** What a row's `data_type` says: the kind of the current row, or of its archived revisions. */
 export type DataType = Kind | `archive-${Kind}`;
@@ -21,6 +22,18 @@ const MAX_HISTORY = 10_000;
 export function historyIds(id: string, upTo: number): string[] {
   const first = Math.max(1, upTo - MAX_HISTORY + 1);
   return Array.from({ length: Math.max(0, upTo - first + 1) }, (_, index) => archiveId(id, first + index));
+}
+
+/** How far beyond the current revision rows are looked for: leftovers of a crashed original. */
+const LEFTOVER_REVISIONS = 64;
+
+/**
+ * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} rather than leave some out,
+ * since what is archived must be whole.
+ */
+export function everyRevisionId(id: string, current: number): string[] {
+  if (current > MAX_HISTORY) throw new DamagedRow(id, 'it has more revisions than can be archived');
+  return Array.from({ length: current + LEFTOVER_REVISIONS }, (_, index) => archiveId(id, index + 1));
 }
 
 /** Ids of rows that hold names begin like this; nothing else may use one, in either store. */

@@ -1,16 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stringifyJson, type JsonObject } from '@confidant/contract';
 import type { Instant } from '../domain/instant.js';
 import type { BlindCredential, Credential, Kind, Listed, Records, SealedPairs, Service } from '../domain/records.js';
-import {
-  BackendUnavailable,
-  DamagedRow,
-  type Found,
-  type PageKey,
-  type RevisionWrite,
-  type Store,
-  type WriteOutcome,
-} from '../ports.js';
+import { DamagedRow, type Found, type PageKey, type RevisionWrite, type Store, type WriteOutcome } from '../ports.js';
 import {
   archiveId,
   type DataType,
@@ -21,7 +12,8 @@ import {
   parseObject,
   sortedSet,
 } from './rows.js';
-import { type Database, isBusy, openDatabase, type Statement } from './sqlite-schema.js';
+import { type Database, openDatabase, type Statement } from './sqlite-schema.js';
+import { inTransaction, patiently } from './sqlite-transaction.js';
 
 export interface SqliteOptions {
   /** The database file; its directory must exist. */
@@ -33,7 +25,6 @@ export interface SqliteOptions {
 
 /** Ids looked up by one statement. */
 const CHUNK = 500;
-const MAX_PAUSE_MS = 20;
 
 /**
  * The embedded default: all rows in one SQLite file, shared by any number of processes of one machine.
@@ -217,40 +208,13 @@ class SqliteStore implements Store {
     return readable;
   }
 
-  /** All of `work` or nothing, one writer of all processes at a time. */
   #write<T>(work: () => T): Promise<T> {
-    const { begin, commit } = this.#statements;
-    return this.#patiently(() => {
-      begin.run();
-      try {
-        const result = work();
-        commit.run();
-        return result;
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-        throw error;
-      }
-    });
+    return inTransaction(this.#database, this.#busyTimeoutMs, work);
   }
 
-  /** Runs it again while another process holds the lock, until the time is over. */
-  async #patiently<T>(work: () => T): Promise<T> {
-    let deadline: number | undefined;
-    for (;;) {
-      try {
-        return work();
-      } catch (error) {
-        if (!isBusy(error)) throw isFromSqlite(error) ? new BackendUnavailable('sqlite', { cause: error }) : error;
-        deadline ??= performance.now() + this.#busyTimeoutMs;
-        if (performance.now() >= deadline) throw new BackendUnavailable('sqlite', { cause: error });
-      }
-      await sleep(1 + Math.random() * MAX_PAUSE_MS);
-    }
+  #patiently<T>(work: () => T): Promise<T> {
+    return patiently(this.#busyTimeoutMs, work);
   }
-}
-
-function isFromSqlite(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && /^ERR_(SQLITE_ERROR|INVALID_STATE)$/.test(String(error.code));
 }
 
 function prepareAll(database: Database) {
@@ -258,8 +222,6 @@ function prepareAll(database: Database) {
   const listed = 'SELECT id, modified_date, body, last_decrypted_date FROM rows WHERE data_type = ?';
   const newestFirst = 'ORDER BY modified_date DESC, id DESC LIMIT ?';
   return {
-    begin: prepare('BEGIN IMMEDIATE'),
-    commit: prepare('COMMIT'),
     get: prepare('SELECT data_type, body, sealed, last_decrypted_date FROM rows WHERE id = ?'),
     getMany: prepare(`
       SELECT '[' || group_concat(
