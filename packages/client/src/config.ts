@@ -193,7 +193,7 @@ async function parseConfig(file: string, content: string): Promise<Record<string
   let value = parseJsonConfig(content);
   try {
     // compat: the original reads YAML 1.1, where `yes` is true.
-    value ??= (await import('yaml')).parse(content, { version: '1.1', logLevel: 'silent', prettyErrors: false });
+    value ??= (await import('yaml')).parse(content, { version: '1.1', logLevel: 'error', prettyErrors: false });
   } catch {
     // The parser's message may quote the file.
     throw new ConfigError([`${file}: is neither YAML nor JSON`]);

@@ -11,6 +11,8 @@ export interface Seen {
   body: string;
   /** Who claims to call: the username of Basic authentication. */
   username: string | undefined;
+  /** Of the caller: one number is one connection. */
+  port: number | undefined;
 }
 
 export interface Answer {
@@ -39,7 +41,8 @@ export async function startAnswering(
     void readBody(request).then(async (body) => {
       const authorization = request.headers.authorization?.replace(/^Basic /, '') ?? '';
       const username = Buffer.from(authorization, 'base64').toString().split(':')[0] || undefined;
-      const arrived = { method: request.method!, path: request.url!, headers: request.headers, body, username };
+      const { method, url, headers, socket } = request;
+      const arrived = { method: method!, path: url!, headers, body, username, port: socket.remotePort };
       seen.push(arrived);
       const found = (await answer(arrived)) ?? { status: 404, body: { error: 'Not found.' } };
       if (found.hang) return;

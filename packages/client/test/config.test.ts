@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Context } from '../src/cli/context.js';
+import { Given } from '../src/cli/given.js';
+import { openLog } from '../src/cli/log.js';
+import { ConfigError, completeSettings, loadProfile } from '../src/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'confidant-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let count = 0;
+function file(content: string): string {
+  const path = join(folder, `config-${(count += 1)}`);
+  writeFileSync(path, content);
+  return path;
+}
+
+const FULL = `
+default:
+  url: https://confidant.example.com
+  auth_key: alias/authnz
+  auth_context:
+    from: web-production
+    to: confidant-production
+    user_type: service
+  region: us-east-1
+  assume_role: reader
+  token_lifetime: 20
+  token_version: 1
+  token_cache_file: ''
+  retries: 2
+  backoff: 0.5
+  verify: /etc/ca.pem
+  timeout: 2
+  command_wrap: aws-vault exec prod --
+  command_safety_regex: -production$
+  command_safety_msg: careful
+  a_key_of_the_future: 1
+other:
+  url: https://other.example.com
+`;
+
+const COMPLETE = {
+  url: 'https://confidant.example.com',
+  authKey: 'alias/authnz',
+  authContext: { from: 'web-production', to: 'confidant-production', userType: 'service' },
+};
+
+async function faultsOf(promise: Promise<unknown>): Promise<readonly string[]> {
+  const error: unknown = await promise.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ConfigError);
+  return (error as ConfigError).faults;
+}
+
+describe('configuration files', () => {
+  it('every key is read, with its unit', async () => {
+    const { profile } = await loadProfile([file(FULL)]);
+    expect(profile).toEqual({
+      ...COMPLETE,
+      region: 'us-east-1',
+      assumeRole: 'reader',
+      tokenLifetimeMinutes: 20,
+      tokenVersion: 1,
+      tokenCacheFile: '',
+      retries: 2,
+      backoffMs: 500,
+      caFile: '/etc/ca.pem',
+      timeoutMs: 2000,
+      commandWrap: 'aws-vault exec prod --',
+      commandSafetyRegex: '-production$',
+      commandSafetyMessage: 'careful',
+    });
+  });
+
+  it('may be JSON', async () => {
+    const json = file('{"default": {"url": "https://x", "verify": true}}');
+    expect((await loadProfile([json])).profile).toEqual({ url: 'https://x' });
+  });
+
+  it('the first that exists is used, alone', async () => {
+    const first = file('other: {url: https://first}');
+    const { profile, file: used } = await loadProfile(['/nonexistent/x', first, file(FULL)]);
+    expect(profile).toEqual({});
+    expect(used).toBe(first);
+  });
+
+  it('a missing file or profile is an empty one', async () => {
+    expect((await loadProfile(['/nonexistent/x'])).profile).toEqual({});
+    expect((await loadProfile([file(FULL)], 'missing')).profile).toEqual({});
+    expect((await loadProfile([file(FULL)], 'toString')).profile).toEqual({});
+    expect((await loadProfile([file('')])).profile).toEqual({});
+  });
+
+  it('all faults are told at once, with what is expected and never the value', async () => {
+    const bad = file(
+      'default: {url: 5, timeout: s3cret, token_version: 3, auth_context: s3cret, verify: 7, retries: 1.5}',
+    );
+    const faults = await faultsOf(loadProfile([bad]));
+    expect(faults.map((fault) => fault.split(': ')[1]!.split(' ')[0])).toEqual([
+      'default.url',
+      'default.auth_context',
+      'default.token_version',
+      'default.retries',
+      'default.verify',
+      'default.timeout',
+    ]);
+    expect(faults.join()).not.toContain('s3cret');
+  });
+
+  it('one that is no configuration is a fault that does not repeat it', async () => {
+    for (const content of ['a: b: s3cret', '[s3cret]', '{"default": s3cret: ', 'default: s3cret']) {
+      const [fault] = await faultsOf(loadProfile([file(content)]));
+      expect(fault).not.toContain('s3cret');
+    }
+  });
+
+  it('an alias bomb is refused', async () => {
+    const levels = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+    for (const [now, before] of ['ba', 'cb', 'dc', 'ed', 'fe'].map((pair) => [...pair])) {
+      levels.push(`${now}: &${now} [${Array.from({ length: 10 }, () => `*${before}`).join(', ')}]`);
+    }
+    expect(await faultsOf(loadProfile([file(levels.join('\n'))]))).toHaveLength(1);
+  });
+});
+
+describe('settings', () => {
+  it('have the defaults of the original', () => {
+    expect(completeSettings(COMPLETE)).toEqual({
+      ...COMPLETE,
+      tokenLifetimeMinutes: 10,
+      tokenVersion: 2,
+      tokenCacheFile: '/dev/shm/confidant/confidant_token',
+      retries: 0,
+      backoffMs: 1000,
+      timeoutMs: 5000,
+    });
+  });
+
+  it('what is missing is told at once, with where to put it', async () => {
+    const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, 'profile default of /x')));
+    expect(faults).toHaveLength(4);
+    expect(faults[0]).toBe('no server address: set url in profile default of /x, or give --url');
+  });
+
+  it('a user needs no name, a service does', async () => {
+    const to = 'confidant-production';
+    expect(completeSettings({ ...COMPLETE, authContext: { to, userType: 'user' } }).authContext).toEqual({
+      to,
+      userType: 'user',
+    });
+    const service = () => completeSettings({ ...COMPLETE, authContext: { to, userType: 'service' } });
+    expect(await faultsOf(Promise.resolve().then(service))).toEqual([expect.stringContaining('--from')]);
+  });
+});
+
+describe('options of the command line over the file', () => {
+  const settings = (options: Record<string, unknown>, content = FULL) => {
+    const given = new Given({ configFiles: file(content), ...options });
+    return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] }).settings();
+  };
+
+  it('an option wins, except that retries of the file do', async () => {
+    const options = { url: 'https://o', timeout: 9, tokenLifetime: 5, tokenVersion: 2, region: 'r', retries: 7 };
+    expect(await settings(options)).toMatchObject({
+      url: 'https://o',
+      timeoutMs: 9000,
+      tokenLifetimeMinutes: 5,
+      tokenVersion: 2,
+      region: 'r',
+      retries: 2,
+    });
+    expect(await settings({ retries: 7 }, FULL.replace('  retries: 2\n', ''))).toMatchObject({ retries: 7 });
+  });
+
+  it('any one of from, to and user type replaces the whole context of the file', async () => {
+    const faults = await faultsOf(settings({ from: 'someone' }));
+    expect(faults).toHaveLength(2);
+    const all = { from: 'f', to: 't', userType: 'service' };
+    expect((await settings(all)).authContext).toEqual(all);
+  });
+
+  it('a command line does not repeat for ever', async () => {
+    expect((await settings({}, FULL.replace('  retries: 2\n', ''))).retries).toBe(5);
+  });
+
+  it('CONFIDANT_CONFIG_FILES and CONFIDANT_PROFILE stand in for options that were not given', async () => {
+    process.env['CONFIDANT_CONFIG_FILES'] = `/nonexistent/x,${file(FULL)}`;
+    process.env['CONFIDANT_PROFILE'] = 'other';
+    try {
+      const context = (options: Record<string, unknown>) =>
+        new Context(new Given(options), openLog('critical', 'test'), { before: [], command: 'x', after: [] });
+      expect((await context({}).profile()).url).toBe('https://other.example.com');
+      expect((await context({ profile: 'default' }).profile()).url).toBe('https://confidant.example.com');
+      const elsewhere = file('other: {url: https://elsewhere}');
+      expect((await context({ configFiles: elsewhere }).profile()).url).toBe('https://elsewhere');
+    } finally {
+      delete process.env['CONFIDANT_CONFIG_FILES'];
+      delete process.env['CONFIDANT_PROFILE'];
+    }
+  });
+});

@@ -1,0 +1,324 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { ExactNumber } from '@confidant/contract';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ConfidantClient, ConfidantError, nodeTransport } from '../src/index.js';
+import type { ConfidantClientOptions, NodeTransportOptions, RetryEvent } from '../src/index.js';
+import { startAnswering } from './support/http.js';
+import type { Answer, AnsweringServer, Seen } from './support/http.js';
+
+const SECRET_TOKEN = 'the-token-itself';
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function serve(answer: (request: Seen, count: number) => Answer | undefined): Promise<AnsweringServer> {
+  let count = 0;
+  const server = await startAnswering((request) => answer(request, (count += 1)));
+  cleanups.push(() => server.close());
+  return server;
+}
+
+function clientOf(
+  url: string,
+  options: Partial<ConfidantClientOptions> = {},
+  transportOptions: Partial<NodeTransportOptions> = {},
+): ConfidantClient {
+  const transport = nodeTransport({ timeoutMs: 5000, ...transportOptions });
+  cleanups.push(() => transport.close());
+  return new ConfidantClient({
+    url,
+    transport,
+    auth: () => ({ authorization: `Basic ${SECRET_TOKEN}` }),
+    backoffMs: 1,
+    ...options,
+  });
+}
+
+/** The error a call ends with. */
+async function failureOf(call: Promise<unknown>): Promise<ConfidantError> {
+  const error = await call.then(
+    () => new Error('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ConfidantError);
+  return error as ConfidantError;
+}
+
+describe('requests', () => {
+  it('go to the addresses of the route table, with metadata_only as Python writes it', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(`${server.url}/`);
+    await client.getService('web');
+    await client.getCredential('id', { metadataOnly: true });
+    await client.listCredentials({ limit: 2, page: 'a=b&c' });
+    await client.diffService('web', 1, 2);
+    await client.revertBlindCredential('b', 3);
+    await client.getCertificate('private', 'a.example.com', { san: ['b', 'c'], validity: 7 });
+    expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /v1/services/web?metadata_only=False',
+      'GET /v1/credentials/id?metadata_only=True',
+      'GET /v1/credentials?limit=2&page=a%3Db%26c',
+      'GET /v1/services/web/1/2',
+      'PUT /v1/blind_credentials/b/3',
+      'GET /v1/certificates/private/a.example.com?san=b&san=c&validity=7',
+    ]);
+  });
+
+  it('keep the path of the server address', async () => {
+    const server = await serve(() => ({ body: {} }));
+    await clientOf(`${server.url}/confidant/`).getService('web');
+    expect(server.seen[0]!.path).toBe('/confidant/v1/services/web?metadata_only=False');
+  });
+
+  it('an id stays one part of the path, whatever is in it', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(server.url);
+    await client.getService('a/../b?c#d');
+    expect(server.seen[0]!.path).toBe('/v1/services/a%2F..%2Fb%3Fc%23d?metadata_only=False');
+    for (const id of ['', '.', '..']) {
+      expect(await failureOf(client.getService(id))).toMatchObject({ code: 'invalid_request' });
+    }
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it('carry a body as JSON with its type and length; without one neither', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(server.url);
+    await client.createCredential({ name: 'ü', credential_pairs: { big: new ExactNumber('12345678901234567890') } });
+    await client.revertCredential('x', 1);
+    const [post, put] = server.seen;
+    expect(post!.body).toBe('{"name":"ü","credential_pairs":{"big":12345678901234567890}}');
+    expect(post!.headers).toMatchObject({
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(post!.body)),
+    });
+    expect(put!.headers['content-length']).toBe('0');
+    expect(put!.headers).not.toHaveProperty('content-type');
+  });
+
+  it('only http and https addresses without credentials in them are taken', () => {
+    for (const url of ['confidant.example.com', 'ftp://x', 'file:///x', 'https://user:pass@x', '']) {
+      expect(() => clientOf(url)).toThrow(TypeError);
+    }
+  });
+
+  it('reuse a connection', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(server.url);
+    for (let i = 0; i < 3; i += 1) await client.listServices();
+    expect(new Set(server.seen.map(({ port }) => port)).size).toBe(1);
+  });
+});
+
+describe('answers', () => {
+  it('lose no digit', async () => {
+    const server = await serve(() => ({ body: '{"credential_pairs": {"a": 12345678901234567890, "b": 1.0}}' }));
+    const { credential_pairs: pairs } = await clientOf(server.url).getCredential('x');
+    expect(pairs).toEqual({ a: new ExactNumber('12345678901234567890'), b: new ExactNumber('1.0') });
+  });
+
+  it('an error carries status, code, request id and body', async () => {
+    const server = await serve(() => ({
+      status: 403,
+      headers: { 'x-confidant-error': 'not_authorized', 'x-request-id': 'r-1' },
+      body: { error: 'web does not have access', reference: 'web' },
+    }));
+    expect(await failureOf(clientOf(server.url).getService('web'))).toMatchObject({
+      status: 403,
+      code: 'not_authorized',
+      requestId: 'r-1',
+      body: { error: 'web does not have access', reference: 'web' },
+      message: 'GET /v1/services/web answered 403: web does not have access',
+      unreachable: false,
+    });
+  });
+
+  it('an error of a server of the original, an HTML page, is an error all the same', async () => {
+    const server = await serve(() => ({ status: 500, headers: { 'content-type': 'text/html' }, body: '<h1>no' }));
+    expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ status: 500, code: 'http_error' });
+  });
+
+  it('a success that is no JSON object is an error', async () => {
+    for (const body of ['<html>', '[1]', 'null', '"x"', '1.0']) {
+      const server = await serve(() => ({ body }));
+      expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ code: 'invalid_response' });
+    }
+  });
+
+  it('a redirect is not followed', async () => {
+    const other = await serve(() => ({ body: {} }));
+    const server = await serve(() => ({ status: 302, headers: { location: `${other.url}/v1/services` } }));
+    expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ status: 302, code: 'redirected' });
+    expect(other.seen).toEqual([]);
+  });
+
+  it('larger than allowed are not read to the end', async () => {
+    const server = await serve(() => ({ body: { padding: 'x'.repeat(5000) } }));
+    const client = clientOf(server.url, {}, { maxResponseBytes: 1000 });
+    expect(await failureOf(client.listServices())).toMatchObject({ code: 'response_too_large' });
+  });
+
+  it('no error tells what authenticated the call', async () => {
+    for (const answer of [{ status: 500 }, { drop: true }, { status: 401, body: { error: 'no' } }] as Answer[]) {
+      const server = await serve(() => answer);
+      const error = await failureOf(clientOf(server.url).listServices());
+      expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain(SECRET_TOKEN);
+    }
+  });
+});
+
+describe('repetitions', () => {
+  const flaky = (status: number, times: number) =>
+    serve((_, count) => (count <= times ? { status } : { body: { ok: true } }));
+
+  it('GET and PUT are repeated after 500, 502, 503 and 504, with proof made anew each time', async () => {
+    for (const status of [500, 502, 503, 504]) {
+      const server = await flaky(status, 2);
+      let tokens = 0;
+      const client = clientOf(server.url, { retries: 2, auth: () => ({ 'x-auth-token': String((tokens += 1)) }) });
+      await client.revertService('web', 1);
+      expect(server.seen.map(({ headers }) => headers['x-auth-token'])).toEqual(['1', '2', '3']);
+    }
+  });
+
+  it('POST never is', async () => {
+    const server = await flaky(503, 1);
+    const client = clientOf(server.url, { retries: 5 });
+    const create = client.createCredential({ name: 'x', credential_pairs: { a: 'b' } });
+    expect(await failureOf(create)).toMatchObject({ status: 503 });
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it('nothing is repeated after an answer about the request itself', async () => {
+    for (const status of [400, 401, 403, 404, 409]) {
+      const server = await flaky(status, 1);
+      expect(await failureOf(clientOf(server.url, { retries: 5 }).getService('x'))).toMatchObject({ status });
+      expect(server.seen).toHaveLength(1);
+    }
+  });
+
+  it('there are no more than allowed, none by default', async () => {
+    const server = await flaky(503, 100);
+    expect(await failureOf(clientOf(server.url, { retries: 3 }).listServices())).toMatchObject({ status: 503 });
+    expect(server.seen).toHaveLength(4);
+    await failureOf(clientOf(server.url).listServices());
+    expect(server.seen).toHaveLength(5);
+  });
+
+  it('a connection that breaks is repeated too', async () => {
+    const server = await serve((_, count) => (count === 1 ? { drop: true } : { body: {} }));
+    await clientOf(server.url, { retries: 1 }).listServices();
+    expect(server.seen).toHaveLength(2);
+  });
+
+  it('pauses double with a random half left out, up to two minutes, and are told', async () => {
+    const server = await flaky(503, 100);
+    const told: RetryEvent[] = [];
+    const controller = new AbortController();
+    const client = clientOf(server.url, {
+      retries: 5,
+      backoffMs: 16,
+      onRetry: (event) => {
+        told.push(event);
+        if (event.attempt === 3) controller.abort();
+      },
+    });
+    expect(await failureOf(client.listServices({}, { signal: controller.signal }))).toMatchObject({ code: 'aborted' });
+    for (const [index, full] of [16, 32, 64].entries()) {
+      expect(told[index]!.delayMs).toBeGreaterThanOrEqual(full / 2);
+      expect(told[index]!.delayMs).toBeLessThanOrEqual(full);
+    }
+    const capped: number[] = [];
+    const stop = new AbortController();
+    const impatient = clientOf(server.url, {
+      retries: 5,
+      backoffMs: 1e9,
+      onRetry: ({ delayMs }) => {
+        capped.push(delayMs);
+        stop.abort();
+      },
+    });
+    await failureOf(impatient.listServices({}, { signal: stop.signal }));
+    expect(capped[0]).toBeLessThanOrEqual(120_000);
+  });
+
+  it('Retry-After is heeded within two minutes', async () => {
+    const server = await serve(() => ({ status: 503, headers: { 'retry-after': '9999' } }));
+    const stop = new AbortController();
+    let pause = 0;
+    const onRetry = ({ delayMs }: RetryEvent): void => {
+      pause = delayMs;
+      stop.abort();
+    };
+    await failureOf(clientOf(server.url, { retries: 1, onRetry }).listServices({}, { signal: stop.signal }));
+    expect(pause).toBe(120_000);
+  });
+});
+
+describe('time', () => {
+  it('a server that does not answer ends in a timeout, which counts as out of reach', async () => {
+    const server = await serve(() => ({ hang: true }));
+    const error = await failureOf(clientOf(server.url, {}, { timeoutMs: 50 }).listServices());
+    expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined });
+  });
+
+  it('an answer that trickles for ever ends too', async () => {
+    const server = createTrickle();
+    const error = await failureOf(clientOf(await server.url, {}, { timeoutMs: 40 }).listServices());
+    expect(error.code).toBe('timeout');
+  });
+
+  it('nobody there is out of reach', async () => {
+    const server = await serve(() => undefined);
+    await server.close();
+    cleanups.pop();
+    const error = await failureOf(clientOf(server.url).listServices());
+    expect(error).toMatchObject({ code: 'network', unreachable: true });
+    expect(error.message).toContain('ECONNREFUSED');
+  });
+});
+
+/** Sends a byte every few milliseconds and never ends. */
+function createTrickle(): { url: Promise<string> } {
+  const url = (async () => {
+    const { createServer: createPlain } = await import('node:http');
+    const server = createPlain((_, response) => {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write(' '), 5);
+      response.on('close', () => clearInterval(timer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  })();
+  return { url };
+}
+
+describe('certificates', () => {
+  const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+
+  it('are verified: an unknown authority is refused, the one of the CA file is taken', async () => {
+    const server = createServer(
+      { key: readFileSync(fixture('localhost-key.pem')), cert: readFileSync(fixture('localhost-cert.pem')) },
+      (_, response) => response.end('{"services": []}'),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const refused = await failureOf(clientOf(url).listServices());
+    expect(refused).toMatchObject({ code: 'network' });
+    expect(refused.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    const answer = await clientOf(url, {}, { caFile: fixture('localhost-cert.pem') }).listServices();
+    expect(answer).toEqual({ services: [] });
+  });
+});
