@@ -14,7 +14,7 @@ const LAW = {
     packages: ['node:', '@aws-sdk/client-kms', '@smithy/'],
   },
   'packages/client/src': { local: ['packages/client/src'], packages: ['*'] },
-  'packages/server/src/domain': { local: ['packages/server/src/domain'], packages: ['@confidant/contract'] },
+  'packages/server/src/domain': { local: ['packages/server/src/domain'], packages: ['@confidant/contract', 're2js'] },
   'packages/server/src/ports.ts': { local: ['packages/server/src/domain'], packages: ['@confidant/contract'] },
   'packages/server/src/app': {
     local: ['packages/server/src/app', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
@@ -34,7 +34,10 @@ const LAW = {
     ],
     packages: ['@confidant/contract', 'fastify', '@fastify/', 'zod', 'node:', 'pino'],
   },
-  'packages/server/src/config': { local: ['packages/server/src/config'], packages: ['node:', 'zod'] },
+  'packages/server/src/config': {
+    local: ['packages/server/src/config', 'packages/server/src/domain'],
+    packages: ['node:', 'zod'],
+  },
   'packages/server/src/adapters': {
     local: ['packages/server/src/adapters', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
     packages: ['*', '!fastify', '!@fastify/'],

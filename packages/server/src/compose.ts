@@ -14,6 +14,7 @@ import { openSqliteStore } from './adapters/sqlite.js';
 import type { App } from './app/app.js';
 import { NameIndex, ServiceIndex } from './app/indexes.js';
 import { kmsTokenAuthentication } from './auth/kms-token.js';
+import { caNames, openAuthorities, openJwts } from './compose-signing.js';
 import { isEmbedded } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { type Acl, defaultAcl, noAcl } from './domain/acl.js';
@@ -32,7 +33,7 @@ const MAX_ATTEMPTS = 3;
 /** IAM has no settings of its own; its lists take longer than KMS does. */
 const IAM_TIMEOUT_MS = 5000;
 
-/** The server's parts, joined. Only this module and main construct adapters. */
+/** The server's parts, joined. Only the compose modules and main construct adapters. */
 export interface Composed {
   server: ReturnType<typeof httpServer>;
   /** Undefined: METRICS_PORT is not set. */
@@ -47,6 +48,9 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
   const telemetry = openTelemetry(settings, logger);
   const { metrics, events, prometheus } = telemetry;
   const inMaintenance = maintenance(settings);
+  const clock = systemClock();
+  const authorities = openAuthorities(settings, { clock, metrics, logger });
+  const jwts = openJwts(settings, { logger });
   const app: App = {
     store,
     sealer: settings.USE_ENCRYPTION
@@ -60,13 +64,15 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
           }),
         )
       : clearSealer(() => randomBytes(32)),
-    acl: builtInAcl(settings.ACL_MODULE),
-    clock: systemClock(),
+    acl: builtInAcl(settings),
+    clock,
     audit: auditLog(logger),
     events,
     metrics,
     roles,
     authGrants: authKeyGrants(kms, keyReference(settings.AUTH_KEY)),
+    authorities,
+    jwts,
     services: new ServiceIndex(store),
     names: new NameIndex(store),
     rotation: {
@@ -111,6 +117,8 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
       // The last requests have published their events by now.
       await telemetry.close();
       roles.close();
+      authorities.close();
+      jwts.close();
       await store.close();
       kms.close();
     },
@@ -208,8 +216,8 @@ function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): Tok
 }
 
 /** compat: the original's built-in policies go by their Python names; `readSettings` refused all others. */
-function builtInAcl(module: string): Acl {
-  return module.endsWith(':no_acl') ? noAcl : defaultAcl;
+function builtInAcl(settings: Settings): Acl {
+  return settings.ACL_MODULE.endsWith(':no_acl') ? noAcl : defaultAcl(caNames(settings));
 }
 
 /** compat: the touch file is looked for at each write. */

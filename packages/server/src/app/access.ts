@@ -17,9 +17,16 @@ export async function isAllowed(app: App, caller: Caller, question: Question): P
 
 /**
  * Goes on only when the policy allows it; otherwise throws {@link Refusal} `not_authorized` and leaves an audit line.
- * `text` completes "<name> does not have access to …" (compat: clients print it).
+ * `text` completes "<name> does not have access to …" (compat: clients print it). The refusal refers to the resource,
+ * unless `answer` says otherwise.
  */
-export async function authorize(app: App, caller: Caller, question: Question, text: string): Promise<void> {
+export async function authorize(
+  app: App,
+  caller: Caller,
+  question: Question,
+  text: string,
+  answer: { reference?: null } = {},
+): Promise<void> {
   if (await isAllowed(app, caller, question)) return;
   const { resourceType, action, resourceId } = question;
   app.audit({
@@ -33,12 +40,12 @@ export async function authorize(app: App, caller: Caller, question: Question, te
   throw new Refusal(
     'not_authorized',
     `${caller.principal.name} does not have access to ${text}`,
-    resourceId === undefined ? {} : { reference: resourceId },
+    resourceId === undefined || answer.reference === null ? {} : { reference: resourceId },
   );
 }
 
 /** What an audited use-case fills in as it learns it. */
-export type AuditDetails = Pick<AuditEntry, 'revision' | 'credentials' | 'resourceId'>;
+export type AuditDetails = Pick<AuditEntry, 'revision' | 'credentials' | 'resourceId' | 'certificate' | 'jwt'>;
 
 /** Runs `work` and leaves one audit line of how it ended. */
 export async function audited<Result>(

@@ -1,7 +1,17 @@
 import type { Acl } from '../domain/acl.js';
 import type { Principal } from '../domain/principal.js';
 import type { RotationPolicy } from '../domain/rotation.js';
-import type { Audit, AuthKeyGrants, CertificateAuthorities, Clock, Events, Metrics, Roles, Sealer, Store } from '../ports.js';
+import type {
+  Audit,
+  AuthKeyGrants,
+  CertificateAuthorities,
+  Clock,
+  Events,
+  Metrics,
+  Roles,
+  Sealer,
+  Store,
+} from '../ports.js';
 import type { NameIndex, ServiceIndex } from './indexes.js';
 import type { JwtSettings } from './jwts.js';
 

@@ -1,5 +1,7 @@
+import { readCaSettings } from './ca-settings.js';
 import { BadValue, type Setting } from './kinds.js';
-import { type SettingName, SETTINGS, type Settings } from './settings.js';
+import { loginFaults } from './people.js';
+import { type SettingName, SETTINGS, type Settings, type TableSettings } from './settings.js';
 
 /** Something that stops the start. */
 export interface Fault {
@@ -31,9 +33,17 @@ export function readSettings(
       faults.push({ setting: name, problem: error.message });
     }
   }
-  const settings = withOlderNames(values as unknown as Settings, environment, faults);
+  const table = withOlderNames(values as unknown as TableSettings, environment, faults);
+  const names = table.CA_TYPE === 'aws_acm_pca' ? table.ACM_PRIVATE_CAS : [];
+  const settings: Settings = { ...table, acmPrivateCas: readCaSettings(environment, names, faults) };
   return { settings, faults: [...faults, ...contradictions(settings)] };
 }
+
+/** compat: these say whether a setting comes only from the bootstrap, which is their default, or only from its variable. */
+const FROM_BOOTSTRAP_ONLY = {
+  JWT_CERTIFICATE_AUTHORITIES: 'JWT_IS_CA_ENCRYPTED',
+  CUSTOM_CERTIFICATE_AUTHORITIES: 'CUSTOM_CA_ENCRYPTED',
+} as const satisfies Partial<Record<SettingName, SettingName>>;
 
 function sourceOf(
   name: SettingName,
@@ -42,12 +52,18 @@ function sourceOf(
   bootstrap: Readonly<Record<string, unknown>>,
 ): string | undefined {
   const stored = setting.bootstrap ? bootstrap[name] : undefined;
+  if (name === 'JWT_CERTIFICATE_AUTHORITIES' || name === 'CUSTOM_CERTIFICATE_AUTHORITIES') {
+    const { fallback, parse } = SETTINGS[FROM_BOOTSTRAP_ONLY[name]];
+    const encrypted = environment[FROM_BOOTSTRAP_ONLY[name]];
+    const only = (encrypted === undefined ? fallback : parse(encrypted)) ? stored : environment[name];
+    return typeof only === 'string' ? only : undefined;
+  }
   if (typeof stored === 'string' && stored !== '') return stored;
   return environment[name];
 }
 
 /** Names of the seeds' guide and of the last release, where they differ. */
-function withOlderNames(settings: Settings, environment: Environment, faults: Fault[]): Settings {
+function withOlderNames(settings: TableSettings, environment: Environment, faults: Fault[]): TableSettings {
   const merged: { -readonly [Name in SettingName]: Settings[Name] } = { ...settings };
   merged.USER_EMAIL_SUFFIX ||= settings.GOOGLE_AUTH_EMAIL_SUFFIX;
   merged.REDIS_URL_FLASK_SESSIONS ||= settings.REDIS_URL;
@@ -112,6 +128,7 @@ function contradictions(settings: Settings): Fault[] {
   if (isEmbedded(settings) && !isLoopback(settings.HOST)) {
     fault('HOST', 'the embedded default listens on loopback only: set DYNAMODB_TABLE and the KMS keys to serve others');
   }
+  faults.push(...loginFaults(settings, isEmbedded(settings)));
   return faults;
 }
 
@@ -124,5 +141,12 @@ export function migrationNotes(environment: Environment): string[] {
     GUNICORN_CMD_ARGS: 'GUNICORN_CMD_ARGS has no meaning here: use HOST, PORT and WEB_CONCURRENCY.',
     STATIC_FOLDER: 'STATIC_FOLDER has no meaning here: the web application is part of the server.',
   };
-  return Object.keys(notes).flatMap((name) => (environment[name] ? [notes[name]!] : []));
+  const found = Object.keys(notes).flatMap((name) => (environment[name] ? [notes[name]!] : []));
+  for (const [name, flag] of Object.entries(FROM_BOOTSTRAP_ONLY)) {
+    const encrypted = environment[flag];
+    if (environment[name] && (encrypted === undefined || SETTINGS[flag].parse(encrypted))) {
+      found.push(`${name} is taken from SECRETS_BOOTSTRAP alone, and the variable ignored: ${flag} is not false.`);
+    }
+  }
+  return found;
 }

@@ -1,3 +1,4 @@
+import { type CaSettings, servicePattern } from './ca-settings.js';
 import {
   bootstrapText,
   flag,
@@ -149,6 +150,10 @@ export const SETTINGS = {
   OIDC_FIRST_NAME_CLAIM: text('Claim that holds the first name. Ours.', { default: 'given_name' }),
   OIDC_LAST_NAME_CLAIM: text('Claim that holds the last name. Ours.', { default: 'family_name' }),
   OIDC_GROUPS_CLAIM: text('Claim that holds the groups. Ours.', { default: 'groups' }),
+  OIDC_TRUST_UNVERIFIED_EMAIL: flag(
+    'Accept e-mails of a provider that does not say whether it verified them; never those it says it did not. Ours.',
+    { default: false },
+  ),
   PUBLIC_URL: url('Root address that browsers use, for redirects; otherwise taken from the request. Ours.'),
   HEADER_AUTH_USERNAME_HEADER: text('Header that a proxy sets for a logged-in person; must be present.'),
   HEADER_AUTH_EMAIL_HEADER: text('Header that holds the e-mail, which is the identity.'),
@@ -175,7 +180,10 @@ export const SETTINGS = {
   SAML_SECURITY_SLO_RESP_SIGNED: flag('Demand signed logout messages.', { default: true }),
   SAML_SECURITY_MESSAGES_SIGNED: flag('Demand a signed response.', { default: true }),
   SAML_SECURITY_ASSERTIONS_SIGNED: flag('Demand signed assertions.', { default: false }),
-  SAML_ALLOW_UNSIGNED: flag('Confirms that neither response nor assertion need be signed. Ours.', { default: false }),
+  SAML_ALLOW_UNSIGNED: flag(
+    'Confirms that it does not matter whether the response or the assertion is signed; one must be. Ours.',
+    { default: false },
+  ),
   SAML_ALLOW_IDP_INITIATED: flag('Accept logins that the identity provider starts. Ours.', { default: false }),
   SAML_WANT_ATTRIBUTE_STATEMENT: flag('Demand attributes.', { default: true }),
   SAML_GROUPS_ATTRIBUTE: text('Attribute that holds the groups. Ours.', { default: 'groups' }),
@@ -241,10 +249,11 @@ export const SETTINGS = {
   JWT_CACHING_USE_REDIS: flag('Cache JWTs in Redis.', { default: false }),
   REDIS_URL_JWT_CACHE: text('That Redis.', { default: '', secret: true }),
 
-  // Certificates; the settings of each ACM private CA carry its name and are read by `readCaSettings`
+  // Certificates; the settings of each ACM private CA carry its name: CA_SETTINGS
   ACM_PRIVATE_CAS: list('Names of ACM private CAs. Each has settings that end in its name in capitals.', {
     default: [],
   }),
+  AWS_ENDPOINT_URL_ACM_PCA: url('ACM Private CA endpoint, in place of AWS.'),
   CA_TYPE: oneOf('Which certificate authorities are served.', ['aws_acm_pca', 'custom_ca', 'custom'], {
     default: 'aws_acm_pca',
   }),
@@ -253,13 +262,25 @@ export const SETTINGS = {
   ),
   CUSTOM_CA_ENCRYPTED: flag('True: the value above comes only from SECRETS_BOOTSTRAP.', { default: true }),
   CUSTOM_CA_ACTIVE_KEYS: jsonTextMap('Name to kid.', '{"staging":"kid-1"}'),
-  CUSTOM_CA_MAX_VALIDITY_DAYS: whole('Longest validity of a certificate, in days.', { default: 120, min: 1 }),
-  CUSTOM_CA_DOMAIN_REGEX: text('Pattern with a group `service_name` that a CN must match.'),
+  CUSTOM_CA_MAX_VALIDITY_DAYS: whole('Longest validity of a certificate, in days; longer requests are cut.', {
+    default: 120,
+    min: 1,
+    max: 36_500,
+  }),
+  CUSTOM_CA_DOMAIN_REGEX: servicePattern('Which service a name belongs to; empty: the default policy denies.'),
   CUSTOM_CA_CN_ONLY: flag('Check the CN alone, not the SANs. Ours.', { default: false }),
 } as const satisfies Record<string, Setting<unknown>>;
 
 type Table = typeof SETTINGS;
 export type SettingName = keyof Table;
 
+/** The value of every setting in the table. */
+export type TableSettings = {
+  readonly [Name in SettingName]: Table[Name] extends Setting<infer Value> ? Value : never;
+};
+
 /** The value of every setting. */
-export type Settings = { readonly [Name in SettingName]: Table[Name] extends Setting<infer Value> ? Value : never };
+export type Settings = TableSettings & {
+  /** One for each name in ACM_PRIVATE_CAS, unless CA_TYPE says that they are not served. */
+  readonly acmPrivateCas: readonly CaSettings[];
+};

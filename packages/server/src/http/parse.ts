@@ -10,14 +10,21 @@ export function parseParams(route: Route, params: unknown): unknown {
   return parsed.data;
 }
 
-/** The query; of a parameter given twice the first counts (compat), unknown ones are ignored. */
+/**
+ * The query; of a parameter given twice the first counts (compat) unless its schema is a list, unknown ones are
+ * ignored.
+ */
 export function parseQuery(route: Route, query: unknown): unknown {
   if (route.query === undefined) return undefined;
-  const first = Object.entries(query as Record<string, string | string[]>).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value[0] : value,
-  ]);
-  return valid(route.query, Object.fromEntries(first));
+  const { shape } = route.query;
+  const values = Object.entries(query as Record<string, string | string[]>)
+    .filter(([name]) => Object.hasOwn(shape, name))
+    .map(([name, value]) => [name, isList(shape[name]) ? [value].flat() : [value].flat()[0]]);
+  return valid(route.query, Object.fromEntries(values));
+}
+
+function isList(schema: z.core.$ZodType | undefined): boolean {
+  return (schema as z.ZodType | undefined)?.meta()?.['type'] === 'array';
 }
 
 /**

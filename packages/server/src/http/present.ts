@@ -168,7 +168,8 @@ export function certificate(issued: IssuedCertificate): CertificateBody {
   return { certificate: issued.certificate, certificate_chain: issued.chain };
 }
 
+/** compat: a CA that has no tags shows an empty list, where others show a map. */
 export function certificateAuthority(description: CertificateAuthorityDescription): CertificateAuthorityBody {
   const { ca, certificate, chain, tags } = description;
-  return { ca, certificate, certificate_chain: chain, tags: Array.isArray(tags) ? [] : { ...tags } };
+  return { ca, certificate, certificate_chain: chain, tags: tags ?? [] };
 }

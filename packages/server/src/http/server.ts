@@ -109,8 +109,8 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
     method: route.method,
     url: route.path,
     handler: async (request, reply) => {
-      const principal = await principalOf(options.authenticate, request);
-      (request as Annotated).principal = principal;
+      const principal = route.access === 'anyone' ? ANYONE : await principalOf(options.authenticate, request);
+      if (principal !== ANYONE) (request as Annotated).principal = principal;
       if (route.write && options.inMaintenance()) throw new Refusal('maintenance');
       const result = await handler({
         caller: { principal, requestId: request.id },
@@ -126,6 +126,9 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
     },
   });
 }
+
+/** Stands in where nobody has to prove who they are: a name that no policy gives anything. */
+const ANYONE: Principal = { name: '', type: 'service', account: null, groups: [], authenticatedBy: 'none' };
 
 type Annotated = FastifyRequest & { principal?: Principal; failure?: { code: string; error: unknown } };
 

@@ -1,0 +1,20 @@
+import type { Clock, IssuedKeyPair } from '../ports.js';
+import { readRequest } from './signing-request.js';
+import { certify, type KeyMaker, validityFrom } from './x509.js';
+
+/**
+ * A key and a certificate that it signs itself: for development, where a client is told to trust just that. compat: the
+ * chain is the certificate.
+ */
+export async function selfSigned(
+  keys: KeyMaker,
+  clock: Clock,
+  names: { commonName: string; dnsNames: readonly string[] },
+  validityDays: number,
+): Promise<IssuedKeyPair> {
+  const { privateKey, keyPem, request } = await keys.make(names);
+  const parts = readRequest(request.pem);
+  const issuer = { key: privateKey, name: parts.subject, keyIdentifier: undefined };
+  const certificate = await certify(issuer, parts, validityFrom(clock, validityDays));
+  return { certificate, chain: certificate, key: keyPem };
+}

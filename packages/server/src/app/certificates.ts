@@ -1,0 +1,104 @@
+import { X509Certificate } from 'node:crypto';
+import { isCommonName, isDnsName } from '../domain/ca-names.js';
+import { Refusal } from '../domain/refusal.js';
+import type {
+  CertificateAuthority,
+  CertificateAuthorityDescription,
+  IssuedCertificate,
+  IssuedKeyPair,
+  SigningRequest,
+} from '../ports.js';
+import { audited, authorize } from './access.js';
+import type { App, Caller } from './app.js';
+
+/** The certificate authorities of the settings, each as it describes itself. */
+export async function listAuthorities(app: App, caller: Caller): Promise<CertificateAuthorityDescription[]> {
+  await authorize(app, caller, { resourceType: 'ca', action: 'list' }, 'list cas');
+  return Promise.all(app.authorities.list().map((authority) => authority.describe()));
+}
+
+export async function getAuthority(app: App, caller: Caller, name: string): Promise<CertificateAuthorityDescription> {
+  // compat: an unknown CA is a 404 before the policy is asked, here and below.
+  const authority = requireAuthority(app, name);
+  await authorize(app, caller, { resourceType: 'ca', action: 'get', resourceId: name }, `get ca ${name}`);
+  return authority.describe();
+}
+
+/** Makes a key and has it certified. `validityDays` is cut to what the CA allows, and is that when left out. */
+export async function issueCertificate(
+  app: App,
+  caller: Caller,
+  ca: string,
+  wanted: { commonName: string; dnsNames: readonly string[]; validityDays: number | undefined },
+): Promise<IssuedKeyPair> {
+  const authority = requireAuthority(app, ca);
+  const { commonName } = wanted;
+  const dnsNames = [...new Set(wanted.dnsNames)];
+  await authorizeNames(app, caller, ca, commonName, dnsNames);
+  if (!isCommonName(commonName)) throw new Refusal('invalid_request', 'cn must have at most 64 visible characters');
+  if (!dnsNames.every(isDnsName)) throw new Refusal('invalid_request', 'san must be DNS names');
+  return issue(app, caller, authority, { commonName, alternativeNames: dnsNames }, wanted.validityDays, (days) =>
+    authority.issueWithKey(commonName, dnsNames, days),
+  );
+}
+
+/** Has the key of a signing request certified, for the names that the request holds. */
+export async function signRequest(
+  app: App,
+  caller: Caller,
+  ca: string,
+  wanted: { csr: string | null | undefined; validityDays: number | undefined },
+): Promise<IssuedCertificate> {
+  const authority = requireAuthority(app, ca);
+  if (!wanted.csr) throw new Refusal('invalid_request', 'csr must be provided in the POST body.');
+  // Only the request says which names to authorize, so it is read first.
+  const request = app.authorities.readRequest(wanted.csr);
+  await authorizeNames(app, caller, ca, request.commonName, request.alternativeNames);
+  return issue(app, caller, authority, request, wanted.validityDays, (days) => authority.issue(request, days));
+}
+
+function requireAuthority(app: App, name: string): CertificateAuthority {
+  const authority = app.authorities.get(name);
+  if (authority === undefined) throw new Refusal('not_found', 'Provided CA not found.');
+  return authority;
+}
+
+function authorizeNames(
+  app: App,
+  caller: Caller,
+  ca: string,
+  commonName: string,
+  alternativeNames: readonly string[],
+): Promise<void> {
+  return authorize(
+    app,
+    caller,
+    {
+      resourceType: 'certificate',
+      action: 'get',
+      resourceId: commonName,
+      kwargs: { ca, san: [...alternativeNames] },
+    },
+    `get certificate cn ${commonName} against ca ${ca}`,
+  );
+}
+
+function issue<Issued extends IssuedCertificate>(
+  app: App,
+  caller: Caller,
+  authority: CertificateAuthority,
+  { commonName, alternativeNames }: Pick<SigningRequest, 'commonName' | 'alternativeNames'>,
+  asked: number | undefined,
+  work: (validityDays: number) => Promise<Issued>,
+): Promise<Issued> {
+  const longest = authority.maxValidityDays;
+  const validityDays = Math.min(Math.max(asked ?? longest, 1), longest);
+  const what = { resourceType: 'certificate', action: 'get', resourceId: commonName };
+  return audited(app, caller, what, async (details) => {
+    details.certificate = { ca: authority.name, alternativeNames, validityDays };
+    const issued = await work(validityDays);
+    const { serialNumber } = new X509Certificate(issued.certificate);
+    details.certificate = { ...details.certificate, serialNumber };
+    return issued;
+  });
+}

@@ -1,0 +1,114 @@
+import { BadPattern, CaNames } from '../domain/ca-names.js';
+import { BadValue, flag, type Setting, text, whole } from './kinds.js';
+import type { Environment, Fault } from './parse.js';
+
+/** A Python pattern with a group `service_name`. */
+export function servicePattern(doc: string): Setting<string> {
+  return {
+    ...text(doc),
+    expects: 'a Python pattern with a group `(?P<service_name>...)`',
+    parse: (value) => {
+      try {
+        if (value !== '') new CaNames(value);
+      } catch (error) {
+        if (error instanceof BadPattern) throw new BadValue(error.message);
+        throw error;
+      }
+      return value;
+    },
+  };
+}
+
+function matching(base: Setting<string>, expects: string, pattern: RegExp): Setting<string> {
+  return {
+    ...base,
+    expects,
+    parse: (value) => {
+      if (value !== '' && !pattern.test(value)) throw new BadValue(`expected ${expects}`);
+      return base.parse(value);
+    },
+  };
+}
+
+const rsaExponent = whole('Public exponent of the RSA keys that are made: 65537 or 3.', { default: 65_537 });
+
+/** Settings of one ACM private CA; `_` and the CA's name in capitals follow these names. */
+export const CA_SETTINGS = {
+  ACM_PRIVATE_CA_ARN: matching(
+    text('ARN of the private CA; optional with ACM_PRIVATE_CA_SELF_SIGN_X.'),
+    'an ARN of ACM Private CA',
+    /^arn:[\w-]+:acm-pca:[\w-]+:\d{12}:certificate-authority\/[\w-]+$/,
+  ),
+  ACM_PRIVATE_CA_SIGNING_ALGORITHM: matching(
+    text('Algorithm that the CA signs with.', { default: 'SHA256WITHRSA' }),
+    'a signing algorithm of ACM Private CA',
+    /^[A-Z0-9_]{1,64}$/,
+  ),
+  ACM_PRIVATE_CA_TEMPLATE_ARN: text('Template of the certificates. The original read it and never sent it.', {
+    default: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
+  }),
+  ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole('Longest validity of a certificate, in days; longer requests are cut.', {
+    default: 120,
+    min: 1,
+    max: 36_500,
+  }),
+  ACM_PRIVATE_CA_DOMAIN_REGEX: servicePattern('Which service a name belongs to; empty: the default policy denies.'),
+  ACM_PRIVATE_CA_CN_ONLY: flag('Check the CN alone, not the alternative names. Ours.', { default: false }),
+  ACM_PRIVATE_CA_CSR_COUNTRY_NAME: matching(
+    text('Country in the subject of requests made here.'),
+    'a country code of two letters',
+    /^[A-Za-z]{2}$/,
+  ),
+  ACM_PRIVATE_CA_CSR_STATE_OR_PROVINCE_NAME: text('State or province in that subject.'),
+  ACM_PRIVATE_CA_CSR_LOCALITY_NAME: text('Locality in that subject.'),
+  ACM_PRIVATE_CA_CSR_ORGANIZATION_NAME: text('Organization in that subject.'),
+  ACM_PRIVATE_CA_SELF_SIGN: flag('For development: `GET certificates` signs by itself, no CA is asked.', {
+    default: false,
+  }),
+  ACM_PRIVATE_CA_KEY_SIZE: whole('Bits of the RSA keys that are made.', { default: 2048, min: 2048, max: 8192 }),
+  ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE: {
+    ...rsaExponent,
+    expects: '65537 or 3',
+    parse: (value: string) => {
+      const number = rsaExponent.parse(value);
+      if (number !== 65_537 && number !== 3) throw new BadValue('expected 65537 or 3');
+      return number;
+    },
+  },
+  ACM_PRIVATE_CA_CERTIFICATE_USE_CACHE: flag(
+    'Answer `GET certificates` for the same CN, names, validity and day with the same key and certificate.',
+    { default: false },
+  ),
+  ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: whole('Certificates kept for that.', { default: 1028, min: 1, max: 100_000 }),
+} as const satisfies Record<string, Setting<unknown>>;
+
+type Table = typeof CA_SETTINGS;
+
+/** The settings of one ACM private CA. */
+export type CaSettings = { readonly name: string } & {
+  readonly [Name in keyof Table]: Table[Name] extends Setting<infer Value> ? Value : never;
+};
+
+/** Reads the settings of each CA in ACM_PRIVATE_CAS, and adds what is wrong with them to `faults`. */
+export function readCaSettings(environment: Environment, names: readonly string[], faults: Fault[]): CaSettings[] {
+  return [...new Set(names)].map((name) => {
+    const values: Record<string, unknown> = { name };
+    const variable = (setting: string): string => `${setting}_${name.toUpperCase()}`;
+    for (const [setting, kind] of Object.entries(CA_SETTINGS) as [string, Setting<unknown>][]) {
+      const given = environment[variable(setting)];
+      try {
+        values[setting] = given === undefined ? kind.fallback : kind.parse(given);
+      } catch (error) {
+        if (!(error instanceof BadValue)) throw error;
+        values[setting] = kind.fallback;
+        faults.push({ setting: variable(setting), problem: error.message });
+      }
+    }
+    const settings = values as unknown as CaSettings;
+    if (!environment[variable('ACM_PRIVATE_CA_ARN')] && !settings.ACM_PRIVATE_CA_SELF_SIGN) {
+      const selfSign = variable('ACM_PRIVATE_CA_SELF_SIGN');
+      faults.push({ setting: variable('ACM_PRIVATE_CA_ARN'), problem: `required, unless ${selfSign} is set` });
+    }
+    return settings;
+  });
+}
