@@ -1,0 +1,173 @@
+import type { AccessRequest, Acl, Described } from './acl.js';
+import type { Pattern } from './patterns.js';
+
+/** What a rule may ask of a credential. All that is given must hold; `tag` holds when one of the tags matches. */
+export interface CredentialCondition {
+  id?: Pattern;
+  name?: Pattern;
+  tag?: Pattern;
+}
+
+/** One rule. A part that is left out matches everything. */
+export interface Rule {
+  name: string;
+  effect: 'allow' | 'deny';
+  principal: {
+    type?: 'user' | 'service';
+    name?: Pattern;
+    /** One of the groups matches. */
+    group?: Pattern;
+    account?: Pattern;
+  };
+  actions?: ReadonlySet<string>;
+  resource: CredentialCondition & {
+    types?: ReadonlySet<string>;
+    /** The resource's id is the principal's name. */
+    own?: boolean;
+    /** The CA that a certificate is asked of. */
+    ca?: Pattern;
+    /** The environment that a JWT is for. */
+    environment?: Pattern;
+  };
+  /**
+   * Of the credentials that a change of a service adds to it, judged one by one: each needs a rule that allows it, and
+   * none may have a rule that denies it. An allowing rule with `adds` allows a change that adds nothing.
+   */
+  adds?: CredentialCondition;
+}
+
+export interface Policy {
+  rules: readonly Rule[];
+  /** Asked when no rule decides; without one, that denies. */
+  otherwise?: { name: string; acl: Acl };
+}
+
+export interface Decision {
+  allowed: boolean;
+  /** For a person who asks why: the rule that decided, or that none did. */
+  reason: string;
+}
+
+/**
+ * Decides by the rules: one that denies wins over all that allow, in whatever order they stand, and what no rule allows
+ * is denied. Names and tags are looked up only when a rule that fits so far asks for them. What can not be looked up
+ * denies: a denying rule that asks for it counts as fitting, an allowing one as not. Rejects when the look-up does.
+ */
+export async function decide(policy: Policy, request: AccessRequest): Promise<Decision> {
+  const fitting = policy.rules.filter((rule) => fitsBySight(rule, request));
+  const added = addedIds(request);
+  const resource = fitting.some(({ resource: { name, tag } }) => name ?? tag)
+    ? await describeResource(request)
+    : undefined;
+  const lookUp = added.length > 0 && fitting.some(({ adds }) => adds?.name ?? adds?.tag);
+  const described = lookUp ? await request.describe?.(added) : undefined;
+
+  let decision: Decision | undefined;
+  for (const id of added.length > 0 ? added : [undefined]) {
+    const credential: Known | undefined =
+      id === undefined
+        ? undefined
+        : { id, described: lookUp && described ? (described.get(id) ?? 'absent') : undefined };
+    decision = await judge(policy, request, fitting, resource, credential);
+    if (!decision.allowed) return decision;
+  }
+  return decision!;
+}
+
+/** A credential, and what is known of it; undefined: it could not be looked up. */
+interface Known {
+  id: string;
+  described: Described | 'absent' | undefined;
+}
+
+async function judge(
+  policy: Policy,
+  request: AccessRequest,
+  fitting: readonly Rule[],
+  resource: Known | undefined,
+  added: Known | undefined,
+): Promise<Decision> {
+  const about = added === undefined ? '' : ` (adding ${added.id})`;
+  const fits = (rule: Rule): boolean => fitsResource(rule, resource) && fitsAdded(rule, added);
+  const denying = fitting.find((rule) => rule.effect === 'deny' && fits(rule));
+  if (denying) return { allowed: false, reason: `denied by rule "${denying.name}"${about}` };
+  const allowing = fitting.find((rule) => rule.effect === 'allow' && fits(rule));
+  if (allowing) return { allowed: true, reason: `allowed by rule "${allowing.name}"${about}` };
+  const { otherwise } = policy;
+  if (otherwise === undefined) return { allowed: false, reason: `no rule allows it${about}` };
+  const allowed = (await otherwise.acl(request)) === true;
+  return { allowed, reason: `no rule decides, ${otherwise.name} ${allowed ? 'allows' : 'denies'} it${about}` };
+}
+
+/** What the request itself shows. */
+function fitsBySight({ effect, principal: who, actions, resource }: Rule, request: AccessRequest): boolean {
+  const { principal, resourceType, action, kwargs } = request;
+  if (actions && !actions.has(action)) return false;
+  if (resource.types && !resource.types.has(resourceType)) return false;
+  if (who.type && who.type !== principal.type) return false;
+  if (who.name && !who.name(principal.name)) return false;
+  if (who.group && !principal.groups.some(who.group)) return false;
+  if (who.account && (principal.account === null || !who.account(principal.account))) return false;
+  if (resource.ca && !fitsText(resource.ca, kwargs?.['ca'])) return false;
+  if (resource.environment && !fitsText(resource.environment, kwargs?.['environment'])) return false;
+  const { own, id } = resource;
+  if (!own && !id) return true;
+  const subjects = subjectsOf(request);
+  // Whom it is about can not be told: that denies.
+  if (subjects === undefined) return effect === 'deny';
+  const fits = (subject: string): boolean => (!own || subject === principal.name) && (!id || id(subject));
+  return effect === 'deny' ? subjects.some(fits) : subjects.length > 0 && subjects.every(fits);
+}
+
+/**
+ * The ids that a request is about: a certificate's CN and its alternative names, which one rule must cover all; whom a
+ * JWT is for (its resource id is the caller, compat); otherwise the resource, if there is one.
+ */
+function subjectsOf({ resourceType, resourceId, kwargs }: AccessRequest): string[] | undefined {
+  const subject = resourceType === 'jwt' ? kwargs?.['id'] : resourceId;
+  if (subject === undefined && resourceType !== 'jwt') return [];
+  const alternatives = resourceType === 'certificate' ? (kwargs?.['san'] ?? []) : [];
+  const all: unknown[] = [subject, ...(Array.isArray(alternatives) ? alternatives : [undefined])];
+  return all.every((each) => typeof each === 'string') ? all : undefined;
+}
+
+function fitsText(pattern: Pattern, value: unknown): boolean {
+  return typeof value === 'string' && pattern(value);
+}
+
+function fitsResource({ effect, resource: { name, tag } }: Rule, known: Known | undefined): boolean {
+  return !(name ?? tag) || fitsDescription(effect, { ...(name && { name }), ...(tag && { tag }) }, known?.described);
+}
+
+function fitsAdded({ effect, adds }: Rule, added: Known | undefined): boolean {
+  if (adds === undefined) return true;
+  // Nothing is added: there is nothing to deny, and nothing that an allowing rule would not cover.
+  if (added === undefined) return effect === 'allow';
+  if (adds.id && !adds.id(added.id)) return false;
+  return !(adds.name ?? adds.tag) || fitsDescription(effect, adds, added.described);
+}
+
+function fitsDescription(
+  effect: Rule['effect'],
+  { name, tag }: CredentialCondition,
+  known: Known['described'],
+): boolean {
+  if (known === undefined) return effect === 'deny';
+  // What does not exist has neither name nor tags.
+  if (known === 'absent') return false;
+  return (!name || name(known.name)) && (!tag || known.tags.some(tag));
+}
+
+async function describeResource(request: AccessRequest): Promise<Known | undefined> {
+  const { resourceId: id, resource, describe } = request;
+  if (resource) return { id: id ?? '', described: resource };
+  // A list or a hint is about no credential in particular.
+  if (id === undefined) return { id: '', described: 'absent' };
+  return { id, described: describe && ((await describe([id])).get(id) ?? 'absent') };
+}
+
+function addedIds({ resourceType, kwargs }: AccessRequest): string[] {
+  const ids = kwargs?.['new_credential_ids'];
+  if (resourceType !== 'service' || !Array.isArray(ids)) return [];
+  return ids.map(String);
+}
