@@ -1,18 +1,38 @@
-import type { AccessRequest } from '../domain/acl.js';
+import type { AccessRequest, Described } from '../domain/acl.js';
 import { Refusal } from '../domain/refusal.js';
 import { type AuditEntry, BackendUnavailable } from '../ports.js';
 import type { App, Caller } from './app.js';
 
-type Question = Omit<AccessRequest, 'principal'>;
+type Question = Omit<AccessRequest, 'principal' | 'describe'>;
 
-/** Whether the policy allows it. An exception of the policy denies. */
+/**
+ * Whether the policy allows it. An exception of the policy denies; rejects only when what the policy has to know can not
+ * be read.
+ */
 export async function isAllowed(app: App, caller: Caller, question: Question): Promise<boolean> {
   try {
-    return (await app.acl({ principal: caller.principal, ...question })) === true;
+    const describe: NonNullable<AccessRequest['describe']> = (ids) => describeCredentials(app, question, ids);
+    return (await app.acl({ principal: caller.principal, ...question, describe })) === true;
   } catch (error) {
+    if (error instanceof BackendUnavailable) throw error;
     app.warn('the access policy failed, which denies', { error, requestId: caller.requestId });
     return false;
   }
+}
+
+async function describeCredentials(
+  app: App,
+  { resourceType }: Question,
+  ids: readonly string[],
+): Promise<Map<string, Described>> {
+  const [credentials, blind] = await Promise.all([
+    resourceType === 'blind_credential' ? [] : app.store.getMany('credential', ids),
+    resourceType === 'credential' ? [] : app.store.getMany('blind-credential', ids),
+  ]);
+  const described = new Map<string, Described>();
+  for (const [id, { name }] of blind) described.set(id, { name, tags: [] });
+  for (const [id, { name, tags }] of credentials) described.set(id, { name, tags });
+  return described;
 }
 
 /**

@@ -40,7 +40,8 @@ export async function createBlindCredential(
   caller: Caller,
   input: BlindCredentialCreate,
 ): Promise<BlindCredentialView> {
-  await authorize(app, caller, { resourceType, action: 'create' }, 'create blind credentials');
+  const resource = { name: input.name, tags: [] };
+  await authorize(app, caller, { resourceType, action: 'create', resource }, 'create blind credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
     if (app.enforceDocumentation) requireDocumentation(input.documentation);
     const id = randomUUID().replaceAll('-', '');

@@ -43,7 +43,8 @@ export async function listCredentials(
 }
 
 export async function createCredential(app: App, caller: Caller, input: CredentialCreate): Promise<CredentialView> {
-  await authorize(app, caller, { resourceType, action: 'create' }, 'create credentials');
+  const resource = { name: input.name, tags: input.tags ?? [] };
+  await authorize(app, caller, { resourceType, action: 'create', resource }, 'create credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
     if (app.enforceDocumentation) requireDocumentation(input.documentation);
     const pairs = normalizePairs(input.credential_pairs);
@@ -271,7 +272,7 @@ async function view(
   known: { withValues: boolean; mayGet: boolean | undefined } = { withValues: true, mayGet: undefined },
 ): Promise<CredentialView> {
   const may = (action: 'metadata' | 'get' | 'update'): Promise<boolean> =>
-    isAllowed(app, caller, { resourceType, action, resourceId: credential.id });
+    isAllowed(app, caller, { resourceType, action, resourceId: credential.id, resource: credential });
   return {
     credential,
     keys: Object.keys(pairs),
