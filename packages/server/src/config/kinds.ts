@@ -120,6 +120,14 @@ export function url(doc: string, options: Options<string> = { default: '' }): Se
   });
 }
 
+/** Addresses separated by commas. compat: a comma inside one address stays there. */
+export function urls(doc: string): Setting<readonly string[]> {
+  const { parse } = url(doc);
+  return setting<readonly string[]>(doc, 'http:// or https:// URLs, separated by commas', { default: [] }, (value) =>
+    value === '' ? [] : value.split(/,(?=\s*https?:\/\/)/).map((each) => parse(each.trim())),
+  );
+}
+
 /** JSON text, checked by `check`, which throws {@link BadValue}. */
 export function json<Value>(
   doc: string,

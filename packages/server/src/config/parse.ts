@@ -116,6 +116,9 @@ function contradictions(settings: Settings): Fault[] {
   ) {
     fault('ACL_MODULE', 'Python code can not be loaded here: use default_acl, no_acl, or a JavaScript module');
   }
+  if (settings.ACL_POLICY_FILE !== '' && settings.ACL_MODULE !== SETTINGS.ACL_MODULE.fallback) {
+    fault('ACL_POLICY_FILE', 'takes the place of ACL_MODULE: set only one of them');
+  }
   if (settings.USER_AUTH_MODULE === 'null' && settings.USE_AUTH) {
     fault('USER_AUTH_MODULE', 'null is possible only with USE_AUTH=false');
   }

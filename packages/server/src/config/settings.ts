@@ -15,6 +15,7 @@ import {
   type Setting,
   text,
   url,
+  urls,
   whole,
 } from './kinds.js';
 
@@ -233,7 +234,7 @@ export const SETTINGS = {
   GRAPHITE_EVENT_URL: url('Address that graphite events are posted to.'),
   GRAPHITE_USERNAME: bootstrapText('User name for graphite.'),
   GRAPHITE_PASSWORD: bootstrapText('Password for graphite.'),
-  WEBHOOK_URL: list('Addresses that changes are posted to; several are separated by commas.', { default: [] }),
+  WEBHOOK_URL: urls('Addresses that changes are posted to.'),
   WEBHOOK_USERNAME: bootstrapText('User name for webhooks.'),
   WEBHOOK_PASSWORD: bootstrapText('Password for webhooks.'),
   WEBHOOK_SIGNING_KEY: bootstrapText('Key that signs webhooks (HMAC-SHA256 over time and body). Ours.'),
