@@ -25,15 +25,24 @@ export interface AwsJsonOptions {
   maxResponseBytes?: number;
 }
 
-/** The service answered and refused: `code` is its error's name, `answer` the parsed body, which is never logged. */
+/** The service answered and refused: `code` is its error's name. */
 export class AwsRefusal extends Error {
   override readonly name = 'AwsRefusal';
+  // Private, so that nothing that prints errors prints it: it may hold rows.
+  readonly #answer: Readonly<Record<string, unknown>>;
+
   constructor(
     readonly code: string,
-    readonly answer: Readonly<Record<string, unknown>>,
     message: string,
+    answer: Readonly<Record<string, unknown>>,
   ) {
     super(`${code}: ${message}`);
+    this.#answer = answer;
+  }
+
+  /** The parsed body. */
+  get answer(): Readonly<Record<string, unknown>> {
+    return this.#answer;
   }
 }
 
@@ -263,7 +272,7 @@ function understand(status: number, text: string): unknown {
   const said = fields['message'] ?? fields['Message'];
   const message = typeof said === 'string' ? said.slice(0, MAX_MESSAGE_LENGTH) : 'no message';
   if (status >= 500 || status === 429 || RETRYABLE.has(code)) throw new Transient(`${code}: ${message}`);
-  throw new AwsRefusal(code, fields, message);
+  throw new AwsRefusal(code, message, fields);
 }
 
 function isReset(error: Error): boolean {

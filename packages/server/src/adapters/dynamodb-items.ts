@@ -196,10 +196,14 @@ function flag(item: Item, name: string): boolean {
   return attribute.N === undefined ? damaged(item, `${name} is no boolean`) : Number(attribute.N) !== 0;
 }
 
+/** compat: the original stored what it was sent, and shows numbers and booleans as Python writes them. */
 function textList(item: Item, name: string): string[] {
   if (present(item, name) === undefined) return [];
   const members = item[name]?.L ?? damaged(item, `${name} is no list`);
-  return members.map((member) => member.S ?? damaged(item, `${name} is no list of texts`));
+  return members.map(({ S, N, BOOL }) => {
+    if (BOOL !== undefined) return BOOL ? 'True' : 'False';
+    return S ?? N ?? damaged(item, `${name} is no list of texts`);
+  });
 }
 
 /** compat: members in very old rows are JSON strings, quotes included. */

@@ -5,14 +5,14 @@ import { DamagedRow, type PageKey, type Store } from '../../src/ports.js';
 import { type Harness, STORES } from './harness.js';
 import { at, AWKWARD_METADATA, blindCredential, credential, newId, service } from './records.js';
 
-describe.each(STORES)('$name', ({ start }) => {
+describe.each(STORES)('$name', ({ open }) => {
   let harness: Harness;
   let store: Store;
   let other: Store;
   const damagedRows: { id: string; problem: string }[] = [];
 
   beforeAll(async () => {
-    harness = await start();
+    harness = await open();
     store = harness.open((row) => damagedRows.push(row));
     other = harness.open();
   });
@@ -25,7 +25,11 @@ describe.each(STORES)('$name', ({ start }) => {
   async function create<K extends Kind>(kind: K, ...records: Records[K][]): Promise<void> {
     await Promise.all(
       records.map(async (next) => {
-        const outcome = await store.putRevision({ kind, next, expected: next.revision === 1 ? null : next.revision - 1 });
+        const outcome = await store.putRevision({
+          kind,
+          next,
+          expected: next.revision === 1 ? null : next.revision - 1,
+        });
         expect(outcome).toEqual({ status: 'ok' });
       }),
     );
@@ -58,8 +62,14 @@ describe.each(STORES)('$name', ({ start }) => {
       const fullService = service({ credentials: ['a', 'b'], blindCredentials: ['c'], account: 'sandbox' });
       const sparseCredential = credential({ modifiedBy: null, modifiedDate: null, lastRotationDate: null });
       const sparseBlind = blindCredential({
-        ...{ modifiedBy: null, modifiedDate: null, credentialKeys: [], cipherType: null, cipherVersion: null },
-        ...{ credentialPairs: {}, dataKey: {}, metadata: {} },
+        modifiedBy: null,
+        modifiedDate: null,
+        credentialKeys: [],
+        cipherType: null,
+        cipherVersion: null,
+        credentialPairs: {},
+        dataKey: {},
+        metadata: {},
       });
       const sparseService = service({ modifiedBy: null, modifiedDate: null });
       for (const [kind, record] of [
@@ -386,12 +396,12 @@ describe.each(STORES)('$name', ({ start }) => {
   });
 });
 
-describe.each(STORES)('$name: lists', ({ start }) => {
+describe.each(STORES)('$name: lists', ({ open }) => {
   let harness: Harness;
   let store: Store;
 
   beforeAll(async () => {
-    harness = await start();
+    harness = await open();
     store = harness.open();
     // Ten share a date, so that pages end between rows that the date alone does not order.
     for (let n = 0; n < 25; n++) {
@@ -414,7 +424,8 @@ describe.each(STORES)('$name: lists', ({ start }) => {
     await harness.stop();
   });
 
-  const dates = (rows: { modifiedDate: unknown }[]): unknown[] => rows.map(({ modifiedDate }) => modifiedDate);
+  const newestFirst = (a: string, b: string): number => (a < b ? 1 : a > b ? -1 : 0);
+  const dates = (rows: { modifiedDate: string | null }[]): string[] => rows.map((row) => row.modifiedDate ?? 'none');
 
   test('a list holds all rows with a date, newest first, current ones or archived ones', async () => {
     for (const [kind, archived, size] of [
@@ -427,7 +438,7 @@ describe.each(STORES)('$name: lists', ({ start }) => {
       const { rows, next } = await store.list(kind, { archived });
       expect(next).toBeNull();
       expect(rows).toHaveLength(size);
-      expect(dates(rows)).toEqual([...dates(rows)].sort().reverse());
+      expect(dates(rows)).toEqual(dates(rows).toSorted(newestFirst));
       for (const { id } of rows) expect(id).not.toMatch(/-[12]$/);
     }
   });
@@ -435,7 +446,11 @@ describe.each(STORES)('$name: lists', ({ start }) => {
   test('a list of credentials carries everything but the ciphertext', async () => {
     const { rows } = await store.list('credential', { archived: false, limit: 1 });
     const { sealed: _, ...listed } = credential({
-      ...{ id: rows[0]!.id, modifiedDate: at(124), name: 'name 24', tags: ['t'], metadata: { n: 24 } },
+      id: rows[0]!.id,
+      modifiedDate: at(124),
+      name: 'name 24',
+      tags: ['t'],
+      metadata: { n: 24 },
     });
     expect(rows).toEqual([listed]);
   });
@@ -470,12 +485,15 @@ describe.each(STORES)('$name: lists', ({ start }) => {
     const current = await store.list('service', { archived: false, limit: 1 });
     expect(current.next).toEqual({ id: current.rows[0]!.id, modifiedDate: at(124) });
     const archived = await store.list('service', { archived: true, limit: 1 });
-    expect(archived.next).toEqual({ id: `${archived.rows[0]!.id}-${archived.rows[0]!.revision}`, modifiedDate: at(124) });
+    expect(archived.next).toEqual({
+      id: `${archived.rows[0]!.id}-${archived.rows[0]!.revision}`,
+      modifiedDate: at(124),
+    });
   });
 
   test('changed services are those modified at or after the instant, whole', async () => {
     const changed = await store.changedServices(at(123));
-    expect(dates(changed).sort()).toEqual([at(123), at(124)]);
+    expect(dates(changed).toSorted(newestFirst)).toEqual([at(124), at(123)]);
     for (const role of changed) expect(await store.get('service', role.id)).toEqual(role);
     expect(await store.changedServices(null)).toHaveLength(25);
     expect(await store.changedServices(at(125))).toEqual([]);

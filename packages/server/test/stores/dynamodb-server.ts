@@ -17,8 +17,13 @@ export interface DynamoDbServer {
 /** Any credentials do: the server does not check signatures. */
 export const TEST_CREDENTIALS = { accessKeyId: 'AKIATEST', secretAccessKey: 'test' };
 
-/** Starts the server and resolves when it answers. Every call starts another one. */
+/**
+ * Starts the server and resolves when it answers; every call starts another one. CONFIDANT_TEST_DYNAMODB_URL names a
+ * running server to use instead, for example Amazon's DynamoDB Local: tests therefore make tables of their own.
+ */
 export async function startDynamoDb(): Promise<DynamoDbServer> {
+  const running = process.env['CONFIDANT_TEST_DYNAMODB_URL'];
+  if (running) return { endpoint: running, stop: () => Promise.resolve() };
   for (let attempt = 1; ; attempt++) {
     try {
       return await start(await freePort());
@@ -32,23 +37,24 @@ export async function startDynamoDb(): Promise<DynamoDbServer> {
 async function start(port: number): Promise<DynamoDbServer> {
   const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  let running = true;
-  const forget = (): boolean => (running = false);
-  ended.then(forget, forget);
+  // Told by what follows.
+  ended.catch(() => undefined);
   const kill = (): void => void child.kill('SIGKILL');
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null && child.pid !== undefined;
   process.once('exit', kill);
   const endpoint = `http://127.0.0.1:${port}`;
   const stop = async (): Promise<void> => {
     process.removeListener('exit', kill);
+    if (!isRunning()) return;
     kill();
-    if (running) await ended;
+    await ended;
   };
-  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && running; await sleep(20)) {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && isRunning(); await sleep(20)) {
     const answers = await fetch(endpoint).then(
       () => true,
       () => false,
     );
-    if (answers && running) return { endpoint, stop };
+    if (answers && isRunning()) return { endpoint, stop };
   }
   await stop();
   throw new Error('the DynamoDB server of the tests did not start');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { AwsJsonClient } from '../../src/adapters/aws-json.js';
 import type { DynamoOptions } from '../../src/adapters/dynamodb-client.js';
 import type { Item } from '../../src/adapters/dynamodb-items.js';
 import { createDynamoTable, openDynamoStore } from '../../src/adapters/dynamodb.js';
-import { openSqliteStore } from '../../src/adapters/sqlite.js';
+import { openSqliteStore, type SqliteOptions } from '../../src/adapters/sqlite.js';
 import type { Store } from '../../src/ports.js';
 import { startDynamoDb, TEST_CREDENTIALS } from './dynamodb-server.js';
 
@@ -15,24 +16,28 @@ import { startDynamoDb, TEST_CREDENTIALS } from './dynamodb-server.js';
 export interface Harness {
   /** Opens one more store on the same place, as another server would. */
   open(onDamagedRow?: (row: { id: string; problem: string }) => void): Store;
+  /** How another process opens it: options of a store without what is no JSON. */
+  place: { sqlite: SqliteOptions } | { dynamo: DynamoOptions };
   /** Breaks the row under this id as no server would. */
   damage(rowId: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-export const STORES: { name: string; start(): Promise<Harness> }[] = [
-  { name: 'SQLite', start: startSqlite },
-  { name: 'DynamoDB', start: startDynamo },
+export const STORES: { name: string; open: () => Promise<Harness> }[] = [
+  { name: 'SQLite', open: startSqlite },
+  { name: 'DynamoDB', open: startDynamo },
 ];
 
 function startSqlite(): Promise<Harness> {
   const directory = mkdtempSync(join(tmpdir(), 'confidant-store-'));
   const file = join(directory, 'confidant.db');
+  const options = { file, busyTimeoutMs: 5000 };
   return Promise.resolve({
-    open: (onDamagedRow) => openSqliteStore({ file, busyTimeoutMs: 5000, ...(onDamagedRow && { onDamagedRow }) }),
+    open: (onDamagedRow) => openSqliteStore({ ...options, ...(onDamagedRow && { onDamagedRow }) }),
+    place: { sqlite: options },
     damage: (rowId) => {
       const database = new DatabaseSync(file);
-      const { changes } = database.prepare("UPDATE rows SET body = '{\"id\":' WHERE id = ?").run(rowId);
+      const { changes } = database.prepare('UPDATE rows SET body = \'{"id":\' WHERE id = ?').run(rowId);
       database.close();
       if (changes !== 1) throw new Error(`no row ${rowId}`);
       return Promise.resolve();
@@ -42,15 +47,15 @@ function startSqlite(): Promise<Harness> {
 }
 
 async function startDynamo(): Promise<Harness> {
-  const { endpoint, stop } = await startDynamoDb();
-  const options = dynamoOptions(endpoint);
+  const server = await startDynamoDb();
+  const options = dynamoOptions(server.endpoint);
   await createDynamoTable(options);
-  const table = rawTable(endpoint);
+  const table = rawTable(options);
   return {
     open: (onDamagedRow) => openDynamoStore({ ...options, ...(onDamagedRow && { onDamagedRow }) }),
+    place: { dynamo: options },
     damage: async (rowId) => {
       await table.call('UpdateItem', {
-        TableName: options.table,
         Key: { id: { S: rowId } },
         UpdateExpression: 'REMOVE revision',
         ConditionExpression: 'attribute_exists(id)',
@@ -58,14 +63,15 @@ async function startDynamo(): Promise<Harness> {
     },
     stop: async () => {
       table.close();
-      await stop();
+      await server.stop();
     },
   };
 }
 
-export function dynamoOptions(endpoint: string): DynamoOptions {
+/** Options for a table that nobody else uses; {@link createDynamoTable} makes it. */
+export function dynamoOptions(endpoint: string): DynamoOptions & { endpoint: string } {
   return {
-    table: 'confidant-test',
+    table: `confidant-${randomUUID()}`,
     region: 'us-east-1',
     endpoint,
     credentials: () => Promise.resolve(TEST_CREDENTIALS),
@@ -75,23 +81,27 @@ export function dynamoOptions(endpoint: string): DynamoOptions {
   };
 }
 
-/** The table without the store, for what no store writes. */
-export function rawTable(endpoint: string): AwsJsonClient & { put(item: Item): Promise<void>; all(): Promise<Item[]> } {
+/** The table without the store, for what no store reads or writes. */
+export interface RawTable {
+  call(operation: string, input: object): Promise<unknown>;
+  put(item: Item): Promise<void>;
+  all(): Promise<Item[]>;
+  close(): void;
+}
+
+export function rawTable({ table, ...options }: DynamoOptions & { endpoint: string }): RawTable {
   const client = new AwsJsonClient({
+    ...options,
     backend: 'test',
     service: 'dynamodb',
     targetPrefix: 'DynamoDB_20120810',
     jsonVersion: '1.0',
-    region: 'us-east-1',
-    endpoint,
     credentials: new CredentialsCache(() => Promise.resolve(TEST_CREDENTIALS)),
-    connectTimeoutMs: 5000,
-    readTimeoutMs: 10_000,
-    maxSockets: 5,
   });
-  const TableName = dynamoOptions(endpoint).table;
-  return Object.assign(client, {
-    put: async (item: Item): Promise<void> => void (await client.call('PutItem', { TableName, Item: item })),
-    all: async (): Promise<Item[]> => ((await client.call('Scan', { TableName })) as { Items: Item[] }).Items,
-  });
+  return {
+    call: (operation, input) => client.call(operation, { TableName: table, ...input }),
+    put: async (item) => void (await client.call('PutItem', { TableName: table, Item: item })),
+    all: async () => ((await client.call('Scan', { TableName: table })) as { Items: Item[] }).Items,
+    close: () => client.close(),
+  };
 }
