@@ -73,3 +73,7 @@ export const mappedServices = z.object({ services: z.array(z.object({ id: z.stri
 export type MappedServicesBody = z.infer<typeof mappedServices>;
 
 export const generatedValue = z.object({ value: z.string().meta(SECRET) });
+
+/** What POST credentials/:id/archive takes; without `force` it only tells whether archiving would work. */
+export const archiveRequest = z.object({ force: z.boolean().nullish() }).nullish();
+export const archiveResult = z.object({ result: z.enum(['success', 'dry-run success']) });

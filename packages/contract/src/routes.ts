@@ -18,6 +18,8 @@ import {
   certificateWithKey,
 } from './certificates.js';
 import {
+  archiveRequest,
+  archiveResult,
   credential,
   credentialCreate,
   credentialList,
@@ -47,6 +49,8 @@ export interface Route {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** An empty body is allowed, whatever its content type. */
+  bodyOptional?: true;
   /** The schema of the 200 answer. */
   response: z.ZodType;
 }
@@ -111,6 +115,17 @@ export const ROUTES = {
     summary: 'List the services that a credential is mapped to',
     params: byId,
     response: mappedServices,
+  },
+  archiveCredential: {
+    method: 'POST',
+    access: 'principal',
+    write: true,
+    path: '/v1/credentials/:id/archive',
+    summary: 'Move a disabled, unmapped credential with all its revisions to the permanent archive',
+    params: byId,
+    body: archiveRequest,
+    bodyOptional: true,
+    response: archiveResult,
   },
   listCredentialHistory: {
     ...read,

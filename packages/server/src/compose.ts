@@ -1,37 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { awsKms, DataKeys, type KmsGrants, type KmsLike, keyReference, TokenValidator } from '@confidant/kmsauth';
+import { DataKeys, type KmsLike, keyReference, TokenValidator } from '@confidant/kmsauth';
 import type { Logger } from 'pino';
 import { authKeyGrants } from './adapters/auth-key-grants.js';
 import { systemClock } from './adapters/clock.js';
-import { createDynamoTable, openDynamoStore } from './adapters/dynamodb.js';
-import { iamRoles } from './adapters/iam.js';
 import { auditLog } from './adapters/log.js';
 import type { Prometheus } from './adapters/prometheus.js';
 import { clearSealer, fernetSealer } from './adapters/sealer.js';
-import { openSqliteStore } from './adapters/sqlite.js';
 import type { App } from './app/app.js';
 import { NameIndex, ServiceIndex } from './app/indexes.js';
 import { kmsTokenAuthentication } from './auth/kms-token.js';
-import { caNames, openAuthorities, openJwts } from './compose-signing.js';
-import { isEmbedded } from './config/parse.js';
+import { openArchive, openKms, openRoles, openStore } from './compose-backends.js';
+import { openAccess } from './compose-access.js';
+import { openAuthorities, openJwts } from './compose-signing.js';
+import { openTelemetry } from './compose-telemetry.js';
 import type { Settings } from './config/settings.js';
-import { type Acl, defaultAcl, noAcl } from './domain/acl.js';
 import { handlersFor } from './http/handlers.js';
 import { withTimers } from './http/route-timers.js';
 import { httpServer } from './http/server.js';
-import { Keyring, LOCAL_ACCOUNT_ID } from './local/keyring.js';
-import type { Metrics, Roles, Store } from './ports.js';
+import type { Metrics } from './ports.js';
 import { unauthenticated } from './auth/none.js';
-import { openTelemetry } from './telemetry.js';
-
-/** Region of the embedded keyring: its keys are made there. */
-const EMBEDDED_REGION = 'us-east-1';
-/** KMS and DynamoDB are asked at most this often for one call. */
-const MAX_ATTEMPTS = 3;
-/** IAM has no settings of its own; its lists take longer than KMS does. */
-const IAM_TIMEOUT_MS = 5000;
 
 /** The server's parts, joined. Only the compose modules and main construct adapters. */
 export interface Composed {
@@ -42,9 +30,12 @@ export interface Composed {
 }
 
 export async function compose(settings: Settings, logger: Logger): Promise<Composed> {
+  // First: it may refuse the start, and holds nothing that would have to be closed then.
+  const access = await openAccess(settings, logger);
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
-  const roles = isEmbedded(settings) ? localRoles(store) : openIam(settings, logger);
+  const archive = openArchive(settings);
+  const roles = openRoles(settings, store, logger);
   const telemetry = openTelemetry(settings, logger);
   const { metrics, events, prometheus } = telemetry;
   const inMaintenance = maintenance(settings);
@@ -64,11 +55,12 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
           }),
         )
       : clearSealer(() => randomBytes(32)),
-    acl: builtInAcl(settings),
+    acl: access.acl,
     clock,
     audit: auditLog(logger),
     events,
     metrics,
+    archive,
     roles,
     authGrants: authKeyGrants(kms, keyReference(settings.AUTH_KEY)),
     authorities,
@@ -116,84 +108,15 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
       await server.close();
       // The last requests have published their events by now.
       await telemetry.close();
+      access.close();
       roles.close();
       authorities.close();
       jwts.close();
+      await archive?.close();
       await store.close();
       kms.close();
     },
   };
-}
-
-function openKms(settings: Settings): KmsLike & KmsGrants & { close(): void } {
-  if (isEmbedded(settings)) {
-    const keyring = Keyring.open(settings.CONFIDANT_DATA_DIR);
-    return { ...keyring.kms(EMBEDDED_REGION), close: () => keyring.close() };
-  }
-  return awsKms({
-    region: settings.AWS_DEFAULT_REGION,
-    ...(settings.KMS_URL !== '' && { endpoint: settings.KMS_URL }),
-    connectTimeoutMs: settings.KMS_CONNECTION_TIMEOUT * 1000,
-    requestTimeoutMs: settings.KMS_READ_TIMEOUT * 1000,
-    maxSockets: settings.KMS_MAX_POOL_CONNECTIONS,
-    maxAttempts: MAX_ATTEMPTS,
-  });
-}
-
-async function openStore(settings: Settings, logger: Logger): Promise<Store> {
-  const onDamagedRow = (row: { id: string; problem: string }): void => logger.error(row, 'a damaged row was left out');
-  if (isEmbedded(settings)) {
-    return openSqliteStore({ file: databaseFile(settings), busyTimeoutMs: 5000, onDamagedRow });
-  }
-  const options = {
-    table: settings.DYNAMODB_TABLE,
-    region: settings.AWS_DEFAULT_REGION,
-    ...(settings.DYNAMODB_URL !== '' && { endpoint: settings.DYNAMODB_URL }),
-    connectTimeoutMs: settings.PYNAMO_CONNECT_TIMEOUT_SECONDS * 1000,
-    readTimeoutMs: settings.PYNAMO_READ_TIMEOUT_SECONDS * 1000,
-    maxSockets: settings.PYNAMO_CONNECTION_POOL_SIZE,
-    maxAttempts: MAX_ATTEMPTS,
-    onDamagedRow,
-  };
-  if (settings.DYNAMODB_CREATE_TABLE) {
-    const archive = settings.DYNAMODB_TABLE_ARCHIVE;
-    await createDynamoTable(options, archive === '' ? {} : { archiveTable: archive });
-  }
-  return openDynamoStore(options);
-}
-
-/** compat: a refresh rate under a minute counts as a minute. */
-const MIN_ROLE_REFRESH_SECONDS = 60;
-
-function openIam(settings: Settings, logger: Logger): Roles {
-  const refreshSeconds = Math.max(MIN_ROLE_REFRESH_SECONDS, settings.BACKGROUND_CACHE_IAM_ROLE_REFRESH_RATE);
-  return iamRoles({
-    region: settings.AWS_DEFAULT_REGION,
-    connectTimeoutMs: IAM_TIMEOUT_MS,
-    requestTimeoutMs: IAM_TIMEOUT_MS,
-    maxAttempts: MAX_ATTEMPTS,
-    ...(settings.BACKGROUND_CACHE_IAM_ROLES && {
-      cache: {
-        refreshMs: refreshSeconds * 1000,
-        jitterMs: Math.min(settings.BACKGROUND_CACHE_IAM_ROLE_JITTER, refreshSeconds) * 1000,
-      },
-    }),
-    onRefreshFailed: (error) => logger.error({ err: error }, 'the list of IAM roles could not be refreshed'),
-  });
-}
-
-/** There is no IAM in the embedded default: every name is a role's, and those of the services are listed. */
-function localRoles(store: Store): Roles {
-  return {
-    list: async () => (await store.list('service', { archived: false })).rows.map(({ id }) => id).sort(),
-    arnOf: (name) => Promise.resolve(`arn:aws:iam::${LOCAL_ACCOUNT_ID}:role/${name}`),
-    close: () => undefined,
-  };
-}
-
-/** Where the embedded default keeps its rows. */
-export function databaseFile(settings: Settings): string {
-  return join(settings.CONFIDANT_DATA_DIR, 'confidant.db');
 }
 
 function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): TokenValidator {
@@ -213,11 +136,6 @@ function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): Tok
     onEvent: (event) =>
       event.kind === 'timer' ? metrics.timing(event.name, event.durationMs) : metrics.count(event.name, event.count),
   });
-}
-
-/** compat: the original's built-in policies go by their Python names; `readSettings` refused all others. */
-function builtInAcl(settings: Settings): Acl {
-  return settings.ACL_MODULE.endsWith(':no_acl') ? noAcl : defaultAcl(caNames(settings));
 }
 
 /** compat: the touch file is looked for at each write. */

@@ -2,6 +2,7 @@ import type { Acl } from '../domain/acl.js';
 import type { Principal } from '../domain/principal.js';
 import type { RotationPolicy } from '../domain/rotation.js';
 import type {
+  Archive,
   Audit,
   AuthKeyGrants,
   CertificateAuthorities,
@@ -24,6 +25,8 @@ export interface App {
   audit: Audit;
   events: Events;
   metrics: Metrics;
+  /** Undefined: this server cannot archive. */
+  archive: Archive | undefined;
   roles: Roles;
   authGrants: AuthKeyGrants;
   authorities: CertificateAuthorities;

@@ -1,5 +1,6 @@
 import type { BodyOf, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
 import type { App, Caller } from '../app/app.js';
+import { archiveCredential } from '../app/archive.js';
 import * as blind from '../app/blind-credentials.js';
 import * as certificates from '../app/certificates.js';
 import * as client from '../app/client.js';
@@ -48,6 +49,12 @@ export function handlersFor(app: App): Handlers {
     getCredentialServices: async ({ caller, params }) => {
       const mapped = await credentials.getCredentialServices(app, caller, params.id);
       return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };
+    },
+    archiveCredential: async ({ caller, params, body }) => {
+      const force = body?.force === true;
+      await archiveCredential(app, caller, params.id, force);
+      // compat: these very words.
+      return { result: force ? 'success' : 'dry-run success' };
     },
     listCredentialHistory: async ({ caller, query }) =>
       present.credentialList(await credentials.listCredentials(app, caller, query, true), true),

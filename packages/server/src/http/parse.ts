@@ -33,6 +33,7 @@ function isList(schema: z.core.$ZodType | undefined): boolean {
  */
 export function parseBody(route: Route, contentType: string | undefined, body: Buffer | undefined): unknown {
   if (route.body === undefined) return undefined;
+  if (route.bodyOptional === true && (body === undefined || body.length === 0)) return valid(route.body, undefined);
   if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType ?? '')) throw new Refusal('invalid_json');
   return valid(route.body, decode(body));
 }

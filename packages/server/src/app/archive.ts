@@ -1,0 +1,63 @@
+import type { Credential } from '../domain/records.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Archive } from '../ports.js';
+import { audited, authorize } from './access.js';
+import type { App, Caller } from './app.js';
+
+/**
+ * Moves a credential with all its revisions to the permanent archive; without `force` only tells whether that would
+ * work. Repeating it after an interruption ends what was begun.
+ */
+export async function archiveCredential(app: App, caller: Caller, id: string, force: boolean): Promise<void> {
+  const resourceType = 'credential';
+  await authorize(app, caller, { resourceType, action: 'archive', resourceId: id }, `archive credential ${id}`);
+  await audited(
+    app,
+    caller,
+    { action: force ? 'archive' : 'archive-dry-run', resourceType, resourceId: id },
+    async (details) => {
+      const { archive } = app;
+      if (archive === undefined) {
+        throw new Refusal('not_archivable', 'This server has no archive table: DYNAMODB_TABLE_ARCHIVE is not set.');
+      }
+      const found = await app.store.get('credential', id);
+      if (found === 'other-kind') throw new Refusal('wrong_kind', 'id provided is not a credential.');
+      if (found === 'absent') {
+        if (force && (await archive.finish(id, app.clock.now()))) return;
+        throw new Refusal('not_found', 'Credential not found.');
+      }
+      details.revision = found.revision;
+      const obstacle = obstacleTo(found, await archive.mappings());
+      if (obstacle === 'enabled') throw new Refusal('not_archivable', 'Credential still enabled');
+      if (obstacle === 'mapped') throw new Refusal('not_archivable', 'Credential has mapped services');
+      if (force) await moveToArchive(app, archive, found);
+    },
+  );
+}
+
+/** Why a credential may not be archived: compat, only what is disabled and mapped by no service. */
+export function obstacleTo(
+  credential: Pick<Credential, 'id' | 'enabled'>,
+  mappings: ReadonlyMap<string, readonly string[]>,
+): 'enabled' | 'mapped' | undefined {
+  if (credential.enabled) return 'enabled';
+  return mappings.has(credential.id) ? 'mapped' : undefined;
+}
+
+/** Throws {@link Refusal} `write_conflict` when somebody changed it meanwhile; nothing was deleted then. */
+export async function moveToArchive(
+  app: Pick<App, 'clock' | 'metrics'>,
+  archive: Archive,
+  { id, revision }: Pick<Credential, 'id' | 'revision'>,
+): Promise<void> {
+  let outcome: 'ok' | 'conflict';
+  try {
+    outcome = await archive.move(id, revision, app.clock.now());
+  } catch (error) {
+    app.metrics.count('archive.save.failure');
+    throw error;
+  }
+  app.metrics.count(outcome === 'ok' ? 'archive.save.success' : 'archive.save.failure');
+  app.metrics.count(outcome === 'ok' ? 'archive.delete.success' : 'archive.delete.failure');
+  if (outcome === 'conflict') throw new Refusal('write_conflict');
+}

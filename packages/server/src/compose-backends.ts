@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { awsKms, type KmsGrants, type KmsLike } from '@confidant/kmsauth';
+import type { Logger } from 'pino';
+import { openDynamoArchive } from './adapters/dynamodb-archive.js';
+import type { DynamoOptions } from './adapters/dynamodb-client.js';
+import { createDynamoTable, openDynamoStore } from './adapters/dynamodb.js';
+import { iamRoles } from './adapters/iam.js';
+import { openSqliteArchive } from './adapters/sqlite-archive.js';
+import { openSqliteStore } from './adapters/sqlite.js';
+import { isEmbedded } from './config/parse.js';
+import type { Settings } from './config/settings.js';
+import { Keyring, LOCAL_ACCOUNT_ID } from './local/keyring.js';
+import type { Archive, Roles, Store } from './ports.js';
+
+/** Region of the embedded keyring: its keys are made there. */
+const EMBEDDED_REGION = 'us-east-1';
+/** KMS and DynamoDB are asked at most this often for one call. */
+const MAX_ATTEMPTS = 3;
+/** IAM has no settings of its own; its lists take longer than KMS does. */
+const IAM_TIMEOUT_MS = 5000;
+const SQLITE_BUSY_TIMEOUT_MS = 5000;
+
+/** AWS's, or the embedded default's. */
+export function openKms(settings: Settings): KmsLike & KmsGrants & { close(): void } {
+  if (isEmbedded(settings)) {
+    const keyring = Keyring.open(settings.CONFIDANT_DATA_DIR);
+    return { ...keyring.kms(EMBEDDED_REGION), close: () => keyring.close() };
+  }
+  return awsKms({
+    region: settings.AWS_DEFAULT_REGION,
+    ...(settings.KMS_URL !== '' && { endpoint: settings.KMS_URL }),
+    connectTimeoutMs: settings.KMS_CONNECTION_TIMEOUT * 1000,
+    requestTimeoutMs: settings.KMS_READ_TIMEOUT * 1000,
+    maxSockets: settings.KMS_MAX_POOL_CONNECTIONS,
+    maxAttempts: MAX_ATTEMPTS,
+  });
+}
+
+export async function openStore(settings: Settings, logger: Logger): Promise<Store> {
+  const onDamagedRow = (row: { id: string; problem: string }): void => logger.error(row, 'a damaged row was left out');
+  if (isEmbedded(settings)) {
+    return openSqliteStore({ ...sqliteOptions(settings), onDamagedRow });
+  }
+  if (settings.DYNAMODB_CREATE_TABLE) await createTables(settings);
+  return openDynamoStore({ ...dynamoOptions(settings), onDamagedRow });
+}
+
+/** Makes the DynamoDB tables that are missing, the archive table included when one is named. */
+export async function createTables(settings: Settings): Promise<void> {
+  const archiveTable = settings.DYNAMODB_TABLE_ARCHIVE;
+  await createDynamoTable(dynamoOptions(settings), archiveTable === '' ? {} : { archiveTable });
+}
+
+/** Undefined: DYNAMODB_TABLE_ARCHIVE is not set. The embedded default always has an archive. */
+export function openArchive(settings: Settings): Archive | undefined {
+  if (isEmbedded(settings)) return openSqliteArchive(sqliteOptions(settings));
+  const archiveTable = settings.DYNAMODB_TABLE_ARCHIVE;
+  return archiveTable === '' ? undefined : openDynamoArchive({ ...dynamoOptions(settings), archiveTable });
+}
+
+function sqliteOptions(settings: Settings): { file: string; busyTimeoutMs: number } {
+  return { file: databaseFile(settings), busyTimeoutMs: SQLITE_BUSY_TIMEOUT_MS };
+}
+
+function dynamoOptions(settings: Settings): DynamoOptions {
+  return {
+    table: settings.DYNAMODB_TABLE,
+    region: settings.AWS_DEFAULT_REGION,
+    ...(settings.DYNAMODB_URL !== '' && { endpoint: settings.DYNAMODB_URL }),
+    connectTimeoutMs: settings.PYNAMO_CONNECT_TIMEOUT_SECONDS * 1000,
+    readTimeoutMs: settings.PYNAMO_READ_TIMEOUT_SECONDS * 1000,
+    maxSockets: settings.PYNAMO_CONNECTION_POOL_SIZE,
+    maxAttempts: MAX_ATTEMPTS,
+  };
+}
+
+/** compat: a refresh rate under a minute counts as a minute. */
+const MIN_ROLE_REFRESH_SECONDS = 60;
+
+/** IAM's, or the services of the embedded default. */
+export function openRoles(settings: Settings, store: Store, logger: Logger): Roles {
+  return isEmbedded(settings) ? localRoles(store) : openIam(settings, logger);
+}
+
+function openIam(settings: Settings, logger: Logger): Roles {
+  const refreshSeconds = Math.max(MIN_ROLE_REFRESH_SECONDS, settings.BACKGROUND_CACHE_IAM_ROLE_REFRESH_RATE);
+  return iamRoles({
+    region: settings.AWS_DEFAULT_REGION,
+    connectTimeoutMs: IAM_TIMEOUT_MS,
+    requestTimeoutMs: IAM_TIMEOUT_MS,
+    maxAttempts: MAX_ATTEMPTS,
+    ...(settings.BACKGROUND_CACHE_IAM_ROLES && {
+      cache: {
+        refreshMs: refreshSeconds * 1000,
+        jitterMs: Math.min(settings.BACKGROUND_CACHE_IAM_ROLE_JITTER, refreshSeconds) * 1000,
+      },
+    }),
+    onRefreshFailed: (error) => logger.error({ err: error }, 'the list of IAM roles could not be refreshed'),
+  });
+}
+
+/** There is no IAM in the embedded default: every name is a role's, and those of the services are listed. */
+function localRoles(store: Store): Roles {
+  return {
+    list: async () => (await store.list('service', { archived: false })).rows.map(({ id }) => id).sort(),
+    arnOf: (name) => Promise.resolve(`arn:aws:iam::${LOCAL_ACCOUNT_ID}:role/${name}`),
+    close: () => undefined,
+  };
+}
+
+/** Where the embedded default keeps its rows. */
+function databaseFile(settings: Settings): string {
+  return join(settings.CONFIDANT_DATA_DIR, 'confidant.db');
+}
