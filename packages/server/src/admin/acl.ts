@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { Option } from 'commander';
+import { pino } from 'pino';
+import { parsePolicy } from '../adapters/policy-file.js';
+import { openAccess } from '../compose-access.js';
+import { withEmbeddedDefaults } from '../config/embedded.js';
+import { readSettings } from '../config/parse.js';
+import { type AccessRequest, type Described, noAcl } from '../domain/acl.js';
+import { AdminError, type CommandGroup } from './command.js';
+
+const TYPES = ['credential', 'blind_credential', 'service', 'certificate', 'ca', 'jwt'] as const;
+const ACTIONS = ['list', 'metadata', 'get', 'create', 'update', 'revert', 'archive'] as const;
+
+interface Explained {
+  principal: string;
+  groups: string[];
+  account?: string;
+  action: AccessRequest['action'];
+  resource: string;
+  name?: string;
+  tags: string[];
+  adds: string[];
+  addsName?: string;
+  addsTags: string[];
+  kwargs?: string;
+  policy?: string;
+}
+
+/** `acl check` and `acl explain`. */
+export const aclCommands: CommandGroup = (program, context) => {
+  const acl = program.command('acl').description('access policies: check one, or ask it who may do what');
+
+  acl
+    .command('check <file>')
+    .description('check a policy file; lists every fault with its line, and ends with 1 when there is one')
+    .action(async (file: string) => {
+      const { rules, otherwise } = parsePolicy(await read(file), noAcl, file);
+      context.out(`${file}: ${rules.length} rules${otherwise ? ', and the default included' : ''}\n`);
+    });
+
+  acl
+    .command('explain')
+    .description('print allow or deny, and what decided; ends with 0 for allow, 1 for deny, 2 when it can not tell')
+    .requiredOption('--principal <type:name>', 'who asks: user:alice@example.com or service:web-production')
+    .option('--groups <a,b>', 'groups of the principal', commas, [])
+    .option('--account <account>', 'account of a service')
+    .addOption(new Option('--action <action>', 'what is asked for').choices(ACTIONS).makeOptionMandatory())
+    .requiredOption('--resource <type[:id]>', `${TYPES.join(', ')}, with the id where the action has one`)
+    .option('--name <name>', 'name of the credential')
+    .option('--tags <x,y>', 'tags of the credential', commas, [])
+    .option('--adds <ids>', 'ids of the credentials that a change of a service adds', commas, [])
+    .option('--adds-name <name>', 'name of each of them')
+    .option('--adds-tags <x,y>', 'tags of each of them', commas, [])
+    .option('--kwargs <json>', 'further arguments of the hook, like {"ca":"staging","san":[]}')
+    .option('--policy <file>', 'ask this policy file in place of the one of the settings')
+    .action(async (options: Explained) => {
+      const request = requestOf(options);
+      const environment = options.policy
+        ? { ...context.environment, ACL_POLICY_FILE: options.policy, ACL_MODULE: '' }
+        : context.environment;
+      const { settings, faults } = readSettings(withEmbeddedDefaults(environment));
+      // Other settings may be at fault, or not there, where somebody just writes a policy.
+      for (const { setting, problem } of faults) {
+        if (setting.startsWith('ACL_')) throw new AdminError(`${setting}: ${problem}`, 2);
+      }
+      const access = await openAccess(settings, pino({ level: 'silent' })).catch((error: Error) => {
+        // Not 1, which would say deny.
+        throw new AdminError(error.message, 2, { cause: error });
+      });
+      try {
+        const { allowed, reason } = await access.explain(request);
+        context.out(`${allowed ? 'allow' : 'deny'}: ${reason}\n`);
+        context.exitCode = allowed ? 0 : 1;
+      } finally {
+        access.close();
+      }
+    });
+};
+
+function commas(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new AdminError(`${file} can not be read: ${(error as Error).message}`, 1, { cause: error });
+  }
+}
+
+function requestOf(options: Explained): AccessRequest {
+  const [type, name] = split(options.principal);
+  if ((type !== 'user' && type !== 'service') || name === undefined) {
+    throw new AdminError('--principal: expected user:NAME or service:NAME', 2);
+  }
+  const [resourceType, resourceId] = split(options.resource);
+  if (!isOneOf(TYPES, resourceType))
+    throw new AdminError(`--resource: expected one of ${TYPES.join(', ')}, and :ID`, 2);
+  const { groups, account, action, tags, adds, addsTags } = options;
+  const added: Described = { name: options.addsName ?? '', tags: addsTags };
+  return {
+    principal: { name, type, groups, account: account ?? null, authenticatedBy: 'none' },
+    resourceType,
+    action,
+    ...(resourceId !== undefined && { resourceId }),
+    kwargs: {
+      ...(resourceType === 'service' && action === 'update' && { credential_ids: adds, new_credential_ids: adds }),
+      ...kwargsOf(options.kwargs),
+    },
+    resource: { name: options.name ?? '', tags },
+    describe: (ids) => Promise.resolve(new Map(ids.map((id) => [id, added]))),
+  };
+}
+
+function split(text: string): [string, string | undefined] {
+  const colon = text.indexOf(':');
+  return colon === -1 ? [text, undefined] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+function isOneOf<Word extends string>(words: readonly Word[], text: string): text is Word {
+  return (words as readonly string[]).includes(text);
+}
+
+function kwargsOf(text: string | undefined): Record<string, unknown> {
+  if (text === undefined) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Told below.
+  }
+  throw new AdminError('--kwargs: expected a JSON object', 2);
+}

@@ -1,0 +1,34 @@
+import { Command, CommanderError } from 'commander';
+import { aclCommands } from './acl.js';
+import { type AdminContext, AdminError, type CommandGroup } from './command.js';
+
+/** The commands: a new group is one more of these. */
+const GROUPS: readonly CommandGroup[] = [aclCommands];
+
+/** Runs `confidant-admin` and resolves with its exit code: 2 for a mistake in the command line, 1 for a failure. */
+export async function adminMain(
+  args: readonly string[],
+  surroundings: Partial<Omit<AdminContext, 'exitCode'>> = {},
+): Promise<number> {
+  const context: AdminContext = {
+    environment: process.env,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    ...surroundings,
+    exitCode: 0,
+  };
+  const program = new Command('confidant-admin')
+    .description('Administers a Confidant server. It reads the settings of the server from the environment.')
+    .exitOverride()
+    .configureOutput({ writeOut: context.out, writeErr: context.err });
+  for (const group of GROUPS) group(program, context);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    // Commander has told what is wrong, or shown the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    context.err(`${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof AdminError ? error.exitCode : 1;
+  }
+}

@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adminMain } from '../../src/admin/cli.js';
+
+let folder: string;
+let policy: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'confidant-acl-'));
+  policy = join(folder, 'policy.yaml');
+  writeFileSync(
+    policy,
+    `version: 1
+include: default
+rules:
+  - name: contractors see no production
+    effect: deny
+    principal: { group: contractors }
+    action: "*"
+    resource: { type: credential, tag: production }
+  - name: payments map only what is theirs
+    effect: deny
+    principal: { type: user }
+    action: update
+    resource: { type: service, id: "payments-*" }
+    adds: { tag: secret }
+`,
+  );
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function admin(
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const code = await adminMain(args, {
+    environment,
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+  });
+  return { code, out, err };
+}
+
+describe('acl explain', () => {
+  test('tells deny and the rule, and ends with 1', async () => {
+    const args = ['acl', 'explain', '--principal', 'user:bob', '--groups', 'contractors,staff', '--action', 'get'];
+    const answer = await admin([...args, '--resource', 'credential:c1', '--tags', 'x,production', '--policy', policy]);
+    expect(answer).toEqual({ code: 1, out: 'deny: denied by rule "contractors see no production"\n', err: '' });
+  });
+
+  test('tells allow and why, and ends with 0', async () => {
+    const args = ['acl', 'explain', '--principal', 'user:bob', '--groups', 'contractors', '--action', 'get'];
+    const answer = await admin([...args, '--resource', 'credential:c1', '--tags', 'x'], { ACL_POLICY_FILE: policy });
+    expect(answer).toEqual({ code: 0, out: 'allow: no rule decides, the included default allows it\n', err: '' });
+  });
+
+  test('knows the credentials that a service would get', async () => {
+    const args = ['acl', 'explain', '--principal', 'user:bob', '--action', 'update', '--policy', policy];
+    const service = [...args, '--resource', 'service:payments-web', '--adds', 'c1,c2'];
+    expect(await admin([...service, '--adds-tags', 'secret'])).toMatchObject({
+      code: 1,
+      out: 'deny: denied by rule "payments map only what is theirs" (adding c1)\n',
+    });
+    expect(await admin(service)).toMatchObject({ code: 0 });
+  });
+
+  test('asks the built-in policy without a file', async () => {
+    const args = ['acl', 'explain', '--principal', 'service:web', '--action', 'get', '--resource'];
+    expect(await admin([...args, 'service:web'])).toMatchObject({
+      code: 0,
+      out: 'allow: allowed by confidant.authnz.rbac:default_acl\n',
+    });
+    expect(await admin([...args, 'service:other'])).toMatchObject({ code: 1 });
+  });
+
+  test.each([
+    [['--principal', 'bob', '--action', 'get', '--resource', 'credential:x'], '--principal: expected'],
+    [['--principal', 'user:bob', '--action', 'get', '--resource', 'thing:x'], '--resource: expected'],
+    [['--principal', 'user:bob', '--action', 'eat', '--resource', 'credential:x'], 'Allowed choices'],
+    [['--principal', 'user:bob', '--action', 'get'], '--resource'],
+    [['--principal', 'user:bob', '--action', 'get', '--resource', 'credential:x', '--kwargs', '[1'], '--kwargs'],
+    [['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--policy', '/no/such/file'], 'no such file'],
+  ])('%j is a mistake and no answer: 2', async (args, text) => {
+    const { code, out, err } = await admin(['acl', 'explain', ...args]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(text);
+  });
+});
+
+describe('acl check', () => {
+  test('accepts a good file', async () => {
+    expect(await admin(['acl', 'check', policy])).toEqual({
+      code: 0,
+      out: `${policy}: 2 rules, and the default included\n`,
+      err: '',
+    });
+  });
+
+  test('lists every fault of a bad one with its line, and ends with 1', async () => {
+    const file = join(folder, 'bad.yaml');
+    writeFileSync(file, 'version: 1\nrules:\n  - name: a\n    effect: maybe\n    action: get\n    resource: {}\n');
+    const { code, err } = await admin(['acl', 'check', file]);
+    expect(code).toBe(1);
+    expect(err).toContain('line 4, rules[0].effect');
+    expect(err).toContain('line 6, rules[0].resource.type');
+  });
+});
+
+test('no command shows the help, an unknown one is a mistake', async () => {
+  expect((await admin(['--help'])).out).toContain('acl');
+  expect((await admin(['nonsense'])).code).toBe(2);
+});
