@@ -5,6 +5,7 @@
  */
 export const ERRORS = {
   unauthenticated: { status: 401, text: 'Authentication is required.' },
+  login_failed: { status: 401, text: 'The login could not be completed. Start again.' },
   csrf: { status: 401, text: 'The X-XSRF-TOKEN header is missing or does not belong to this session.' },
   // compat: a service scoped to an account, asked for with another account's key, is a 401 with this very text.
   account_mismatch: { status: 401, text: 'Authenticated user is not authorized.' },

@@ -14,6 +14,7 @@ import { openArchive, openKms, openRoles, openStore } from './compose-backends.j
 import { openAccess } from './compose-access.js';
 import { openAuthorities, openJwts } from './compose-signing.js';
 import { openTelemetry } from './compose-telemetry.js';
+import { openLogin } from './compose-login.js';
 import type { Settings } from './config/settings.js';
 import { handlersFor } from './http/handlers.js';
 import { withTimers } from './http/route-timers.js';
@@ -83,16 +84,19 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     inMaintenance,
     warn: (message, details) => logger.warn(details, message),
   };
+  const ways = settings.USE_AUTH
+    ? [
+        kmsTokenAuthentication(tokenValidator(settings, kms, metrics), (reason) => {
+          prometheus?.tokenRejected(reason);
+          logger.info({ reason }, 'token rejected');
+        }),
+      ]
+    : [unauthenticated];
+  const login = openLogin(settings, ways, { audit: app.audit, logger });
   const server = httpServer({
     handlers: withTimers(handlersFor(app), metrics),
-    authenticate: settings.USE_AUTH
-      ? [
-          kmsTokenAuthentication(tokenValidator(settings, kms, metrics), (reason) => {
-            prometheus?.tokenRejected(reason);
-            logger.info({ reason }, 'token rejected');
-          }),
-        ]
-      : [unauthenticated],
+    login: login.options,
+    customDirectory: settings.CUSTOM_FRONTEND_DIRECTORY,
     inMaintenance,
     logger,
     maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
@@ -110,6 +114,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
       await telemetry.close();
       access.close();
       roles.close();
+      await login.close();
       authorities.close();
       jwts.close();
       await archive?.close();

@@ -5,6 +5,8 @@ export interface Evidence {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Address of the peer, after trusted proxies. */
   remoteAddress: string;
+  /** Whether the peer itself, not somebody it speaks for, is one of FORWARDED_ALLOW_IPS. */
+  fromTrustedProxy: () => boolean;
 }
 
 /**

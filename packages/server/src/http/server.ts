@@ -2,17 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { ERRORS, type Route, type RouteId, ROUTES, stringifyJson } from '@confidant/contract';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { Authenticate, Evidence } from '../auth/evidence.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { answerOf } from './errors.js';
 import type { Handlers } from './handlers.js';
+import { type LoginOptions, registerLogin, type PageConfig } from './login.js';
+import { html, sendPage } from './pages.js';
 import { parseBody, parseParams, parseQuery } from './parse.js';
+import { registerSaml } from './saml.js';
+import { DATA_HEADERS, registerTransport } from './security.js';
+import { registerSite } from './site.js';
 
 export interface HttpOptions {
   handlers: Handlers;
-  /** Ways to authenticate, asked in order. */
-  authenticate: readonly Authenticate[];
+  /** Who may be calling, and how people log in. */
+  login: LoginOptions;
+  /** CUSTOM_FRONTEND_DIRECTORY; empty: none. */
+  customDirectory: string;
   inMaintenance: () => boolean;
   logger: Logger;
   maxBodyBytes: number;
@@ -24,15 +30,6 @@ export interface HttpOptions {
   /** Told of every answer, for metrics. */
   onAnswer?: (answer: { method: string; route: string | null; status: number; milliseconds: number }) => void;
 }
-
-/** Sent with every answer. JSON is no page: nothing of it may run, frame or be kept. */
-const SECURITY_HEADERS = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'x-frame-options': 'DENY',
-  'cache-control': 'no-store',
-} as const;
 
 /** A client may name its request so that its log and ours meet. */
 const REQUEST_ID = /^[\w.-]{8,64}$/;
@@ -66,6 +63,12 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     },
   });
 
+  const routes: { method: string; pattern: RegExp }[] = [];
+  server.addHook('onRoute', ({ method, url }) => {
+    const pattern = new RegExp(`^${url.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+').replace(/\*$/, '.+')}$`);
+    // HEAD comes with every GET and needs no mention.
+    for (const name of [method].flat()) if (name !== 'HEAD') routes.push({ method: name, pattern });
+  });
   // Bodies stay bytes until a route with a schema asks for JSON.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -81,7 +84,8 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   });
   server.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
   server.setNotFoundHandler((request, reply) => {
-    const allowed = methodsOf(request.url.split('?', 1)[0]!);
+    const path = request.url.split('?', 1)[0]!;
+    const allowed = [...new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
     return sendError(
       options,
@@ -91,13 +95,17 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     );
   });
 
+  registerTransport(server, options.login.reached);
   for (const id of Object.keys(ROUTES) as RouteId[]) serve(server, id, options);
+  registerLogin(server, options.login);
+  registerSaml(server, options.login);
+  registerSite(server, options.login, options.customDirectory);
   // Live: the process answers. Ready: its backends do too.
-  server.get('/healthcheck', (_request, reply) => reply.headers(SECURITY_HEADERS).send(''));
-  server.get('/healthcheck/live', (_request, reply) => reply.headers(SECURITY_HEADERS).send(''));
+  server.get('/healthcheck', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
+  server.get('/healthcheck/live', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
   server.get('/healthcheck/ready', async (_request, reply) => {
     await options.ready();
-    return reply.headers(SECURITY_HEADERS).send('');
+    return reply.headers(DATA_HEADERS).send('');
   });
   return server;
 }
@@ -109,7 +117,8 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
     method: route.method,
     url: route.path,
     handler: async (request, reply) => {
-      const principal = route.access === 'anyone' ? ANYONE : await principalOf(options.authenticate, request);
+      const principal =
+        route.access === 'anyone' ? ANYONE : await options.login.callers.identify(request, reply, route.write);
       if (principal !== ANYONE) (request as Annotated).principal = principal;
       if (route.write && options.inMaintenance()) throw new Refusal('maintenance');
       const result = await handler({
@@ -119,7 +128,7 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
         body: parseBody(route, request.headers['content-type'], request.body as Buffer | undefined),
       });
       return reply
-        .headers(SECURITY_HEADERS)
+        .headers(DATA_HEADERS)
         .header('x-request-id', request.id)
         .header('content-type', 'application/json')
         .send(Buffer.from(stringifyJson(result)));
@@ -132,24 +141,29 @@ const ANYONE: Principal = { name: '', type: 'service', account: null, groups: []
 
 type Annotated = FastifyRequest & { principal?: Principal; failure?: { code: string; error: unknown } };
 
-async function principalOf(ways: readonly Authenticate[], request: FastifyRequest): Promise<Principal> {
-  const evidence: Evidence = { headers: request.headers, remoteAddress: request.ip };
-  for (const way of ways) {
-    const principal = await way(evidence);
-    if (principal !== undefined) return principal;
-  }
-  throw new Refusal('unauthenticated');
-}
-
 function sendError(options: HttpOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const answer = answerOf(error);
   (request as Annotated).failure = { code: answer.code, error };
   if (answer.ours) options.logger.error({ requestId: request.id, code: answer.code, err: error }, 'request failed');
+  if (answer.code === 'login_failed') options.logger.warn({ requestId: request.id, err: error }, 'a login failed');
+  reply.headers(answer.headers).header('x-request-id', request.id);
+  // A browser would ask its user for a password, which nobody has here.
+  const isBrowser = request.headers['sec-fetch-site'] !== undefined || answer.code === 'login_failed';
+  if (answer.status === 401 && isBrowser) reply.header('www-authenticate', 'Session realm="Confidant"');
+  const { page } = request.routeOptions.config as PageConfig;
+  if (page && (request.headers.accept ?? '').includes('text/html')) {
+    return sendPage(
+      reply,
+      answer.status,
+      'That did not work',
+      html`<p role="alert">${answer.body.error}</p>
+        <p><a class="action" href="/v1/login">Log in</a></p>`,
+    );
+  }
   return (
     reply
       .code(answer.status)
-      .headers({ ...SECURITY_HEADERS, ...answer.headers })
-      .header('x-request-id', request.id)
+      .headers(DATA_HEADERS)
       .header('content-type', 'application/json')
       // Bytes: to text the framework would add a charset, and compat says plain application/json.
       .send(Buffer.from(JSON.stringify(answer.body)))
@@ -172,13 +186,4 @@ function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply
     },
     'request',
   );
-}
-
-const PATTERNS = Object.values(ROUTES).map(({ method, path }: Route) => ({
-  method,
-  pattern: new RegExp(`^${path.replace(/:\w+/g, '[^/]+')}$`),
-}));
-
-function methodsOf(path: string): string[] {
-  return [...new Set(PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
 }

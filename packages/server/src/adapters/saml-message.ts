@@ -1,0 +1,112 @@
+import { promisify } from 'node:util';
+import { inflateRaw } from 'node:zlib';
+import { decryptXml, parseXml2JsFromString } from '@node-saml/node-saml/lib/xml.js';
+
+/** A message proves nothing; why is for the log. */
+export class BadSamlMessage extends Error {
+  override readonly name = 'BadSamlMessage';
+}
+
+/** Larger messages are not looked at. An assertion with a thousand groups is well below. */
+const MAX_XML_BYTES = 512 * 1024;
+/** One response, one assertion, and within it a signature: real messages are some ten levels deep. */
+const MAX_DEPTH = 40;
+
+/** What may sign and digest. SHA-1 is broken for this, and an HMAC would take the public certificate for its key. */
+const SIGNATURES: readonly string[] = [
+  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
+  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha384',
+  'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
+];
+const DIGESTS: readonly string[] = [
+  'http://www.w3.org/2001/04/xmlenc#sha256',
+  'http://www.w3.org/2001/04/xmldsig-more#sha384',
+  'http://www.w3.org/2001/04/xmlenc#sha512',
+];
+const TRANSFORMS: readonly string[] = [
+  'http://www.w3.org/2000/09/xmldsig#enveloped-signature',
+  'http://www.w3.org/2001/10/xml-exc-c14n#',
+];
+
+export type XmlNode = { $?: Record<string, string>; _?: string } & { [name: string]: XmlNode[] | undefined };
+
+/**
+ * Checks what no valid message needs and most attacks do, before any XML is parsed in earnest: declarations (entities,
+ * comments that split a text, CDATA), processing instructions, weak algorithms, excessive size and depth.
+ */
+function assertPlain(xml: string): void {
+  if (Buffer.byteLength(xml) > MAX_XML_BYTES) throw new BadSamlMessage('the message is too large');
+  const body = xml.replace(/^\uFEFF?\s*<\?xml\s[^<>]*\?>/, '');
+  if (body.includes('<!')) throw new BadSamlMessage('the message holds a declaration, comment or CDATA');
+  if (body.includes('<?')) throw new BadSamlMessage('the message holds a processing instruction');
+  let depth = 0;
+  for (const [tag] of body.matchAll(/<[^>]*>/g)) {
+    if (tag.startsWith('</')) depth--;
+    else if (!tag.endsWith('/>')) depth++;
+    if (depth > MAX_DEPTH) throw new BadSamlMessage('the message is nested too deeply');
+  }
+}
+
+/** Every algorithm that is named anywhere in signatures, also in those that would not be looked at. */
+function assertStrongAlgorithms(node: XmlNode): void {
+  for (const [name, children] of Object.entries(node)) {
+    if (!Array.isArray(children)) continue;
+    const allowed =
+      name === 'SignatureMethod'
+        ? SIGNATURES
+        : name === 'DigestMethod'
+          ? DIGESTS
+          : name === 'Transform' || name === 'CanonicalizationMethod'
+            ? TRANSFORMS
+            : undefined;
+    for (const child of children) {
+      if (allowed !== undefined && !allowed.includes(child.$?.['Algorithm'] ?? '')) {
+        throw new BadSamlMessage(`the ${name} is not accepted: ${child.$?.['Algorithm'] ?? 'none'}`);
+      }
+      // The digests and masks of an encryption are no signatures; RSA-OAEP names SHA-1 by default, which is harmless.
+      if (typeof child === 'object' && name !== 'EncryptedKey') assertStrongAlgorithms(child);
+    }
+  }
+}
+
+/** The tree of a message, namespaces dropped, after the checks above. */
+export async function readMessage(xml: string): Promise<XmlNode> {
+  assertPlain(xml);
+  const tree = (await parseXml2JsFromString(xml)) as unknown as XmlNode | null;
+  if (tree === null || typeof tree !== 'object') throw new BadSamlMessage('the message is no XML');
+  // The root is a lone object where everything below is lists.
+  const [root] = Object.values(tree) as unknown as (XmlNode | undefined)[];
+  if (typeof root === 'object') assertStrongAlgorithms(root);
+  return tree;
+}
+
+/**
+ * The tree of a response that came by POST (base64), with the checks also made inside of encrypted assertions.
+ *
+ * @param decryptionKey PEM; without one an encrypted assertion is refused
+ */
+export async function readResponse(encoded: string, decryptionKey: string | undefined): Promise<XmlNode> {
+  if (encoded.length > MAX_XML_BYTES * 1.5) throw new BadSamlMessage('the message is too large');
+  const xml = Buffer.from(encoded, 'base64').toString('utf8');
+  const tree = await readMessage(xml);
+  const encrypted = (tree['Response'] as unknown as XmlNode | undefined)?.['EncryptedAssertion'];
+  if (encrypted !== undefined) {
+    if (decryptionKey === undefined || encrypted.length !== 1) throw new BadSamlMessage('an assertion is encrypted');
+    const [, element] =
+      /(<(?:[\w.-]+:)?EncryptedAssertion[\s>].*<\/(?:[\w.-]+:)?EncryptedAssertion\s*>)/s.exec(xml) ?? [];
+    await readMessage(await decryptXml(element ?? '', decryptionKey));
+  }
+  return tree;
+}
+
+const inflate = promisify(inflateRaw);
+
+/** The XML of a message that came by redirect: base64 of a raw deflate stream, which may not grow beyond the limit. */
+export async function inflateMessage(encoded: string): Promise<string> {
+  return (await inflate(Buffer.from(encoded, 'base64'), { maxOutputLength: MAX_XML_BYTES })).toString('utf8');
+}
+
+/** Whether a redirect's SigAlg is one that proves something. */
+export function isStrongSignature(algorithm: string | undefined): boolean {
+  return algorithm !== undefined && SIGNATURES.includes(algorithm);
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { ExpiringStore } from '../ports.js';
+import { CookieSeal } from './cookie-seal.js';
+
+/** Time for a person to log in at the provider. */
+export const FLOW_SECONDS = 900;
+
+const sealedFlow = z.object({
+  id: z.string(),
+  kind: z.string(),
+  expiresAt: z.number(),
+  returnTo: z.string(),
+  data: z.record(z.string(), z.string()),
+});
+
+/**
+ * Ties the end of a login to the browser that began it: what must match is in a sealed cookie of that browser, so that
+ * any worker can finish it, and nobody can finish a login in somebody else's browser. Each flow ends once.
+ */
+export class LoginFlows {
+  readonly #seal: CookieSeal;
+
+  constructor(
+    secrets: readonly string[],
+    private readonly used: ExpiringStore,
+    /** Seconds since 1970. */
+    private readonly now: () => number,
+  ) {
+    this.#seal = new CookieSeal(secrets, 'login flow');
+  }
+
+  /** The cookie to send with the redirect to the provider. */
+  begin(kind: string, data: Record<string, string>, returnTo: string): Promise<string> {
+    const id = randomBytes(18).toString('base64url');
+    return this.#seal.seal({ id, kind, expiresAt: this.now() + FLOW_SECONDS, returnTo, data });
+  }
+
+  /** What was begun; undefined when nothing of this kind was, it took too long, or it ended before. */
+  async finish(
+    kind: string,
+    cookie: string | undefined,
+  ): Promise<{ data: Record<string, string>; returnTo: string } | undefined> {
+    if (cookie === undefined) return undefined;
+    const parsed = sealedFlow.safeParse(await this.#seal.open(cookie));
+    if (!parsed.success || parsed.data.kind !== kind || parsed.data.expiresAt <= this.now()) return undefined;
+    const { id, data, returnTo } = parsed.data;
+    return (await this.used.add(`flow:${id}`, '1', FLOW_SECONDS)) ? { data, returnTo } : undefined;
+  }
+}

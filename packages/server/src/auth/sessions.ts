@@ -1,0 +1,237 @@
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { z } from 'zod';
+import { type Admission, isAdmitted, type Person } from '../domain/person.js';
+import { Refusal } from '../domain/refusal.js';
+import type { ExpiringStore, SamlSubject } from '../ports.js';
+import { CookieSeal } from './cookie-seal.js';
+
+/** Somebody who logged in. Times are seconds since 1970. */
+export interface Session {
+  id: string;
+  person: Person;
+  /** What X-XSRF-TOKEN must repeat. */
+  csrf: string;
+  startedAt: number;
+  usedAt: number;
+  /** What a SAML identity provider calls this login, for single logout. */
+  saml?: SamlSubject;
+}
+
+/** A session cookie to send. `maxAgeSeconds` null: until the browser closes. */
+export interface SessionCookie {
+  value: string;
+  maxAgeSeconds: number | null;
+}
+
+export interface SessionOptions {
+  /** The first signs, all open. */
+  secrets: readonly string[];
+  /** PERMANENT_SESSION_LIFETIME: seconds after the last use; 0: a browser session. */
+  idleSeconds: number;
+  /** MAX_PERMANENT_SESSION_LIFETIME: seconds after login; 0: as the one above. Not applied to browser sessions. */
+  maximumSeconds: number;
+  admission: Admission;
+  /** Where sessions are kept; undefined: in the cookie itself. */
+  records?: ExpiringStore;
+  /** Sign the id in the cookie when sessions are kept elsewhere. */
+  signIds: boolean;
+  /** Remembers sessions that ended early: the same store as `records`, or memory. */
+  ended: ExpiringStore;
+  /** Seconds since 1970. */
+  now: () => number;
+}
+
+/** When both lifetimes are 0 a session still does not live for ever. */
+const LONGEST_IDLE_SECONDS = 86_400;
+/** Browsers drop a cookie beyond 4096 bytes, name and attributes included. */
+const MAX_COOKIE_VALUE_LENGTH = 3800;
+/** A session's last use is written down at most this often, so that a page with ten requests sets one cookie. */
+const LONGEST_TOUCH_SECONDS = 300;
+
+const stored = z.object({
+  id: z.string(),
+  person: z.object({
+    email: z.string(),
+    firstName: z.string().nullable(),
+    lastName: z.string().nullable(),
+    groups: z.array(z.string()),
+  }),
+  csrf: z.string(),
+  startedAt: z.number(),
+  usedAt: z.number(),
+  saml: z
+    .object({ nameId: z.string(), nameIdFormat: z.string().nullable(), sessionIndex: z.string().nullable() })
+    .optional(),
+});
+
+/**
+ * Sessions of people, in encrypted cookies or in a shared store.
+ *
+ * What ending a session means: with a shared store the record is gone, everywhere and at once. With cookies the browser
+ * is told to forget it, and this machine remembers until it would have expired that it ended; another machine would
+ * still take a copy that somebody made of the cookie before.
+ */
+export class Sessions {
+  readonly #options: SessionOptions;
+  readonly #seal: CookieSeal;
+  readonly #idKeys: readonly Buffer[];
+  readonly #idleSeconds: number;
+  readonly #touchSeconds: number;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#seal = new CookieSeal(options.secrets, 'session');
+    this.#idKeys = options.secrets.map((secret) =>
+      Buffer.from(hkdfSync('sha256', secret, '', 'confidant session id signature v1', 32)),
+    );
+    // compat (bug 27): a session without an expiry of its own lives the maximum after its last use.
+    this.#idleSeconds = options.idleSeconds || options.maximumSeconds || LONGEST_IDLE_SECONDS;
+    this.#touchSeconds = Math.min(LONGEST_TOUCH_SECONDS, this.#idleSeconds / 20);
+  }
+
+  /**
+   * Starts a session with an id and a CSRF token that nobody has seen before, whatever cookies came with the login.
+   *
+   * @throws Refusal `not_authorized` when the person may not log in, or is in more groups than a cookie can hold
+   */
+  async start(person: Person, saml?: SamlSubject): Promise<{ session: Session; cookie: SessionCookie }> {
+    if (!isAdmitted(this.#options.admission, person.email)) throw new Refusal('not_authorized');
+    const now = this.#options.now();
+    const session: Session = {
+      id: randomBytes(32).toString('base64url'),
+      person,
+      csrf: randomBytes(24).toString('base64url'),
+      startedAt: now,
+      usedAt: now,
+      ...(saml && { saml }),
+    };
+    const sealed = await this.#sealed(session);
+    await this.#options.records?.set(recordKey(session.id), sealed, this.#remaining(session));
+    return { session, cookie: this.#cookie(session, sealed) };
+  }
+
+  /**
+   * The session of a cookie; undefined for none: foreign, tampered, expired, ended, or of somebody who is not admitted
+   * any more. `renewed` is the cookie to send when the last use was worth writing down.
+   */
+  async open(cookie: string): Promise<{ session: Session; renewed?: SessionCookie } | undefined> {
+    const session = await this.#read(cookie);
+    if (session === undefined || this.#remaining(session) <= 0 || (await this.#hasEnded(session))) return undefined;
+    if (!isAdmitted(this.#options.admission, session.person.email)) return undefined;
+    const now = this.#options.now();
+    if (now - session.usedAt < this.#touchSeconds) return { session };
+    const used = { ...session, usedAt: now };
+    const sealed = await this.#sealed(used);
+    const { records } = this.#options;
+    // A logout that came in between has taken the record away: it must not come back.
+    if (records && !(await records.replace(recordKey(used.id), sealed, this.#remaining(used)))) return undefined;
+    return { session: used, renewed: this.#cookie(used, sealed) };
+  }
+
+  /** Ends a session before its time. */
+  async end(session: Session): Promise<void> {
+    const { records, ended } = this.#options;
+    // Remembered as long as the freshest copy of the cookie could be presented.
+    if (records === undefined) await ended.set(`ended:${digest(session.id)}`, '1', this.#idleSeconds);
+    else await records.delete(recordKey(session.id));
+  }
+
+  /**
+   * Ends the sessions that a SAML identity provider logs out: those of one login, or without `sessionIndex` all that
+   * the person has begun by now.
+   */
+  async endSaml(nameId: string, sessionIndex: string | null): Promise<void> {
+    await this.#options.ended.set(samlKey(nameId, sessionIndex), String(this.#options.now()), this.#idleSeconds);
+  }
+
+  async #hasEnded(session: Session): Promise<boolean> {
+    const { ended, records } = this.#options;
+    // With a shared store the record's absence says it.
+    if (records === undefined && (await ended.get(`ended:${digest(session.id)}`)) !== undefined) return true;
+    if (session.saml === undefined) return false;
+    const { nameId, sessionIndex } = session.saml;
+    const times = await Promise.all([
+      ended.get(samlKey(nameId, null)),
+      sessionIndex === null ? undefined : ended.get(samlKey(nameId, sessionIndex)),
+    ]);
+    return times.some((time) => time !== undefined && session.startedAt <= Number(time));
+  }
+
+  async #sealed(session: Session): Promise<string> {
+    const sealed = await this.#seal.seal(session);
+    if (this.#options.records === undefined && sealed.length > MAX_COOKIE_VALUE_LENGTH) {
+      throw new Refusal(
+        'not_authorized',
+        'You are in more groups than a cookie can hold. An administrator can keep sessions in Redis.',
+      );
+    }
+    return sealed;
+  }
+
+  #cookie(session: Session, sealed: string): SessionCookie {
+    const { records, signIds, idleSeconds } = this.#options;
+    const reference = signIds ? `${session.id}.${this.#signature(session.id)}` : session.id;
+    return {
+      value: records === undefined ? sealed : reference,
+      maxAgeSeconds: idleSeconds === 0 ? null : Math.floor(this.#remaining(session)),
+    };
+  }
+
+  async #read(cookie: string): Promise<Session | undefined> {
+    const { records } = this.#options;
+    let sealed: string | undefined = cookie;
+    let id: string | undefined;
+    if (records !== undefined) {
+      id = this.#idOf(cookie);
+      sealed = id === undefined ? undefined : await records.get(recordKey(id));
+    }
+    if (sealed === undefined) return undefined;
+    const parsed = stored.safeParse(await this.#seal.open(sealed));
+    if (!parsed.success || (id !== undefined && parsed.data.id !== id)) return undefined;
+    const { saml, ...rest } = parsed.data;
+    return { ...rest, ...(saml && { saml }) };
+  }
+
+  #idOf(cookie: string): string | undefined {
+    const [id = '', signature] = cookie.split('.', 2);
+    if (!/^[\w-]{43}$/.test(id)) return undefined;
+    if (!this.#options.signIds) return signature === undefined ? id : undefined;
+    const matches = this.#idKeys.some((key) => sameText(signature ?? '', sign(key, id)));
+    return matches ? id : undefined;
+  }
+
+  #signature(id: string): string {
+    return sign(this.#idKeys[0]!, id);
+  }
+
+  /** Seconds until the session expires when it is not used again. */
+  #remaining({ startedAt, usedAt }: Session): number {
+    const { idleSeconds, maximumSeconds, now } = this.#options;
+    const idleEnd = usedAt + this.#idleSeconds;
+    const end = idleSeconds === 0 ? idleEnd : Math.min(idleEnd, startedAt + (maximumSeconds || idleSeconds));
+    return end - now();
+  }
+}
+
+/** Whether two texts are equal, in time that does not tell where they differ. */
+export function sameText(given: string, expected: string): boolean {
+  // Digests have one length, and their comparison says nothing about the texts.
+  return timingSafeEqual(createHash('sha256').update(given).digest(), createHash('sha256').update(expected).digest());
+}
+
+function sign(key: Buffer, id: string): string {
+  return createHmac('sha256', key).update(id).digest('base64url');
+}
+
+/** Keys are digests: who can read the store learns no id that would log them in. */
+function digest(value: string): string {
+  return createHash('sha256').update(value).digest('base64url');
+}
+
+function recordKey(id: string): string {
+  return `session:${digest(id)}`;
+}
+
+function samlKey(nameId: string, sessionIndex: string | null): string {
+  return `saml-ended:${digest(JSON.stringify([nameId, sessionIndex]))}`;
+}

@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
+import type { Logger } from 'pino';
+import { expiringMemory, type SharedEntry } from './adapters/expiring-memory.js';
+import { openIdProvider } from './adapters/oidc.js';
+import { openRedis } from './adapters/redis.js';
+import { samlProvider } from './adapters/saml.js';
+import { usersFile } from './adapters/users-file.js';
+import type { Authenticate } from './auth/evidence.js';
+import { headerLogin } from './auth/header-login.js';
+import { LoginFlows } from './auth/login-flow.js';
+import { Sessions } from './auth/sessions.js';
+import { canPeopleLogIn, sessionSecrets } from './config/people.js';
+import { isEmbedded } from './config/parse.js';
+import { samlSettings } from './config/saml.js';
+import type { Settings } from './config/settings.js';
+import type { Admission, Person } from './domain/person.js';
+import { type Browsers, Callers } from './http/callers.js';
+import type { LoginModule, LoginOptions } from './http/login.js';
+import { proxyList, type Reached } from './http/security.js';
+import { openSessionSecret, redeemLoginLink } from './local/login-link.js';
+import type { Audit, ExpiringStore } from './ports.js';
+
+const GOOGLE_ISSUER = 'https://accounts.google.com';
+/** Time for an OpenID provider to answer. */
+const PROVIDER_TIMEOUT_MS = 5000;
+/** A shorter SESSION_SECRET can be guessed by whoever holds a cookie of their own. */
+const GOOD_SECRET_LENGTH = 32;
+
+/** How people log in, as the settings say. */
+export interface Login {
+  options: LoginOptions;
+  close(): Promise<void>;
+}
+
+/**
+ * Joins sessions, login providers and what tells browsers apart.
+ *
+ * @param ways evidence that needs no session, asked for first
+ */
+export function openLogin(
+  settings: Settings,
+  ways: readonly Authenticate[],
+  { audit, logger }: { audit: Audit; logger: Logger },
+): Login {
+  const now = (): number => Date.now() / 1000;
+  const reached = reachedBy(settings);
+  const used = openExpiring(settings, logger);
+  const flowCookie = `${settings.SESSION_COOKIE_NAME}_login`;
+  const base = { reached, flowCookie, used, audit, now };
+  const close = (): Promise<void> => used.close();
+  if (!canPeopleLogIn(settings)) {
+    const kind = settings.USE_AUTH ? ('nobody' as const) : ('everybody' as const);
+    const callers = new Callers(ways, undefined, reached);
+    return { options: { ...base, module: { kind }, callers, sessions: undefined }, close };
+  }
+
+  const secrets = secretsOf(settings, logger);
+  const admission = admissionOf(settings);
+  const sessions = new Sessions({
+    secrets,
+    idleSeconds: settings.PERMANENT_SESSION_LIFETIME,
+    maximumSeconds: settings.MAX_PERMANENT_SESSION_LIFETIME,
+    admission,
+    ...(settings.REDIS_URL_FLASK_SESSIONS !== '' && { records: used }),
+    signIds: settings.SESSION_USE_SIGNER,
+    ended: used,
+    now,
+  });
+  const module = moduleOf(settings, new LoginFlows(secrets, used, now), now);
+  const browsers: Browsers = {
+    sessions,
+    admission,
+    sessionCookie: settings.SESSION_COOKIE_NAME,
+    xsrfCookie: settings.XSRF_COOKIE_NAME,
+    ...(module.kind === 'header' && {
+      header: headerLogin({
+        username: settings.HEADER_AUTH_USERNAME_HEADER,
+        email: settings.HEADER_AUTH_EMAIL_HEADER,
+        firstName: settings.HEADER_AUTH_FIRST_NAME_HEADER,
+        lastName: settings.HEADER_AUTH_LAST_NAME_HEADER,
+        groups: settings.HEADER_AUTH_GROUPS_HEADER,
+      }),
+    }),
+  };
+  return { options: { ...base, module, callers: new Callers(ways, browsers, reached), sessions }, close };
+}
+
+function reachedBy(settings: Settings): Reached {
+  const root = settings.PUBLIC_URL || (settings.USER_AUTH_MODULE === 'saml' ? settings.SAML_CONFIDANT_URL_ROOT : '');
+  return {
+    redirectToHttps: settings.SSLIFY && !settings.DEBUG,
+    publicUrl: root.replace(/\/+$/, ''),
+    pretendHttps: settings.SAML_FAKE_HTTPS && settings.DEBUG,
+    isTrustedProxy: proxyList(settings.FORWARDED_ALLOW_IPS),
+  };
+}
+
+/** Redis where it is configured; else this process, which tells the machine's other workers what it learns. */
+function openExpiring(settings: Settings, logger: Logger): ExpiringStore {
+  if (settings.REDIS_URL_FLASK_SESSIONS !== '') {
+    return openRedis({
+      url: settings.REDIS_URL_FLASK_SESSIONS,
+      prefix: settings.SESSION_KEY_PREFIX,
+      timeoutMs: settings.REDIS_SOCKET_TIMEOUT * 1000,
+      onFault: (error) => logger.error({ err: error }, 'Redis is out of reach: sessions are refused until it is back'),
+    });
+  }
+  const memory = expiringMemory((entry) => process.send?.({ expiring: entry }));
+  const learn = (message: { expiring?: SharedEntry }): void => {
+    if (message.expiring !== undefined) memory.learn(message.expiring);
+  };
+  process.on('message', learn);
+  return {
+    ...memory,
+    close: async () => {
+      process.off('message', learn);
+      await memory.close();
+    },
+  };
+}
+
+function secretsOf(settings: Settings, logger: Logger): string[] {
+  const secrets = sessionSecrets(settings);
+  if (secrets.some((secret) => secret.length < GOOD_SECRET_LENGTH)) {
+    logger.warn(`SESSION_SECRET is short: use ${GOOD_SECRET_LENGTH} random characters or more`);
+  }
+  if (secrets.length > 0) return secrets;
+  // Outside of the embedded default readSettings refused to start without a secret.
+  return [isEmbedded(settings) ? openSessionSecret(settings.CONFIDANT_DATA_DIR) : randomBytes(32).toString('base64')];
+}
+
+function admissionOf(settings: Settings): Admission {
+  // The person of the one-time link is whoever runs the server, and has no e-mail.
+  if (settings.USER_AUTH_MODULE === 'local') return { emailSuffix: '', listed: () => undefined };
+  return {
+    emailSuffix: settings.USER_EMAIL_SUFFIX,
+    listed: settings.USERS_FILE === '' ? () => undefined : usersFile(settings.USERS_FILE),
+  };
+}
+
+function moduleOf(settings: Settings, flows: LoginFlows, now: () => number): LoginModule {
+  switch (settings.USER_AUTH_MODULE) {
+    case 'google':
+    case 'oidc':
+      return { kind: 'openid', flows, provider: openIdProvider(openIdOptions(settings)) };
+    case 'saml': {
+      const options = samlSettings(settings, () => undefined);
+      const { entityId, consumeUrl, logoutUrl, audiences, sign, want, idp } = options;
+      const shown = {
+        entityId,
+        consumeUrl,
+        logoutUrl,
+        audiences,
+        sign,
+        want,
+        idp: { ...idp, certificates: undefined },
+      };
+      return {
+        kind: 'saml',
+        flows,
+        provider: samlProvider(options, now),
+        debug: (settings.SAML_DEBUG ?? settings.DEBUG) ? shown : null,
+      };
+    }
+    case 'header':
+      return { kind: 'header' };
+    case 'local': {
+      const person: Person = { email: userInfo().username, firstName: null, lastName: null, groups: [] };
+      return {
+        kind: 'local',
+        redeem: (secret) => (redeemLoginLink(settings.CONFIDANT_DATA_DIR, secret) ? person : undefined),
+      };
+    }
+  }
+  return { kind: 'nobody' };
+}
+
+/** Google is an OpenID provider like others; only its address is known beforehand. */
+export function openIdOptions(settings: Settings) {
+  const google = settings.USER_AUTH_MODULE === 'google';
+  return {
+    issuer: google ? GOOGLE_ISSUER : settings.OIDC_ISSUER,
+    clientId: google ? settings.GOOGLE_OAUTH_CLIENT_ID : settings.OIDC_CLIENT_ID,
+    clientSecret: google ? settings.GOOGLE_OAUTH_CONSUMER_SECRET : settings.OIDC_CLIENT_SECRET,
+    scopes: settings.OIDC_SCOPES,
+    claims: {
+      email: settings.OIDC_EMAIL_CLAIM,
+      firstName: settings.OIDC_FIRST_NAME_CLAIM,
+      lastName: settings.OIDC_LAST_NAME_CLAIM,
+      groups: settings.OIDC_GROUPS_CLAIM,
+    },
+    trustUnverifiedEmail: !google && settings.OIDC_TRUST_UNVERIFIED_EMAIL,
+    timeoutMs: PROVIDER_TIMEOUT_MS,
+  };
+}

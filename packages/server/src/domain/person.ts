@@ -1,0 +1,60 @@
+/** A person as a login provider describes them. */
+export interface Person {
+  /** The identity. Lower case: providers differ in how they write it, and so do lists of people (bug 10). */
+  email: string;
+  firstName: string | null;
+  lastName: string | null;
+  /** Groups the provider knows the person to be in; the access policy reads them. */
+  groups: readonly string[];
+}
+
+/** Longest address that mail knows (RFC 5321 path, without the brackets). */
+const MAX_EMAIL_LENGTH = 254;
+/** Bounds what one login can make a session carry. */
+const MAX_GROUPS = 1000;
+const MAX_TEXT_LENGTH = 256;
+
+/**
+ * One address, lower case; undefined for anything else. Strict on purpose: a value with spaces, commas or brackets is
+ * several addresses, or a name with an address, and whoever reads only a part of it mistakes the person.
+ */
+export function emailOf(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length > MAX_EMAIL_LENGTH) return undefined;
+  const email = value.trim();
+  // ASCII alone: lower-casing other letters can turn two addresses into one (the Kelvin sign becomes k).
+  return /^[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(email) ? email.toLowerCase() : undefined;
+}
+
+/** A name for display: one line of bounded length; null for none. */
+export function nameOf(value: unknown): string | null {
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  if (typeof first !== 'string') return null;
+  // oxlint-disable-next-line no-control-regex
+  const name = first.replace(/[\u0000-\u001f\u007f]/g, '').trim();
+  return name === '' ? null : name.slice(0, MAX_TEXT_LENGTH);
+}
+
+/**
+ * Group names, sorted and without doubles. A single text counts as one group. Undefined when there are more, or longer
+ * ones, than a session may carry: leaving some out could open what a rule closes to their members.
+ */
+export function groupsOf(value: unknown): readonly string[] | undefined {
+  const list: unknown[] = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
+  const groups = list.filter((group): group is string => typeof group === 'string' && group !== '');
+  if (groups.length > MAX_GROUPS || groups.some((group) => group.length > MAX_TEXT_LENGTH)) return undefined;
+  return [...new Set(groups)].sort();
+}
+
+/** Who may log in; both conditions must hold. */
+export interface Admission {
+  /** Required end of the e-mail; empty: any. */
+  emailSuffix: string;
+  /** The people of USERS_FILE, lower case; undefined: no such list. Throws when the list cannot be read. */
+  listed: () => ReadonlySet<string> | undefined;
+}
+
+/** Whether this person may use the server, asked at login and again at every request. */
+export function isAdmitted({ emailSuffix, listed }: Admission, email: string): boolean {
+  if (!email.endsWith(emailSuffix.toLowerCase())) return false;
+  return listed()?.has(email) ?? true;
+}

@@ -1,0 +1,90 @@
+import { PAGE_HEADERS } from './security.js';
+import type { FastifyReply } from 'fastify';
+
+/** Markup that is safe to put into a page. */
+class Markup {
+  constructor(readonly text: string) {}
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Markup of a template; every value is escaped unless it is markup itself. */
+export function html(parts: TemplateStringsArray, ...values: readonly (string | Markup)[]): Markup {
+  const text = parts.map((part, i) => {
+    const value = values[i];
+    const escaped = value instanceof Markup ? value.text : (value ?? '').replace(/[&<>"']/g, (c) => ESCAPES[c]!);
+    return part + escaped;
+  });
+  return new Markup(text.join(''));
+}
+
+/** Sends a page with the headers that keep it one. */
+export function sendPage(
+  reply: FastifyReply,
+  status: number,
+  title: string,
+  body: Markup,
+  script?: string,
+): FastifyReply {
+  const source = script === undefined ? html`` : html`<script src="${script}" defer></script>`;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title} · Confidant</title>
+        <link rel="stylesheet" href="/assets/pages.css" />
+        ${source}
+      </head>
+      <body>
+        <main>
+          <p class="product">Confidant</p>
+          <h1>${title}</h1>
+          ${body}
+        </main>
+      </body>
+    </html> `;
+  return reply.code(status).headers(PAGE_HEADERS).header('content-type', 'text/html; charset=utf-8').send(page.text);
+}
+
+export const STYLE = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { margin: 0; display: grid; min-height: 100vh; place-items: center; background: #f4f5f7; color: #1b1f24; }
+main { box-sizing: border-box; width: min(26rem, 100vw); padding: 2rem; background: #fff; border: 1px solid #d5d9de; border-radius: 8px; }
+h1 { margin: 0 0 1rem; font-size: 1.4rem; }
+.product { margin: 0 0 .25rem; color: #57606a; font-size: .85rem; letter-spacing: .04em; text-transform: uppercase; }
+a.action, button { display: inline-block; padding: .5rem 1rem; border: 0; border-radius: 6px; background: #0b5cad; color: #fff; font: inherit; text-decoration: none; cursor: pointer; }
+a.action:focus-visible, button:focus-visible { outline: 3px solid #79b8ff; outline-offset: 2px; }
+code { padding: .1rem .3rem; background: #eaeef2; border-radius: 4px; }
+@media (prefers-color-scheme: dark) {
+  body { background: #0d1117; color: #e6edf3; }
+  main { background: #161b22; border-color: #30363d; }
+  .product { color: #9198a1; }
+  code { background: #262c36; }
+}
+`;
+
+/**
+ * The script of the one-time link's page. The secret is in the fragment, which browsers keep to themselves; it is taken
+ * out of the address at once, so that the history does not hold it either.
+ */
+export const LOGIN_SCRIPT = `const secret = location.hash.slice(1);
+history.replaceState(null, '', location.pathname);
+const status = document.getElementById('status');
+async function redeem() {
+  const response = await fetch('/v1/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ secret }),
+  });
+  if (response.ok) location.replace((await response.json()).location);
+  else status.textContent = 'This link was used before or is too old. Restart the server for another one.';
+}
+if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
+else redeem().catch(() => (status.textContent = 'The server does not answer.'));
+`;

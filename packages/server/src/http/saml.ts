@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { localPath } from '../auth/local-path.js';
+import { Refusal } from '../domain/refusal.js';
+import {
+  beginSaml,
+  finishLogin,
+  formOf,
+  keepFlow,
+  type LoginModule,
+  type LoginOptions,
+  logOut,
+  PAGE,
+  queryOf,
+  redirect,
+  sendJson,
+  takeFlow,
+} from './login.js';
+import { DATA_HEADERS } from './security.js';
+
+/** How long a logout request is remembered; it is not taken for longer either. */
+const LOGOUT_MEMORY_SECONDS = 3600;
+
+type Saml = LoginModule & { kind: 'saml' };
+
+/**
+ * Registers the `/v1/saml/` routes. compat: under another login module the logout works all the same, `debug` says that
+ * it is off, and the others are not there.
+ */
+export function registerSaml(server: FastifyInstance, options: LoginOptions): void {
+  const { module } = options;
+  const saml = (): Saml => {
+    if (module.kind !== 'saml') throw new Refusal('not_found');
+    return module;
+  };
+  server.get('/v1/saml/metadata', async (_request, reply) =>
+    reply.headers(DATA_HEADERS).header('content-type', 'text/xml; charset=utf-8').send(saml().provider.metadata()),
+  );
+  server.get('/v1/saml/login', PAGE, (request, reply) => beginSaml(options, saml(), request, reply));
+  server.post('/v1/saml/consume', PAGE, (request, reply) => consume(options, saml(), request, reply));
+  server.get('/v1/saml/logout', PAGE, (request, reply) => logout(options, request, reply));
+  server.get('/v1/saml/debug', async (_request, reply) => {
+    if (module.kind !== 'saml' || module.debug === null) {
+      throw new Refusal('not_authorized', 'Cannot display /debug, not in DEBUG mode.');
+    }
+    return sendJson(reply, module.debug);
+  });
+}
+
+async function consume(
+  options: LoginOptions,
+  { provider, flows }: Saml,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const form = formOf(request);
+  const begun = await takeFlow(options, flows, 'saml', request, reply);
+  const responses = form?.getAll('SAMLResponse') ?? [];
+  if (responses.length !== 1) throw failed('the form has no single SAMLResponse');
+  const { person, subject, assertionId, expiresAt } = await provider.consume(responses[0]!, begun?.data['requestId']);
+  const seconds = Math.max(1, expiresAt - options.now());
+  if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {
+    throw failed('the assertion was used before');
+  }
+  await finishLogin(options, request, reply, person, subject);
+  const asked = localPath(begun?.returnTo);
+  return redirect(reply, asked === '/' ? localPath(form?.get('RelayState')) : asked);
+}
+
+/**
+ * Single logout, both ways, and the plain logout of every login module. Without a message: this browser's session ends,
+ * and then the provider's. With one: the provider answers our logout, or tells of one that began elsewhere.
+ */
+async function logout(options: LoginOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { module } = options;
+  const query = queryOf(request);
+  const isMessage = /(^|&)SAML(Request|Response)=/.test(query);
+  if (module.kind !== 'saml' || !isMessage) {
+    const subject = await logOut(options, request, reply);
+    if (module.kind !== 'saml' || subject === undefined) return redirect(reply, '/loggedout');
+    const begun = await module.provider.beginLogout(subject);
+    if (begun === undefined) return redirect(reply, '/loggedout');
+    const flow = await module.flows.begin('saml-logout', { requestId: begun.requestId }, '/loggedout');
+    keepFlow(options, request, reply, flow, false);
+    return redirect(reply, begun.location);
+  }
+
+  const message = await module.provider.receiveLogout(query);
+  if (message.kind === 'answer') {
+    const begun = await takeFlow(options, module.flows, 'saml-logout', request, reply);
+    if (begun === undefined || begun.data['requestId'] !== message.inResponseTo) {
+      throw failed('the logout answer belongs to no logout that this browser began');
+    }
+    return redirect(reply, '/loggedout');
+  }
+  if (!(await options.used.add(`logout:${digest(message.id)}`, '1', LOGOUT_MEMORY_SECONDS))) {
+    throw failed('the logout request was used before');
+  }
+  // Providers may ask from a hidden frame, where no cookie of ours comes along; so all sessions it means end by name.
+  if (message.signed) await options.sessions?.endSaml(message.nameId, message.sessionIndex);
+  // Nobody signed it: it can end what is in this browser, if it means the person in it.
+  const loggedIn = await options.callers.loggedIn(request, reply, true);
+  if (loggedIn?.session?.saml?.nameId === message.nameId) await logOut(options, request, reply);
+  return redirect(reply, message.answer ?? '/loggedout');
+}
+
+function failed(reason: string): Refusal {
+  return new Refusal('login_failed', undefined, { cause: new Error(reason) });
+}
+
+function digest(value: string): string {
+  return createHash('sha256').update(value).digest('base64url');
+}

@@ -1,0 +1,117 @@
+import { BlockList, isIP } from 'node:net';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Refusal } from '../domain/refusal.js';
+
+/** How the server is reached. */
+export interface Reached {
+  /** SSLIFY, unless DEBUG. */
+  redirectToHttps: boolean;
+  /** Root address that browsers use, without a slash at its end; empty: taken from the request. */
+  publicUrl: string;
+  /** SAML_FAKE_HTTPS. */
+  pretendHttps: boolean;
+  /** FORWARDED_ALLOW_IPS. */
+  isTrustedProxy: (address: string | undefined) => boolean;
+}
+
+const EVERYWHERE = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
+} as const;
+
+/** Sent with answers for programs. JSON is no page: nothing of it may run, frame or be kept. */
+export const DATA_HEADERS = {
+  ...EVERYWHERE,
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+/** Sent with pages: their scripts, styles and images are files of this server, nothing is inline, nothing is foreign. */
+export const PAGE_HEADERS = {
+  ...EVERYWHERE,
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+} as const;
+
+const HSTS = 'max-age=31536000';
+/** A name or an address, and perhaps a port: nothing that changes where a URL built from it points to. */
+const HOST = /^([a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
+
+/** Registers the redirect to HTTPS and HSTS. Health checks are exempt: load balancers ask for them in plain HTTP. */
+export function registerTransport(server: FastifyInstance, reached: Reached): void {
+  if (!reached.redirectToHttps) return;
+  server.addHook('onRequest', (request, reply, done) => {
+    if (isHttps(request, reached)) {
+      reply.header('strict-transport-security', HSTS);
+      done();
+      return;
+    }
+    const url = request.raw.url ?? '/';
+    if (/^\/healthcheck($|[/?])/.test(url)) {
+      done();
+      return;
+    }
+    const host = reached.publicUrl === '' ? hostOf(request) : new URL(reached.publicUrl).host;
+    // A path that is none (`OPTIONS *`, an absolute address) has no counterpart.
+    reply.headers(DATA_HEADERS).redirect(`https://${host}${url.startsWith('/') ? url : '/'}`, 302);
+  });
+}
+
+/**
+ * Whether the browser speaks HTTPS. compat: X-Forwarded-Proto is believed of everybody. Whoever lies about it only
+ * spares himself the redirect, and gets cookies that his browser will not send over HTTP.
+ */
+export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy }: Reached): boolean {
+  const { headers, socket } = request;
+  if (pretendHttps || 'encrypted' in socket) return true;
+  if (String(headers['x-forwarded-proto'] ?? '').split(',', 1)[0] === 'https') return true;
+  const says = headers['x-forwarded-protocol'] === 'ssl' || headers['x-forwarded-ssl'] === 'on';
+  return says && isTrustedProxy(socket.remoteAddress);
+}
+
+/**
+ * The root address that browsers use: the configured one, or what this request names in Host. X-Forwarded-Host never
+ * counts: a proxy that does not keep Host needs PUBLIC_URL.
+ *
+ * @throws Refusal `invalid_request` when Host is no name
+ */
+export function rootOf(request: FastifyRequest, reached: Reached): string {
+  if (reached.publicUrl !== '') return reached.publicUrl;
+  return `${isHttps(request, reached) ? 'https' : 'http'}://${hostOf(request)}`;
+}
+
+function hostOf(request: FastifyRequest): string {
+  const host = request.headers.host ?? '';
+  if (!HOST.test(host)) throw new Refusal('invalid_request', 'The Host header is not valid.');
+  return host.toLowerCase();
+}
+
+/** Whether an address is among `allowed`: addresses, networks, or `*` for all. */
+export function proxyList(allowed: readonly string[]): (address: string | undefined) => boolean {
+  if (allowed.includes('*')) return () => true;
+  const list = new BlockList();
+  for (const entry of allowed) {
+    const [address = '', bits] = entry.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return (address) => {
+    if (address === undefined) return false;
+    // A socket that listens on :: sees IPv4 peers in this form.
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+    return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  };
+}

@@ -1,0 +1,115 @@
+import { access } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance } from 'fastify';
+import { Refusal } from '../domain/refusal.js';
+import { type LoginOptions, logOut, PAGE, redirect } from './login.js';
+import { html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
+import { DATA_HEADERS } from './security.js';
+
+/** compat: what is the same for everybody may be kept for half a day. */
+const CACHED = 'public, max-age=43200';
+const ROBOTS = 'User-agent: *\nDisallow: /\n';
+const ICON =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5cad"/>' +
+  '<path d="M5 7V5.5a3 3 0 0 1 6 0V7h1v6H4V7zm1.5 0h3V5.5a1.5 1.5 0 0 0-3 0z" fill="#fff"/></svg>';
+
+/** Registers the pages and files around the login. */
+export function registerSite(server: FastifyInstance, options: LoginOptions, customDirectory: string): void {
+  const { module, callers } = options;
+
+  server.get('/', PAGE, async (request, reply) => {
+    if (module.kind === 'everybody') {
+      return sendPage(
+        reply,
+        200,
+        'No login',
+        html`<p>Authentication is switched off: everybody may do everything.</p>`,
+      );
+    }
+    const loggedIn = await callers.loggedIn(request, reply);
+    if (loggedIn === undefined) return redirect(reply, '/loggedout');
+    const { firstName, lastName, email } = loggedIn.person;
+    const name = [firstName, lastName].filter((part) => part !== null).join(' ');
+    // A provider's logout leads through its own addresses, which no form may be sent to, but every link may.
+    const leave =
+      loggedIn.session?.saml === undefined
+        ? html`<form method="post" action="/v1/logout">
+            <input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" /><button id="logout">
+              Log out
+            </button>
+          </form>`
+        : html`<a class="action" id="logout" href="/v1/saml/logout">Log out</a>`;
+    return sendPage(
+      reply,
+      200,
+      'Logged in',
+      html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
+        ${leave}`,
+    );
+  });
+
+  server.get('/loggedout', PAGE, async (request, reply) => {
+    await logOut(options, request, reply);
+    const hint =
+      module.kind === 'local'
+        ? html`<p>
+            Open the link that the server printed when it started. Each link works once; a restart prints another one.
+          </p>`
+        : html`<p><a class="action" id="login" href="/v1/login">Log in</a></p>`;
+    return sendPage(reply, 200, 'Logged out', hint);
+  });
+
+  server.get('/login', PAGE, async (_request, reply) => {
+    if (module.kind !== 'local') return redirect(reply, '/v1/login');
+    return sendPage(reply, 200, 'Log in', html`<p id="status" role="status">One moment.</p>`, '/assets/login.js');
+  });
+
+  server.get('/404.html', PAGE, async (_request, reply) =>
+    sendPage(reply, 200, 'Not found', html`<p>There is nothing here.</p>`),
+  );
+  const file = (path: string, type: string, content: string): void => {
+    server.get(path, async (_request, reply) =>
+      reply
+        .headers({ ...DATA_HEADERS, 'cache-control': CACHED })
+        .header('content-type', type)
+        .send(content),
+    );
+  };
+  file('/robots.txt', 'text/plain; charset=utf-8', ROBOTS);
+  file('/favicon.ico', 'image/svg+xml', ICON);
+  file('/assets/pages.css', 'text/css; charset=utf-8', STYLE);
+  file('/assets/login.js', 'text/javascript; charset=utf-8', LOGIN_SCRIPT);
+  registerCustomFiles(server, options, customDirectory);
+}
+
+/**
+ * compat: a company's own additions to the web application, for those who are logged in. A module that is not there is
+ * an empty one.
+ */
+function registerCustomFiles(server: FastifyInstance, { callers }: LoginOptions, customDirectory: string): void {
+  const root = customDirectory === '' ? undefined : resolve(customDirectory);
+  if (root !== undefined)
+    void server.register(fastifyStatic, { root, serve: false, dotfiles: 'deny', cacheControl: false });
+  for (const folder of ['modules', 'styles', 'images'] as const) {
+    server.get(`/custom/${folder}/*`, async (request, reply) => {
+      await callers.identify(request, reply, false);
+      const name = (request.params as { '*': string })['*'];
+      const inside = root === undefined ? undefined : await existing(join(root, folder), name);
+      reply.headers(DATA_HEADERS);
+      if (root !== undefined && inside !== undefined) return reply.sendFile(join(folder, inside), root);
+      if (folder !== 'modules') throw new Refusal('not_found');
+      return reply.header('content-type', 'text/javascript; charset=utf-8').send('');
+    });
+  }
+}
+
+/** The path of a file that exists, relative to `root`; undefined for everything outside. */
+async function existing(root: string, name: string): Promise<string | undefined> {
+  const inside = relative(root, join(root, name));
+  if (inside === '' || inside.startsWith('..') || isAbsolute(inside) || name.includes('\0')) return undefined;
+  return access(join(root, inside)).then(
+    () => inside,
+    () => undefined,
+  );
+}
