@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Logger } from 'pino';
@@ -106,7 +107,9 @@ function openExpiring(settings: Settings, logger: Logger): ExpiringStore {
       onFault: (error) => logger.error({ err: error }, 'Redis is out of reach: sessions are refused until it is back'),
     });
   }
-  const memory = expiringMemory((entry) => process.send?.({ expiring: entry }));
+  const memory = expiringMemory((entry) => {
+    if (cluster.isWorker) process.send?.({ expiring: entry });
+  });
   const learn = (message: { expiring?: SharedEntry }): void => {
     if (message.expiring !== undefined) memory.learn(message.expiring);
   };

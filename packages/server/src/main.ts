@@ -4,15 +4,16 @@ import { relative, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { openLog } from './adapters/log.js';
 import { compose } from './compose.js';
+import { serveMetrics } from './compose-telemetry.js';
 import { withEmbeddedDefaults } from './config/embedded.js';
-import { type Environment, type Fault, isEmbedded, migrationNotes, readSettings } from './config/parse.js';
+import { dangers, type Environment, type Fault, isEmbedded, migrationNotes, readSettings } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
 import { Keyring } from './local/keyring.js';
 import { startKmsEndpoint } from './local/kms-endpoint.js';
 import { firstSteps } from './local/first-steps.js';
-import { serveMetrics } from './telemetry.js';
+import { issueLoginLink, loginLink } from './local/login-link.js';
 import { superviseWorkers } from './workers.js';
 
 /**
@@ -29,6 +30,10 @@ export async function main(environment: Environment = process.env): Promise<numb
   try {
     if (cluster.isWorker) return await serve(settings, logger);
     for (const note of migrationNotes(environment)) logger.warn(note);
+    for (const danger of dangers(settings)) {
+      logger.warn(danger);
+      process.stderr.write(`WARNING: ${danger}\n`);
+    }
     const embedded = isEmbedded(settings) ? await openEmbedded(settings, logger) : undefined;
     const announce = (url: string): void => {
       logger.info({ url, workers: settings.WEB_CONCURRENCY }, 'listening');
@@ -140,7 +145,16 @@ async function openEmbedded(
         userName: userInfo().username,
       });
       process.stderr.write(
-        firstSteps({ serverUrl, kmsUrl: endpoint.url, envFile: shortest(envPath), dataDir: resolve(dataDir) }),
+        firstSteps({
+          serverUrl,
+          kmsUrl: endpoint.url,
+          envFile: shortest(envPath),
+          dataDir: resolve(dataDir),
+          loginUrl:
+            settings.USE_AUTH && settings.USER_AUTH_MODULE === 'local'
+              ? loginLink(serverUrl, issueLoginLink(dataDir))
+              : undefined,
+        }),
       );
     },
     close: async () => {

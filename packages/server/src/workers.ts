@@ -26,7 +26,11 @@ export function superviseWorkers(
     const start = (): void => {
       const worker = cluster.fork();
       startedAt.set(worker.id, Date.now());
-      worker.on('message', (message: { listening?: string }) => {
+      worker.on('message', (message: { listening?: string; expiring?: object }) => {
+        // What one worker learns of ended sessions and used assertions, the others must know.
+        if (message.expiring !== undefined) {
+          for (const other of workers()) if (other !== worker && other.isConnected()) other.send(message);
+        }
         if (announced || message.listening === undefined) return;
         announced = true;
         announce(message.listening);

@@ -135,6 +135,15 @@ function contradictions(settings: Settings): Fault[] {
   return faults;
 }
 
+/** What is open to everybody, said at every start: nobody should find out later. */
+export function dangers(settings: Settings): string[] {
+  const told: string[] = [];
+  if (!settings.USE_AUTH)
+    told.push('USE_AUTH=false: everybody who reaches this server may read and change every secret.');
+  if (settings.DEBUG) told.push('DEBUG=true: meant for development; requests are not redirected to HTTPS.');
+  return told;
+}
+
 /** What an operator who moves from the original should be told at start. */
 export function migrationNotes(environment: Environment): string[] {
   const notes: Record<string, string> = {

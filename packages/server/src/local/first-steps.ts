@@ -1,12 +1,24 @@
+import { LOGIN_LINK_MINUTES } from './login-link.js';
+
 /**
  * What the first start prints: where everything is, and lines that, pasted into another shell in the same directory,
  * store a credential, map it to a service and fetch it as that service.
  */
-export function firstSteps(at: { serverUrl: string; kmsUrl: string; envFile: string; dataDir: string }): string {
+export function firstSteps(at: {
+  serverUrl: string;
+  kmsUrl: string;
+  envFile: string;
+  dataDir: string;
+  /** Address of the one-time login link; undefined when people log in another way. */
+  loginUrl: string | undefined;
+}): string {
+  const browser = `
+  Browser    ${at.loginUrl}
+             (logs you in, once, within ${LOGIN_LINK_MINUTES} minutes; another one: npx confidant-admin login-link)`;
   return `
 Confidant is ready.
 
-  API        ${at.serverUrl}/v1
+  API        ${at.serverUrl}/v1${at.loginUrl === undefined ? '' : browser}
   KMS        ${at.kmsUrl}  (local keys, for this machine only)
   State      ${at.dataDir}  (keep it private; keys and secrets live and die with it)
 

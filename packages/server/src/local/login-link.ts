@@ -21,6 +21,11 @@ export function issueLoginLink(dataDir: string, nowMs: number = Date.now()): str
   return secret;
 }
 
+/** The link. The secret is in the fragment, which browsers send to nobody: no log and no referrer holds it. */
+export function loginLink(serverUrl: string, secret: string): string {
+  return `${serverUrl}/login#${secret}`;
+}
+
 /** Whether the secret is the link's. It is so once: of several racers exactly one gets true. */
 export function redeemLoginLink(dataDir: string, secret: string, nowMs: number = Date.now()): boolean {
   const path = join(dataDir, FILE);
