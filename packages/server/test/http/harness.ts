@@ -27,7 +27,7 @@ export interface TestServer {
   url: string;
   /** Everything logged so far, one JSON line each. */
   log: () => string;
-  call(as: As, method: string, path: string, body?: unknown): Promise<Answer>;
+  call(as: As, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Basic credentials of a principal. */
   token(as: string): Promise<{ username: string; token: string }>;
   stop(): Promise<void>;
@@ -86,13 +86,13 @@ export async function startServer(
     dataDir: settings.CONFIDANT_DATA_DIR,
     log: () => log,
     token,
-    async call(as, method, path, body) {
-      const headers: Record<string, string> = typeof as === 'object' ? { ...as } : {};
+    async call(as, method, path, body, more) {
+      const headers: Record<string, string> = { ...more, ...(typeof as === 'object' ? as : {}) };
       if (typeof as === 'string') {
         const { username, token: password } = await token(as);
         headers['authorization'] = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
       }
-      if (body !== undefined) headers['content-type'] ??= 'application/json';
+      if (body !== undefined && headers['Content-Type'] === undefined) headers['content-type'] = 'application/json';
       const response = await fetch(url + path, {
         method,
         headers,

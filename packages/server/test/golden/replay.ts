@@ -1,0 +1,164 @@
+import type { As, TestServer } from '../http/harness.js';
+import { type Item, recordedLines, recordedTable } from './recordings.js';
+
+export interface Recording {
+  variant?: string;
+  settings?: Record<string, string>;
+  group: string;
+  name: string;
+  request: { method: string; path: string; headers: Record<string, string>; body: unknown };
+  response: { status: number; headers: [string, string][]; json?: any; text?: string };
+}
+
+/** Why an answer differs from the recording, and what it is instead. */
+export interface Exception {
+  /** The number in the facts' list of bugs that it follows from. */
+  bug: number;
+  /** The right status; the recorded one when left out. */
+  status?: number;
+  /** Keys of the body, at any depth, that are right to differ. */
+  keys?: readonly string[];
+  /** A body sent afterwards, by the same method and path, so that later recordings find the content they expect. */
+  then?: unknown;
+}
+
+/** The state that the first recording found: rows of before, current ones made from their newest revision. */
+export function stateBefore(recordings: readonly Recording[]): Item[] {
+  const BEGIN = '2026-11-21T22:38:19';
+  const made = new Set(recordings.map((each) => each.response.json?.id as string | undefined));
+  const touched = new Set(recordings.filter((each) => each.request.method === 'POST').map((e) => e.response.json?.id));
+  const archived = recordedLines<Item>('dynamodb-archive-table.jsonl').map(({ archive_date: _, ...row }) => row);
+  const revisions = [...recordedTable(), ...archived].filter((row) => {
+    const [id] = splitId(row);
+    const isNew = made.has(id) && touched.has(id);
+    return row['data_type']!.S!.startsWith('archive-') && !isNew && row['modified_date']!.S! < BEGIN;
+  });
+  const newest = new Map<string, Item>();
+  for (const row of revisions) {
+    const [id, revision] = splitId(row);
+    const known = newest.get(id);
+    if (known === undefined || Number(known['revision']!.N) < revision) newest.set(id, row);
+  }
+  const current = [...newest].map(([id, row]) => ({
+    ...row,
+    id: { S: id },
+    data_type: { S: row['data_type']!.S!.slice('archive-'.length) },
+  }));
+  return [...revisions, ...current];
+}
+
+function splitId(row: Item): [string, number] {
+  const revision = Number(row['revision']!.N);
+  return [row['id']!.S!.slice(0, -`-${revision}`.length), revision];
+}
+
+/** Plays recordings in order and remembers which of our ids and page tokens stand for which recorded ones. */
+export class Replay {
+  readonly #ours = new Map<string, string>();
+  /** By our id: recorded revision to ours. They part where a write that failed there succeeds here, or the reverse. */
+  readonly #revisions = new Map<string, Map<number, number>>();
+
+  /** Sends a recorded request, with our ids in place of recorded ones. */
+  send(
+    server: TestServer,
+    recording: Recording,
+    as: As,
+    body: unknown = recording.request.body,
+  ): ReturnType<TestServer['call']> {
+    const { method, path, headers } = recording.request;
+    const sent = typeof as === 'string' || as === null ? as : { ...as };
+    const kept = Object.fromEntries(
+      Object.entries(headers).filter(
+        ([name]) => !['Authorization', 'X-Auth-From', 'X-Auth-Token', 'Cookie'].includes(name),
+      ),
+    );
+    return server.call(sent, method, this.#translate(path), body === null ? undefined : this.#deep(body), kept);
+  }
+
+  /** Learns the ids of an answer from the recorded one. */
+  learn(recording: Recording, answer: { json?: any }): void {
+    const theirs = recording.response.json;
+    const ours = answer.json;
+    if (typeof theirs?.id === 'string' && typeof ours?.id === 'string') this.#ours.set(theirs.id, ours.id);
+    if (typeof theirs?.next_page === 'string' && typeof ours?.next_page === 'string') {
+      this.#ours.set(encodeURIComponent(theirs.next_page).replace(/%3D/g, '='), encodeURIComponent(ours.next_page));
+    }
+    if (typeof theirs?.revision === 'number' && typeof ours?.revision === 'number') {
+      const known = this.#revisions.get(ours.id) ?? new Map<number, number>();
+      this.#revisions.set(ours.id, known.set(theirs.revision, ours.revision));
+    }
+  }
+
+  /** The recorded body in our ids. */
+  expected(recording: Recording): unknown {
+    return this.#deep(recording.response.json);
+  }
+
+  #translate(text: string): string {
+    let result = text;
+    for (const [theirs, ours] of this.#ours) result = result.replaceAll(theirs, ours);
+    const revised = (id: string, revision: string): string => String(this.#revisionOf(id, Number(revision)));
+    // In a path (one revision, or two of a comparison) and at the end of an archived id.
+    return result
+      .replace(/^(\/v1\/\w+\/)([^/]+)\/(\d+)(?:\/(\d+))?$/, (_, start: string, id: string, one: string, two?: string) =>
+        [`${start}${id}`, revised(id, one), ...(two === undefined ? [] : [revised(id, two)])].join('/'),
+      )
+      .replace(/^([\w-]+)-(\d+)$/, (whole, id: string, revision: string) =>
+        this.#revisions.has(id) ? `${id}-${revised(id, revision)}` : whole,
+      );
+  }
+
+  #revisionOf(id: string, theirs: number): number {
+    return this.#revisions.get(id)?.get(theirs) ?? theirs;
+  }
+
+  #deep(value: unknown): unknown {
+    if (typeof value === 'string') return this.#translate(value);
+    if (Array.isArray(value)) return value.map((item) => this.#deep(item));
+    if (typeof value !== 'object' || value === null) return value;
+    const result: Record<string, unknown> = Object.fromEntries(
+      Object.entries(value).map(([key, child]) => [this.#translate(key), this.#deep(child)]),
+    );
+    if (typeof result['id'] === 'string' && typeof result['revision'] === 'number') {
+      const id = result['id'].replace(/-\d+$/, (end) => (this.#revisions.has(result['id'] as string) ? end : ''));
+      result['revision'] = this.#revisionOf(id, result['revision']);
+    }
+    return result;
+  }
+}
+
+const VOLATILE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00|\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)$/;
+
+/**
+ * A body with what no two runs share taken out: dates and page tokens by kind, error texts, and the order of lists that
+ * the original left to chance. `only` keeps list rows whose id both sides know.
+ */
+export function comparable(value: unknown, only?: ReadonlySet<string>): unknown {
+  if (typeof value === 'string') return VOLATILE.test(value) ? '<date>' : value;
+  if (Array.isArray(value)) {
+    const rows = only === undefined ? value : value.filter((row) => typeof row?.id !== 'string' || only.has(row.id));
+    const items = rows.map((row) => comparable(row, only));
+    return items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, child]) => {
+    if (key === 'error') return [key, '<text>'];
+    if (key === 'next_page' && child !== null) return [key, '<page>'];
+    if (key === 'token' || key === 'value') return [key, `<${key}>`];
+    if (/^(certificate|certificate_chain|key)$/.test(key) && typeof child === 'string') return [key, '<pem>'];
+    return [key, comparable(child, only)];
+  });
+  return Object.fromEntries(entries.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)));
+}
+
+/** Ids of every row in a body. */
+export function idsIn(value: unknown): Set<string> {
+  const ids = new Set<string>();
+  const walk = (each: unknown): void => {
+    if (typeof each !== 'object' || each === null) return;
+    if (!Array.isArray(each) && typeof (each as { id?: unknown }).id === 'string') ids.add((each as { id: string }).id);
+    for (const child of Object.values(each)) walk(child);
+  };
+  walk(value);
+  return ids;
+}
