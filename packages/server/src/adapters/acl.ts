@@ -26,7 +26,7 @@ export interface OpenedAcl {
 export async function openAcl(options: AclOptions): Promise<OpenedAcl> {
   const { module, policyFile, defaultAcl, noAcl, log, pollMs } = options;
   if (policyFile !== '') {
-    const { policy, close } = openPolicyFile({
+    const { policy, close } = await openPolicyFile({
       file: policyFile,
       included: defaultAcl,
       log,

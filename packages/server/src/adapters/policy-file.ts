@@ -1,4 +1,4 @@
-import { readFileSync, statSync, unwatchFile, watchFile } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { isAlias, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import type { AccessRequest, Acl } from '../domain/acl.js';
@@ -53,18 +53,24 @@ const ACTIONS: Record<AccessRequest['action'], true> = {
   archive: true,
 };
 
-const pattern = z.string().transform((text, context): Pattern => {
-  try {
-    return compilePattern(text);
-  } catch (error) {
-    if (!(error instanceof BadPattern)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
+/** A pattern or a list of them. No union of schemas: it would hide which pattern of a list is wrong, and why. */
+const patterns = z.unknown().transform((value, context): Pattern => {
+  const sources: unknown[] = Array.isArray(value) ? value : [value];
+  const compiled: Pattern[] = [];
+  for (const [index, source] of sources.entries()) {
+    try {
+      if (typeof source !== 'string') throw new BadPattern('expected a pattern, as text');
+      compiled.push(compilePattern(source));
+    } catch (error) {
+      if (!(error instanceof BadPattern)) throw error;
+      const path = Array.isArray(value) ? [index] : [];
+      context.addIssue({ code: 'custom', path, message: error.message });
+    }
   }
-});
-
-const patterns = z.union([pattern, z.array(pattern).min(1).max(MAX_PATTERNS)], {
-  error: 'expected a pattern or a list of patterns, as text',
+  if (sources.length === 0 || sources.length > MAX_PATTERNS) {
+    context.addIssue({ code: 'custom', message: `expected 1 to ${MAX_PATTERNS} patterns` });
+  }
+  return anyOf(compiled);
 });
 
 function words<Word extends string>(known: Record<Word, true>) {
@@ -179,37 +185,52 @@ export interface PolicyFileOptions {
 }
 
 /**
- * The policy in a file, read again when the file changes. Throws {@link BadPolicy} when it can not be used at the
- * start; a later version that can not be used is logged and the policy before it stays. The file is looked at rather
- * than watched: what replaces files (editors, mounted configuration) often replaces the link to them.
+ * The policy in a file, read again when it changes. Rejects with {@link BadPolicy} when it can not be used at the
+ * start; a later version that can not be used is logged and the policy before it stays. The file is read every now and
+ * then rather than watched: what replaces files (editors, mounted configuration) often replaces the link to them.
  */
-export function openPolicyFile(options: PolicyFileOptions): { policy(): Policy; close(): void } {
+export async function openPolicyFile(options: PolicyFileOptions): Promise<{ policy(): Policy; close(): void }> {
   const { file, included, log, pollMs = 2000 } = options;
-  let text = readBounded(file);
+  let text = await readBounded(file);
   let policy = parsePolicy(text, included, file);
-  const reload = (): void => {
+  let problem = '';
+  let closed = false;
+  const look = async (): Promise<void> => {
     try {
-      const next = readBounded(file);
-      if (next === text) return;
-      text = next;
-      policy = parsePolicy(next, included, file);
+      const next = await readBounded(file);
+      if (closed || (next === text && problem === '')) return;
+      const parsed = next === text ? policy : parsePolicy(next, included, file);
+      [text, policy, problem] = [next, parsed, ''];
       log.info({ file, rules: policy.rules.length }, 'the access policy was read again');
     } catch (error) {
-      log.error(
-        { file, problem: (error as Error).message },
-        'the changed access policy is NOT in force, the one before it stays',
-      );
+      const { message } = error as Error;
+      // Once for each problem, not at every look.
+      if (message !== problem && !closed) {
+        log.error({ file, problem: message }, 'the changed access policy is NOT in force, the one before it stays');
+      }
+      problem = message;
     }
   };
-  watchFile(file, { interval: pollMs, persistent: false }, reload);
-  return { policy: () => policy, close: () => unwatchFile(file, reload) };
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => (looking = false));
+  }, pollMs).unref();
+  return {
+    policy: () => policy,
+    close: () => {
+      closed = true;
+      clearInterval(timer);
+    },
+  };
 }
 
-function readBounded(file: string): string {
+async function readBounded(file: string): Promise<string> {
   try {
-    const { size } = statSync(file);
+    const { size } = await stat(file);
     if (size > MAX_FILE_BYTES) throw new Error(`larger than ${MAX_FILE_BYTES} bytes`);
-    return readFileSync(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     throw new BadPolicy(file, [{ line: undefined, path: '', problem: (error as Error).message }]);
   }
@@ -258,12 +279,14 @@ function toRule({ name, effect, principal, action, resource, adds }: ParsedRule)
   };
 }
 
-type Patterns = z.infer<typeof patterns> | undefined;
-
-function toCondition(from: { id?: Patterns; name?: Patterns; tag?: Patterns }): CredentialCondition {
-  return { ...given('id', from.id), ...given('name', from.name), ...given('tag', from.tag) };
+function toCondition({
+  id,
+  name,
+  tag,
+}: Partial<Record<'id' | 'name' | 'tag', Pattern | undefined>>): CredentialCondition {
+  return { ...given('id', id), ...given('name', name), ...given('tag', tag) };
 }
 
-function given<Key extends string>(key: Key, value: Patterns): { [K in Key]?: Pattern } {
-  return (value === undefined ? {} : { [key]: anyOf([value].flat()) }) as { [K in Key]?: Pattern };
+function given<Key extends string>(key: Key, value: Pattern | undefined): { [K in Key]?: Pattern } {
+  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Pattern };
 }
