@@ -1,6 +1,6 @@
 import type { Clock, IssuedKeyPair } from '../ports.js';
 import { readRequest } from './signing-request.js';
-import { certify, type KeyMaker, validityFrom } from './x509.js';
+import { certifyItself, type KeyMaker, validityFrom } from './x509.js';
 
 /**
  * A key and a certificate that it signs itself: for development, where a client is told to trust just that. compat: the
@@ -13,8 +13,6 @@ export async function selfSigned(
   validityDays: number,
 ): Promise<IssuedKeyPair> {
   const { privateKey, keyPem, request } = await keys.make(names);
-  const parts = readRequest(request.pem);
-  const issuer = { key: privateKey, name: parts.subject, keyIdentifier: undefined };
-  const certificate = await certify(issuer, parts, validityFrom(clock, validityDays));
+  const certificate = await certifyItself(privateKey, readRequest(request.pem), validityFrom(clock, validityDays));
   return { certificate, chain: certificate, key: keyPem };
 }

@@ -92,8 +92,13 @@ export class KeyMaker {
 /** Clocks of those who check differ a little from ours. */
 const BACKDATED_MS = 60_000;
 
+export interface Validity {
+  notBefore: Date;
+  notAfter: Date;
+}
+
 /** From a minute ago until so many days from now. */
-export function validityFrom(clock: Clock, days: number): { notBefore: Date; notAfter: Date } {
+export function validityFrom(clock: Clock, days: number): Validity {
   const now = microsecondsOf(clock.now()) / 1000;
   return { notBefore: new Date(now - BACKDATED_MS), notAfter: new Date(now + days * 86_400_000) };
 }
@@ -101,7 +106,7 @@ export function validityFrom(clock: Clock, days: number): { notBefore: Date; not
 /** Who signs: the name and key identifier that certificates will point at. */
 export interface Issuer {
   key: KeyObject;
-  /** Name, as DER; the subject's own when self-signed. */
+  /** Name, as DER. */
   name: Buffer;
   /** Content of the subject key identifier of its certificate, when it has one. */
   keyIdentifier: Buffer | undefined;
@@ -130,28 +135,41 @@ export function issuerOf(certificate: X509Certificate, key: KeyObject): Issuer {
  * A certificate for TLS servers and clients, PEM. Nothing but subject, key and alternative names is taken from the
  * request: whatever else it asks for does not get in.
  */
-export async function certify(
-  issuer: Issuer,
-  request: Pick<RequestParts, 'subject' | 'publicKey' | 'alternativeNamesDer'>,
-  validity: { notBefore: Date; notAfter: Date },
-): Promise<string> {
-  const extensions = [
+export function certify(issuer: Issuer, request: Certifiable, validity: Validity): Promise<string> {
+  const { keyIdentifier } = issuer;
+  return signCertificate(issuer, request, validity, [
     extension(OID.basicConstraints, true, asn.sequence()),
-    ...(request.alternativeNamesDer ? [extension(OID.subjectAltName, false, request.alternativeNamesDer)] : []),
+    ...alternativeNamesOf(request),
     // digitalSignature and keyEncipherment: the first and third bit, five unused.
     extension(OID.keyUsage, true, asn.der(asn.TAG.bitString, Buffer.from([5, 0b1010_0000]))),
     extension(OID.extendedKeyUsage, false, asn.sequence(asn.oid(OID.serverAuth), asn.oid(OID.clientAuth))),
     extension(OID.subjectKeyIdentifier, false, asn.der(asn.TAG.octetString, keyIdentifierOf(request.publicKey))),
-    ...(issuer.keyIdentifier
-      ? [
-          extension(
-            OID.authorityKeyIdentifier,
-            false,
-            asn.sequence(asn.der(asn.contextTag(0, false), issuer.keyIdentifier)),
-          ),
-        ]
+    ...(keyIdentifier
+      ? [extension(OID.authorityKeyIdentifier, false, asn.sequence(asn.der(asn.contextTag(0, false), keyIdentifier)))]
       : []),
-  ];
+  ]);
+}
+
+/** A certificate for a key by itself, PEM. compat: without limits to its use, or it could not have signed itself. */
+export function certifyItself(key: KeyObject, request: Certifiable, validity: Validity): Promise<string> {
+  return signCertificate({ key, name: request.subject }, request, validity, [
+    ...alternativeNamesOf(request),
+    extension(OID.subjectKeyIdentifier, false, asn.der(asn.TAG.octetString, keyIdentifierOf(request.publicKey))),
+  ]);
+}
+
+type Certifiable = Pick<RequestParts, 'subject' | 'publicKey' | 'alternativeNamesDer'>;
+
+function alternativeNamesOf({ alternativeNamesDer: names }: Certifiable): Buffer[] {
+  return names === undefined ? [] : [extension(OID.subjectAltName, false, names)];
+}
+
+async function signCertificate(
+  issuer: Pick<Issuer, 'key' | 'name'>,
+  request: Certifiable,
+  validity: Validity,
+  extensions: readonly Buffer[],
+): Promise<string> {
   const body = asn.sequence(
     asn.der(asn.contextTag(0, true), asn.der(asn.TAG.integer, Buffer.from([2]))),
     asn.positiveInteger(randomBytes(16)),

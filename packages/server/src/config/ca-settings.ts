@@ -9,7 +9,7 @@ export function servicePattern(doc: string): Setting<string> {
     expects: 'a Python pattern with a group `(?P<service_name>...)`',
     parse: (value) => {
       try {
-        if (value !== '') new CaNames(value);
+        if (value !== '') void new CaNames(value);
       } catch (error) {
         if (error instanceof BadPattern) throw new BadValue(error.message);
         throw error;

@@ -1,0 +1,32 @@
+/**
+ * The parts of the reflect-metadata proposal that a dependency of @peculiar/x509 wants to find when it is loaded. Tests
+ * use that library to check ours with other eyes; the server itself does without. Import this before it.
+ */
+const store = new WeakMap<object, Map<string, unknown>>();
+
+const slot = (key: unknown, property: unknown): string => `${String(key)}\0${String(property ?? '')}`;
+
+function own(key: unknown, target: object, property?: unknown): unknown {
+  return store.get(target)?.get(slot(key, property));
+}
+
+function define(key: unknown, value: unknown, target: object, property?: unknown): void {
+  if (!store.has(target)) store.set(target, new Map());
+  store.get(target)!.set(slot(key, property), value);
+}
+
+function inherited(key: unknown, target: object | null, property?: unknown): unknown {
+  for (let at = target; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    const value = own(key, at, property);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+Object.assign(Reflect, {
+  defineMetadata: define,
+  getOwnMetadata: own,
+  getMetadata: inherited,
+  hasOwnMetadata: (key: unknown, target: object, property?: unknown) => own(key, target, property) !== undefined,
+  hasMetadata: (key: unknown, target: object, property?: unknown) => inherited(key, target, property) !== undefined,
+});
