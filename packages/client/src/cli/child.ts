@@ -23,22 +23,27 @@ export class NotRunnable extends Error {
 }
 
 export interface Child {
+  /** Rejects with {@link NotRunnable} when the command could not be started after all. */
+  readonly started: Promise<void>;
   readonly ended: Promise<ChildEnd>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a command with this environment and our standard streams. Rejects with {@link NotRunnable}. */
-export async function startChild(words: readonly string[], environment: Record<string, string>): Promise<Child> {
+/**
+ * Starts a command with this environment and our standard streams. It can be signalled from here on. Throws
+ * {@link NotRunnable} when there is no such program.
+ */
+export function startChild(words: readonly string[], environment: Record<string, string>): Child {
   const [command, ...rest] = words as [string, ...string[]];
   // Looked up in our own PATH: the command's environment may have none.
-  const started = spawn(findProgram(command), rest, { stdio: 'inherit', env: environment, argv0: command });
-  await new Promise<void>((resolve, reject) => {
-    started.once('spawn', resolve);
-    started.once('error', (error: NodeJS.ErrnoException) =>
+  const child = spawn(findProgram(command), rest, { stdio: 'inherit', env: environment, argv0: command });
+  const started = new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error: NodeJS.ErrnoException) =>
       reject(new NotRunnable(command, error.code === 'ENOENT' ? 127 : 126)),
     );
   });
-  return { ended: endOf(started), kill: (signal) => void started.kill(signal) };
+  return { started, ended: endOf(child), kill: (signal) => void child.kill(signal) };
 }
 
 function endOf(started: ChildProcess): Promise<ChildEnd> {

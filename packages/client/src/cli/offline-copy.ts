@@ -46,9 +46,11 @@ export async function fetchService(
     context.log.warning(error.message);
     const kept = await copy.load();
     if (kept === undefined) throw error;
-    const ageSeconds = Math.max(0, Math.round((Date.now() - Date.parse(kept.savedAt)) / 1000));
+    const ageMs = Math.max(0, Date.now() - Date.parse(kept.savedAt));
+    const ageSeconds = Math.round(ageMs / 1000);
     const maxAgeHours = (await context.profile()).offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS;
-    if (!(ageSeconds * 1000 <= maxAgeHours * HOUR_MS)) {
+    // Also for a time that is none, and for 0 hours.
+    if (!(ageMs < maxAgeHours * HOUR_MS)) {
       throw new CommandError(
         `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeHours} h)`,
       );

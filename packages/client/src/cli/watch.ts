@@ -25,12 +25,15 @@ export function fingerprintOf(service: ServiceBody): string {
 
 /**
  * Runs a command to its end with our signals handed on to it; with `watch`, as often as something changes. Answers
- * how the command ended by itself. Rejects as `start` does.
+ * how the command ended by itself. Rejects with NotRunnable when it can not be started.
  */
-export async function runUntilDone(start: () => Promise<Child>, watch?: WatchOptions): Promise<ChildEnd> {
-  let child: Child | undefined = await start();
+export async function runUntilDone(start: () => Child, watch?: WatchOptions): Promise<ChildEnd> {
+  let child: Child | undefined;
+  // From before the start: a signal that comes first would end us alone and leave the command without anybody.
   const stopForwarding = forwardSignals(() => child);
   try {
+    child = start();
+    await child.started;
     if (watch === undefined) return await child.ended;
     for (;;) {
       const end = await Promise.race([child.ended, changed(watch, child.ended)]);
@@ -43,7 +46,8 @@ export async function runUntilDone(start: () => Promise<Child>, watch?: WatchOpt
       watch.log.info('a credential changed: restarting the command');
       await stop(child);
       child = undefined;
-      child = await start();
+      child = start();
+      await child.started;
     }
   } finally {
     stopForwarding();

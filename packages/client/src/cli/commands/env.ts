@@ -42,7 +42,7 @@ async function runEnv(context: Context, given: Given): Promise<Outcome> {
     context.log.info('no command was given: nothing to run (--output shell prints the variables)');
     return { exitCode: 0 };
   }
-  const start = async (now: readonly Variable[]) => startChild(given.words, environmentOf(given, now));
+  const start = (now: readonly Variable[]) => startChild(given.words, environmentOf(given, now));
   if (!given.flag('watch')) return { exitCode: endAs(await runUntilDone(() => start(variables))) };
   return { exitCode: endAs(await watch(context, given, fetched, start)) };
 }

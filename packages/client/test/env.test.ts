@@ -1,0 +1,273 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { golden } from './support/golden.js';
+import { credentialWith, deploy, serviceWith } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+
+let at: Deployment;
+beforeAll(async () => {
+  at = await deploy();
+});
+afterAll(() => at.close());
+beforeEach(() => {
+  at.configure({});
+  at.answer(() => ({ body: serviceWith({ db_password: 's3cret', db_user: 'web' }) }));
+});
+
+/** A command that prints its environment and arguments as JSON. */
+const SHOW = [process.execPath, '-e', 'console.log(JSON.stringify([process.env, process.argv.slice(1)]))'];
+const env = (options: readonly string[], command: readonly string[], extra: Record<string, string> = {}) =>
+  at.run(['env', '--service', 'web', ...options, '--', ...command], { env: extra });
+const shown = async (options: readonly string[], extra: Record<string, string> = {}) => {
+  const { stdout } = await env(options, SHOW, extra);
+  return (JSON.parse(stdout) as [Record<string, string>, string[]])[0];
+};
+
+describe('the environment of the command', () => {
+  it('has the values under prefix and key in capitals, and what was there before', async () => {
+    const environment = await shown([], { KEPT: 'yes', CREDENTIALS_DB_USER: 'overwritten' });
+    expect(environment).toMatchObject({ KEPT: 'yes', CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
+    expect(await shown(['--prefix', ''])).toMatchObject({ DB_PASSWORD: 's3cret' });
+  });
+
+  it('lacks the AWS credentials that fetched them', async () => {
+    const environment = await shown([], { AWS_SESSION_TOKEN: 'x', AWS_SECURITY_TOKEN: 'y', AWS_REGION: 'us-east-1' });
+    const names = Object.keys(environment).filter((name) => name.startsWith('AWS_'));
+    expect(names.sort()).toEqual(['AWS_EC2_METADATA_DISABLED', 'AWS_ENDPOINT_URL_KMS', 'AWS_REGION']);
+  });
+
+  it('--pristine: has nothing but the values', async () => {
+    // macOS adds one of its own.
+    const { __CF_USER_TEXT_ENCODING: _, ...environment } = await shown(['--pristine']);
+    expect(environment).toEqual({ CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
+  });
+
+  it('values that are no text arrive as they are written; null is empty', async () => {
+    const pairs = '{"n": 12345678901234567890, "f": 1.50, "b": true, "e": null, "u": "pä\\n$$"}';
+    const body = JSON.stringify(serviceWith({ PLACE: 1 })).replace('{"PLACE":1}', () => pairs);
+    at.answer(() => ({ body }));
+    expect(await shown(['--pristine', '--prefix', ''])).toMatchObject({
+      N: '12345678901234567890',
+      F: '1.50',
+      B: 'true',
+      E: '',
+      U: 'pä\n$$',
+    });
+  });
+
+  it('a value no environment can hold is refused by name, before the command runs', async () => {
+    at.answer(() => ({ body: serviceWith({ k: 'a\0b' }) }));
+    const end = await env([], ['echo', 'ran']);
+    expect(end).toMatchObject({ code: 255, stdout: '' });
+    expect(end.stderr).toContain('"CREDENTIALS_K"');
+  });
+
+  it('holds blind values only when asked for', async () => {
+    const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
+    at.answer(() => ({ body: (JSON.parse(recorded.stdout) as { service: unknown }).service }));
+    expect(await shown([])).not.toHaveProperty('CREDENTIALS_BLIND4_KEY');
+    expect(await shown(['--blind'])).toMatchObject({ CREDENTIALS_BLIND4_KEY: 'blind value 4' });
+  });
+
+  it('values stand in the environment only: not in arguments, not in what is logged', async () => {
+    const end = await at.run(['--log-level', 'debug', 'env', '--service', 'web', '--', ...SHOW, 'word']);
+    const [, words] = JSON.parse(end.stdout) as [unknown, string[]];
+    expect(words).toEqual(['word']);
+    expect(end.stderr).not.toContain('s3cret');
+  });
+});
+
+describe('the end of the command is the end of env', () => {
+  it('its exit code', async () => {
+    expect((await env([], ['sh', '-c', 'exit 7'])).code).toBe(7);
+    expect((await env([], ['true'])).code).toBe(0);
+  });
+
+  it('its death by a signal', async () => {
+    for (const signal of ['TERM', 'KILL', 'INT'] as const) {
+      const end = await env([], ['sh', '-c', `kill -${signal} $$`]);
+      expect(end).toMatchObject({ code: null, signal: `SIG${signal}` });
+    }
+  });
+
+  it('signals reach it', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) {
+      const script = `trap 'echo got ${signal}; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
+      const running = at.start(['run', '--service', 'web', '--', 'sh', '-c', script]);
+      await running.printed('ready');
+      running.process.kill(signal);
+      expect(await running.ended).toMatchObject({ code: 3, stdout: `ready\ngot ${signal}\n` });
+    }
+  });
+
+  it('127 for a command that is not there, 126 for one that can not be run', async () => {
+    writeFileSync(join(at.folder, 'data'), 'text');
+    chmodSync(join(at.folder, 'data'), 0o644);
+    expect((await env([], ['no-such-command-here'])).code).toBe(127);
+    expect((await env([], [join(at.folder, 'missing')])).code).toBe(127);
+    expect((await env([], [join(at.folder, 'data')])).code).toBe(126);
+  });
+});
+
+describe('255 and no output when the values can not be had', () => {
+  it('no such service, no access, a failing server, nobody there', async () => {
+    for (const answer of [{ status: 404 }, { status: 403 }, { status: 500 }, { drop: true } as const]) {
+      at.answer(() => answer);
+      expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 255, stdout: '' });
+    }
+  });
+
+  it('but 0 without a command', async () => {
+    expect(await at.run(['env', '--service', 'web'])).toMatchObject({ code: 0, stdout: '' });
+  });
+});
+
+describe('--strict and --require', () => {
+  it('a required name that the service does not give', async () => {
+    expect((await env(['--require', 'CREDENTIALS_DB_USER'], ['true'])).code).toBe(0);
+    const end = await env(['--require', 'CREDENTIALS_DB_USER,CREDENTIALS_OTHER'], ['echo', 'ran']);
+    expect(end).toMatchObject({ code: 255, stdout: '' });
+    expect(end.stderr).toContain('web gives no CREDENTIALS_OTHER');
+  });
+
+  it('a variable whose value says that it comes from here', async () => {
+    const extra = { CREDENTIALS_MISSING: 'confidant', CREDENTIALS_DB_USER: 'confidant' };
+    expect((await env([], ['true'], extra)).code).toBe(0);
+    const end = await env(['--strict'], ['echo', 'ran'], extra);
+    expect(end).toMatchObject({ code: 255, stdout: '' });
+    expect(end.stderr).toContain('web gives no CREDENTIALS_MISSING');
+  });
+
+  it('a name given twice, and one that is no name: told without, refused with --strict', async () => {
+    const service = serviceWith({ 'bad-key': 'v' });
+    at.answer(() => ({
+      body: {
+        ...service,
+        credentials: [credentialWith('a', { k: 's3cret', 'bad-key': 'v' }), credentialWith('b', { K: 'last' })],
+      },
+    }));
+    const lenient = await env(['--prefix', ''], ['sh', '-c', 'echo $K']);
+    expect(lenient).toMatchObject({ code: 0, stdout: 'last\n' });
+    expect(lenient.stderr).toMatch(/K is given twice; Credential b \(b\) counts/);
+    const strict = await env(['--strict'], ['echo', 'ran']);
+    expect(strict).toMatchObject({ code: 255, stdout: '' });
+    expect(strict.stderr).toMatch(/CREDENTIALS_BAD-KEY is no variable name/);
+    expect(strict.stderr).not.toContain('s3cret');
+  });
+});
+
+describe('safety', () => {
+  it('a service that matches command_safety_regex needs --force', async () => {
+    at.configure({ command_safety_regex: '^w.b$', command_safety_msg: 'This is production.' });
+    const refused = await env([], ['echo', 'ran']);
+    expect(refused).toMatchObject({ code: 255, stdout: '' });
+    expect(refused.stderr).toContain('This is production.');
+    expect(await env(['--force'], ['echo', 'ran'])).toMatchObject({ code: 0, stdout: 'ran\n' });
+    at.configure({ command_safety_regex: 'other' });
+    expect((await env([], ['true'])).code).toBe(0);
+  });
+
+  it('an expression made to hang does not; one that is none is a bad configuration', async () => {
+    at.configure({ command_safety_regex: '(w+)+(e+)+(b+)+$$x' });
+    const service = `${'w'.repeat(5000)}!`;
+    expect((await at.run(['env', '--service', service, '--', 'true'])).code).toBe(0);
+    at.configure({ command_safety_regex: '(' });
+    expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('command_wrap runs this program within the wrap, once', async () => {
+    const wrap = join(at.folder, 'my wrap');
+    writeFileSync(wrap, '#!/bin/sh\necho "wrapped: $1"; shift; exec "$@"\n');
+    chmodSync(wrap, 0o755);
+    at.configure({ command_wrap: `'${wrap}' "two words"` });
+    const end = await at.run(['run', '--serv', 'web', '--', 'sh', '-c', 'echo $CREDENTIALS_DB_USER; exit 4']);
+    expect(end).toMatchObject({ code: 4, stdout: 'wrapped: two words\nweb\n' });
+    expect((await env(['--wrapped'], ['sh', '-c', 'echo $CREDENTIALS_DB_USER'])).stdout).toBe('web\n');
+  });
+});
+
+describe('--output prints the variables instead', () => {
+  it('for a shell to take in', async () => {
+    const end = await at.run(['env', '--service', 'web', '-o', 'shell']);
+    expect(end.stdout).toBe('export CREDENTIALS_DB_PASSWORD=s3cret\nexport CREDENTIALS_DB_USER=web\n');
+  });
+
+  it('and nothing at all when they can not be had', async () => {
+    at.answer(() => ({ status: 403 }));
+    expect(await at.run(['env', '--service', 'web', '-o', 'shell'])).toMatchObject({ code: 255, stdout: '' });
+    at.answer(() => ({ status: 404 }));
+    const service = await at.run(['get_service', '--service', 'web', '-o', 'shell']);
+    expect(service.stdout).not.toContain('export');
+    expect(service.code).toBe(1);
+  });
+
+  it('not together with a command: exit 2', async () => {
+    expect((await at.run(['env', '--service', 'web', '-o', 'shell', '--', 'true'])).code).toBe(2);
+  });
+});
+
+describe('--watch', () => {
+  const script = (reaction: string) => `${reaction}; echo started $CREDENTIALS_A; while :; do sleep 0.05; done`;
+  const watch = (reaction: string, options: readonly string[] = []) =>
+    at.start([
+      'run',
+      '--service',
+      'web',
+      '--watch',
+      '--watch-interval',
+      '0.1',
+      ...options,
+      '--',
+      'sh',
+      '-c',
+      script(reaction),
+    ]);
+
+  it('restarts the command with the new values when a credential changes', async () => {
+    let revision = 1;
+    at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
+    const running = watch("trap 'echo stopped; exit 0' TERM");
+    await running.printed('started one');
+    revision = 2;
+    await running.printed('started two');
+    running.process.kill('SIGTERM');
+    const end = await running.ended;
+    expect(end).toMatchObject({ code: 0, stdout: 'started one\nstopped\nstarted two\nstopped\n' });
+  });
+
+  it('looks at revisions only: values are fetched when something changed', async () => {
+    at.server.seen.length = 0;
+    at.answer(() => ({ body: serviceWith({ a: 'one' }) }));
+    const running = watch('true');
+    await running.printed('started one');
+    while (at.server.seen.length < 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    running.process.kill('SIGTERM');
+    await running.ended;
+    const full = at.server.seen.filter(({ path }) => path.endsWith('metadata_only=False'));
+    expect(full).toHaveLength(1);
+  });
+
+  it('sends a signal instead when one is named', async () => {
+    let revision = 1;
+    at.answer(() => ({ body: serviceWith({ a: 'one' }, revision) }));
+    const running = watch("trap 'echo reload; exit 5' HUP", ['--watch-signal', 'SIGHUP']);
+    await running.printed('started one');
+    revision = 2;
+    expect(await running.ended).toMatchObject({ code: 5, stdout: 'started one\nreload\n' });
+  });
+
+  it('leaves the command alone while the server fails, and ends when the command ends', async () => {
+    let isUp = true;
+    at.answer(() => (isUp ? { body: serviceWith({ a: 'one' }) } : { drop: true }));
+    const running = at.start(
+      // prettier-ignore
+      ['run', '--service', 'web', '--watch', '--watch-interval', '0.05', '--', 'sh', '-c', `echo up; sleep 0.7; exit 6`],
+    );
+    await running.printed('up');
+    isUp = false;
+    const end = await running.ended;
+    expect(end).toMatchObject({ code: 6, stdout: 'up\n' });
+    expect(end.stderr).toContain('could not look for changes');
+  });
+});

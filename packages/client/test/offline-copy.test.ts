@@ -1,0 +1,141 @@
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Context } from '../src/cli/context.js';
+import { Given } from '../src/cli/given.js';
+import { openLog } from '../src/cli/log.js';
+import { fetchService } from '../src/cli/offline-copy.js';
+import { awsEnvironment } from './support/cli.js';
+import { deploy, serviceWith } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import type { Answer } from './support/http.js';
+
+let at: Deployment;
+let copies: string;
+let answer: Answer;
+const UP: Answer = { body: serviceWith({ db_password: 's3cret' }) };
+const DOWN: Answer = { drop: true };
+
+beforeAll(async () => {
+  at = await deploy();
+  copies = join(at.folder, 'copies');
+  at.answer(() => answer);
+  Object.assign(process.env, awsEnvironment(at.kms.url));
+});
+afterAll(() => at.close());
+beforeEach(() => {
+  rmSync(copies, { recursive: true, force: true });
+  at.configure({ offline_copy: copies });
+  answer = UP;
+});
+
+/** One fetch by a command line of its own: what it got or how it failed, and what it told. */
+async function get(service = 'web', options: Record<string, unknown> = {}) {
+  const told = new PassThrough();
+  const given = new Given({ configFiles: at.config, offlineCopy: true, ...options });
+  const context = new Context(given, openLog('info', 'test', told), { before: [], command: 'x', after: [] });
+  try {
+    const fetched = await fetchService(context, service).catch((error: Error) => ({ error }));
+    const log = String(told.read() ?? '');
+    expect(log).not.toContain('s3cret');
+    return { service: undefined, offline: undefined, error: undefined, ...fetched, log };
+  } finally {
+    await context.close();
+  }
+}
+
+const copyPath = () => join(copies, readdirSync(copies)[0]!);
+
+describe('the offline copy', () => {
+  it('is used when the server can not be reached, and says how old it is', async () => {
+    const live = await get();
+    expect(live.offline).toBeUndefined();
+    for (const gone of [DOWN, { status: 502 }, { status: 503 }, { status: 504 }]) {
+      answer = gone;
+      const { service, offline, log } = await get();
+      expect(service).toEqual(live.service);
+      expect(offline).toEqual({ saved_at: expect.any(String), age_seconds: expect.any(Number) });
+      expect(log).toMatch(/using the offline copy of web, \d+ seconds old/);
+    }
+  });
+
+  it('serves the command line: get_service shows its age, env runs the command', async () => {
+    await get();
+    answer = DOWN;
+    const shown = await at.run(['get_service', '--service', 'web']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ result: true, offline_copy: { saved_at: expect.any(String) } });
+    const end = await at.run(['env', '--service', 'web', '--', 'sh', '-c', 'echo $CREDENTIALS_DB_PASSWORD']);
+    expect(end).toMatchObject({ code: 0, stdout: 's3cret\n' });
+  });
+
+  it('is never used after an answer about the request, and no access or no service removes it', async () => {
+    for (const status of [400, 401, 403, 404, 409, 500]) {
+      answer = UP;
+      await get();
+      answer = { status };
+      expect((await get()).error).toMatchObject({ status });
+      expect(readdirSync(copies)).toHaveLength(status === 403 || status === 404 ? 0 : 1);
+    }
+  });
+
+  it('is unreadable without KMS, for its owner alone, and one file', async () => {
+    await get();
+    await get();
+    expect(readdirSync(copies)).toHaveLength(1);
+    expect(statSync(copyPath()).mode & 0o777).toBe(0o600);
+    expect(statSync(copies).mode & 0o777).toBe(0o700);
+    expect(readFileSync(copyPath(), 'utf8')).not.toMatch(/s3cret|db_password/);
+    const { data_key: wrapped } = JSON.parse(readFileSync(copyPath(), 'utf8')) as { data_key: string };
+    const purpose = 'confidant-offline-copy';
+    expect(at.kms.opened(wrapped)?.context).toEqual({ from: 'web', to: 'web', user_type: 'service', purpose });
+  });
+
+  it('that was changed is refused', async () => {
+    await get();
+    const sealed = JSON.parse(readFileSync(copyPath(), 'utf8')) as { content: string };
+    const flipped = sealed.content.replace(/.(?=.{60}$)/, (character) => (character === 'A' ? 'B' : 'A'));
+    answer = DOWN;
+    for (const content of [JSON.stringify({ ...sealed, content: flipped }), '{', '{}', '[]', 'null', '']) {
+      writeFileSync(copyPath(), content);
+      expect((await get()).error?.message).toMatch(/^the offline copy of web can not be opened/);
+    }
+  });
+
+  it('of another service or server is refused', async () => {
+    await get();
+    const own = readFileSync(copyPath(), 'utf8');
+    await get('other');
+    for (const name of readdirSync(copies)) writeFileSync(join(copies, name), own);
+    answer = DOWN;
+    expect((await get('other')).error?.message).toMatch(/belongs to something else/);
+    expect((await get('third')).error).toMatchObject({ code: 'network' });
+  });
+
+  it('older than allowed is refused; 0 hours forbids it', async () => {
+    await get();
+    answer = DOWN;
+    at.configure({ offline_copy: copies, offline_copy_max_age: 0 });
+    expect((await get()).error?.message).toContain('more than offline_copy_max_age allows');
+    at.configure({ offline_copy: copies, offline_copy_max_age: 1 });
+    expect((await get()).error).toBeUndefined();
+  });
+
+  it('is neither kept nor used without the setting, or with --no-offline-copy', async () => {
+    await get('web', { offlineCopy: false });
+    expect(() => readdirSync(copies)).toThrow('ENOENT');
+    await get();
+    answer = DOWN;
+    expect((await get('web', { offlineCopy: false })).error).toMatchObject({ code: 'network' });
+    at.configure({});
+    expect((await get()).error).toMatchObject({ code: 'network' });
+  });
+
+  it('that can not be written stops nothing', async () => {
+    writeFileSync(join(at.folder, 'file'), '');
+    at.configure({ offline_copy: join(at.folder, 'file', 'copies') });
+    const { service, log } = await get();
+    expect(service).toBeDefined();
+    expect(log).toContain('the offline copy could not be kept');
+  });
+});
