@@ -4,9 +4,9 @@ import { relative, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { openLog } from './adapters/log.js';
 import { compose } from './compose.js';
+import { loadSettings } from './compose-settings.js';
 import { serveMetrics } from './compose-telemetry.js';
-import { withEmbeddedDefaults } from './config/embedded.js';
-import { dangers, type Environment, type Fault, isEmbedded, migrationNotes, readSettings } from './config/parse.js';
+import { dangers, type Environment, type Fault, isEmbedded, migrationNotes } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
@@ -21,7 +21,7 @@ import { superviseWorkers } from './workers.js';
  * are at fault or the start failed.
  */
 export async function main(environment: Environment = process.env): Promise<number> {
-  const { settings, faults } = readSettings(withEmbeddedDefaults(environment));
+  const { settings, faults, warnings } = await loadSettings(environment);
   if (faults.length > 0) {
     process.stderr.write(describeFaults(faults));
     return 1;
@@ -29,6 +29,10 @@ export async function main(environment: Environment = process.env): Promise<numb
   const logger = openLog(settings.LOG_LEVEL);
   try {
     if (cluster.isWorker) return await serve(settings, logger);
+    for (const warning of warnings) {
+      logger.error(warning);
+      process.stderr.write(`Warning: ${warning}\n`);
+    }
     for (const note of migrationNotes(environment)) logger.warn(note);
     for (const danger of dangers(settings)) {
       logger.warn(danger);
