@@ -24,23 +24,24 @@ const valued = GLOBAL_OPTIONS.filter(takesValue).flatMap((option) => [
 
 /** Finds the command among the words before the cursor, then offers its options; after `--`, files. */
 function bash(): string {
-  const cases = COMMANDS.map(({ name, options }) => `    ${name}) words="${names(options)} --help" ;;`).join('\n');
+  const cases = COMMANDS.map(({ name, options }) => `    ${name}) offered="${names(options)} --help" ;;`).join('\n');
   return `_${PROGRAM}() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" command='' words i
+  local current="\${COMP_WORDS[COMP_CWORD]}" command='' offered i
   for ((i = 1; i < COMP_CWORD; i++)); do
+    if [[ -n $command && "\${COMP_WORDS[i]}" != -- ]]; then continue; fi
     case "\${COMP_WORDS[i]}" in
       --) return ;;
       ${valued.join('|')}) ((i++)) ;;
       -*) ;;
-      *) command="\${COMP_WORDS[i]}"; break ;;
+      *) command="\${COMP_WORDS[i]}" ;;
     esac
   done
   case "$command" in
-    '') words="${COMMANDS.map(({ name }) => name).join(' ')} ${names(GLOBAL_OPTIONS)} --help --version" ;;
+    '') offered="${COMMANDS.map(({ name }) => name).join(' ')} ${names(GLOBAL_OPTIONS)} --help --version" ;;
 ${cases}
     *) return ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -o default -F _${PROGRAM} ${PROGRAM}
 `;

@@ -1,0 +1,271 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { COMMANDS } from '../src/cli/command-table.js';
+import { programPath, runCli } from './support/cli.js';
+import { credentialWith, deploy, serviceWith } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import type { Answer } from './support/http.js';
+
+let at: Deployment;
+let answers: Record<string, Answer>;
+beforeAll(async () => {
+  at = await deploy();
+  at.answer(({ method, path }) => answers[`${method} ${path}`]);
+});
+afterAll(() => at.close());
+beforeEach(() => {
+  at.server.seen.length = 0;
+});
+
+const sent = () => JSON.parse(at.server.seen.at(-1)!.body) as Record<string, unknown>;
+const LIST = {
+  'GET /v1/credentials': {
+    body: {
+      credentials: [
+        { id: 'c1', name: 'database' },
+        { id: 'c2', name: 'Database' },
+      ],
+    },
+  },
+};
+
+describe('values come from where nobody else sees them', () => {
+  const create = ['create_credential', '--name', 'db', '--output', 'id'];
+  beforeEach(() => {
+    answers = { 'POST /v1/credentials': { body: credentialWith('new-id', {}) } };
+  });
+
+  it('standard input; --output id prints the id alone', async () => {
+    const end = await at.run([...create, '--credential-pairs', '-'], { stdin: '{"a": 12345678901234567890}' });
+    expect(end).toMatchObject({ code: 0, stdout: 'new-id\n', stderr: '' });
+    expect(at.server.seen[0]!.body).toBe('{"name":"db","credential_pairs":{"a":12345678901234567890},"enabled":true}');
+  });
+
+  it('a file', async () => {
+    writeFileSync(join(at.folder, 'pairs.json'), '{"a": "v"}');
+    const pairs = `@${join(at.folder, 'pairs.json')}`;
+    const further = ['--tags', 'x', 'y', '--disabled', '--documentation', 'd', '--metadata', '{"m": 1}'];
+    expect((await at.run([...create, '--credential-pairs', pairs, ...further])).code).toBe(0);
+    expect(sent()).toEqual({
+      name: 'db',
+      credential_pairs: { a: 'v' },
+      enabled: false,
+      tags: ['x', 'y'],
+      documentation: 'd',
+      metadata: { m: 1 },
+    });
+  });
+
+  it('the argument itself, as the original takes it', async () => {
+    await at.run([...create, '--credential-pairs', '{"a": "v"}']);
+    expect(sent()).toMatchObject({ credential_pairs: { a: 'v' } });
+  });
+
+  it('what is no JSON object is refused with exit 2, unsent and unrepeated', async () => {
+    for (const stdin of ['{"a": s3cret}', '["s3cret"]', '"s3cret"', '']) {
+      const end = await at.run([...create, '--credential-pairs', '-'], { stdin });
+      expect(end).toMatchObject({ code: 2, stdout: '' });
+      expect(end.stderr).not.toContain('s3cret');
+    }
+    expect((await at.run([...create, '--credential-pairs', '@/nonexistent/x'])).code).toBe(2);
+    expect(at.server.seen).toEqual([]);
+  });
+
+  it('a prompt needs a terminal', async () => {
+    const end = await at.run([...create, '--prompt', 'a']);
+    expect(end).toMatchObject({ code: 2, stdout: '' });
+    expect(end.stderr).toContain('only be asked for on a terminal');
+  });
+});
+
+describe('credentials', () => {
+  it('an update sends what was given and nothing else; nothing given is refused', async () => {
+    answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
+    await at.run(['update_credential', '--id', 'c1', '--disabled']);
+    expect(sent()).toEqual({ enabled: false });
+    const end = await at.run(['update_credential', '--id', 'c1']);
+    expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "No changes to make",\n    "result": false\n}\n' });
+  });
+
+  it('are found by their exact name', async () => {
+    const path = 'GET /v1/credentials/c2?metadata_only=False';
+    answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
+    const end = await at.run(['get_credential', '--name', 'Database', '-o', 'dotenv']);
+    expect(end).toMatchObject({ code: 0, stdout: "KEY='v w'\n" });
+    const missing = await at.run(['get_credential', '--name', 'data']);
+    expect(missing.code).toBe(1);
+    expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });
+  });
+
+  it('lists are printed with their page', async () => {
+    answers = { 'GET /v1/credentials?limit=2&page=p': { body: { credentials: [], next_page: 'q' } } };
+    const end = await at.run(['list_credentials', '--limit', '2', '--page', 'p']);
+    expect(JSON.parse(end.stdout)).toEqual({ credentials: [], next_page: 'q', result: true });
+  });
+});
+
+describe('map', () => {
+  it('creates a service that does not exist', async () => {
+    answers = { ...LIST, 'PUT /v1/services/web': { body: serviceWith({}) } };
+    const end = await at.run([
+      'map',
+      '--service',
+      'web',
+      '--cred-names',
+      'database',
+      '--cred-ids',
+      'a',
+      '--account',
+      'x',
+    ]);
+    expect(end.code).toBe(0);
+    expect(sent()).toEqual({ account: 'x', enabled: true, credentials: ['a', 'c1'], blind_credentials: [] });
+  });
+
+  it('keeps what is mapped, and writes no revision when nothing changes', async () => {
+    answers = {
+      'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) },
+      'PUT /v1/services/web': { body: serviceWith({}) },
+    };
+    await at.run(['map', '--service', 'web', '--cred-ids', 'b']);
+    expect(sent()).toMatchObject({ credentials: ['b', 'c1'] });
+    const before = at.server.seen.length;
+    expect(await at.run(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0 });
+    expect(at.server.seen.slice(before).map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('a service that can not be read is not taken for a missing one', async () => {
+    for (const status of [401, 403, 500]) {
+      answers = { 'GET /v1/services/web?metadata_only=True': { status } };
+      expect((await at.run(['map', '--service', 'web', '--cred-ids', 'b'])).code).toBe(1);
+    }
+    expect(at.server.seen.every(({ method }) => method === 'GET')).toBe(true);
+  });
+
+  it('add_creds creates a service too; remove_creds does not', async () => {
+    answers = { 'PUT /v1/services/web': { body: serviceWith({}) } };
+    expect(await at.run(['add_creds', '--service-id', 'web', '--cred-ids', 'a'])).toMatchObject({
+      code: 0,
+      stdout: '{\n    "result": true\n}\n',
+    });
+    expect((await at.run(['remove_creds', '--service-id', 'web', '--cred-ids', 'a'])).code).toBe(1);
+  });
+});
+
+describe('history and diff', () => {
+  const revisions = [{ revision: 1 }, { revision: 5 }, { revision: 3 }];
+
+  it('revisions come newest first', async () => {
+    answers = { 'GET /v1/archive/blind_credentials/b': { body: { revisions } } };
+    const end = await at.run(['history', '--blind-credential', 'b']);
+    expect(JSON.parse(end.stdout)).toEqual({
+      result: true,
+      revisions: [{ revision: 5 }, { revision: 3 }, { revision: 1 }],
+    });
+  });
+
+  it('a diff is of the current revision and the one before, unless others are named', async () => {
+    answers = {
+      'GET /v1/archive/services/web': { body: { revisions } },
+      'GET /v1/services/web/3/5': { body: { enabled: { added: true, removed: false } } },
+      'GET /v1/services/web/1/3': { body: {} },
+    };
+    const end = await at.run(['diff', '--service', 'web']);
+    expect(JSON.parse(end.stdout)).toEqual({
+      diff: { enabled: { added: true, removed: false } },
+      new: 5,
+      old: 3,
+      result: true,
+    });
+    expect((await at.run(['diff', '--service', 'web', '--new', '3'])).code).toBe(0);
+  });
+
+  it('without a revision before: an error that says so', async () => {
+    answers = { 'GET /v1/archive/credentials/c': { body: { revisions: [{ revision: 1 }] } } };
+    const end = await at.run(['revert_credential', '--id', 'c']);
+    expect(JSON.parse(end.stdout)).toEqual({ error: 'c has no revision before 1', result: false });
+  });
+});
+
+describe('token', () => {
+  it('prints a username and token in the forms other programs take', async () => {
+    const basic = await at.run(['token']);
+    expect(basic.stdout).toMatch(/^2\/service\/web:[A-Za-z0-9+/=]+\n$/);
+    const token = basic.stdout.trim().split(':')[1]!;
+    const headers = await at.run(['token', '--format', 'headers']);
+    expect(headers.stdout).toBe(`X-Auth-From: 2/service/web\nX-Auth-Token: ${token}\n`);
+    const json = await at.run(['token', '--format', 'json']);
+    expect(JSON.parse(json.stdout)).toEqual({ username: '2/service/web', token });
+  });
+
+  it('a failure prints nothing to standard output', async () => {
+    at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
+    expect(await at.run(['token'])).toMatchObject({ code: 1, stdout: '' });
+    at.configure({});
+  });
+});
+
+describe('failures', () => {
+  it('tell what, why and the request id on standard error, and nothing but the result on standard output', async () => {
+    const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
+    answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
+    const end = await at.run(['list_services']);
+    expect(end).toMatchObject({ code: 1, stdout: '{\n    "result": false\n}\n' });
+    expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
+  });
+
+  it('repetitions are told, so that nobody looks at a silent terminal', async () => {
+    at.configure({ retries: 1, backoff: 0.001 });
+    answers = { 'GET /v1/services': { status: 503 } };
+    expect((await at.run(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
+    expect((await at.run(['--log-level', 'error', 'list_services'])).stderr).not.toMatch(/trying/);
+    at.configure({});
+  });
+
+  it('a reader that leaves early is no failure', () => {
+    const help = `"${process.execPath}" "${programPath('confidant')}" --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    expect(execFileSync('bash', ['-c', help], { encoding: 'utf8' })).toBe(
+      'Usage: confidant [global options] COMMAND [options]\n0\n',
+    );
+  });
+});
+
+describe('completion', () => {
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const { stdout: script } = await runCli(['confidant', 'completion', 'bash']);
+    const call = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _confidant; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return execFileSync('bash', ['-c', `${script}\n${call}`], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+  };
+
+  it('offers commands, then the options of the command', async () => {
+    expect(await complete('confidant', 'get_s')).toEqual(['get_service']);
+    expect(await complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
+    expect(await complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
+  });
+
+  it('knows every command in every shell, and no other shell', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { stdout } = await runCli(['confidant', 'completion', shell]);
+      for (const { name } of COMMANDS) expect(stdout).toContain(name);
+    }
+    expect((await runCli(['confidant', 'completion', 'cmd'])).code).toBe(2);
+  });
+});
+
+describe('start', () => {
+  it('help and version load neither the AWS SDK nor the schemas', async () => {
+    const loader = `export function resolve(name, context, next) { console.error('load ' + name); return next(name, context); }`;
+    const register = `import { register } from 'node:module'; register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(loader))});`;
+    const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
+    for (const option of ['--help', '--version']) {
+      const { stderr } = await runCli(['confidant', option], { env });
+      const packages = stderr.match(/(?<=^load )(?!node:|\.|file:|data:|[a-z_]+$)\S+/gm) ?? [];
+      expect(packages).toEqual([]);
+      expect(stderr).toContain('load commander');
+    }
+  });
+});
