@@ -26,7 +26,9 @@ profile.samples.forEach((id, i) => {
 const total = [...selfTimes.values()].reduce((sum, time) => sum + time, 0);
 console.log(`${(total / load.requests).toFixed(0)} us of JavaScript and native calls a request, by place:`);
 for (const [place, time] of [...selfTimes].sort((a, b) => b[1] - a[1]).slice(0, 40)) {
-  console.log(`${((100 * time) / total).toFixed(1).padStart(5)} %  ${(time / load.requests).toFixed(1).padStart(6)} us  ${place}`);
+  console.log(
+    `${((100 * time) / total).toFixed(1).padStart(5)} %  ${(time / load.requests).toFixed(1).padStart(6)} us  ${place}`,
+  );
 }
 
 function placeOf(url, functionName) {
@@ -36,5 +38,7 @@ function placeOf(url, functionName) {
   if (module) return module;
   const own = /packages\/(.*)\/dist\/(.*)\.js$/.exec(url);
   if (own) return `${own[1]}/${own[2]}`;
-  return url.startsWith('node:') ? url.replace(/internal\/(streams|crypto|process|timers)\/.*/, 'internal/$1') : 'native';
+  return url.startsWith('node:')
+    ? url.replace(/internal\/(streams|crypto|process|timers)\/.*/, 'internal/$1')
+    : 'native';
 }

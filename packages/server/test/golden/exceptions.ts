@@ -28,14 +28,14 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'credentials: POST content-type with charset': { bug: 23, keys: ['metadata'] },
   'credentials: GET list page = base64 of non-key JSON': { bug: 25, status: 400 },
   'credentials: PUT pairs only, no name': { bug: 17, status: 200 },
-  'credentials: PUT without credential_pairs': { bug: 17, status: 200, then: { documentation: 'doc2' } },
+  'credentials: PUT without credential_pairs': { bug: 17, status: 200, afterwards: { documentation: 'doc2' } },
   'credentials: PUT {}': { bug: 17, status: 200 },
   'credentials: PUT name null': { bug: 17, status: 400 },
   'credentials: PUT credential_pairs null': { bug: 17, status: 400 },
   'credentials: PUT documentation empty, tags null': {
     bug: 17,
     status: 200,
-    then: { documentation: 'doc2', tags: ['custom'] },
+    afterwards: { documentation: 'doc2', tags: ['custom'] },
   },
   'credentials: PUT no JSON': { bug: 25, status: 400 },
   'credentials: diff 2/1 (order does not matter)': { bug: 17 },
@@ -46,7 +46,7 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'services: PUT without credentials': {
     bug: 17,
     status: 200,
-    then: {
+    afterwards: {
       credentials: [mapped, 'f9ecb660cc4549e5a5b2a9afeb84d961'],
       blind_credentials: ['dd06997e3ad74f5a8a49e772bcfa90b4'],
     },
@@ -55,11 +55,19 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'services: PUT enabled string': {
     bug: 17,
     status: 400,
-    then: { credentials: [mapped], blind_credentials: [], enabled: true },
+    afterwards: { credentials: [mapped], blind_credentials: [], enabled: true },
   },
-  'services: PUT unknown credential id': { bug: 3, status: 400, then: { credentials: [mapped], enabled: true } },
-  'services: PUT unknown blind credential id': { bug: 3, status: 400, then: { credentials: [mapped], enabled: true } },
-  'services: PUT archive id as credential': { bug: 3, status: 400, then: { credentials: [mapped], enabled: true } },
+  'services: PUT unknown credential id': { bug: 3, status: 400, afterwards: { credentials: [mapped], enabled: true } },
+  'services: PUT unknown blind credential id': {
+    bug: 3,
+    status: 400,
+    afterwards: { credentials: [mapped], enabled: true },
+  },
+  'services: PUT archive id as credential': {
+    bug: 3,
+    status: 400,
+    afterwards: { credentials: [mapped], enabled: true },
+  },
   'services: PUT credentials null': { bug: 17, status: 200 },
   'services: conflict prep': { bug: 23, keys: ['metadata'] },
   'services: PUT no JSON': { bug: 25, status: 400 },
@@ -85,4 +93,19 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'certificates: cert selfsigned': { bug: 6, status: 403 },
   'certificates: cert private (ACM PCA)': { bug: 21, status: 200 },
   'certificates: csr private': { bug: 6, status: 403 },
+
+  'ENFORCE_DOCUMENTATION: POST with': { bug: 23, keys: ['metadata'] },
+  'ENABLE_SAVE_LAST_DECRYPTION_TIME: POST': { bug: 23, keys: ['metadata'] },
+  'USE_AUTH=false: GET service in account': { bug: 26, status: 200 },
+  'USE_AUTH=false: POST': { bug: 23, keys: ['metadata'] },
+  'USE_ENCRYPTION=false: POST': { bug: 23, keys: ['metadata'] },
+  'IGNORE_CONFLICTS: POST a': { bug: 23, keys: ['metadata'] },
+  'IGNORE_CONFLICTS: POST b': { bug: 23, keys: ['metadata'] },
+  'no archive table: POST': { bug: 23, keys: ['metadata'] },
+  'no archive table: archive': { bug: 16, status: 400 },
+  'MAXIMUM_ROTATION_DAYS unset: POST (next_rotation_date == last_rotation_date)': {
+    bug: 20,
+    keys: ['metadata', 'next_rotation_date'],
+  },
+  'CA_TYPE=custom_ca: GET cert (key generation unsupported)': { bug: 21, status: 200 },
 };

@@ -19,7 +19,7 @@ export interface Exception {
   /** Keys of the body, at any depth, that are right to differ. */
   keys?: readonly string[];
   /** A body sent afterwards, by the same method and path, so that later recordings find the content they expect. */
-  then?: unknown;
+  afterwards?: unknown;
 }
 
 /** The state that the first recording found: rows of before, current ones made from their newest revision. */
@@ -27,7 +27,9 @@ export function stateBefore(recordings: readonly Recording[]): Item[] {
   const BEGIN = '2026-11-21T22:38:19';
   const made = new Set(recordings.map((each) => each.response.json?.id as string | undefined));
   const touched = new Set(recordings.filter((each) => each.request.method === 'POST').map((e) => e.response.json?.id));
-  const archived = recordedLines<Item>('dynamodb-archive-table.jsonl').map(({ archive_date: _, ...row }) => row);
+  const archived = recordedLines<Item>('dynamodb-archive-table.jsonl').map((row) =>
+    Object.fromEntries(Object.entries(row).filter(([name]) => name !== 'archive_date')),
+  );
   const revisions = [...recordedTable(), ...archived].filter((row) => {
     const [id] = splitId(row);
     const isNew = made.has(id) && touched.has(id);
