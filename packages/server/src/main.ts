@@ -104,6 +104,8 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
   await composed.close();
   await metrics?.close();
   clearTimeout(overdue);
+  // A worker that listens to its supervisor lives until one of them hangs up.
+  if (cluster.isWorker) process.disconnect();
   return 0;
 }
 

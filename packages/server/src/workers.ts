@@ -43,6 +43,7 @@ export function superviseWorkers(
       exitCode = code;
       for (const worker of workers()) worker.process.kill('SIGTERM');
       setTimeout(() => {
+        logger.warn({ workers: workers().length }, 'workers did not stop in time');
         for (const worker of workers()) worker.process.kill('SIGKILL');
       }, shutdownTimeoutMs + 1000).unref();
       if (workers().length === 0) resolve(exitCode);
