@@ -100,8 +100,16 @@ describe('a signing request is refused', () => {
   });
 
   test('property: when it is noise', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void expect(refusalOf(armour(Buffer.from(bytes)))).not.toBe('accepted'))); // prettier-ignore
-    fc.assert(fc.property(fc.string({ maxLength: 300 }), (text) => void expect(refusalOf(text)).toBe('csr could not be decoded'))); // prettier-ignore
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(refusalOf(armour(Buffer.from(bytes)))).not.toBe('accepted');
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), (text) => {
+        expect(refusalOf(text)).toBe('csr could not be decoded');
+      }),
+    );
   });
 
   test('quickly, however it is padded', () => {

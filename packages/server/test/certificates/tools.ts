@@ -31,7 +31,7 @@ export async function makeCsr(options: {
   const keys = await webcrypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify']);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: options.name ?? [{ CN: ['svc-01.example.com'] }],
-    keys: keys as unknown as CryptoKeyPair,
+    keys: keys as never,
     signingAlgorithm: algorithm,
     extensions: [
       ...(options.san ? [new x509.SubjectAlternativeNameExtension(options.san)] : []),
@@ -46,13 +46,18 @@ export async function makeCsr(options: {
  * Expects that a certificate is good for a TLS server, with other programs' eyes: Node checks the signature, and openssl,
  * where there is one, the whole chain.
  */
-export function expectGoodCertificate(certificate: string, chain: string, key?: string): X509Certificate {
+export function expectGoodCertificate(
+  certificate: string,
+  chain: string,
+  key?: string,
+  /** A CA may be older than what openssl calls strict. */
+  strict = certificate !== chain,
+): X509Certificate {
   const parsed = new X509Certificate(certificate);
   const [issuer, ...above] = certificatesIn(chain);
   const root = above.at(-1) ?? issuer!;
   expect(parsed.verify(issuer!.publicKey)).toBe(true);
   expect(parsed.checkIssued(issuer!)).toBe(true);
-  expect(new x509.X509Certificate(certificate).serialNumber).toMatch(/^[0-7]/);
   const folder = mkdtempSync(join(tmpdir(), 'confidant-x509-'));
   try {
     const files = { cert: certificate, chain, root: root.toString(), key: key ?? '' };
@@ -60,7 +65,7 @@ export function expectGoodCertificate(certificate: string, chain: string, key?: 
     const verified = openssl(
       folder,
       'verify',
-      '-x509_strict',
+      ...(strict ? ['-x509_strict'] : []),
       '-purpose',
       'sslserver',
       '-CAfile',
@@ -69,7 +74,10 @@ export function expectGoodCertificate(certificate: string, chain: string, key?: 
       'chain',
       'cert',
     );
-    if (verified !== undefined) expect(verified).toBe('cert: OK');
+    if (verified !== undefined) {
+      expect(verified).toBe('cert: OK');
+      expect(openssl(folder, 'x509', '-in', 'cert', '-noout', '-serial')).toMatch(/^serial=[0-9A-F]{16,40}$/);
+    }
     if (key !== undefined) {
       const fromKey = openssl(folder, 'pkey', '-in', 'key', '-pubout');
       const fromCertificate = openssl(folder, 'x509', '-in', 'cert', '-noout', '-pubkey');

@@ -120,11 +120,11 @@ async function makeAuthority(options: {
     notBefore: new Date(Date.now() - DAY_MS),
     notAfter: new Date(Date.now() + 3650 * DAY_MS),
     signingAlgorithm: algorithm,
-    keys: keys as unknown as CryptoKeyPair,
+    keys: keys as never,
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as unknown as CryptoKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
     ],
   });
   return {
@@ -191,11 +191,11 @@ async function issue(authority: Authority, input: Record<string, unknown>): Prom
     notBefore: new Date(Date.now() - 3_600_000),
     notAfter: new Date(Date.now() + (days as number) * DAY_MS),
     publicKey: request.publicKey,
-    signingKey: authority.keys.privateKey as unknown as CryptoKey,
+    signingKey: authority.keys.privateKey as never,
     signingAlgorithm: { ...(authority.isRsa ? RSA : EC), hash: `SHA-${algorithm.slice(3, 6)}` },
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      await x509.AuthorityKeyIdentifierExtension.create(authority.keys.publicKey as unknown as CryptoKey),
+      await x509.AuthorityKeyIdentifierExtension.create(authority.keys.publicKey as never),
       await x509.SubjectKeyIdentifierExtension.create(request.publicKey),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { withEmbeddedDefaults } from '../../src/config/embedded.js';
+import { migrationNotes, readSettings } from '../../src/config/parse.js';
+
+const ARN = 'arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/0000-1111';
+const read = (
+  environment: Record<string, string>,
+  bootstrap?: Record<string, unknown>,
+): ReturnType<typeof readSettings> => readSettings(withEmbeddedDefaults(environment), bootstrap);
+
+describe('settings of ACM private CAs', () => {
+  test('are read by the CA’s name in capitals, with the original’s defaults', () => {
+    const { settings, faults } = read({
+      ACM_PRIVATE_CAS: ' web , api,,web',
+      ACM_PRIVATE_CA_ARN_WEB: ARN,
+      ACM_PRIVATE_CA_ARN_API: ARN,
+      ACM_PRIVATE_CA_MAX_VALIDITY_DAYS_API: '7',
+    });
+    expect(faults).toEqual([]);
+    expect(settings.acmPrivateCas.map(({ name }) => name)).toEqual(['web', 'api']);
+    expect(settings.acmPrivateCas[0]).toEqual({
+      name: 'web',
+      ACM_PRIVATE_CA_ARN: ARN,
+      ACM_PRIVATE_CA_SIGNING_ALGORITHM: 'SHA256WITHRSA',
+      ACM_PRIVATE_CA_TEMPLATE_ARN: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
+      ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: 120,
+      ACM_PRIVATE_CA_DOMAIN_REGEX: '',
+      ACM_PRIVATE_CA_CN_ONLY: false,
+      ACM_PRIVATE_CA_CSR_COUNTRY_NAME: '',
+      ACM_PRIVATE_CA_CSR_STATE_OR_PROVINCE_NAME: '',
+      ACM_PRIVATE_CA_CSR_LOCALITY_NAME: '',
+      ACM_PRIVATE_CA_CSR_ORGANIZATION_NAME: '',
+      ACM_PRIVATE_CA_SELF_SIGN: false,
+      ACM_PRIVATE_CA_KEY_SIZE: 2048,
+      ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE: 65_537,
+      ACM_PRIVATE_CA_CERTIFICATE_USE_CACHE: false,
+      ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: 1028,
+    });
+    expect(settings.acmPrivateCas[1]).toMatchObject({ ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: 7 });
+  });
+
+  test('are faults together with all others, by the name of their variable', () => {
+    const { faults } = read({
+      PORT: 'x',
+      ACM_PRIVATE_CAS: 'a,b,c',
+      ACM_PRIVATE_CA_ARN_A: 'arn:aws:s3:::bucket',
+      ACM_PRIVATE_CA_ARN_B: ARN,
+      ACM_PRIVATE_CA_SELF_SIGN_C: 'true',
+      ACM_PRIVATE_CA_DOMAIN_REGEX_B: '(?=x)(?P<service_name>SECRET)',
+      ACM_PRIVATE_CA_KEY_SIZE_B: '1024',
+      ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE_B: '4',
+      ACM_PRIVATE_CA_MAX_VALIDITY_DAYS_C: '0',
+      ACM_PRIVATE_CA_CSR_COUNTRY_NAME_C: 'Switzerland',
+      CUSTOM_CA_DOMAIN_REGEX: 'no group',
+    });
+    expect(faults.map(({ setting }) => setting).sort()).toEqual(
+      [
+        'PORT',
+        'ACM_PRIVATE_CA_ARN_A',
+        'ACM_PRIVATE_CA_DOMAIN_REGEX_B',
+        'ACM_PRIVATE_CA_KEY_SIZE_B',
+        'ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE_B',
+        'ACM_PRIVATE_CA_MAX_VALIDITY_DAYS_C',
+        'ACM_PRIVATE_CA_CSR_COUNTRY_NAME_C',
+        'CUSTOM_CA_DOMAIN_REGEX',
+      ].sort(),
+    );
+    expect(JSON.stringify(faults)).not.toContain('SECRET');
+  });
+
+  test('need an ARN, except for a CA that signs by itself; with a custom CA they do not matter', () => {
+    expect(read({ ACM_PRIVATE_CAS: 'a' }).faults.map(({ setting }) => setting)).toEqual(['ACM_PRIVATE_CA_ARN_A']);
+    expect(read({ ACM_PRIVATE_CAS: 'a', ACM_PRIVATE_CA_SELF_SIGN_A: '1' }).faults).toEqual([]);
+    expect(read({ ACM_PRIVATE_CAS: 'a', CA_TYPE: 'custom' })).toMatchObject({
+      faults: [],
+      settings: { acmPrivateCas: [] },
+    });
+  });
+});
+
+describe.each([
+  ['JWT_CERTIFICATE_AUTHORITIES', 'JWT_IS_CA_ENCRYPTED'],
+  ['CUSTOM_CERTIFICATE_AUTHORITIES', 'CUSTOM_CA_ENCRYPTED'],
+] as const)('%s', (name, flag) => {
+  const value = (environment: Record<string, string>): unknown =>
+    read(environment, { [name]: 'from-bootstrap' }).settings[name];
+
+  test('comes only from the bootstrap unless its flag says false, then only from the variable', () => {
+    for (const encrypted of ['true', 'yes']) {
+      expect(value({ [name]: 'from-variable', [flag]: encrypted })).toBe('from-bootstrap');
+    }
+    expect(value({ [name]: 'from-variable' })).toBe('from-bootstrap');
+    expect(read({ [name]: 'from-variable' }).settings[name]).toBe('');
+    for (const encrypted of ['false', 'False', '0']) {
+      expect(value({ [name]: 'from-variable', [flag]: encrypted })).toBe('from-variable');
+      expect(value({ [flag]: encrypted })).toBe('');
+    }
+  });
+
+  test('a variable that is ignored is told at start', () => {
+    expect(migrationNotes({ [name]: 'x' }).join()).toContain(flag);
+    expect(migrationNotes({ [name]: 'x', [flag]: 'false' })).toEqual([]);
+    expect(migrationNotes({})).toEqual([]);
+  });
+});
