@@ -1,6 +1,6 @@
 import { openBootstrap, readBootstrap } from './adapters/secrets-bootstrap.js';
 import { openKms } from './compose-backends.js';
-import { withEmbeddedDefaults } from './config/embedded.js';
+import { missingTable, withEmbeddedDefaults } from './config/embedded.js';
 import { type Environment, type Fault, readSettings } from './config/parse.js';
 import { SETTINGS, type SettingName, type Settings } from './config/settings.js';
 
@@ -17,6 +17,11 @@ export interface LoadedSettings {
 export async function loadSettings(environment: Environment): Promise<LoadedSettings> {
   const complete = withEmbeddedDefaults(environment);
   const withoutBootstrap = readSettings(complete);
+  // Judged before anything is opened: the local keyring must not take the place of KMS.
+  const mistaken = missingTable(environment);
+  if (mistaken.length > 0) {
+    return { ...withoutBootstrap, faults: [...withoutBootstrap.faults, ...mistaken], warnings: [] };
+  }
   const { SECRETS_BOOTSTRAP: bootstrap } = withoutBootstrap.settings;
   if (bootstrap === '') return { ...withoutBootstrap, warnings: [] };
   try {

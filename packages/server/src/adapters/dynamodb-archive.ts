@@ -78,7 +78,7 @@ class DynamoArchive implements Archive {
   }
 
   async restore(id: string, takeFrom?: string): Promise<RestoreOutcome> {
-    const missing = (await this.#missing(id)).map(({ archive_date: _date, ...item }) => item as Item);
+    const missing = (await this.#missing(id)).map(({ archive_date: _date, ...item }) => item);
     for (const item of missing.filter((row) => !isCredential(row))) await this.#putAbsent(item);
     const current = missing.find(isCredential);
     return current === undefined ? { status: 'ok' } : this.#putCurrent(current, takeFrom);
@@ -110,7 +110,7 @@ class DynamoArchive implements Archive {
     const found = new Map((await this.#read(this.archive, rows.map(rowId))).map((row) => [rowId(row), row]));
     for (const row of rows) {
       const { archive_date: _date, ...copy } = found.get(rowId(row)) ?? {};
-      if (canonical(copy as Item) !== canonical(row)) {
+      if (canonical(copy) !== canonical(row)) {
         throw new DamagedRow(rowId(row), 'its copy in the archive is not the same');
       }
     }

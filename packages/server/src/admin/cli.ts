@@ -1,10 +1,19 @@
 import { Command, CommanderError } from 'commander';
 import { aclCommands } from './acl.js';
+import { archiveCommands } from './archive.js';
+import { bootstrapCommands } from './bootstrap.js';
+import { grantCommands } from './grants.js';
 import { loginLinkCommand } from './login-link.js';
 import { type AdminContext, AdminError, type CommandGroup } from './command.js';
 
 /** The commands: a new group is one more of these. */
-const GROUPS: readonly CommandGroup[] = [aclCommands, loginLinkCommand];
+const GROUPS: readonly CommandGroup[] = [
+  aclCommands,
+  archiveCommands,
+  bootstrapCommands,
+  grantCommands,
+  loginLinkCommand,
+];
 
 /** Runs `confidant-admin` and resolves with its exit code: 2 for a mistake in the command line, 1 for a failure. */
 export async function adminMain(

@@ -4,8 +4,8 @@ import type { Environment } from '../config/parse.js';
 /** What a command works with: its surroundings, and the exit code it leaves (0 unless it sets another). */
 export interface AdminContext {
   environment: Environment;
-  out(text: string): void;
-  err(text: string): void;
+  out: (text: string) => void;
+  err: (text: string) => void;
   exitCode: number;
 }
 

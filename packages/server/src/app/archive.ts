@@ -3,6 +3,7 @@ import { Refusal } from '../domain/refusal.js';
 import type { Archive } from '../ports.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
+import { refuseIfCarried, refuseTakenName } from './revisions.js';
 
 /**
  * Moves a credential with all its revisions to the permanent archive; without `force` only tells whether that would
@@ -60,4 +61,29 @@ export async function moveToArchive(
   app.metrics.count(outcome === 'ok' ? 'archive.save.success' : 'archive.save.failure');
   app.metrics.count(outcome === 'ok' ? 'archive.delete.success' : 'archive.delete.failure');
   if (outcome === 'conflict') throw new Refusal('write_conflict');
+}
+
+/**
+ * Puts an archived credential back; the archive keeps its copies. Throws {@link Refusal} `name_taken` when another
+ * credential has its name by now.
+ */
+export async function restoreFromArchive(
+  app: Pick<App, 'names' | 'store' | 'metrics'>,
+  archive: Archive,
+  id: string,
+): Promise<void> {
+  try {
+    const name = (await archive.nameOf(id)) ?? '';
+    await refuseTakenName(app, 'credential', name, id);
+    let outcome = await archive.restore(id);
+    if (outcome.status === 'name-taken') {
+      await refuseIfCarried(app, 'credential', name, outcome.holder);
+      outcome = await archive.restore(id, outcome.holder);
+    }
+    if (outcome.status === 'name-taken') throw new Refusal('write_conflict');
+  } catch (error) {
+    app.metrics.count('restore.save.failure');
+    throw error;
+  }
+  app.metrics.count('restore.save.success');
 }

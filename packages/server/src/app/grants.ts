@@ -74,8 +74,10 @@ export async function makeGrantsOf(app: App, service: string): Promise<void> {
   }
 }
 
-/** Throws GrantRefused and BackendUnavailable. */
-async function makeMissing(app: App, service: string, arn: string): Promise<void> {
+type GrantKeeper = Pick<App, 'authGrants' | 'minimumTokenVersion'>;
+
+/** Makes the grants that the role `arn` lacks for `service`. Throws GrantRefused and BackendUnavailable. */
+export async function makeMissing(app: GrantKeeper, service: string, arn: string): Promise<void> {
   const existing = await grantsOf(app, service, arn);
   for (const { shape, grant } of Object.values(existing)) {
     if (grant === undefined) await app.authGrants.create({ principal: arn, ...shape });
@@ -84,7 +86,7 @@ async function makeMissing(app: App, service: string, arn: string): Promise<void
 
 type Existing = Record<'encrypt' | 'decrypt', { shape: GrantShape; grant: AuthGrant | undefined }>;
 
-async function grantsOf(app: App, service: string, arn: string): Promise<Existing> {
+async function grantsOf(app: GrantKeeper, service: string, arn: string): Promise<Existing> {
   const wanted = wantedGrants(service, app.minimumTokenVersion);
   const existing = await app.authGrants.listOf(arn);
   const find = (shape: GrantShape) => ({ shape, grant: existing.find((grant) => isGrant(grant, shape)) });

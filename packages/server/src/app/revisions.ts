@@ -66,13 +66,24 @@ function nameChange<K extends Kind>(
 }
 
 /** The claim in the store decides between our servers; this catches names that servers of the original gave. */
-async function refuseTakenName(app: App, kind: Nameable, name: string, id: string): Promise<void> {
+export async function refuseTakenName(
+  app: Pick<App, 'names' | 'store'>,
+  kind: Nameable,
+  name: string,
+  id: string,
+): Promise<void> {
   for (const holder of await app.names.carriers(kind, name)) {
     if (holder !== id) await refuseIfCarried(app, kind, name, holder);
   }
 }
 
-async function refuseIfCarried(app: App, kind: Nameable, name: string, holder: string): Promise<void> {
+/** For a holder of a claim, or a row an index named: throws {@link Refusal} `name_taken` if it really has the name. */
+export async function refuseIfCarried(
+  app: Pick<App, 'store'>,
+  kind: Nameable,
+  name: string,
+  holder: string,
+): Promise<void> {
   const row = await app.store.get<Nameable>(kind, holder);
   if (row !== 'absent' && row !== 'other-kind' && row.name === name) {
     // compat: the text carries the id too, because old clients show only the text.

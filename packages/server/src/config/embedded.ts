@@ -1,7 +1,7 @@
-import type { Environment } from './parse.js';
+import type { Environment, Fault } from './parse.js';
 
 /** Settings that only make sense against AWS: one of them without a table is a mistake, not a wish for the default. */
-export const PRODUCTION_ONLY = ['KMS_MASTER_KEY', 'KMS_URL', 'DYNAMODB_URL', 'DYNAMODB_CREATE_TABLE'] as const;
+const PRODUCTION_ONLY = ['KMS_MASTER_KEY', 'KMS_URL', 'DYNAMODB_URL', 'DYNAMODB_CREATE_TABLE'] as const;
 
 /** The embedded default's own values, for what the environment leaves open. */
 const DEFAULTS: Readonly<Record<string, string>> = {
@@ -19,4 +19,11 @@ export function withEmbeddedDefaults(environment: Environment): Environment {
   if (environment['DYNAMODB_TABLE'] || PRODUCTION_ONLY.some((name) => environment[name])) return environment;
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return { ...DEFAULTS, KMS_MASTER_KEY: 'alias/confidant-master', ...given };
+}
+
+/** The mistake of naming AWS's parts without a table: the embedded default would silently take their place. */
+export function missingTable(environment: Environment): Fault[] {
+  const given = PRODUCTION_ONLY.find((name) => environment[name]);
+  if (environment['DYNAMODB_TABLE'] || given === undefined) return [];
+  return [{ setting: 'DYNAMODB_TABLE', problem: `required when ${given} is set` }];
 }

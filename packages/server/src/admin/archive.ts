@@ -1,0 +1,155 @@
+import { moveToArchive, obstacleTo, restoreFromArchive } from '../app/archive.js';
+import { addDays } from '../domain/instant.js';
+import type { CredentialMetadata } from '../domain/records.js';
+import { Refusal } from '../domain/refusal.js';
+import { createTables } from '../compose-backends.js';
+import { isEmbedded } from '../config/parse.js';
+import type { Archive } from '../ports.js';
+import { type AdminApp, adminSettings, withBackends } from './backends.js';
+import { type AdminContext, AdminError, type CommandGroup } from './command.js';
+
+interface Selected {
+  days?: number;
+  ids?: string[];
+  force?: true;
+}
+
+/** `archive_credentials`, `restore_credentials` and `create_dynamodb_tables`. */
+export const archiveCommands: CommandGroup = (program, context) => {
+  program
+    .command('archive_credentials')
+    .description('move disabled, unmapped credentials with all their revisions to the archive')
+    .option('--days <n>', 'those that were last changed more than so many days ago', wholeDays)
+    .option('--ids <a,b>', 'those with these ids', commas)
+    .option('--force', 'do it; without this only tell what would be done')
+    .action(async (options: Selected) => {
+      // compat: these words, and a number of days that is 0 counts as none.
+      if (options.days && options.ids) throw new AdminError('--days and --ids options are mutually exclusive');
+      if (!options.days && !options.ids) throw new AdminError('Either --days or --ids options are required');
+      await withBackends(context, (app) => archiveSelected(app, archiveOf(app), options));
+    });
+
+  program
+    .command('restore_credentials')
+    .description('put archived credentials back; rows that exist are left, and the archive keeps its copies')
+    .option('--ids <a,b>', 'those with these ids', commas)
+    .option('--all', 'all that are archived')
+    .option('--force', 'do it; without this only tell what would be done')
+    .action(async (options: { ids?: string[]; all?: true; force?: true }) => {
+      if (!options.ids && !options.all) throw new AdminError('Either --ids or --all argument must be provided');
+      await withBackends(context, async (app) => {
+        const archive = archiveOf(app);
+        for (const id of options.ids ?? (await archive.ids())) {
+          await each(context, id, () => restoreOne(app, archive, id, options.force === true));
+        }
+      });
+    });
+
+  program
+    .command('create_dynamodb_tables')
+    .description('make DYNAMODB_TABLE, and DYNAMODB_TABLE_ARCHIVE if it is set, where they are missing')
+    .action(async () => {
+      const settings = adminSettings(context);
+      if (isEmbedded(settings)) throw new AdminError('DYNAMODB_TABLE is not set: the embedded store needs no tables');
+      await createTables(settings);
+      const tables = [settings.DYNAMODB_TABLE, settings.DYNAMODB_TABLE_ARCHIVE].filter((name) => name !== '');
+      for (const table of tables) context.out(`Table ${table} is there.\n`);
+    });
+
+  async function archiveSelected(app: AdminApp, archive: Archive, options: Selected): Promise<void> {
+    // Read once for all: what decides is read before anything is destroyed.
+    const mappings = await archive.mappings();
+    for (const [id, credential] of await candidates(app, options)) {
+      await each(context, id, () => archiveOne(app, archive, id, credential, mappings, options.force === true));
+    }
+  }
+
+  async function archiveOne(
+    app: AdminApp,
+    archive: Archive,
+    id: string,
+    credential: CredentialMetadata | undefined,
+    mappings: ReadonlyMap<string, readonly string[]>,
+    force: boolean,
+  ): Promise<void> {
+    if (credential === undefined) {
+      if (force && (await archive.finish(id, app.clock.now()))) {
+        context.out(`Ended archiving credential ${id}, which was interrupted\n`);
+        return;
+      }
+      throw new AdminError('there is no such credential');
+    }
+    const obstacle = obstacleTo(credential, mappings);
+    if (obstacle === 'enabled') return context.out(`Skipping enabled credential ${id}\n`);
+    if (obstacle === 'mapped') {
+      return context.out(`Skipping credential ${id}, mapped by ${mappings.get(id)!.join(', ')}\n`);
+    }
+    const revisions = await app.store.getRevisions('credential', id, credential.revision);
+    const rows = [id, ...revisions.map(({ revision }) => `${id}-${revision}`)].join(', ');
+    if (!force) return context.out(`Would have archived credential and revisions: ${rows}\n`);
+    context.out(`Archiving credential and revisions: ${rows}\n`);
+    await moveToArchive(app, archive, credential);
+  }
+
+  async function restoreOne(app: AdminApp, archive: Archive, id: string, force: boolean): Promise<void> {
+    const rows = await archive.missing(id);
+    // compat: what is there already is passed over without a word.
+    if (rows.length === 0) {
+      if ((await archive.nameOf(id)) === undefined) throw new AdminError('it is not in the archive');
+      return;
+    }
+    if (!force) return context.out(`Would have restored credential and revisions: ${rows.join(', ')}\n`);
+    context.out(`Restoring credential and revisions: ${rows.join(', ')}\n`);
+    await restoreFromArchive(app, archive, id);
+  }
+};
+
+/** The credentials to look at; undefined for ids that are none. */
+async function candidates(
+  app: AdminApp,
+  { days, ids }: Selected,
+): Promise<(readonly [id: string, credential: CredentialMetadata | undefined])[]> {
+  if (ids) {
+    const found = await app.store.getMany('credential', ids);
+    return [...new Set(ids)].map((id) => [id, found.get(id)] as const);
+  }
+  const oldest = addDays(app.clock.now(), -days!);
+  const { rows } = await app.store.list('credential', { archived: false });
+  return rows
+    .filter((row) => !row.enabled && row.modifiedDate !== null && row.modifiedDate < oldest)
+    .map((row) => [row.id, row] as const);
+}
+
+/** One that fails does not stop the others, but the command fails then (the original's did not). */
+async function each(context: AdminContext, id: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const reason = error instanceof Refusal || error instanceof AdminError ? error.message : describe(error);
+    context.err(`Credential ${id}: ${reason}\n`);
+    context.exitCode = 1;
+  }
+}
+
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `${error.message}${cause}`;
+}
+
+function archiveOf(app: AdminApp): Archive {
+  if (app.archive === undefined) throw new AdminError('DYNAMODB_TABLE_ARCHIVE is not set: there is no archive');
+  return app.archive;
+}
+
+function wholeDays(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new AdminError('--days: expected a whole number');
+  return Number(text);
+}
+
+function commas(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}

@@ -1,0 +1,51 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
+import { keyReference } from '@confidant/kmsauth';
+import { stringify } from 'yaml';
+import { openBootstrap, readBootstrap, sealBootstrap } from '../adapters/secrets-bootstrap.js';
+import { openKms } from '../compose-backends.js';
+import { adminSettings } from './backends.js';
+import { AdminError, type CommandGroup } from './command.js';
+
+/** `generate_secrets_bootstrap` and `decrypt_secrets_bootstrap`. */
+export const bootstrapCommands: CommandGroup = (program, context) => {
+  program
+    .command('generate_secrets_bootstrap')
+    .description('encrypt YAML of the form NAME: value with KMS_MASTER_KEY, as a value for SECRETS_BOOTSTRAP')
+    .option('--in <file>', 'file to read; - is the standard input', '-')
+    .option('--out <file>', 'file to write; - is the standard output', '-')
+    .action(async (options: { in: string; out: string }) => {
+      const settings = adminSettings(context);
+      const yaml = options.in === '-' ? await textOf(process.stdin) : await readFile(options.in, 'utf8');
+      const kms = openKms(settings);
+      try {
+        await write(options.out, `${await sealBootstrap(yaml, kms, keyReference(settings.KMS_MASTER_KEY))}\n`);
+      } finally {
+        kms.close();
+      }
+    });
+
+  program
+    .command('decrypt_secrets_bootstrap')
+    .description('print what SECRETS_BOOTSTRAP holds, as YAML that generate_secrets_bootstrap takes')
+    .option('--out <file>', 'file to write, readable by you alone; - is the standard output', '-')
+    .action(async (options: { out: string }) => {
+      const settings = adminSettings(context);
+      if (settings.SECRETS_BOOTSTRAP === '') throw new AdminError('SECRETS_BOOTSTRAP is not set');
+      const blob = await readBootstrap(settings.SECRETS_BOOTSTRAP);
+      if (blob === undefined) throw new AdminError('SECRETS_BOOTSTRAP names a file that does not exist');
+      const kms = openKms(settings);
+      try {
+        const secrets = await openBootstrap(blob, kms);
+        // compat: servers of the original read the same blob, with a reader of YAML 1.1.
+        await write(options.out, stringify(secrets, { version: '1.1', lineWidth: 0, sortMapEntries: true }));
+      } finally {
+        kms.close();
+      }
+    });
+
+  async function write(file: string, text: string): Promise<void> {
+    if (file === '-') context.out(text);
+    else await writeFile(file, text, { mode: 0o600 });
+  }
+};

@@ -1,0 +1,47 @@
+import { makeMissing } from '../app/grants.js';
+import { isServiceGrant } from '../domain/grants.js';
+import { withBackends } from './backends.js';
+import { AdminError, type CommandGroup } from './command.js';
+
+/** `manage_kms_auth_grants` and `revoke_all_kms_auth_grants`. */
+export const grantCommands: CommandGroup = (program, context) => {
+  program
+    .command('manage_kms_auth_grants')
+    .description('make the KMS grants on AUTH_KEY that services lack which are IAM roles')
+    .action(async () => {
+      await withBackends(context, async (app, settings) => {
+        if (!settings.KMS_AUTH_MANAGE_GRANTS) throw new AdminError('KMS_AUTH_MANAGE_GRANTS is false');
+        const services = new Set((await app.store.list('service', { archived: false })).rows.map(({ id }) => id));
+        for (const role of await app.roles.list()) {
+          if (!services.has(role)) continue;
+          context.out(`Managing grants for ${role}.\n`);
+          try {
+            const arn = await app.roles.arnOf(role);
+            if (arn !== undefined) await makeMissing(app, role, arn);
+          } catch (error) {
+            context.err(`Service ${role}: ${(error as Error).message}\n`);
+            context.exitCode = 1;
+          }
+        }
+        context.out('Finished managing grants.\n');
+      });
+    });
+
+  program
+    .command('revoke_all_kms_auth_grants')
+    .description('revoke every grant on AUTH_KEY of the form made for services; others are left')
+    .action(async () => {
+      await withBackends(context, async (app) => {
+        for (const grant of (await app.authGrants.list()).filter(isServiceGrant)) {
+          context.out(`Revoking grant ${grant.id} to ${grant.principal}.\n`);
+          try {
+            await app.authGrants.revoke(grant.id);
+          } catch (error) {
+            context.err(`Grant ${grant.id}: ${(error as Error).message}\n`);
+            context.exitCode = 1;
+          }
+        }
+        context.out('Finished revoking grants.\n');
+      });
+    });
+};
