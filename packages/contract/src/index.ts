@@ -10,3 +10,4 @@ export * from './jwks.js';
 export * from './primitives.js';
 export * from './routes.js';
 export * from './services.js';
+export { openApi } from './openapi.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ERRORS, type Route, type RouteId, ROUTES, stringifyJson } from '@confidant/contract';
+import { ERRORS, openApi, type Route, type RouteId, ROUTES, stringifyJson } from '@confidant/contract';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Principal } from '../domain/principal.js';
@@ -100,6 +100,10 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   registerLogin(server, options.login);
   registerSaml(server, options.login);
   registerSite(server, options.login, options.customDirectory);
+  const description = JSON.stringify(openApi());
+  server.get('/v1/openapi.json', (_request, reply) =>
+    reply.headers(DATA_HEADERS).header('content-type', 'application/json').serializer(asIs).send(description),
+  );
   // Live: the process answers. Ready: its backends do too.
   server.get('/healthcheck', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
   server.get('/healthcheck/live', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
@@ -131,10 +135,17 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
         .headers(DATA_HEADERS)
         .header('x-request-id', request.id)
         .header('content-type', 'application/json')
-        .send(Buffer.from(stringifyJson(result)));
+        .serializer(asIs)
+        .send(stringifyJson(result));
     },
   });
 }
+
+/**
+ * With a serializer of its own a text is sent as it is, in one write with the head; without one the framework adds a
+ * charset to the content type, and compat says plain application/json.
+ */
+const asIs = (text: unknown): string => text as string;
 
 /** Stands in where nobody has to prove who they are: a name that no policy gives anything. */
 const ANYONE: Principal = { name: '', type: 'service', account: null, groups: [], authenticatedBy: 'none' };
@@ -160,14 +171,12 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
         <p><a class="action" href="/v1/login">Log in</a></p>`,
     );
   }
-  return (
-    reply
-      .code(answer.status)
-      .headers(DATA_HEADERS)
-      .header('content-type', 'application/json')
-      // Bytes: to text the framework would add a charset, and compat says plain application/json.
-      .send(Buffer.from(JSON.stringify(answer.body)))
-  );
+  return reply
+    .code(answer.status)
+    .headers(DATA_HEADERS)
+    .header('content-type', 'application/json')
+    .serializer(asIs)
+    .send(JSON.stringify(answer.body));
 }
 
 /** One line a request: the route's pattern, not the address, which could hold anything a client mistyped. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { ROUTES } from '@confidant/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -152,4 +153,16 @@ test('the paths marked secret in the contract are these and no others', () => {
     'getService.response.credentials[].credential_pairs',
   );
   expect(marked.every((path) => /credential_pairs$|\.value$|\.token$|\.key$/.test(path))).toBe(true);
+});
+
+test('the interface describes itself, to anyone, as the committed document does', async () => {
+  const answer = await server.call(null, 'GET', '/v1/openapi.json');
+  const committed = readFileSync(new URL('../../../../docs/reference/openapi.json', import.meta.url), 'utf8');
+  expect(answer.status).toBe(200);
+  expect(answer.json).toEqual(JSON.parse(committed));
+  const served = Object.values(ROUTES).map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+  const described = Object.entries(answer.json.paths as Record<string, object>).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.sort()).toEqual(served.sort());
 });

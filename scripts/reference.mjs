@@ -1,0 +1,70 @@
+// Makes the reference pages from the code: docs/reference/. With --check it only compares, and fails on a difference.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { ERRORS, openApi } from '../packages/contract/dist/index.js';
+import { SETTINGS } from '../packages/server/dist/config/settings.js';
+
+const folder = new URL('../docs/reference/', import.meta.url);
+const note = 'This page is made from the code by `npm run reference`.';
+
+const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
+
+function settingsPage() {
+  const rows = Object.entries(SETTINGS).map(([name, setting]) => {
+    const fallback = Array.isArray(setting.fallback) ? setting.fallback.join(',') : setting.fallback;
+    const shown =
+      fallback === null || fallback === ''
+        ? ''
+        : `\`${typeof fallback === 'object' ? JSON.stringify(fallback) : fallback}\``;
+    return `| \`${name}\` | ${cell(setting.doc)} | ${cell(setting.expects)} | ${cell(shown)} | ${setting.bootstrap ? 'yes' : ''} |`;
+  });
+  return [
+    '# Settings',
+    '',
+    `${note} Settings are environment variables, read once at start; a start with faults lists all of them and exits 1.`,
+    'The last column marks what SECRETS_BOOTSTRAP may hold; its value wins over the variable.',
+    '',
+    '| setting | meaning | expects | default | bootstrap |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function errorsPage() {
+  const rows = Object.entries(ERRORS).map(([code, { status, text }]) => `| \`${code}\` | ${status} | ${cell(text)} |`);
+  return [
+    '# Errors',
+    '',
+    `${note} The code is in the header \`X-Confidant-Error\`; the body is \`{"error": text}\`, with \`reference\` and \`conflicts\` where they help.`,
+    '',
+    '| code | status | text when there is nothing more precise |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+const options = await resolveConfig(new URL('../README.md', import.meta.url));
+const pages = {
+  'settings.md': await format(settingsPage(), { ...options, parser: 'markdown' }),
+  'errors.md': await format(errorsPage(), { ...options, parser: 'markdown' }),
+  'openapi.json': `${JSON.stringify(openApi(), null, 2)}\n`,
+};
+if (process.argv.includes('--check')) {
+  for (const [name, text] of Object.entries(pages)) {
+    let committed = '';
+    try {
+      committed = readFileSync(new URL(name, folder), 'utf8');
+    } catch {
+      // Missing is different too.
+    }
+    if (committed !== text) {
+      console.error(`docs/reference/${name} is not what the code says: run npm run reference`);
+      process.exitCode = 1;
+    }
+  }
+} else {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(pages)) writeFileSync(new URL(name, folder), text);
+}
