@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instant } from '../domain/instant.js';
 import type { Kind, Listed, Records, Service } from '../domain/records.js';
@@ -8,15 +7,16 @@ import {
   type Found,
   type PageKey,
   type RevisionWrite,
-  RowTooLarge,
   type Store,
   type WriteOutcome,
 } from '../ports.js';
 import { AwsRefusal, backoffMs, type AwsJsonClient } from './aws-json.js';
 import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './dynamodb-client.js';
-import { type Attribute, type Item, itemOf, LISTED_ATTRIBUTES, listedOf, recordOf } from './dynamodb-items.js';
+import { type Item, LISTED_ATTRIBUTES, listedOf, recordOf } from './dynamodb-items.js';
+import { isRevision, putRevision } from './dynamodb-revision.js';
 import { archiveId, dataTypeOf, historyIds, isReserved, NAME_ROWS, type OnDamagedRow, readInstant } from './rows.js';
 
+export { nameRow } from './dynamodb-revision.js';
 export { createDynamoTable } from './dynamodb-table.js';
 
 /** BatchGetItem's own limit. */
@@ -66,30 +66,8 @@ class DynamoStore implements Store {
     return found;
   }
 
-  async putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome> {
-    if (isReserved(write.next.id)) return { status: 'conflict' };
-    const parts = this.#transaction(write);
-    const deadline = performance.now() + this.client.budgetMs;
-    // One token for all attempts at the same transaction: one that was applied, its answer lost, is not applied twice.
-    let token = randomUUID();
-    for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#transact(write.next.id, parts, token, deadline);
-      if (outcome === 'release-failed') {
-        // Somebody else holds the old name by now: there is nothing to give up.
-        parts.delete('release');
-        token = randomUUID();
-      } else if (outcome === 'contended' || outcome === 'throttled') {
-        const pauseMs = backoffMs(attempt);
-        if (performance.now() + pauseMs >= deadline) {
-          if (outcome === 'throttled') throw unavailable('the transaction was throttled');
-          // Other writers of the same rows were faster for as long as may be waited: a lost race.
-          return { status: 'conflict' };
-        }
-        await sleep(pauseMs);
-      } else {
-        return outcome;
-      }
-    }
+  putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome> {
+    return putRevision(this.client, this.table, write);
   }
 
   async list<K extends Kind>(
@@ -247,82 +225,6 @@ class DynamoStore implements Store {
     return readable;
   }
 
-  #transaction<K extends Kind>({ kind, next, expected, name }: RevisionWrite<K>): Map<Part, object> {
-    const TableName = this.table;
-    const id: Attribute = { S: next.id };
-    const parts = new Map<Part, object>();
-    parts.set('archive', {
-      Put: {
-        TableName,
-        Item: itemOf(kind, next, true),
-        ConditionExpression: 'attribute_not_exists(id)',
-      },
-    });
-    parts.set('current', {
-      Put: {
-        TableName,
-        Item: itemOf(kind, next, false),
-        ...(expected === null ? { ConditionExpression: 'attribute_not_exists(id)' } : isRevision(kind, expected)),
-      },
-    });
-    if (name === undefined) return parts;
-    const claim = nameRow(kind, name.claim);
-    parts.set('claim', {
-      Put: {
-        TableName,
-        Item: { id: { S: claim }, data_type: { S: 'name' }, holder: id },
-        ConditionExpression:
-          name.takeFrom === undefined
-            ? 'attribute_not_exists(#holder) OR #holder = :id'
-            : 'attribute_not_exists(#holder) OR #holder = :id OR #holder = :from',
-        ExpressionAttributeNames: { '#holder': 'holder' },
-        ExpressionAttributeValues: { ':id': id, ...(name.takeFrom !== undefined && { ':from': { S: name.takeFrom } }) },
-        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
-      },
-    });
-    const release = name.release === undefined ? claim : nameRow(kind, name.release);
-    if (release !== claim) {
-      parts.set('release', {
-        Delete: {
-          TableName,
-          Key: { id: { S: release } },
-          ConditionExpression: 'attribute_not_exists(id) OR #holder = :id',
-          ExpressionAttributeNames: { '#holder': 'holder' },
-          ExpressionAttributeValues: { ':id': id },
-        },
-      });
-    }
-    return parts;
-  }
-
-  async #transact(
-    id: string,
-    parts: ReadonlyMap<Part, object>,
-    token: string,
-    deadline: number,
-  ): Promise<WriteOutcome | 'release-failed' | 'contended' | 'throttled'> {
-    try {
-      const input = { ClientRequestToken: token, TransactItems: [...parts.values()] };
-      await this.client.call('TransactWriteItems', input, deadline);
-      return { status: 'ok' };
-    } catch (error) {
-      if (!(error instanceof AwsRefusal)) throw error;
-      if (isTooLarge(error.code, error.message)) throw new RowTooLarge(id, { cause: error });
-      if (error.code !== 'TransactionCanceledException') throw asUnavailable(error);
-      const reasons = (error.answer['CancellationReasons'] ?? []) as Reason[];
-      const reasonOf = (part: Part): Reason | undefined => reasons[[...parts.keys()].indexOf(part)];
-      const failed = (part: Part): boolean => reasonOf(part)?.Code === 'ConditionalCheckFailed';
-      if (failed('current')) return { status: 'conflict' };
-      if (failed('archive')) return { status: 'revision-exists' };
-      if (failed('claim')) return { status: 'name-taken', holder: reasonOf('claim')?.Item?.['holder']?.S ?? '' };
-      if (failed('release')) return 'release-failed';
-      if (reasons.some(({ Code, Message }) => isTooLarge(Code, Message))) throw new RowTooLarge(id, { cause: error });
-      if (reasons.some(({ Code }) => Code === 'TransactionConflict')) return 'contended';
-      if (reasons.some(({ Code }) => THROTTLED.has(Code ?? ''))) return 'throttled';
-      throw asUnavailable(error);
-    }
-  }
-
   /** compat: nothing but this attribute is written, and only while the row is the revision that was decrypted. */
   async #setDate(rowId: string, dataType: string, revision: number, date: Instant): Promise<boolean> {
     const condition = isRevision(dataType, revision);
@@ -342,14 +244,6 @@ class DynamoStore implements Store {
   }
 }
 
-type Part = 'archive' | 'current' | 'claim' | 'release';
-
-interface Reason {
-  Code?: string;
-  Message?: string;
-  Item?: Item;
-}
-
 interface Query {
   Limit?: number;
   ScanIndexForward?: boolean;
@@ -359,32 +253,6 @@ interface Query {
 }
 
 const EPOCH = '1970-01-01T00:00:00.000000+0000' as Instant;
-
-const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
-
-function isTooLarge(code: string | undefined, message: string | undefined): boolean {
-  return code?.startsWith('Validation') === true && /item size/i.test(message ?? '');
-}
-
-function isRevision(
-  dataType: string,
-  revision: number,
-): {
-  ConditionExpression: string;
-  ExpressionAttributeNames: object;
-  ExpressionAttributeValues: Record<string, Attribute>;
-} {
-  return {
-    ConditionExpression: '#type = :type AND #revision = :revision',
-    ExpressionAttributeNames: { '#type': 'data_type', '#revision': 'revision' },
-    ExpressionAttributeValues: { ':type': { S: dataType }, ':revision': { N: String(revision) } },
-  };
-}
-
-/** Names may be longer than a key and hold anything: their digest stands for them. */
-export function nameRow(kind: Kind, name: string): string {
-  return `${NAME_ROWS}${kind}/${createHash('sha256').update(name).digest('hex')}`;
-}
 
 function projection(attributes: readonly string[]): Query {
   return {

@@ -347,6 +347,15 @@ describe('a transaction', () => {
     await expectUnavailable(write(await throttled.store()));
   });
 
+  test('is tried again rather than told a reason that another transaction may have to do with', async () => {
+    const server = standIn(
+      cancelled('ConditionalCheckFailed', 'TransactionConflict', 'ConditionalCheckFailed', 'None'),
+      cancelled('ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'None'),
+    );
+    expect(await write(await server.store({ readTimeoutMs: 5000 }))).toEqual({ status: 'conflict' });
+    expect(server.calls).toHaveLength(2);
+  });
+
   test('that cannot give up the old name does without, under another token', async () => {
     const server = standIn(cancelled('None', 'None', 'None', 'ConditionalCheckFailed'), answer(200, {}));
     expect(await write(await server.store({ readTimeoutMs: 5000 }))).toEqual({ status: 'ok' });
