@@ -20,17 +20,19 @@ export async function startMetricsServer(options: {
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('cache-control', 'no-store');
     request.resume();
-    if (request.url?.split('?', 1)[0] !== '/metrics') return void response.writeHead(404).end();
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return void response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    if (request.url?.split('?', 1)[0] !== '/metrics') {
+      response.writeHead(404).end();
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    } else {
+      options.render().then(
+        (text) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
+        (error: unknown) => {
+          options.onFault(error);
+          response.writeHead(503).end();
+        },
+      );
     }
-    options.render().then(
-      (text) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
-      (error: unknown) => {
-        options.onFault(error);
-        response.writeHead(503).end();
-      },
-    );
   });
   server.maxConnections = 64;
   server.headersTimeout = 5000;
