@@ -1,5 +1,6 @@
 import { Refusal } from '../domain/refusal.js';
 import { microsecondsOf } from '../domain/instant.js';
+import { metricPart } from '../domain/metric-name.js';
 import type { ExpiringStore, PublicKey, SigningKeys } from '../ports.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
@@ -45,7 +46,7 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
     const key = app.jwts.keys.active(environment);
     if (key === undefined) throw new Refusal('invalid_request', 'There is no signing key for this environment');
     details.jwt = { environment, kid: key.kid };
-    app.metrics.count(`jwt.get_active_key.${part(environment)}.${part(key.kid)}`);
+    app.metrics.count(`jwt.get_active_key.${metricPart(environment)}.${metricPart(key.kid)}`);
 
     const longest = app.jwts.lifetimeSeconds;
     const lifetimeSeconds = Math.min(expirySeconds ?? longest, longest);
@@ -62,7 +63,7 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
           exp: now + lifetimeSeconds,
         }),
       );
-      app.metrics.count(`jwt.get_jwt.${part(key.kid)}.${part(name)}.create`);
+      app.metrics.count(`jwt.get_jwt.${metricPart(key.kid)}.${metricPart(name)}.create`);
       return token;
     };
     // The type is part of it: a service and a person may have the same name, but not the same token.
@@ -78,7 +79,7 @@ export function getPublicKeys(app: App, environment: string): readonly PublicKey
     app.metrics.count('jwt.get_jwks.unknown.miss');
     throw new Refusal('not_found', 'Public key not found for this environment');
   }
-  app.metrics.count(`jwt.get_jwks.${part(environment)}.hit`);
+  app.metrics.count(`jwt.get_jwks.${metricPart(environment)}.hit`);
   return keys;
 }
 
@@ -109,7 +110,7 @@ async function cached(
   if (cache === null || ttlSeconds < 1) return make();
   const [kid, , requester] = key;
   const name = JSON.stringify(key);
-  const metric = `jwt.get_jwt.cache.${part(kid)}.${part(requester)}`;
+  const metric = `jwt.get_jwt.cache.${metricPart(kid)}.${metricPart(requester)}`;
   // Signing takes a millisecond: a cache out of reach is no reason to refuse.
   const found = await cache.store.get(name).catch((error: unknown) => {
     app.warn('the JWT cache could not be read', { error });
@@ -125,9 +126,4 @@ async function cached(
     app.warn('the JWT cache could not be written', { error });
   });
   return token;
-}
-
-/** Dots separate the parts of a metric's name, and an e-mail has them too. */
-function part(text: string): string {
-  return text.replace(/[^\w-]/g, '_');
 }
