@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
@@ -242,6 +243,36 @@ describe('the cache', () => {
     expect(without.log()).toContain('JWT cache');
     await without.stop();
   });
+});
+
+test('metrics have the original’s names, with parts that no dot and no stranger can split', async () => {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const lines: string[] = [];
+  socket.on('message', (message) => lines.push(...message.toString().split('\n')));
+  const counted = await startServer({
+    ...settings,
+    STATSD_HOST: '127.0.0.1',
+    STATSD_PORT: String(socket.address().port),
+    JWT_CACHING_ENABLED: 'true',
+  });
+  for (let i = 0; i < 2; i++) await verified(counted, 'user:alice@example.com', '?environment=staging');
+  await counted.call(null, 'GET', '/v1/jwks/public/made.up:1|c');
+  await counted.stop();
+  const names = [
+    'jwt.get_active_key.staging.staging-kid-1',
+    'jwt.get_jwt.staging-kid-1.alice_example_com.create',
+    'jwt.get_jwt.cache.staging-kid-1.alice_example_com.miss',
+    'jwt.get_jwt.cache.staging-kid-1.alice_example_com.hit',
+    'jwt.get_jwks.staging.hit',
+    'jwt.get_jwks.unknown.miss',
+  ];
+  await expect
+    .poll(() => names.filter((name) => lines.some((line) => line.startsWith(`confidant.${name}:1|c`))))
+    .toEqual(names);
+  expect(lines.some((line) => /^confidant\.jwt\.get_jwt\.encode:\d+\.\d+\|ms/.test(line))).toBe(true);
+  expect(lines.join()).not.toContain('made');
+  socket.close();
 });
 
 describe('keys that cannot be used are left out, named by kid and never quoted', () => {

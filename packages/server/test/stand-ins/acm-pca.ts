@@ -10,8 +10,8 @@ import { x509 } from './x509.js';
 export interface AcmPcaStandIn {
   url: string;
   region: string;
-  /** Makes a CA and resolves to its ARN. */
-  addAuthority(options?: { tags?: Record<string, string>; keys?: 'rsa' | 'ec'; name?: string }): Promise<string>;
+  /** Makes a CA and resolves to its ARN, which is a new one unless given. */
+  addAuthority(options?: AuthorityOptions): Promise<string>;
   /** The certificate of a CA, PEM. */
   certificateOf(arn: string): string;
   /** Every call that was understood, in order. */
@@ -23,6 +23,13 @@ export interface AcmPcaStandIn {
   /** While set, every call hangs, or is refused with this code. */
   outage: 'hang' | { status: number; code: string } | undefined;
   close(): Promise<void>;
+}
+
+interface AuthorityOptions {
+  arn?: string;
+  tags?: Record<string, string>;
+  keys?: 'rsa' | 'ec';
+  name?: string;
 }
 
 interface Authority {
@@ -106,11 +113,7 @@ export async function startAcmPca(): Promise<AcmPcaStandIn> {
   return standIn;
 }
 
-async function makeAuthority(options: {
-  tags?: Record<string, string>;
-  keys?: 'rsa' | 'ec';
-  name?: string;
-}): Promise<Authority> {
+async function makeAuthority(options: AuthorityOptions): Promise<Authority> {
   const isRsa = options.keys !== 'ec';
   const algorithm = isRsa ? RSA : EC;
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
@@ -128,7 +131,7 @@ async function makeAuthority(options: {
     ],
   });
   return {
-    arn: `arn:aws:acm-pca:${REGION}:123456789012:certificate-authority/${randomUUID()}`,
+    arn: options.arn ?? `arn:aws:acm-pca:${REGION}:123456789012:certificate-authority/${randomUUID()}`,
     keys,
     certificate,
     tags: options.tags ?? {},
