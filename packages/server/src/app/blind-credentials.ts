@@ -97,16 +97,16 @@ export async function updateBlindCredential(
 ): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update blind credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
-    // compat: old clients revert by sending a whole old revision back, which may lack documentation.
-    if (app.enforceDocumentation && input.documentation !== undefined && !input.revision) {
-      requireDocumentation(input.documentation);
-    }
     const credential = await writeRevision(
       app,
       kind,
       () => requireBlindCredential(app, id, 'wrong_kind'),
       async (row) => {
         const current = row as BlindCredential;
+        // compat: old clients revert by sending a whole old revision back, which may lack documentation.
+        if (app.enforceDocumentation && !input.revision) {
+          requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);
+        }
         const next: BlindCredential = {
           ...current,
           ...(input.name !== undefined && { name: input.name }),

@@ -12,7 +12,7 @@ import { normalizePairs, type Pairs, samePairs } from '../domain/pairs.js';
 import type { Credential, CredentialMetadata, SealedPairs, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import { Unreadable } from '../ports.js';
-import { audited, authorize, isAllowed } from './access.js';
+import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { announce, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
@@ -91,11 +91,15 @@ export async function getCredential(
   const withValues = mayGet && !metadataOnly;
   const what = { action: withValues ? 'get' : 'metadata', resourceType, resourceId: id };
   return audited(app, caller, what, async (details) => {
-    const credential = await requireCredential(app, id, 'not_found');
+    let credential = await requireCredential(app, id, 'not_found');
     details.revision = credential.revision;
     const pairs = await app.sealer.open(id, credential.sealed);
     if (withValues && app.recordDecryptions && !app.inMaintenance()) {
-      await app.store.setLastDecrypted(id, credential.revision, app.clock.now());
+      const lastDecryptedDate = app.clock.now();
+      // compat: the answer shows it already.
+      if (await app.store.setLastDecrypted(id, credential.revision, lastDecryptedDate)) {
+        credential = { ...credential, lastDecryptedDate };
+      }
     }
     return view(app, caller, credential, pairs, { withValues, mayGet });
   });
@@ -109,10 +113,6 @@ export async function updateCredential(
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
-    // compat: old clients revert by sending a whole old revision back, which may lack documentation.
-    if (app.enforceDocumentation && input.documentation !== undefined && !input.revision) {
-      requireDocumentation(input.documentation);
-    }
     const given = input.credential_pairs && normalizePairs(input.credential_pairs);
     let pairs: Pairs = {};
     const credential = await writeRevision(
@@ -121,10 +121,14 @@ export async function updateCredential(
       () => requireCredential(app, id, 'wrong_kind'),
       async (row) => {
         const current = row as Credential;
+        // compat: old clients revert by sending a whole old revision back, which may lack documentation.
+        if (app.enforceDocumentation && !input.revision) {
+          requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);
+        }
         const change = await changedPairs(app, current, given);
         pairs = change.pairs;
         if (given) await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(given) });
-        return {
+        const next: Credential = {
           ...current,
           ...(input.name !== undefined && { name: input.name }),
           ...(input.enabled !== undefined && { enabled: input.enabled }),
@@ -135,11 +139,15 @@ export async function updateCredential(
           lastRotationDate: change.rotated ?? current.lastRotationDate,
           modifiedBy: caller.principal.name,
         };
+        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, current, next);
+        return next;
       },
     );
     details.revision = credential.revision;
     await announce(app, 'credential', credential);
-    return view(app, caller, credential, pairs);
+    // An update without pairs must not show what `get` protects. compat: to whom may get, the values are shown.
+    const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id, resource: credential });
+    return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
   });
 }
 
@@ -164,6 +172,7 @@ export async function revertCredential(
         if (await sameContent(app, current, old, pairs)) {
           throw new Refusal('no_difference', 'No difference between old and new credential.');
         }
+        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, current, old);
         await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(pairs) });
         return {
           ...old,
