@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 import type { Audit } from '../ports.js';
 
 /** Lines of one turn of the event loop are written together; a longer turn writes early. */
-const TURN_BYTES = 65_536;
+const TURN_BYTES = 8192;
 
 /**
  * Structured logs, one JSON line each, to standard output. Secrets stay out because nothing that could hold them is
