@@ -118,5 +118,9 @@ function outcomeOf(error: unknown): Error {
   const isNetwork = error instanceof TypeError && !('code' in error);
   const code = (error as { code?: unknown } | null)?.code;
   if (isNetwork || code === 'OAUTH_TIMEOUT') return new BackendUnavailable('openid-provider', { cause: error });
-  return new Refusal('login_failed', undefined, { cause: error });
+  // What the token endpoint said is in a property that no log shows.
+  const said = (error as { error?: unknown } | null)?.error;
+  const cause =
+    typeof said === 'string' ? new Error(`the provider answered ${said.slice(0, 80)}`, { cause: error }) : error;
+  return new Refusal('login_failed', undefined, { cause });
 }

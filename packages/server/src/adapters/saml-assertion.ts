@@ -178,7 +178,7 @@ function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Pe
       attributes.set(name, [...(attributes.get(name) ?? []), ...values]);
     }
   }
-  if (rules.wantAttributes && assertion['AttributeStatement'] === undefined) {
+  if (rules.wantAttributes && attributes.size === 0) {
     throw new BadSamlMessage('the assertion has no attributes, and SAML_WANT_ATTRIBUTE_STATEMENT demands them');
   }
   const valuesOf = (names: readonly string[]): string[] | undefined =>

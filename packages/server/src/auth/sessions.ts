@@ -173,7 +173,7 @@ export class Sessions {
     const reference = signIds ? `${session.id}.${this.#signature(session.id)}` : session.id;
     return {
       value: records === undefined ? sealed : reference,
-      maxAgeSeconds: idleSeconds === 0 ? null : Math.floor(this.#remaining(session)),
+      maxAgeSeconds: idleSeconds === 0 ? null : Math.ceil(this.#remaining(session)),
     };
   }
 

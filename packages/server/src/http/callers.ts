@@ -1,4 +1,3 @@
-import { fastifyCookie as cookies } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticate, Evidence } from '../auth/evidence.js';
 import { sameText, type Session, type SessionCookie, type Sessions } from '../auth/sessions.js';
@@ -6,6 +5,7 @@ import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { SamlSubject } from '../ports.js';
+import { readCookies, writeCookie } from './cookies.js';
 import { isHttps, type Reached } from './security.js';
 
 /** What is needed for people in browsers. */
@@ -64,7 +64,7 @@ export class Callers {
     if (header !== undefined && (person === undefined || !isAdmitted(admission, person.email))) return undefined;
 
     const sent = this.cookies(request);
-    const cookie = sent[sessionCookie];
+    const cookie = sent.get(sessionCookie);
     const opened = cookie === undefined ? undefined : await sessions.open(cookie);
     let session = opened?.session;
     if (person !== undefined) {
@@ -75,7 +75,7 @@ export class Callers {
     }
     if (session === undefined) return undefined;
     if (opened?.renewed !== undefined) this.#send(request, reply, session, opened.renewed);
-    else if (sent[xsrfCookie] !== session.csrf) this.#sendXsrf(request, reply, session, null);
+    else if (sent.get(xsrfCookie) !== session.csrf) this.#sendXsrf(request, reply, session, null);
     return { principal: principalOf(session.person, 'session'), person: session.person, session };
   }
 
@@ -104,15 +104,14 @@ export class Callers {
 
   async #endSent(request: FastifyRequest): Promise<Session | undefined> {
     const { sessions, sessionCookie } = this.browsers!;
-    const cookie = this.cookies(request)[sessionCookie];
+    const cookie = this.cookies(request).get(sessionCookie);
     const opened = cookie === undefined ? undefined : await sessions.open(cookie);
     if (opened !== undefined) await sessions.end(opened.session);
     return opened?.session;
   }
 
-  cookies(request: FastifyRequest): Record<string, string | undefined> {
-    const { cookie } = request.headers;
-    return cookie === undefined ? {} : cookies.parse(cookie);
+  cookies(request: FastifyRequest): ReadonlyMap<string, string> {
+    return readCookies(request.headers.cookie);
   }
 
   /** Sets a cookie for this host alone, marked Secure wherever the browser speaks HTTPS. */
@@ -127,17 +126,8 @@ export class Callers {
     const { maxAgeSeconds, scripts = false, path = '/', crossSitePost = false } = options;
     // The answer of a SAML provider is posted by its page. Over plain HTTP browsers refuse None, and without the
     // attribute still send a fresh cookie along with such a post.
-    const sameSite = crossSitePost ? (secure ? ('none' as const) : undefined) : ('lax' as const);
-    reply.header(
-      'set-cookie',
-      cookies.serialize(name, value, {
-        path,
-        httpOnly: !scripts,
-        secure,
-        ...(sameSite && { sameSite }),
-        ...(maxAgeSeconds !== null && { maxAge: maxAgeSeconds, expires: new Date(Date.now() + maxAgeSeconds * 1000) }),
-      }),
-    );
+    const sameSite = !crossSitePost ? 'Lax' : secure ? 'None' : undefined;
+    reply.header('set-cookie', writeCookie(name, value, { path, httpOnly: !scripts, secure, sameSite, maxAgeSeconds }));
   }
 
   #send(request: FastifyRequest, reply: FastifyReply, session: Session, cookie: SessionCookie): void {

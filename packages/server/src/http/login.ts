@@ -209,7 +209,7 @@ export async function takeFlow(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<{ data: Record<string, string>; returnTo: string } | undefined> {
-  const cookie = callers.cookies(request)[flowCookie];
+  const cookie = callers.cookies(request).get(flowCookie);
   if (cookie !== undefined) callers.setCookie(request, reply, flowCookie, '', { maxAgeSeconds: 0, path: '/v1/' });
   return flows.finish(kind, cookie);
 }

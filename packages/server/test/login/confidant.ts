@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { compose } from '../../src/compose.js';
+import { withEmbeddedDefaults } from '../../src/config/embedded.js';
+import { type Fault, readSettings } from '../../src/config/parse.js';
+
+/** A secret of the length that is asked for. */
+export const SECRET = 'a-secret-of-tests-of-forty-characters....';
+
+export interface TestConfidant {
+  url: string;
+  dataDir: string;
+  log: () => string;
+  stop(): Promise<void>;
+}
+
+/** The whole server over the embedded store, with a login of choice. `port` is for logins that must know it before. */
+export async function startConfidant(environment: Record<string, string>, port = 0): Promise<TestConfidant> {
+  const directory = mkdtempSync(join(tmpdir(), 'confidant-login-'));
+  const dataDir = join(directory, 'data');
+  const { settings, faults } = readSettings(
+    withEmbeddedDefaults({ CONFIDANT_DATA_DIR: dataDir, SESSION_SECRET: SECRET, ...environment }),
+  );
+  if (faults.length > 0) throw new Error(JSON.stringify(faults));
+  let log = '';
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      log += chunk.toString('utf8');
+      done();
+    },
+  });
+  const composed = await compose(settings, pino({ level: 'trace' }, sink));
+  const url = await composed.server.listen({ host: '127.0.0.1', port });
+  return {
+    url,
+    dataDir,
+    log: () => log,
+    stop: async () => {
+      await composed.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the settings are refused for at start. */
+export function faultsOf(environment: Record<string, string>): Fault[] {
+  return readSettings(withEmbeddedDefaults({ SESSION_SECRET: SECRET, ...environment })).faults;
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeKeyPair, type Saying } from './saml-idp.js';
+import { type SamlSite, startSamlSite } from './saml-site.js';
+import { type Visit, Visitor } from './visitor.js';
+
+let site: SamlSite;
+/** As `site`, but it is the assertion that must be signed. */
+let assertionSite: SamlSite;
+beforeAll(async () => {
+  site = await startSamlSite();
+  assertionSite = await startSamlSite({
+    SAML_SECURITY_MESSAGES_SIGNED: 'false',
+    SAML_SECURITY_ASSERTIONS_SIGNED: 'true',
+  });
+});
+afterAll(async () => {
+  await site?.stop();
+  await assertionSite?.stop();
+});
+
+function expectRefused(visit: Visit, target: SamlSite = site, reason?: string | RegExp): void {
+  expect([visit.status, visit.headers.get('x-confidant-error'), visit.text]).toEqual([
+    401,
+    'login_failed',
+    '{"error":"The login could not be completed. Start again."}',
+  ]);
+  expect(visit.headers.getSetCookie().some((cookie) => cookie.startsWith('confidant_session='))).toBe(false);
+  if (reason !== undefined) expect(lastFailure(target)).toMatch(reason);
+}
+
+function lastFailure(target: SamlSite): string {
+  return (
+    target.confidant
+      .log()
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line.includes('a login failed'))
+      .at(-1) ?? ''
+  );
+}
+
+const ASSERTION = /<saml:Assertion .*<\/saml:Assertion>/s;
+const SIGNATURE = /<Signature .*?<\/Signature>/s;
+const assertionOf = (xml: string): string => ASSERTION.exec(xml)![0];
+const signatureOf = (xml: string): string => SIGNATURE.exec(xml)![0];
+/** The assertion as an attacker would have it: unsigned, under another id, for somebody else. */
+const evil = (assertion: string): string =>
+  assertion
+    .replace(SIGNATURE, '')
+    .replace(/ ID="[^"]+"/, ' ID="_evil"')
+    .replace('Alice@Example.com', 'root@example.com');
+/** Puts something into a signature, where schemas allow anything. */
+const inObject = (signature: string, content: string): string =>
+  signature.replace('</Signature>', `<Object>${content}</Object></Signature>`);
+
+describe('the same responses untouched', () => {
+  it('log in', async () => {
+    expect((await site.login()).status).toBe(302);
+    expect((await assertionSite.login({ signResponse: false, signAssertion: true })).status).toBe(302);
+  });
+});
+
+describe('refused: signature wrapping of a signed response', () => {
+  const wrappings: Record<string, (xml: string) => string> = {
+    'XSW1: the original inside the signature of a new response': (xml) => {
+      const signature = signatureOf(xml);
+      const forged = xml.replace(SIGNATURE, '').replace(/ ID="[^"]+"/, ' ID="_evil_response"');
+      return forged
+        .replace(ASSERTION, (assertion) => evil(assertion))
+        .replace('<samlp:Status>', `${inObject(signature, xml.replace(SIGNATURE, ''))}<samlp:Status>`);
+    },
+    'XSW2: the original beside the signature of a new response': (xml) => {
+      const signature = signatureOf(xml);
+      const forged = xml.replace(SIGNATURE, '').replace(/ ID="[^"]+"/, ' ID="_evil_response"');
+      return forged
+        .replace(ASSERTION, (assertion) => evil(assertion))
+        .replace('<samlp:Status>', `${xml.replace(SIGNATURE, '')}${signature}<samlp:Status>`);
+    },
+    'the same id twice': (xml) =>
+      xml.replace(ASSERTION, (assertion) => evil(assertion)).replace('</samlp:Response>', `${xml}</samlp:Response>`),
+    'a changed assertion under the old signature': (xml) => xml.replace('Alice@Example.com', 'root@example.com'),
+  };
+  for (const [name, wrap] of Object.entries(wrappings)) {
+    it(name, async () => expectRefused(await site.login({}, wrap), site, /signature/i));
+  }
+});
+
+describe('refused: signature wrapping of a signed assertion', () => {
+  const wrappings: Record<string, (assertion: string) => string> = {
+    'XSW3: a new assertion before the original': (original) => evil(original) + original,
+    'XSW4: the original inside a new assertion': (original) =>
+      evil(original).replace('</saml:Assertion>', `${original}</saml:Assertion>`),
+    'XSW5: the signature in a new assertion, the original after it': (original) =>
+      evil(original).replace('</saml:Issuer>', `</saml:Issuer>${signatureOf(original)}`) +
+      original.replace(SIGNATURE, ''),
+    'XSW6: the original inside the signature of a new assertion': (original) =>
+      evil(original).replace(
+        '</saml:Issuer>',
+        `</saml:Issuer>${inObject(signatureOf(original), original.replace(SIGNATURE, ''))}`,
+      ),
+    'XSW7: a new assertion in extensions before the original': (original) =>
+      `<samlp:Extensions>${evil(original)}</samlp:Extensions>${original}`,
+    'XSW8: the original in an object of a signature that moved': (original) =>
+      evil(original).replace('</saml:Issuer>', `</saml:Issuer>${inObject(signatureOf(original), original)}`),
+    'a second signature': (original) => original.replace(SIGNATURE, (signature) => signature + signature),
+  };
+  for (const [name, wrap] of Object.entries(wrappings)) {
+    it(name, async () => {
+      const visit = await assertionSite.login({ signResponse: false, signAssertion: true }, (xml) =>
+        xml.replace(ASSERTION, (assertion) => wrap(assertion)),
+      );
+      // XSW7 leaves the signed assertion alone in its place: then it must be the one that counts.
+      if (name.startsWith('XSW7') && visit.status === 302) {
+        expect((await visit.visitor.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
+      } else {
+        expectRefused(visit, assertionSite, /signature/i);
+      }
+    });
+  }
+});
+
+describe('refused: signatures', () => {
+  it('none, where the response must be signed', async () => {
+    expectRefused(await site.login({ signResponse: false }), site, /signature/);
+    expectRefused(await site.login({ signResponse: false, signAssertion: true }), site, /signature/);
+  });
+
+  it('none, where the assertion must be signed', async () => {
+    expectRefused(await assertionSite.login({ signResponse: false }), assertionSite, /signature/);
+    expectRefused(await assertionSite.login({ signResponse: true, signAssertion: false }), assertionSite, /signature/);
+  });
+
+  it('none at all, also where neither is demanded', async () => {
+    const lax = await startSamlSite({ SAML_SECURITY_MESSAGES_SIGNED: 'false', SAML_ALLOW_UNSIGNED: 'true' });
+    expectRefused(await lax.login({ signResponse: false }), lax, /signature/);
+    expect((await lax.login({ signResponse: false, signAssertion: true })).status).toBe(302);
+    await lax.stop();
+  });
+
+  it('of another key, also with its certificate inside', async () => {
+    expectRefused(await site.login({ by: await makeKeyPair('evil') }), site, /signature/);
+  });
+
+  it('weaker algorithms: RSA-SHA1, SHA-1 digests, and an HMAC with the public certificate as its key', async () => {
+    expectRefused(await site.login({ signatureAlgorithm: 'rsa-sha1' }), site, /SignatureMethod/);
+    expectRefused(await site.login({ digestAlgorithm: 'sha1' }), site, /DigestMethod/);
+    const hmac = (xml: string) =>
+      xml.replace('http://www.w3.org/2001/04/xmldsig-more#rsa-sha256', 'http://www.w3.org/2000/09/xmldsig#hmac-sha1');
+    expectRefused(await site.login({}, hmac), site, /SignatureMethod/);
+  });
+});
+
+describe('refused: markup that says one thing to the signature and another to the reader', () => {
+  it('a comment in NameID', async () => {
+    // The signature ignores comments, so it still holds: only the reading can go wrong.
+    const forge = (xml: string) => xml.replace('alice@example.com.evil.com', 'alice@example.com<!---->.evil.com');
+    expectRefused(await site.login({ nameId: 'alice@example.com.evil.com' }, forge), site, /comment/);
+  });
+
+  it('CDATA in NameID', async () => {
+    const forge = (xml: string) => xml.replace('alice@example.com.evil.com', '<![CDATA[alice@example.com]]>.evil.com');
+    expectRefused(await site.login({ nameId: 'alice@example.com.evil.com' }, forge), site, /CDATA/);
+  });
+
+  it('XML entity expansion', async () => {
+    const bomb =
+      '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>';
+    expectRefused(await site.login({}, (xml) => bomb + xml.replace('Alice@Example.com', '&c;')), site, /declaration/);
+  });
+
+  it('external entities', async () => {
+    const external = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>';
+    expectRefused(
+      await site.login({}, (xml) => external + xml.replace('Alice@Example.com', '&x;')),
+      site,
+      /declaration/,
+    );
+  });
+
+  it('a message that is nested without end, or is no XML', async () => {
+    expectRefused(await site.login({}, () => '<a>'.repeat(5000) + '</a>'.repeat(5000)), site, /nested/);
+    expectRefused(await site.login({}, () => 'no xml'), site);
+    expectRefused(await site.login({}, () => ''), site);
+  });
+});
+
+describe('refused: honest assertions in the wrong place', () => {
+  const wrong: Record<string, [Saying, RegExp]> = {
+    'for another audience': [{ audience: 'https://other.example/metadata' }, /audience/],
+    'for another destination': [{ destination: 'https://other.example/consume' }, /destination/],
+    'for another recipient': [{ recipient: 'https://other.example/consume' }, /recipient/],
+    'of another issuer': [{ issuer: 'https://other.example/idp' }, /issuer/],
+    expired: [{ lifetimeInSeconds: -400 }, /expired/],
+    'in answer to another request': [{ inResponseTo: '_another' }, /another request/],
+    'in answer to nothing': [{ inResponseTo: undefined }, /no login was begun|another request/],
+    'without attributes, where they are demanded': [{ attributes: {} }, /attributes/],
+    'for two addresses': [{ nameId: 'alice@example.com,root@example.com' }, /e-mail/],
+  };
+  for (const [name, [saying, reason]] of Object.entries(wrong)) {
+    it(name, async () => expectRefused(await site.login(saying), site, reason));
+  }
+
+  it('whose confirmation answers another request than its envelope', async () => {
+    // Only the assertion is signed, so the envelope can be made to fit.
+    const visitor = new Visitor(assertionSite.confidant.url);
+    const requestId = await assertionSite.begin(visitor);
+    const xml = await assertionSite.idp.say({ inResponseTo: '_theirs', signResponse: false, signAssertion: true });
+    const forged = xml.replace('InResponseTo="_theirs"', `InResponseTo="${requestId}"`);
+    expect(forged).toContain('InResponseTo="_theirs"');
+    expectRefused(await assertionSite.consume(visitor, forged), assertionSite, /another request/);
+  });
+});
+
+describe('refused: replays', () => {
+  it('the same response again in the same browser', async () => {
+    const visitor = new Visitor(site.confidant.url);
+    const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
+    const flow = visitor.jar().get('confidant_session_login')!;
+    expect((await site.consume(visitor, xml)).status).toBe(302);
+    expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
+    // With the cookie of the login brought back: the login has ended.
+    visitor.jar().set('confidant_session_login', flow);
+    expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
+  });
+
+  it('a response in another browser', async () => {
+    const xml = await site.idp.say({ inResponseTo: await site.begin(new Visitor(site.confidant.url)) });
+    const victim = new Visitor(site.confidant.url);
+    expectRefused(await site.consume(victim, xml), site, /no login was begun/);
+    await site.begin(victim);
+    expectRefused(await site.consume(victim, xml), site, /another request/);
+  });
+
+  it('an assertion that was used before, where the provider may start logins', async () => {
+    const open = await startSamlSite({ SAML_ALLOW_IDP_INITIATED: 'true' });
+    const xml = await open.idp.say({});
+    expect((await open.consume(new Visitor(open.confidant.url), xml)).status).toBe(302);
+    expectRefused(await open.consume(new Visitor(open.confidant.url), xml), open, /used before/);
+    await open.stop();
+  });
+
+  it('a login that the provider started, unless a setting allows it', async () => {
+    expectRefused(
+      await site.consume(new Visitor(site.confidant.url), await site.idp.say({})),
+      site,
+      /no login was begun/,
+    );
+  });
+});
+
+describe('open redirects', () => {
+  for (const target of [
+    'https://evil.example/',
+    '//evil.example/',
+    '/\\evil.example',
+    'javascript:alert(1)',
+    '/v1/saml/logout',
+  ]) {
+    it(`RelayState ${target} leads home`, async () => {
+      const visitor = new Visitor(site.confidant.url);
+      const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
+      const visit = await site.consume(visitor, xml, target);
+      expect([visit.status, visit.location]).toEqual([302, '/']);
+    });
+  }
+
+  it('RelayState with a path of this server leads there', async () => {
+    const visitor = new Visitor(site.confidant.url);
+    const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
+    expect((await site.consume(visitor, xml, '/services/web?tab=keys')).location).toBe('/services/web?tab=keys');
+  });
+});
