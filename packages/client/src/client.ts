@@ -1,144 +1,12 @@
-import { ROUTES, stringifyJson } from '@confidant/contract';
-import type { BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, Route, RouteId } from '@confidant/contract';
-import { RefusedForNow, readAnswer } from './answers.js';
-import { ConfidantError } from './errors.js';
-import type { Transport, TransportRequest } from './transport.js';
-
-/** Headers that prove who calls. Asked for every attempt, so what they hold may run out between two. */
-export type AuthProvider = () => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
-
-/** A pause before another attempt. */
-export interface RetryEvent {
-  /** 1 for the first repetition. */
-  attempt: number;
-  retries: number;
-  delayMs: number;
-  error: ConfidantError;
-}
-
-export interface ConfidantClientOptions {
-  /** The server's address, `https://confidant.example.com`; a path in it is kept. */
-  url: string;
-  auth: AuthProvider;
-  transport: Transport;
-  /** How often GET and PUT are repeated after 500, 502, 503, 504 and failures of the network; POST never is. Default 0. */
-  retries?: number;
-  /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
-  backoffMs?: number;
-  onRetry?: (event: RetryEvent) => void;
-}
-
-export interface CallOptions {
-  signal?: AbortSignal;
-}
-
-type QueryValue = string | number | boolean | readonly string[] | undefined;
-
-export interface RequestInput {
-  params?: Readonly<Record<string, string | number>>;
-  query?: Readonly<Record<string, QueryValue>>;
-  body?: unknown;
-}
-
-/** Leaves out what the route does not have, and what is optional of it may be left out. */
-type CallInput<Id extends RouteId> = ([ParamsOf<Id>] extends [undefined] ? unknown : { params: ParamsOf<Id> }) &
-  ([QueryOf<Id>] extends [undefined] ? unknown : { query?: Partial<QueryOf<Id>> }) &
-  ([BodyOf<Id>] extends [undefined] ? unknown : { body: BodyOf<Id> });
-
-const MAX_BACKOFF_MS = 120_000;
-const RETRIED = [500, 502, 503, 504];
+import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
+import { RouteCaller } from './caller.js';
+import type { CallOptions } from './caller.js';
 
 /**
- * Confidant's interface over HTTP. Knows nothing of AWS, files or a command line: how a call is authenticated and
- * carried is given to it. Every method rejects with {@link ConfidantError}, and with whatever `auth` rejects with.
+ * Confidant's interface, a method for every use. Reads reject with a ConfidantError of status 404 for what does not
+ * exist; see {@link RouteCaller} for the rest.
  */
-export class ConfidantClient {
-  readonly #options: ConfidantClientOptions;
-  readonly #base: URL;
-
-  /** Throws TypeError when `url` is no http or https address. */
-  constructor(options: ConfidantClientOptions) {
-    this.#options = options;
-    this.#base = parseServerUrl(options.url);
-  }
-
-  /** Calls a route of the contract by its name. */
-  async call<Id extends RouteId>(id: Id, input: CallInput<Id>, options?: CallOptions): Promise<ResponseOf<Id>> {
-    const route: Route = ROUTES[id];
-    return (await this.request(route.method, route.path, input as RequestInput, options)) as ResponseOf<Id>;
-  }
-
-  /**
-   * Calls any address: `path` as in the route table, `/v1/credentials/:id`. Answers the JSON object of a 200; numbers
-   * that JavaScript would change are `ExactNumber`s.
-   */
-  async request(
-    method: TransportRequest['method'],
-    path: string,
-    input: RequestInput = {},
-    options: CallOptions = {},
-  ): Promise<JsonObject> {
-    const { retries = 0, onRetry } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#attempt(method, path, input, options);
-      } catch (error) {
-        if (!(error instanceof ConfidantError) || !isWorthRetrying(method, error) || attempt > retries) throw error;
-        const delayMs = this.#delayMs(attempt, error);
-        onRetry?.({ attempt, retries, delayMs, error });
-        await pause(delayMs, options.signal);
-      }
-    }
-  }
-
-  async #attempt(
-    method: TransportRequest['method'],
-    path: string,
-    input: RequestInput,
-    { signal }: CallOptions,
-  ): Promise<JsonObject> {
-    const url = this.#urlOf(path, input);
-    const response = await this.#options.transport({
-      method,
-      url,
-      headers: {
-        accept: 'application/json',
-        ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(await this.#options.auth()),
-      },
-      ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return readAnswer(`${method} ${url.pathname}`, response);
-  }
-
-  #urlOf(path: string, { params = {}, query = {} }: RequestInput): URL {
-    const filled = path.replace(/:([a-z_]+)/g, (_, name: string) => {
-      const value = params[name];
-      // A dot segment would be resolved away, and another address be asked.
-      if (value === undefined || /^\.{0,2}$/.test(String(value))) {
-        throw new ConfidantError(`${path}: ${name} is missing`, { code: 'invalid_request' });
-      }
-      return encodeURIComponent(value);
-    });
-    const url = new URL(this.#base.pathname.replace(/\/+$/, '') + filled, this.#base);
-    for (const [name, value] of Object.entries(query)) {
-      for (const item of Array.isArray(value)
-        ? (value as string[])
-        : [value as Exclude<QueryValue, readonly string[]>]) {
-        if (item !== undefined) url.searchParams.append(name, queryText(item));
-      }
-    }
-    return url;
-  }
-
-  #delayMs(attempt: number, error: ConfidantError): number {
-    const { backoffMs = 1000 } = this.#options;
-    const full = Math.min(backoffMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
-    const jittered = full / 2 + (Math.random() * full) / 2;
-    return Math.max(jittered, error instanceof RefusedForNow ? error.retryAfterMs : 0);
-  }
-
+export class ConfidantClient extends RouteCaller {
   /** Credentials without their values, by name. All of them, or a page of `limit`. */
   listCredentials(query: Partial<QueryOf<'listCredentials'>> = {}, options?: CallOptions) {
     return this.call('listCredentials', { query }, options);
@@ -169,6 +37,11 @@ export class ConfidantClient {
 
   getCredentialServices(id: string, options?: CallOptions) {
     return this.call('getCredentialServices', { params: { id } }, options);
+  }
+
+  /** Moves a disabled, unmapped credential to the permanent archive; without `force` only says whether it would. */
+  archiveCredential(id: string, { force = false }: { force?: boolean } = {}, options?: CallOptions) {
+    return this.call('archiveCredential', { params: { id }, body: { force } }, options);
   }
 
   getCredentialHistory(id: string, options?: CallOptions) {
@@ -248,31 +121,22 @@ export class ConfidantClient {
     return this.call('listBlindCredentialHistory', { query }, options);
   }
 
-  /** A certificate with a key made by the server: `certificate`, `certificate_chain`, `key`. */
-  getCertificate(
-    ca: string,
-    cn: string,
-    query: { san?: readonly string[]; validity?: number } = {},
-    options?: CallOptions,
-  ): Promise<JsonObject> {
-    return this.request('GET', '/v1/certificates/:ca/:cn', { params: { ca, cn }, query }, options);
+  listCertificateAuthorities(options?: CallOptions) {
+    return this.call('listCertificateAuthorities', {}, options);
+  }
+
+  getCertificateAuthority(ca: string, options?: CallOptions) {
+    return this.call('getCertificateAuthority', { params: { ca } }, options);
+  }
+
+  /** A certificate with a key made by the server; `validity` in days. */
+  getCertificate(ca: string, cn: string, query: { san?: string[]; validity?: number } = {}, options?: CallOptions) {
+    return this.call('getCertificate', { params: { ca, cn }, query }, options);
   }
 
   /** A certificate for the key of a PEM signing request; `validity` in days. */
-  getCertificateFromCsr(
-    ca: string,
-    body: { csr: string; validity?: number },
-    options?: CallOptions,
-  ): Promise<JsonObject> {
-    return this.request('POST', '/v1/certificates/:ca', { params: { ca }, body }, options);
-  }
-
-  getCa(ca: string, options?: CallOptions): Promise<JsonObject> {
-    return this.request('GET', '/v1/cas/:ca', { params: { ca } }, options);
-  }
-
-  listCas(options?: CallOptions): Promise<JsonObject> {
-    return this.request('GET', '/v1/cas', {}, options);
+  signCertificateRequest(ca: string, body: BodyOf<'signCertificateRequest'>, options?: CallOptions) {
+    return this.call('signCertificateRequest', { params: { ca }, body }, options);
   }
 
   /** A JWT for the caller, or for `resourceId`; `expirySeconds` is never above what the server allows. */
@@ -280,54 +144,43 @@ export class ConfidantClient {
     environment: string,
     { resourceId, expirySeconds }: { resourceId?: string; expirySeconds?: number } = {},
     options?: CallOptions,
-  ): Promise<JsonObject> {
+  ): Promise<ResponseOf<'getToken'>> {
+    const query = { environment };
     // compat: without an id the expiry stands where the id belongs, as the original's client sends it.
-    const parts: [string, string | number | undefined][] = [
-      ['id', resourceId],
-      ['expiry', expirySeconds],
-    ];
-    const present = parts.filter((part): part is [string, string | number] => part[1] !== undefined);
-    const path = ['/v1/jwks/token', ...present.map(([name]) => `:${name}`)].join('/');
-    return this.request('GET', path, { params: Object.fromEntries(present), query: { environment } }, options);
+    const id = resourceId ?? expirySeconds?.toString();
+    if (id === undefined) return this.call('getOwnToken', { query }, options);
+    if (resourceId === undefined || expirySeconds === undefined) {
+      return this.call('getToken', { params: { id }, query }, options);
+    }
+    return this.call('getTokenWithExpiry', { params: { id, expiry: expirySeconds }, query }, options);
   }
 
-  /** The public keys that JWTs of an environment are verified with. */
-  getJwks(environment: string, options?: CallOptions): Promise<JsonObject> {
-    return this.request('GET', '/v1/jwks/public/:environment', { params: { environment } }, options);
+  /** The keys that verify the JWTs of an environment. Needs no proof of who calls. */
+  getPublicKeys(environment: string, options?: CallOptions) {
+    return this.call('getPublicKeys', { params: { environment } }, options);
   }
-}
 
-/** compat: booleans go as Python writes them, `metadata_only=False`. */
-function queryText(value: string | number | boolean): string {
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  return String(value);
-}
-
-/** Throws TypeError when `text` is no http or https address. */
-export function parseServerUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new TypeError('the server address must be like https://confidant.example.com');
+  /** The IAM roles that services can be named after. */
+  listRoles(options?: CallOptions) {
+    return this.call('listRoles', {}, options);
   }
-  return url;
-}
 
-function isWorthRetrying(method: string, error: ConfidantError): boolean {
-  if (method === 'POST') return false;
-  return error.status === undefined ? error.unreachable : RETRIED.includes(error.status);
-}
+  /** Whether a service has its KMS grants. */
+  getGrants(id: string, options?: CallOptions) {
+    return this.call('getGrants', { params: { id } }, options);
+  }
 
-function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(new ConfidantError('aborted', { code: 'aborted' }));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }, delayMs);
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
-  });
+  /** Makes the KMS grants of a service that are missing. */
+  ensureGrants(id: string, options?: CallOptions) {
+    return this.call('ensureGrants', { params: { id } }, options);
+  }
+
+  /** A random value for a new secret, made by the server. */
+  generateValue(options?: CallOptions) {
+    return this.call('generateValue', {}, options);
+  }
+
+  getClientConfig(options?: CallOptions) {
+    return this.call('getClientConfig', {}, options);
+  }
 }

@@ -2,7 +2,7 @@ import { TokenGenerator } from '@confidant/kmsauth';
 import type { KmsLike } from '@confidant/kmsauth';
 import { AwsSession } from './aws-session.js';
 import { ConfidantClient } from './client.js';
-import type { RetryEvent } from './client.js';
+import type { RetryEvent } from './caller.js';
 import type { ClientSettings } from './config.js';
 import { nodeTransport } from './transport.js';
 

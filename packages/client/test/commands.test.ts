@@ -93,7 +93,7 @@ describe('credentials', () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
     const end = await at.run(['get_credential', '--name', 'Database', '-o', 'dotenv']);
-    expect(end).toMatchObject({ code: 0, stdout: "KEY='v w'\n" });
+    expect(end).toMatchObject({ code: 0, stdout: "CREDENTIALS_KEY='v w'\n" });
     const missing = await at.run(['get_credential', '--name', 'data']);
     expect(missing.code).toBe(1);
     expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { ExactNumber } from '@confidant/contract';
+import { ExactNumber, ROUTES } from '@confidant/contract';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ConfidantClient, ConfidantError, nodeTransport } from '../src/index.js';
-import type { ConfidantClientOptions, NodeTransportOptions, RetryEvent } from '../src/index.js';
+import type { CallerOptions, NodeTransportOptions, RetryEvent } from '../src/index.js';
 import { startAnswering } from './support/http.js';
 import type { Answer, AnsweringServer, Seen } from './support/http.js';
 
@@ -24,7 +24,7 @@ async function serve(answer: (request: Seen, count: number) => Answer | undefine
 
 function clientOf(
   url: string,
-  options: Partial<ConfidantClientOptions> = {},
+  options: Partial<CallerOptions> = {},
   transportOptions: Partial<NodeTransportOptions> = {},
 ): ConfidantClient {
   const transport = nodeTransport({ timeoutMs: 5000, ...transportOptions });
@@ -111,6 +111,24 @@ describe('requests', () => {
     const client = clientOf(server.url);
     for (let i = 0; i < 3; i += 1) await client.listServices();
     expect(new Set(server.seen.map(({ port }) => port)).size).toBe(1);
+  });
+});
+
+describe('the client', () => {
+  it('has a method for every route', () => {
+    const client = clientOf('http://127.0.0.1:1') as unknown as Record<string, unknown>;
+    // By getJwt; and the same as getUserEmail.
+    const otherwise = ['getOwnToken', 'getToken', 'getTokenWithExpiry', 'postUserEmail'];
+    const missing = Object.keys(ROUTES).filter((id) => typeof client[id] !== 'function' && !otherwise.includes(id));
+    expect(missing).toEqual([]);
+  });
+
+  it('proves who calls, except where nobody asks', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(server.url);
+    await client.getUserEmail();
+    await client.getPublicKeys('staging');
+    expect(server.seen.map(({ headers }) => headers.authorization)).toEqual([`Basic ${SECRET_TOKEN}`, undefined]);
   });
 });
 

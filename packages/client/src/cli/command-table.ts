@@ -145,7 +145,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--id <id>', text: 'id of the credential' },
       { flags: '--name <name>', text: 'its exact name, instead of the id' },
       { flags: '--metadata-only', text: 'without its values' },
-      { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: '' },
+      { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: 'CREDENTIALS_' },
     ],
     exclusive: [{ of: ['id', 'name'], required: true }],
     examples: ['get_credential --name database'],
@@ -255,7 +255,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       id('blind credential'),
       { flags: '--decrypt-blind', text: 'decrypt it' },
-      { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: '', added: true },
+      {
+        flags: '--prefix <prefix>',
+        text: 'for dotenv and shell: put before every name',
+        fallback: 'CREDENTIALS_',
+        added: true,
+      },
     ],
     examples: ['get_blind_credential --id ID --decrypt-blind'],
     module: 'blind',

@@ -14,7 +14,10 @@ export async function askSecret(message: string): Promise<string> {
   const { default: password } = await import('@inquirer/password');
   try {
     // The answer of the program goes to standard output: the question must not.
-    return await password({ message, mask: false }, { output: process.stderr, clearPromptOnDone: false });
+    return await password(
+      { message, mask: false, toggleMask: false },
+      { output: process.stderr, clearPromptOnDone: false },
+    );
   } catch (error) {
     if (error instanceof Error && error.name === 'ExitPromptError') throw new Interrupted();
     throw error;

@@ -1,12 +1,8 @@
-import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
-import { AwsSessionError } from '../aws-session.js';
-import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';
-import { ConfidantError } from '../errors.js';
-import { UnwritableValue } from '../format/writers.js';
 import { NotRunnable } from './child.js';
 import { Context } from './context.js';
 import { Given } from './given.js';
+import { describeError } from './describe-error.js';
 import { openLog } from './log.js';
 import type { Log, LogLevel } from './log.js';
 import { CommandError, failure, render } from './outcome.js';
@@ -36,7 +32,7 @@ export async function runCommand({
     return outcome.exitCode;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    return await fail(error, command, log);
+    return await fail(error, command, options.text('output'), log);
   } finally {
     await context.close();
   }
@@ -65,13 +61,13 @@ async function print({ body, text }: Outcome, format: OutputFormat, given: Given
 }
 
 /** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
-async function fail(error: unknown, command: CommandSpec, log: Log): Promise<number> {
+async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
   if (error instanceof Interrupted) return 130;
   if (error instanceof NotRunnable) {
     log.error(error.message);
     return error.exitCode;
   }
-  log.error(describe(error));
+  log.error(describeError(error));
   // Where it happened, without the message: that may quote anything.
   if (error instanceof Error) log.debug(/(\n +at .*)+$/.exec(error.stack ?? '')?.[0].trim() ?? error.name);
   if (error instanceof ConfigError) {
@@ -79,23 +75,7 @@ async function fail(error: unknown, command: CommandSpec, log: Log): Promise<num
     return 1;
   }
   if (command.failure !== undefined) return command.failure.exitCode;
-  const body = error instanceof CommandError ? { error: error.message } : {};
-  await print(failure(body), 'json', new Given({}), log);
-  return 1;
-}
-
-function describe(error: unknown): string {
-  if (error instanceof ConfidantError) {
-    return error.requestId === undefined ? error.message : `${error.message} (request ${error.requestId})`;
-  }
-  if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
-    const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    return `${error.message}${reason}`;
-  }
-  const isKnown = [ConfigError, CommandError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
-    (known) => error instanceof known,
-  );
-  if (isKnown) return (error as Error).message;
-  // What was not foreseen may quote anything: only its kind is told.
-  return `unexpected failure (${error instanceof Error ? error.name : typeof error})`;
+  const outcome = failure(error instanceof CommandError ? { error: error.message } : {});
+  await print(outcome, (output ?? 'json') as OutputFormat, new Given({}), log);
+  return outcome.exitCode;
 }

@@ -1,6 +1,7 @@
 import type { ServiceBody } from '@confidant/contract';
 import { forwardSignals } from './child.js';
 import type { Child, ChildEnd } from './child.js';
+import { describeError } from './describe-error.js';
 import type { Log } from './log.js';
 
 /** How long a command may take to end before it is killed and started anew. */
@@ -62,7 +63,7 @@ async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<C
     try {
       if (await watch.hasChanged()) return undefined;
     } catch (error) {
-      watch.log.warning(`could not look for changes: ${error instanceof Error ? error.message : 'failed'}`);
+      watch.log.warning(`could not look for changes: ${describeError(error)}`);
     }
   }
 }

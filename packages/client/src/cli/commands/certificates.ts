@@ -5,7 +5,7 @@ import type { Handler } from '../outcome.js';
 export const handlers: Record<string, Handler> = {
   async get_certificate(context, given) {
     const client = await context.client();
-    const query = { san: given.list('san'), validity: given.number('validity')! };
+    const query = { san: [...given.list('san')], validity: given.number('validity')! };
     return success({ certificate: await client.getCertificate(given.needed('ca'), given.needed('cn'), query) });
   },
 
@@ -14,15 +14,15 @@ export const handlers: Record<string, Handler> = {
     const csr = readInput(file === '-' ? 0 : file, 'csr-file');
     const client = await context.client();
     const body = { csr, validity: given.number('validity')! };
-    return success({ certificate: await client.getCertificateFromCsr(given.needed('ca'), body) });
+    return success({ certificate: await client.signCertificateRequest(given.needed('ca'), body) });
   },
 
   async get_ca(context, given) {
-    return success({ ca: await (await context.client()).getCa(given.needed('ca')) });
+    return success({ ca: await (await context.client()).getCertificateAuthority(given.needed('ca')) });
   },
 
   async list_cas(context) {
-    return success(await (await context.client()).listCas());
+    return success(await (await context.client()).listCertificateAuthorities());
   },
 
   async get_jwt(context, given) {
@@ -38,6 +38,6 @@ export const handlers: Record<string, Handler> = {
   },
 
   async get_jwks(context, given) {
-    return success(await (await context.client()).getJwks(given.needed('environment')));
+    return success(await (await context.client()).getPublicKeys(given.needed('environment')));
   },
 };

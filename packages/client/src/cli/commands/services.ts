@@ -4,6 +4,7 @@ import { openBlindCredential } from '../../blind.js';
 import type { ConfidantClient } from '../../client.js';
 import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
+import { describeError } from '../describe-error.js';
 import { fetchService } from '../offline-copy.js';
 import { failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
@@ -29,7 +30,7 @@ export const handlers: Record<string, Handler> = {
         return success();
       }
       if (status === 403) {
-        context.log.error((error as ConfidantError).message);
+        context.log.error(describeError(error));
         return failure((error as ConfidantError).body);
       }
       throw error;

@@ -1,0 +1,185 @@
+import { ROUTES, stringifyJson } from '@confidant/contract';
+import type { BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, Route, RouteId } from '@confidant/contract';
+import { RefusedForNow, readAnswer } from './answers.js';
+import { ConfidantError } from './errors.js';
+import type { Transport, TransportRequest } from './transport.js';
+
+/** Headers that prove who calls. Asked for every attempt, so what they hold may run out between two. */
+export type AuthProvider = () => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
+
+/** A pause before another attempt. */
+export interface RetryEvent {
+  /** 1 for the first repetition. */
+  attempt: number;
+  retries: number;
+  delayMs: number;
+  error: ConfidantError;
+}
+
+export interface CallerOptions {
+  /** The server's address, `https://confidant.example.com`; a path in it is kept. */
+  url: string;
+  auth: AuthProvider;
+  transport: Transport;
+  /** How often GET and PUT are repeated after 500, 502, 503, 504 and failures of the network; POST never is. Default 0. */
+  retries?: number;
+  /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
+  backoffMs?: number;
+  onRetry?: (event: RetryEvent) => void;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+type QueryValue = string | number | boolean | readonly string[] | undefined;
+
+export interface RequestInput {
+  params?: Readonly<Record<string, string | number>>;
+  query?: Readonly<Record<string, QueryValue>>;
+  body?: unknown;
+  /** Sends nothing that proves who calls. */
+  anonymous?: boolean;
+}
+
+/** Leaves out what the route does not have, and what is optional of it may be left out. */
+type CallInput<Id extends RouteId> = ([ParamsOf<Id>] extends [undefined] ? unknown : { params: ParamsOf<Id> }) &
+  ([QueryOf<Id>] extends [undefined] ? unknown : { query?: Partial<QueryOf<Id>> }) &
+  ([BodyOf<Id>] extends [undefined] ? unknown : { body: BodyOf<Id> });
+
+const MAX_BACKOFF_MS = 120_000;
+const RETRIED = [500, 502, 503, 504];
+
+/**
+ * Calls routes over HTTP: proof, repetitions, answers. Knows nothing of AWS, files or a command line: how a call is
+ * authenticated and carried is given to it. Every method rejects with {@link ConfidantError}, and with whatever `auth`
+ * rejects with.
+ */
+export class RouteCaller {
+  readonly #options: CallerOptions;
+  readonly #base: URL;
+
+  /** Throws TypeError when `url` is no http or https address. */
+  constructor(options: CallerOptions) {
+    this.#options = options;
+    this.#base = parseServerUrl(options.url);
+  }
+
+  /** Calls a route of the contract by its name. */
+  async call<Id extends RouteId>(id: Id, input: CallInput<Id>, options?: CallOptions): Promise<ResponseOf<Id>> {
+    const route: Route = ROUTES[id];
+    const anonymous = route.access === 'anyone';
+    return (await this.request(
+      route.method,
+      route.path,
+      { ...(input as RequestInput), anonymous },
+      options,
+    )) as ResponseOf<Id>;
+  }
+
+  /**
+   * Calls any address: `path` as in the route table, `/v1/credentials/:id`. Answers the JSON object of a 200; numbers
+   * that JavaScript would change are `ExactNumber`s.
+   */
+  async request(
+    method: TransportRequest['method'],
+    path: string,
+    input: RequestInput = {},
+    options: CallOptions = {},
+  ): Promise<JsonObject> {
+    const { retries = 0, onRetry } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(method, path, input, options);
+      } catch (error) {
+        if (!(error instanceof ConfidantError) || !isWorthRetrying(method, error) || attempt > retries) throw error;
+        const delayMs = this.#delayMs(attempt, error);
+        onRetry?.({ attempt, retries, delayMs, error });
+        await pause(delayMs, options.signal);
+      }
+    }
+  }
+
+  async #attempt(
+    method: TransportRequest['method'],
+    path: string,
+    input: RequestInput,
+    { signal }: CallOptions,
+  ): Promise<JsonObject> {
+    const url = this.#urlOf(path, input);
+    const response = await this.#options.transport({
+      method,
+      url,
+      headers: {
+        accept: 'application/json',
+        ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(input.anonymous ? {} : await this.#options.auth()),
+      },
+      ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return readAnswer(`${method} ${url.pathname}`, response);
+  }
+
+  #urlOf(path: string, { params = {}, query = {} }: RequestInput): URL {
+    const filled = path.replace(/:([a-z_]+)/g, (_, name: string) => {
+      const value = params[name];
+      // A dot segment would be resolved away, and another address be asked.
+      if (value === undefined || /^\.{0,2}$/.test(String(value))) {
+        throw new ConfidantError(`${path}: ${name} is missing`, { code: 'invalid_request' });
+      }
+      return encodeURIComponent(value);
+    });
+    const url = new URL(this.#base.pathname.replace(/\/+$/, '') + filled, this.#base);
+    for (const [name, value] of Object.entries(query)) {
+      for (const item of Array.isArray(value)
+        ? (value as string[])
+        : [value as Exclude<QueryValue, readonly string[]>]) {
+        if (item !== undefined) url.searchParams.append(name, queryText(item));
+      }
+    }
+    return url;
+  }
+
+  #delayMs(attempt: number, error: ConfidantError): number {
+    const { backoffMs = 1000 } = this.#options;
+    const full = Math.min(backoffMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
+    const jittered = full / 2 + (Math.random() * full) / 2;
+    return Math.max(jittered, error instanceof RefusedForNow ? error.retryAfterMs : 0);
+  }
+}
+
+/** compat: booleans go as Python writes them, `metadata_only=False`. */
+function queryText(value: string | number | boolean): string {
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  return String(value);
+}
+
+/** Throws TypeError when `text` is no http or https address. */
+export function parseServerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new TypeError('the server address must be like https://confidant.example.com');
+  }
+  return url;
+}
+
+function isWorthRetrying(method: string, error: ConfidantError): boolean {
+  if (method === 'POST') return false;
+  return error.status === undefined ? error.unreachable : RETRIED.includes(error.status);
+}
+
+function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(new ConfidantError('aborted', { code: 'aborted' }));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, delayMs);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AwsSession, AwsSessionError } from '../src/aws-session.js';
+import { completeSettings, connect, loadProfile } from '../src/index.js';
+import { awsEnvironment } from './support/cli.js';
+import { deploy } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import { startAnswering } from './support/http.js';
+import type { AnsweringServer } from './support/http.js';
+
+/** STS and IAM over their wire protocol, XML answers to form posts. */
+let aws: AnsweringServer;
+let at: Deployment;
+let isRefusing = false;
+const asked = () =>
+  aws.seen.map(({ body }) => {
+    const { Version: _, ...form } = Object.fromEntries(new URLSearchParams(body));
+    return form;
+  });
+
+beforeAll(async () => {
+  at = await deploy();
+  aws = await startAnswering(({ body }) => {
+    const action = new URLSearchParams(body).get('Action')!;
+    const headers = { 'content-type': 'text/xml' };
+    if (isRefusing) {
+      const error = '<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>s3cret</Message></Error>';
+      return { status: 403, headers, body: `<ErrorResponse>${error}</ErrorResponse>` };
+    }
+    const content =
+      action === 'GetUser'
+        ? '<User><UserName>alice</UserName><Arn>arn:aws:iam::123456789012:user/team/alice</Arn><UserId>x</UserId><Path>/</Path><CreateDate>2026-01-01T00:00:00Z</CreateDate></User>'
+        : `<Credentials><AccessKeyId>ASIATEMPORARY</AccessKeyId><SecretAccessKey>temporary</SecretAccessKey><SessionToken>session</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>`;
+    return { headers, body: `<${action}Response><${action}Result>${content}</${action}Result></${action}Response>` };
+  });
+  Object.assign(process.env, awsEnvironment(at.kms.url), {
+    AWS_ENDPOINT_URL_STS: aws.url,
+    AWS_ENDPOINT_URL_IAM: aws.url,
+  });
+});
+afterAll(async () => {
+  await aws.close();
+  await at.close();
+});
+afterEach(() => {
+  aws.seen.length = 0;
+  isRefusing = false;
+});
+
+async function encrypt(options: { assumeRole?: string; mfaCode?: () => Promise<string> }): Promise<void> {
+  const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000, ...options });
+  const request = { keyId: 'alias/authnz-user', plaintext: Buffer.from('x'), context: {} };
+  try {
+    await session.kms('us-east-1').encrypt(request);
+    await session.kms('us-east-1').encrypt(request);
+  } finally {
+    session.close();
+  }
+}
+
+describe('credentials', () => {
+  it('without role or MFA, nothing is asked of STS or IAM', async () => {
+    await encrypt({});
+    expect(asked()).toEqual([]);
+  });
+
+  it("a role's name is completed with the account of the user, and the session is named after it", async () => {
+    await encrypt({ assumeRole: 'reader' });
+    expect(asked()).toEqual([
+      { Action: 'GetUser' },
+      { Action: 'AssumeRole', RoleArn: 'arn:aws:iam::123456789012:role/reader', RoleSessionName: 'reader_confidant' },
+    ]);
+  });
+
+  it('an ARN is taken as it is', async () => {
+    const assumeRole = 'arn:aws:iam::210987654321:role/path/reader';
+    await encrypt({ assumeRole });
+    expect(asked()).toEqual([{ Action: 'AssumeRole', RoleArn: assumeRole, RoleSessionName: 'reader_confidant' }]);
+  });
+
+  it('MFA: the code is asked for once, of the device named after the user', async () => {
+    let codes = 0;
+    const mfaCode = () => Promise.resolve(String((codes += 1)).padStart(6, '0'));
+    await encrypt({ mfaCode });
+    const proof = { SerialNumber: 'arn:aws:iam::123456789012:mfa/alice', TokenCode: '000001' };
+    expect(asked()).toEqual([{ Action: 'GetUser' }, { Action: 'GetSessionToken', ...proof }]);
+    aws.seen.length = 0;
+    codes = 0;
+    await encrypt({ mfaCode, assumeRole: 'reader' });
+    expect(asked()[1]).toMatchObject({ Action: 'AssumeRole', ...proof });
+    expect(codes).toBe(1);
+  });
+
+  it('a refusal names the call and the error, and nothing that AWS said', async () => {
+    isRefusing = true;
+    await expect(encrypt({ assumeRole: 'arn:aws:iam::1:role/x' })).rejects.toMatchObject({
+      name: 'KmsUnavailable',
+      cause: { message: 'could not assume the role arn:aws:iam::1:role/x: AccessDenied' },
+    });
+    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000 });
+    await expect(session.userName()).rejects.toThrow(AwsSessionError);
+  });
+});
+
+describe('the name of a user', () => {
+  it('is asked of IAM when the configuration has none', async () => {
+    at.configure({ auth_key: 'alias/authnz-user', auth_context: { to: 'confidant-production', user_type: 'user' } });
+    const { profile } = await loadProfile([at.config]);
+    const connection = connect(completeSettings(profile));
+    expect((await connection.token()).username).toBe('2/user/alice');
+    connection.close();
+    at.configure({});
+  });
+});
+
+describe('the token cache file', () => {
+  it('has the form of the original, is read back, and is not used for another key', async () => {
+    const tokenOf = async (further: Record<string, unknown>) => {
+      at.configure(further);
+      const connection = connect(completeSettings((await loadProfile([at.config])).profile));
+      const { token } = await connection.token();
+      connection.close();
+      return token;
+    };
+    const token = await tokenOf({});
+    const kept = JSON.parse(readFileSync(join(at.folder, 'token'), 'utf8')) as Record<string, unknown>;
+    expect(kept).toMatchObject({
+      token,
+      not_after: expect.stringMatching(/^\d{8}T\d{6}Z$/),
+      auth_context: { from: 'web', to: 'confidant-production', user_type: 'service' },
+    });
+    expect(await tokenOf({})).toBe(token);
+    expect(await tokenOf({ auth_key: 'alias/authnz-user' })).not.toBe(token);
+  });
+});
