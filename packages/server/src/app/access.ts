@@ -64,6 +64,28 @@ export async function authorize(
   );
 }
 
+/**
+ * Refuses a change of a credential's name or tags by which callers would give themselves what the policy denies them
+ * now: a rule may go by tags, and whoever may update may change them.
+ */
+export async function refuseSelfGrant(
+  app: App,
+  caller: Caller,
+  { resourceType, resourceId }: { resourceType: 'credential' | 'blind_credential'; resourceId: string },
+  before: Described,
+  after: Described,
+): Promise<void> {
+  if (before.name === after.name && before.tags.join('\n') === after.tags.join('\n')) return;
+  for (const action of ['get', 'revert', 'archive'] as const) {
+    const ask = ({ name, tags }: Described): Promise<boolean> =>
+      isAllowed(app, caller, { resourceType, action, resourceId, resource: { name, tags } });
+    if ((await ask(after)) && !(await ask(before))) {
+      const text = `give ${resourceId} a name or tags that would open it`;
+      await authorize(app, caller, { resourceType, action, resourceId, resource: before }, text);
+    }
+  }
+}
+
 /** What an audited use-case fills in as it learns it. */
 export type AuditDetails = Pick<AuditEntry, 'revision' | 'credentials' | 'resourceId' | 'certificate' | 'jwt'>;
 

@@ -6,9 +6,10 @@ import {
   type JsonObject,
   stringifyJson,
 } from '@confidant/contract';
+import type { Described } from '../domain/acl.js';
 import type { BlindCredential, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { audited, authorize, isAllowed } from './access.js';
+import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { requireDocumentation } from './credentials.js';
 import { announce, blindKeyHolder, refuseConflicts } from './holders.js';
@@ -40,7 +41,7 @@ export async function createBlindCredential(
   caller: Caller,
   input: BlindCredentialCreate,
 ): Promise<BlindCredentialView> {
-  const resource = { name: input.name, tags: [] };
+  const resource = described(input);
   await authorize(app, caller, { resourceType, action: 'create', resource }, 'create blind credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
     if (app.enforceDocumentation) requireDocumentation(input.documentation);
@@ -117,6 +118,7 @@ export async function updateBlindCredential(
           ...newCiphertext(input),
           modifiedBy: caller.principal.name,
         };
+        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, described(current), described(next));
         if (input.credential_keys !== undefined) await refuseConflicts(app, blindKeyHolder(next));
         return next;
       },
@@ -146,6 +148,8 @@ export async function revertBlindCredential(
         if (contentOf(old) === contentOf(row as BlindCredential)) {
           throw new Refusal('no_difference', 'No difference between old and new blind credential.');
         }
+        const names = [described(row as BlindCredential), described(old)] as const;
+        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, ...names);
         await refuseConflicts(app, blindKeyHolder(old));
         return { ...old, modifiedBy: caller.principal.name };
       },
@@ -247,4 +251,9 @@ function contentOf(row: BlindCredential): string {
     row.cipherType,
     row.cipherVersion,
   ]);
+}
+
+/** For the policy; there are no tags here. */
+function described({ name }: { name: string }): Described {
+  return { name, tags: [] };
 }

@@ -86,9 +86,28 @@ describe('a policy by tags, over HTTP', () => {
     expect(answer.text).not.toContain('value');
   });
 
+  test('whoever may update but not get neither sees the values by an update, nor opens them by other tags', async () => {
+    const path = `/v1/credentials/${ids['sealed']}`;
+    const answer = await server.call('user:pat', 'PUT', path, { documentation: 'x' });
+    expect(answer.status).toBe(200);
+    expect(answer.text).not.toContain('value');
+    const opening = await server.call('user:pat', 'PUT', path, { tags: ['payments'] });
+    expect(opening.status).toBe(403);
+    expect((await server.call('user:pat', 'GET', path)).json).toMatchObject({ credential_pairs: {} });
+    // Other tags, and another name, are no such thing.
+    expect((await server.call('user:pat', 'PUT', path, { tags: ['payments', 'sealed', 'x'] })).status).toBe(200);
+    expect((await server.call('user:admin', 'PUT', path, { tags: ['payments'] })).status).toBe(200);
+    expect((await server.call('user:pat', 'GET', path)).json).toMatchObject({ credential_pairs: { sealed: 'value' } });
+    expect((await server.call('user:admin', 'PUT', path, { tags: ['payments', 'sealed'] })).status).toBe(200);
+  });
+
   test('a credential can be created only with the tag', async () => {
     const create = (tags: string[]): Promise<{ status: number }> =>
-      server.call('user:pat', 'POST', '/v1/credentials', { name: `new ${tags.join()}`, tags, credential_pairs: { n: '1' } });
+      server.call('user:pat', 'POST', '/v1/credentials', {
+        name: `new ${tags.join()}`,
+        tags,
+        credential_pairs: { n: '1' },
+      });
     expect((await create(['web'])).status).toBe(403);
     expect((await create([])).status).toBe(403);
     expect((await create(['payments'])).status).toBe(200);
