@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { ERRORS, openApi } from '../packages/contract/dist/index.js';
+import { CA_SETTINGS } from '../packages/server/dist/config/ca-settings.js';
 import { SETTINGS } from '../packages/server/dist/config/settings.js';
 
 const folder = new URL('../docs/reference/', import.meta.url);
@@ -9,24 +10,34 @@ const note = 'This page is made from the code by `npm run reference`.';
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-function settingsPage() {
-  const rows = Object.entries(SETTINGS).map(([name, setting]) => {
+function settingRows(table, suffix = '') {
+  return Object.entries(table).map(([name, setting]) => {
     const fallback = Array.isArray(setting.fallback) ? setting.fallback.join(',') : setting.fallback;
     const shown =
       fallback === null || fallback === ''
         ? ''
         : `\`${typeof fallback === 'object' ? JSON.stringify(fallback) : fallback}\``;
-    return `| \`${name}\` | ${cell(setting.doc)} | ${cell(setting.expects)} | ${cell(shown)} | ${setting.bootstrap ? 'yes' : ''} |`;
+    return `| \`${name}${suffix}\` | ${cell(setting.doc)} | ${cell(setting.expects)} | ${cell(shown)} | ${setting.bootstrap ? 'yes' : ''} |`;
   });
+}
+
+function settingsPage() {
+  const head = ['| setting | meaning | expects | default | bootstrap |', '| --- | --- | --- | --- | --- |'];
   return [
     '# Settings',
     '',
     `${note} Settings are environment variables, read once at start; a start with faults lists all of them and exits 1.`,
     'The last column marks what SECRETS_BOOTSTRAP may hold; its value wins over the variable.',
     '',
-    '| setting | meaning | expects | default | bootstrap |',
-    '| --- | --- | --- | --- | --- |',
-    ...rows,
+    ...head,
+    ...settingRows(SETTINGS),
+    '',
+    '## One ACM private CA',
+    '',
+    '`X` stands for its name in ACM_PRIVATE_CAS, in capitals.',
+    '',
+    ...head,
+    ...settingRows(CA_SETTINGS, '_X'),
     '',
   ].join('\n');
 }
