@@ -28,6 +28,7 @@ let ec: { key: string; crt: string };
 beforeAll(async () => {
   ec = await makeKeyAndRoot('p256', 3650);
   const p384 = await makeKeyAndRoot('p384', 3650);
+  const ed25519 = await makeKeyAndRoot('ed25519', 3650);
   const shortLived = await makeKeyAndRoot('p256', 3);
   const expired = await makeKeyAndRoot('p256', -1);
   const { rootcrt: _root, passphrase: _passphrase, ...bare } = recordedEntry;
@@ -41,6 +42,7 @@ beforeAll(async () => {
       nulls: [{ kid: 'ec', ...ec, rootcrt: null, passphrase: null }],
       doubled: [{ kid: 'ec', ...ec, rootcrt: ec.crt }],
       p384: [{ kid: 'p384', ...p384 }],
+      ed25519: [{ kid: 'ed', ...ed25519 }],
       'short-lived': [{ kid: 'short', ...shortLived }],
       expired: [{ kid: 'old', ...expired }],
       'no-passphrase': [{ ...bare }],
@@ -55,7 +57,15 @@ beforeAll(async () => {
       unlisted: [{ kid: 'ec', ...ec }],
     }),
     CUSTOM_CA_ACTIVE_KEYS: JSON.stringify({
-      ...{ recorded: 'k1', unencrypted: 'plain', nulls: 'ec', doubled: 'ec', p384: 'p384', 'short-lived': 'short' },
+      ...{
+        recorded: 'k1',
+        unencrypted: 'plain',
+        nulls: 'ec',
+        doubled: 'ec',
+        p384: 'p384',
+        ed25519: 'ed',
+        'short-lived': 'short',
+      },
       ...{ expired: 'old', 'no-passphrase': 'k1', 'wrong-passphrase': 'k1', mismatched: 'k1', damaged: 'damaged' },
       ...{ 'second-try': 'ec', inactive: 'another', absent: 'ec' },
     }),
@@ -85,7 +95,7 @@ describe('a custom CA', () => {
     expect(daysLeft(certificate)).toBe(7);
   });
 
-  test.each(['recorded', 'unencrypted', 'nulls', 'doubled', 'p384', 'second-try'])(
+  test.each(['recorded', 'unencrypted', 'nulls', 'doubled', 'p384', 'ed25519', 'second-try'])(
     'signs a request, with a key of its own kind and a chain that verifies: %s',
     async (ca) => {
       const { status, json } = await post(ca, await makeCsr({ san: [{ type: 'dns', value: own }] }), 7);
@@ -132,7 +142,7 @@ describe('a custom CA', () => {
       tags: [],
     });
     const list = await server.call(service, 'GET', '/v1/cas');
-    expect(list.json.cas.map(({ ca }: { ca: string }) => ca)).toEqual(['k1', 'plain', 'ec', 'ec', 'p384', 'short', 'old', 'ec']); // prettier-ignore
+    expect(list.json.cas.map(({ ca }: { ca: string }) => ca)).toEqual(['k1', 'plain', 'ec', 'ec', 'p384', 'ed', 'short', 'old', 'ec']); // prettier-ignore
   });
 });
 

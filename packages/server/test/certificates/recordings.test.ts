@@ -112,7 +112,7 @@ function shapeOf(value: unknown): unknown {
     );
   }
   if (typeof value !== 'string') return typeof value;
-  return /^-----BEGIN CERTIFICATE-----\n/.test(value)
+  return value.startsWith('-----BEGIN CERTIFICATE-----\n')
     ? 'PEM'
     : /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(value)
       ? 'JWT'

@@ -19,29 +19,32 @@ function refusalOf(pem: string): string {
 }
 
 describe('a signing request is read', () => {
-  test.each(['rsa', 'p256', 'p384', 'p521'] as const)('with its names, for a key of kind %s', async (keys) => {
-    const csr = await makeCsr({
-      keys,
-      name: [{ C: ['US'] }, { O: ['Example'] }, { CN: ['Wéb server'] }],
-      san: [
-        { type: 'dns', value: 'a.example.com' },
-        { type: 'ip', value: '10.1.2.3' },
-        { type: 'ip', value: '2001:db8::1' },
-        { type: 'email', value: 'root@example.com' },
-        { type: 'url', value: 'spiffe://example.com/web' },
-      ],
-    });
-    expect(readRequest(csr)).toMatchObject({
-      commonName: 'Wéb server',
-      alternativeNames: [
-        'a.example.com',
-        'ip:10.1.2.3',
-        'ip:2001:0db8:0000:0000:0000:0000:0000:0001',
-        'email:root@example.com',
-        'uri:spiffe://example.com/web',
-      ],
-    });
-  });
+  test.each(['rsa', 'p256', 'p384', 'p521', 'ed25519'] as const)(
+    'with its names, for a key of kind %s',
+    async (keys) => {
+      const csr = await makeCsr({
+        keys,
+        name: [{ C: ['US'] }, { O: ['Example'] }, { CN: ['Wéb server'] }],
+        san: [
+          { type: 'dns', value: 'a.example.com' },
+          { type: 'ip', value: '10.1.2.3' },
+          { type: 'ip', value: '2001:db8::1' },
+          { type: 'email', value: 'root@example.com' },
+          { type: 'url', value: 'spiffe://example.com/web' },
+        ],
+      });
+      expect(readRequest(csr)).toMatchObject({
+        commonName: 'Wéb server',
+        alternativeNames: [
+          'a.example.com',
+          'ip:10.1.2.3',
+          'ip:2001:0db8:0000:0000:0000:0000:0000:0001',
+          'email:root@example.com',
+          'uri:spiffe://example.com/web',
+        ],
+      });
+    },
+  );
 
   test('with other line breaks, and the older label', async () => {
     const csr = await makeCsr({});

@@ -17,6 +17,7 @@ export const ALGORITHMS = {
   p256: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   p384: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
   p521: { name: 'ECDSA', namedCurve: 'P-521', hash: 'SHA-512' },
+  ed25519: { name: 'Ed25519' },
 } as const;
 
 /** A signing request made by another library, PEM. */
