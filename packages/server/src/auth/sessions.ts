@@ -193,8 +193,8 @@ export class Sessions {
   }
 
   #idOf(cookie: string): string | undefined {
-    const [id = '', signature] = cookie.split('.', 2);
-    if (!/^[\w-]{43}$/.test(id)) return undefined;
+    const [id = '', signature, ...more] = cookie.split('.');
+    if (!/^[\w-]{43}$/.test(id) || more.length > 0) return undefined;
     if (!this.#options.signIds) return signature === undefined ? id : undefined;
     const matches = this.#idKeys.some((key) => sameText(signature ?? '', sign(key, id)));
     return matches ? id : undefined;

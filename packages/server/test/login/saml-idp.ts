@@ -56,7 +56,7 @@ export interface SamlIdp {
   /** The XML of a response. */
   say(saying: Saying): Promise<string>;
   /** Sessions the provider would log out. */
-  participants: { count(): number };
+  participants: { count(): number; clear(): void };
   close(): Promise<void>;
 }
 
@@ -202,7 +202,7 @@ export async function startSamlIdp(root: string, sp?: KeyPair): Promise<SamlIdp>
     entityId,
     keys,
     say,
-    participants: { count: () => participants.length },
+    participants: { count: () => participants.length, clear: () => void participants.splice(0) },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
+import { attributesOf, Visitor } from './visitor.js';
+
+const HEADERS = {
+  USER_AUTH_MODULE: 'header',
+  HEADER_AUTH_USERNAME_HEADER: 'X-User',
+  HEADER_AUTH_EMAIL_HEADER: 'X-Email',
+  HEADER_AUTH_FIRST_NAME_HEADER: 'X-First',
+  HEADER_AUTH_GROUPS_HEADER: 'X-Groups',
+  SSLIFY: 'false',
+};
+const CAROL = { 'x-user': 'carol', 'x-email': 'Carol@Example.com' };
+
+let confidant: TestConfidant;
+beforeAll(async () => {
+  confidant = await startConfidant({ ...HEADERS, USER_EMAIL_SUFFIX: '@Example.com' });
+});
+afterAll(() => confidant?.stop());
+
+const email = (headers: Record<string, string>) => new Visitor(confidant.url).go('/v1/user/email', { headers });
+
+describe('header login', () => {
+  it('is whom the trusted proxy names, lower-cased', async () => {
+    expect((await email(CAROL)).text).toBe('{"email":"carol@example.com"}');
+  });
+
+  it('401: a header is missing (bug 10), or the e-mail is no single address', async () => {
+    expect((await email({})).status).toBe(401);
+    expect((await email({ 'x-user': 'carol' })).status).toBe(401);
+    expect((await email({ 'x-email': 'carol@example.com' })).status).toBe(401);
+    // What Node makes of a client's header before the proxy's.
+    expect((await email({ ...CAROL, 'x-email': 'root@example.com, carol@example.com' })).status).toBe(401);
+  });
+
+  it('401: another domain (bug 10)', async () => {
+    expect((await email({ ...CAROL, 'x-email': 'carol@example.com.evil.com' })).status).toBe(401);
+  });
+
+  it('401: the headers come from somebody who is no trusted proxy, whatever X-Forwarded-For claims', async () => {
+    const elsewhere = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '10.1.2.3,192.168.0.0/16' });
+    const visitor = new Visitor(elsewhere.url);
+    for (const more of [{}, { 'x-forwarded-for': '10.1.2.3' }, { forwarded: 'for=10.1.2.3' }]) {
+      expect((await visitor.go('/v1/user/email', { headers: { ...CAROL, ...more } })).status).toBe(401);
+    }
+    await elsewhere.stop();
+    const network = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '127.0.0.0/8' });
+    expect((await new Visitor(network.url).go('/v1/user/email', { headers: CAROL })).status).toBe(200);
+    await network.stop();
+  });
+
+  it('refused at start: any proxy, no proxy, no header, unless it is confirmed', () => {
+    const setting = (more: Record<string, string>) => faultsOf({ ...HEADERS, ...more }).map((fault) => fault.setting);
+    expect(setting({})).toEqual([]);
+    expect(setting({ FORWARDED_ALLOW_IPS: '*' })).toEqual(['FORWARDED_ALLOW_IPS']);
+    expect(setting({ FORWARDED_ALLOW_IPS: '*', HEADER_AUTH_TRUST_ANY_PROXY: 'true' })).toEqual([]);
+    expect(setting({ FORWARDED_ALLOW_IPS: ',' })).toEqual(['FORWARDED_ALLOW_IPS']);
+    expect(setting({ FORWARDED_ALLOW_IPS: 'proxy.example' })).toEqual(['FORWARDED_ALLOW_IPS']);
+    expect(setting({ HEADER_AUTH_EMAIL_HEADER: '' })).toEqual(['HEADER_AUTH_EMAIL_HEADER']);
+  });
+});
+
+describe('CSRF', () => {
+  const body = JSON.stringify({ name: 'Header cred', credential_pairs: { h: '1' }, enabled: true });
+  const write = (visitor: Visitor, more: Record<string, string> = {}) =>
+    visitor.go('/v1/credentials', {
+      method: 'POST',
+      headers: { ...CAROL, 'content-type': 'application/json', ...more },
+      body,
+    });
+  async function loggedIn(): Promise<{ visitor: Visitor; token: string }> {
+    const visitor = new Visitor(confidant.url);
+    const login = await visitor.go('/v1/login', { headers: CAROL });
+    expect([login.status, login.location]).toEqual([302, '/']);
+    expect(attributesOf(login, 'XSRF-TOKEN')).toEqual(expect.arrayContaining(['Path=/', 'SameSite=Lax']));
+    expect(attributesOf(login, 'XSRF-TOKEN')).not.toContain('HttpOnly');
+    expect(attributesOf(login, 'confidant_session')).toContain('HttpOnly');
+    return { visitor, token: visitor.jar().get('XSRF-TOKEN')! };
+  }
+
+  it('as recorded: missing, wrong, and without the session are 401; with both the write is done', async () => {
+    const recorded = readFileSync(new URL('../../../../test/golden/http-settings.jsonl', import.meta.url), 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('"group": "header auth + CSRF"') && line.includes('"name": "POST'))
+      .map((line) => JSON.parse(line) as { name: string; response: { status: number } });
+    expect(recorded.map(({ response }) => response.status)).toEqual([401, 401, 401, 200]);
+    const { visitor, token } = await loggedIn();
+    const answers = [
+      await write(visitor),
+      await write(visitor, { 'x-xsrf-token': 'zz' }),
+      await write(new Visitor(confidant.url), { 'x-xsrf-token': token }),
+      await write(visitor, { 'x-xsrf-token': token }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual(recorded.map(({ response }) => response.status));
+    expect(answers.slice(0, 3).map(({ headers }) => headers.get('x-confidant-error'))).toEqual([
+      'csrf',
+      'csrf',
+      'csrf',
+    ]);
+    expect(JSON.parse(answers[3]!.text)).toMatchObject({ modified_by: 'carol@example.com', revision: 1 });
+  });
+
+  it('refused: the token of another session, of another person, and the cookie in place of the header', async () => {
+    const [one, two] = [await loggedIn(), await loggedIn()];
+    expect((await write(one.visitor, { 'x-xsrf-token': two.token })).status).toBe(401);
+    expect((await write(one.visitor, { 'x-xsrf-token': one.token, 'x-email': 'dave@example.com' })).status).toBe(401);
+    one.visitor.jar().set('XSRF-TOKEN', 'chosen');
+    expect((await write(one.visitor, { 'x-xsrf-token': 'chosen' })).status).toBe(401);
+  });
+
+  it('refused: a write that a page of another site starts, whatever it carries', async () => {
+    const { visitor, token } = await loggedIn();
+    expect((await write(visitor, { 'x-xsrf-token': token, 'sec-fetch-site': 'cross-site' })).status).toBe(401);
+  });
+
+  it('a login begins a new session: the cookies from before it open nothing (fixation)', async () => {
+    const { visitor, token } = await loggedIn();
+    const planted = visitor.jar().get('confidant_session')!;
+    await visitor.go('/v1/login', { headers: CAROL });
+    expect(visitor.jar().get('confidant_session')).not.toBe(planted);
+    visitor.jar().set('confidant_session', planted);
+    expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
+  });
+
+  it('refused: a logout without the token; and after the real one the session is over', async () => {
+    const { visitor, token } = await loggedIn();
+    const post = (more: Record<string, string>) =>
+      visitor.go('/v1/logout', { method: 'POST', headers: { ...CAROL, ...more } });
+    expect((await post({})).status).toBe(401);
+    expect((await post({ 'x-xsrf-token': token })).text).toBe('{"location":"/loggedout"}');
+    expect(visitor.jar().has('confidant_session')).toBe(false);
+    expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
+  });
+
+  it('a cookie of the original’s is simply no session', async () => {
+    const visitor = new Visitor(confidant.url);
+    visitor.jar().set('confidant_session', 'eyJYU1JGLVRPS0VOIjoiMjcyIn0.awIdaQ.yMHc9WseS_Rodab7UtotpSuzazM');
+    const answer = await visitor.go('/v1/user/email', { headers: CAROL });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.getSetCookie().length).toBe(2);
+  });
+});

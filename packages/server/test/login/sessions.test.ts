@@ -1,0 +1,284 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { expiringMemory } from '../../src/adapters/expiring-memory.js';
+import { usersFile } from '../../src/adapters/users-file.js';
+import { CookieSeal } from '../../src/auth/cookie-seal.js';
+import { localPath } from '../../src/auth/local-path.js';
+import { type SessionOptions, Sessions } from '../../src/auth/sessions.js';
+import { emailOf, groupsOf, type Person } from '../../src/domain/person.js';
+import { BackendUnavailable } from '../../src/ports.js';
+import { SECRET } from './confidant.js';
+
+const HOUR = 3600;
+const ALICE: Person = { email: 'alice@example.com', firstName: 'Alice', lastName: null, groups: ['ops'] };
+let now: number;
+beforeEach(() => {
+  now = 1_800_000_000;
+});
+
+function open(options: Partial<SessionOptions> = {}): Sessions {
+  return new Sessions({
+    secrets: [SECRET],
+    idleSeconds: 12 * HOUR,
+    maximumSeconds: 24 * HOUR,
+    admission: { emailSuffix: '', listed: () => undefined },
+    signIds: true,
+    ended: expiringMemory(),
+    now: () => now,
+    ...options,
+  });
+}
+
+/** Both places a session can be kept in. */
+const PLACES: Record<string, (options?: Partial<SessionOptions>) => Sessions> = {
+  'in the cookie': open,
+  'in a store': (options) => {
+    const store = expiringMemory();
+    return open({ records: store, ended: store, ...options });
+  },
+};
+
+for (const [place, openSessions] of Object.entries(PLACES)) {
+  describe(`a session kept ${place}`, () => {
+    it('is the person’s who logged in', async () => {
+      const sessions = openSessions();
+      const { cookie } = await sessions.start(ALICE);
+      expect((await sessions.open(cookie.value))?.session.person).toEqual(ALICE);
+      expect(cookie.maxAgeSeconds).toBe(12 * HOUR);
+    });
+
+    it('has an id and a CSRF token of its own at every login (fixation)', async () => {
+      const sessions = openSessions();
+      const [one, two] = [await sessions.start(ALICE), await sessions.start(ALICE)];
+      expect(one.session.id).not.toBe(two.session.id);
+      expect(one.session.csrf).not.toBe(two.session.csrf);
+    });
+
+    it('refused: changed anywhere, cut, extended, or of another secret', async () => {
+      const sessions = openSessions();
+      const { value } = (await sessions.start(ALICE)).cookie;
+      for (let i = 0; i < value.length; i++) {
+        // The last character of a base64 group holds bits that are no data; changing those changes nothing.
+        const bytes = value
+          .split('.')
+          .map((part) => Buffer.from(part, 'base64url').toString('hex'))
+          .join('.');
+        const changed = value.slice(0, i) + (value[i] === 'A' ? 'B' : 'A') + value.slice(i + 1);
+        const same =
+          changed
+            .split('.')
+            .map((part) => Buffer.from(part, 'base64url').toString('hex'))
+            .join('.') === bytes;
+        if (!same) expect([i, await sessions.open(changed)]).toEqual([i, undefined]);
+      }
+      for (const other of [value.slice(1), value.slice(0, -2), `${value}AA`, `${value}.x`, '', 'x', '.....']) {
+        expect(await sessions.open(other)).toBeUndefined();
+      }
+      const foreign = openSessions({ secrets: ['another-secret-of-more-than-32-characters'] });
+      expect(await foreign.open(value)).toBeUndefined();
+    });
+
+    it('ends with its last use, which only moves when it is used', async () => {
+      const sessions = openSessions();
+      let { value } = (await sessions.start(ALICE)).cookie;
+      for (let use = 0; use < 3; use++) {
+        now += 6 * HOUR;
+        const opened = await sessions.open(value);
+        expect(opened?.renewed).toBeDefined();
+        value = opened!.renewed!.value;
+      }
+      now += 6 * HOUR;
+      // Used all the time, but 24 hours after the login it is over.
+      expect(await sessions.open(value)).toBeUndefined();
+    });
+
+    it('ends 12 hours after its last use, to the second', async () => {
+      const sessions = openSessions();
+      const { value } = (await sessions.start(ALICE)).cookie;
+      now += 12 * HOUR;
+      expect(await sessions.open(value)).toBeUndefined();
+    });
+
+    it('is not written down again for every request', async () => {
+      const sessions = openSessions();
+      const { value } = (await sessions.start(ALICE)).cookie;
+      now += 60;
+      expect((await sessions.open(value))?.renewed).toBeUndefined();
+      now += 300;
+      expect((await sessions.open(value))?.renewed?.maxAgeSeconds).toBe(12 * HOUR);
+    });
+
+    it('with a lifetime of 0 is a browser session, which lives the maximum after its last use (bug 27)', async () => {
+      const sessions = openSessions({ idleSeconds: 0 });
+      let { value, maxAgeSeconds } = (await sessions.start(ALICE)).cookie;
+      expect(maxAgeSeconds).toBeNull();
+      for (let use = 0; use < 4; use++) {
+        now += 20 * HOUR;
+        const { renewed } = (await sessions.open(value))!;
+        expect(renewed!.maxAgeSeconds).toBeNull();
+        ({ value, maxAgeSeconds } = renewed!);
+      }
+      now += 24 * HOUR;
+      expect(await sessions.open(value)).toBeUndefined();
+    });
+
+    it('with a maximum of 0 lasts as long after the login as after its last use', async () => {
+      const sessions = openSessions({ maximumSeconds: 0 });
+      const { value } = (await sessions.start(ALICE)).cookie;
+      now += 11 * HOUR;
+      const { renewed } = (await sessions.open(value))!;
+      expect(renewed!.maxAgeSeconds).toBe(HOUR);
+      now += HOUR;
+      expect(await sessions.open(renewed!.value)).toBeUndefined();
+    });
+
+    it('is over after the logout, for every copy of its cookie, and no request in flight brings it back', async () => {
+      const sessions = openSessions();
+      const { cookie, session } = await sessions.start(ALICE);
+      now += HOUR;
+      const [later] = await Promise.all([sessions.open(cookie.value), sessions.end(session)]);
+      expect(await sessions.open(cookie.value)).toBeUndefined();
+      if (later?.renewed) expect(await sessions.open(later.renewed.value)).toBeUndefined();
+    });
+
+    it('survives the rotation of the secret, until the old one is taken out', async () => {
+      const store = place === 'in a store' ? expiringMemory() : undefined;
+      const kept = store ? { records: store, ended: store } : {};
+      const { value } = (await open({ ...kept, secrets: [SECRET] }).start(ALICE)).cookie;
+      const next = 'the-next-secret-of-more-than-32-characters';
+      now += HOUR;
+      const rotated = (await open({ ...kept, secrets: [next, SECRET] }).open(value))!;
+      expect(rotated.session.person.email).toBe('alice@example.com');
+      expect(await open({ ...kept, secrets: [next] }).open(rotated.renewed!.value)).toBeDefined();
+      expect(await open({ ...kept, secrets: [next] }).open(value)).toBeUndefined();
+    });
+
+    it('is no session any more once the person is not admitted, and is again once they are', async () => {
+      let people = new Set(['alice@example.com']);
+      const sessions = openSessions({ admission: { emailSuffix: '@example.com', listed: () => people } });
+      const { value } = (await sessions.start(ALICE)).cookie;
+      expect(await sessions.open(value)).toBeDefined();
+      people = new Set();
+      expect(await sessions.open(value)).toBeUndefined();
+      await expect(sessions.start(ALICE)).rejects.toMatchObject({ code: 'not_authorized' });
+    });
+  });
+}
+
+describe('a session in a cookie', () => {
+  it('hides what it holds', async () => {
+    const { value } = (await open().start(ALICE)).cookie;
+    expect(Buffer.from(value.replaceAll('.', ''), 'base64url').toString('latin1')).not.toContain('alice');
+  });
+
+  it('with more groups than a cookie can hold is refused with a word on what to do, and fits in a store', async () => {
+    const groups = Array.from({ length: 200 }, (_, i) => `a group with a rather long name, number ${i}`);
+    await expect(open().start({ ...ALICE, groups })).rejects.toThrow(/Redis/);
+    const store = expiringMemory();
+    expect(await open({ records: store, ended: store }).start({ ...ALICE, groups })).toBeDefined();
+  });
+
+  it('refused: what the same secret sealed for something else', async () => {
+    const sealed = await new CookieSeal([SECRET], 'login flow').seal((await open().start(ALICE)).session);
+    expect(await open().open(sealed)).toBeUndefined();
+  });
+});
+
+describe('a session in a store', () => {
+  it('is not found by who reads the store, and cannot be planted by who writes it', async () => {
+    const entries = new Map<string, string>();
+    const memory = expiringMemory();
+    const store = {
+      ...memory,
+      set: (key: string, value: string, ttl: number) => {
+        entries.set(key, value);
+        return memory.set(key, value, ttl);
+      },
+    };
+    const sessions = open({ records: store, ended: store, signIds: false });
+    const [one, two] = [await sessions.start(ALICE), await sessions.start({ ...ALICE, email: 'root@example.com' })];
+    const written = JSON.stringify([...entries]);
+    expect(written).not.toContain(one.session.id);
+    expect(written).not.toContain('example.com');
+    const [[, record1], [key2]] = [...entries] as [[string, string], [string, string]];
+    await memory.set(key2, record1, 100);
+    expect(await sessions.open(two.cookie.value)).toBeUndefined();
+  });
+});
+
+describe('people', () => {
+  it('an e-mail is one address, lower case, or none', () => {
+    expect(emailOf(' Alice@Example.COM ')).toBe('alice@example.com');
+    for (const bad of ['', 'alice', '@x', 'a@b@c', 'a b@c', 'a@b,c@d', '<a@b>', 'a@b\nc@d', 'A@\u212A.com', 7, null]) {
+      expect([bad, emailOf(bad)]).toEqual([bad, undefined]);
+    }
+  });
+
+  it('groups are text without doubles, and too many are refused rather than cut', () => {
+    expect(groupsOf(['b', 'a', 'b', 1, ''])).toEqual(['a', 'b']);
+    expect(groupsOf('one')).toEqual(['one']);
+    expect(groupsOf(undefined)).toEqual([]);
+    expect(groupsOf(Array.from({ length: 1001 }, String))).toBeUndefined();
+  });
+
+  it('USERS_FILE is read again when it changes; while it cannot be read nobody is admitted, and the answer is 503', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'confidant-users-'));
+    const file = join(folder, 'users.yaml');
+    writeFileSync(file, 'Alice@Example.com: Alice\nbob@example.com: Bob\n');
+    const people = usersFile(file);
+    expect([...people()]).toEqual(['alice@example.com', 'bob@example.com']);
+    writeFileSync(file, '- carol@example.com\n');
+    expect([...people()]).toEqual(['carol@example.com']);
+    writeFileSync(file, 'just text');
+    expect(people).toThrow(BackendUnavailable);
+    rmSync(file);
+    expect(people).toThrow(BackendUnavailable);
+    writeFileSync(file, '- dave@example.com\n');
+    expect([...people()]).toEqual(['dave@example.com']);
+    rmSync(folder, { recursive: true });
+    expect(() => usersFile(file)).toThrow(/ENOENT/);
+  });
+});
+
+describe('where a login leads to', () => {
+  it('a path of this server', () => {
+    for (const path of ['/', '/services/web?tab=a#b', '/credentials?next=https://evil.example']) {
+      expect(localPath(path)).toBe(path);
+    }
+  });
+
+  it('never another origin, whatever was asked for', () => {
+    const pieces = fc.constantFrom(
+      '/',
+      '\\',
+      '//',
+      ':',
+      '@',
+      '.',
+      '..',
+      'evil.example',
+      'https:',
+      '%2f',
+      '%5c',
+      '\t',
+      '\n',
+      '?',
+      '#',
+      ' ',
+      'javascript:',
+      'v1',
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 8 }), (parts) => {
+        const path = localPath(parts.join(''));
+        const resolved = new URL(path, 'https://confidant.example/v1/saml/consume');
+        expect(path).toMatch(/^\/(?![/\\])/);
+        expect(resolved.origin).toBe('https://confidant.example');
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -1,0 +1,207 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dangers, readSettings } from '../../src/config/parse.js';
+import { startServer, type TestServer } from '../http/harness.js';
+import { faultsOf } from './confidant.js';
+
+interface Recording {
+  group: string;
+  name: string;
+  request: { method: string; path: string; headers: Record<string, string> };
+  response: { status: number; headers: [string, string][] };
+}
+
+const recordings = readFileSync(new URL('../../../../test/golden/http.jsonl', import.meta.url), 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Recording);
+
+let server: TestServer;
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'confidant-custom-'));
+  for (const name of ['modules', 'styles', 'images']) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, 'modules', 'mine.js'), 'export {};');
+  writeFileSync(join(folder, 'styles', 'mine.css'), 'a{}');
+  writeFileSync(join(folder, 'secret.txt'), 'not for you');
+  server = await startServer({ USER_AUTH_MODULE: 'google' });
+});
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('pages and files, as recorded', () => {
+  for (const { name, request, response } of recordings.filter(({ group }) => group === 'static')) {
+    it(name, async () => {
+      const as = request.headers['Authorization'] === undefined ? null : 'user:alice';
+      const answer = await server.call(as, request.method, request.path);
+      expect(answer.status).toBe(response.status);
+      const recorded = Object.fromEntries(response.headers);
+      if (recorded['Location'] !== undefined) {
+        expect(answer.headers.get('location')).toBe(new URL(recorded['Location']).pathname);
+      }
+      if (name.endsWith('.txt')) expect(answer.headers.get('cache-control')).toBe(recorded['Cache-Control']);
+    });
+  }
+
+  it('SAML routes under another module: 404, the debug page 403, and the logout leads to /loggedout (bug 25)', async () => {
+    const statuses = await Promise.all(
+      [
+        ['GET', '/v1/saml/login'],
+        ['GET', '/v1/saml/metadata'],
+        ['POST', '/v1/saml/consume'],
+        ['GET', '/v1/saml/debug'],
+        ['GET', '/v1/saml/logout'],
+      ].map(async ([method, path]) => (await server.call(null, method!, path!)).status),
+    );
+    expect(statuses).toEqual([404, 404, 404, 403, 302]);
+  });
+
+  it('404: nobody can log in while no login is configured', async () => {
+    expect((await server.call(null, 'GET', '/v1/login')).status).toBe(404);
+  });
+
+  it('405 names the methods that an address has', async () => {
+    const answer = await server.call(null, 'PUT', '/v1/login');
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);
+  });
+});
+
+describe('custom files', () => {
+  it('are for those who authenticate; modules that are not there are empty, and nothing outside is served', async () => {
+    const custom = await startServer({ CUSTOM_FRONTEND_DIRECTORY: folder });
+    const get = (path: string, as: string | null = 'user:alice') => custom.call(as, 'GET', path);
+    expect((await get('/custom/modules/mine.js', null)).status).toBe(401);
+    expect((await get('/custom/modules/mine.js')).text).toBe('export {};');
+    expect((await get('/custom/styles/mine.css')).headers.get('content-type')).toContain('text/css');
+    expect([(await get('/custom/modules/other.js')).status, (await get('/custom/modules/other.js')).text]).toEqual([
+      200,
+      '',
+    ]);
+    expect((await get('/custom/images/none.png')).status).toBe(404);
+    for (const path of ['..%2fsecret.txt', '%2e%2e%2fsecret.txt', '..%5csecret.txt', '%2fetc%2fpasswd', '.', '']) {
+      const answer = await get(`/custom/styles/${path}`);
+      expect([path, answer.status]).toEqual([path, 404]);
+    }
+    await custom.stop();
+  });
+});
+
+describe('HTTPS', () => {
+  let secure: TestServer;
+  beforeAll(async () => {
+    secure = await startServer({ SSLIFY: 'true', FORWARDED_ALLOW_IPS: '10.0.0.1' });
+  });
+  afterAll(() => secure?.stop());
+
+  it('302 to the same address over HTTPS; health checks are exempt', async () => {
+    const answer = await secure.call('user:alice', 'GET', '/v1/user/email?x=1');
+    const { host } = new URL(secure.url);
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, `https://${host}/v1/user/email?x=1`]);
+    expect(answer.headers.has('strict-transport-security')).toBe(false);
+    expect((await secure.call(null, 'GET', '/healthcheck')).status).toBe(200);
+    expect((await secure.call(null, 'GET', '/healthcheck/live')).status).toBe(200);
+    expect((await secure.call(null, 'GET', '/healthcheckx')).status).toBe(302);
+  });
+
+  it('behind a terminating proxy: answered, with HSTS (as recorded)', async () => {
+    const answer = await secure.call('user:alice', 'GET', '/v1/user/email', undefined, {
+      'x-forwarded-proto': 'https',
+    });
+    expect([answer.status, answer.headers.get('strict-transport-security')]).toEqual([200, 'max-age=31536000']);
+  });
+
+  it('spoofed forwarding headers change neither the host of the redirect nor the address in the log', async () => {
+    const spoofed = { 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '203.0.113.7', 'x-forwarded-ssl': 'on' };
+    const answer = await secure.call(null, 'GET', '/v1/credentials', undefined, spoofed);
+    expect([answer.status, answer.headers.get('location')?.includes('evil')]).toEqual([302, false]);
+    expect(secure.log()).not.toContain('203.0.113.7');
+  });
+
+  it('400: a Host that is no host', async () => {
+    for (const host of ['evil.example/path', 'a b', 'user@evil.example']) {
+      expect([host, await statusWithHost(secure.url, host)]).toEqual([host, 400]);
+    }
+  });
+
+  it('PUBLIC_URL is where the redirect leads, whatever Host says; DEBUG switches it off', async () => {
+    const fixed = await startServer({ SSLIFY: 'true', PUBLIC_URL: 'https://confidant.example' });
+    const answer = await fixed.call(null, 'GET', '/v1/credentials');
+    expect(answer.headers.get('location')).toBe('https://confidant.example/v1/credentials');
+    await fixed.stop();
+    const debug = await startServer({ SSLIFY: 'true', DEBUG: 'true' });
+    expect((await debug.call('user:alice', 'GET', '/v1/user/email')).status).toBe(200);
+    await debug.stop();
+  });
+});
+
+describe('headers of answers', () => {
+  it('pages: a policy without exceptions, no frames, no referrer, not kept', async () => {
+    const { headers } = await server.call(null, 'GET', '/loggedout');
+    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; .*frame-ancestors 'none'$/);
+    expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|data:/);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'x-frame-options': 'DENY',
+      'cache-control': 'no-store',
+      'cross-origin-opener-policy': 'same-origin',
+    });
+  });
+
+  it('a token pays for no session: cookies sent along are not even read', async () => {
+    const answer = await server.call('user:alice', 'GET', '/v1/user/email', undefined, {
+      cookie: 'confidant_session=x',
+    });
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([200, []]);
+  });
+});
+
+describe('open doors', () => {
+  it('USE_AUTH=false lets everybody in, also into the page, and is said at every start', async () => {
+    const open = await startServer({ USE_AUTH: 'false' });
+    expect((await open.call(null, 'GET', '/v1/user/email')).json).toEqual({ email: 'unauthenticated user' });
+    expect((await open.call(null, 'GET', '/')).text).toContain('Authentication is switched off');
+    await open.stop();
+    const { settings } = readSettings({ USE_AUTH: 'false', DEBUG: 'true' });
+    expect(dangers(settings)).toHaveLength(2);
+    expect(dangers(readSettings({}).settings)).toEqual([]);
+  });
+
+  it('refused at start: USE_AUTH=false and DEBUG beyond loopback, unless it is confirmed', () => {
+    const production = { DYNAMODB_TABLE: 't', KMS_MASTER_KEY: 'k', AUTH_KEY: 'k', AUTH_CONTEXT: 'c', HOST: '0.0.0.0' };
+    const settings = (more: Record<string, string>) =>
+      faultsOf({ ...production, ...more }).map(({ setting }) => setting);
+    expect(settings({})).toEqual([]);
+    expect(settings({ USE_AUTH: 'false', DEBUG: 'true' })).toEqual(['USE_AUTH', 'DEBUG']);
+    expect(settings({ USE_AUTH: 'false', DEBUG: 'true', ALLOW_INSECURE_LISTEN: 'true' })).toEqual([]);
+  });
+
+  it('refused at start: a login in production without a session secret; but tokens alone need none', () => {
+    const production = {
+      DYNAMODB_TABLE: 't',
+      KMS_MASTER_KEY: 'k',
+      AUTH_KEY: 'k',
+      AUTH_CONTEXT: 'c',
+      SESSION_SECRET: '',
+    };
+    const google = { GOOGLE_OAUTH_CLIENT_ID: 'id', GOOGLE_OAUTH_CONSUMER_SECRET: 's' };
+    expect(faultsOf({ ...production, ...google }).map(({ setting }) => setting)).toEqual(['SESSION_SECRET']);
+    expect(faultsOf(production)).toEqual([]);
+  });
+});
+
+function statusWithHost(url: string, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
