@@ -22,6 +22,8 @@ const ROLES_PER_PAGE = 1000;
 const MAX_PAGES = 100;
 /** A whole listing, all pages and attempts. */
 const LISTING_DEADLINE_MS = 60_000;
+/** One role: a request waits for it. */
+const ROLE_DEADLINE_MS = 5000;
 const MIN_REFRESH_MS = 1000;
 
 /** Name to ARN. */
@@ -113,9 +115,10 @@ class IamRoles implements Roles {
   }
 
   #ask(name: string): Promise<string | undefined> {
+    const abortSignal = AbortSignal.timeout(ROLE_DEADLINE_MS);
     return this.#call(async ({ sdk, client }) => {
       try {
-        return (await client.send(new sdk.GetRoleCommand({ RoleName: name }))).Role?.Arn;
+        return (await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal })).Role?.Arn;
       } catch (error) {
         // ValidationError: no role can have such a name.
         if (['NoSuchEntity', 'NoSuchEntityException', 'ValidationError'].includes((error as Error).name)) {

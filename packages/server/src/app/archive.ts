@@ -15,7 +15,7 @@ export async function archiveCredential(app: App, caller: Caller, id: string, fo
   await audited(
     app,
     caller,
-    { action: force ? 'archive' : 'archive-dry-run', resourceType, resourceId: id },
+    { action: force ? 'archive' : 'archive_dry_run', resourceType, resourceId: id },
     async (details) => {
       const { archive } = app;
       if (archive === undefined) {

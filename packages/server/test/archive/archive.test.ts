@@ -200,7 +200,7 @@ describe('without DYNAMODB_TABLE_ARCHIVE', () => {
 
 describe('create_dynamodb_tables', () => {
   test('makes the tables that are missing, again and again, and refuses the embedded default', async () => {
-    const settings = { ...production(), DYNAMODB_CREATE_TABLE: 'false' };
+    const settings: Record<string, string> = { ...production(), DYNAMODB_CREATE_TABLE: 'false' };
     const { DYNAMODB_TABLE: table, DYNAMODB_TABLE_ARCHIVE: archive } = settings;
     for (let time = 0; time < 2; time += 1) {
       expect(await admin(['create_dynamodb_tables'], settings)).toEqual({

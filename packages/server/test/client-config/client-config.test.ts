@@ -63,8 +63,8 @@ describe('client_config', () => {
 
 describe('maintenance mode', () => {
   test.each([
-    ['the setting', { MAINTENANCE_MODE: 'true' }, () => undefined],
-    ['the touch file', { MAINTENANCE_MODE_TOUCH_FILE: TOUCH_FILE }, () => writeFileSync(TOUCH_FILE, '')],
+    ['the setting', { MAINTENANCE_MODE: 'true' }, (): void => undefined],
+    ['the touch file', { MAINTENANCE_MODE_TOUCH_FILE: TOUCH_FILE }, (): void => writeFileSync(TOUCH_FILE, '')],
   ])('by %s refuses every write after authentication, and shows in client_config', async (_by, settings, begin) => {
     server = await startServer(settings);
     begin();
