@@ -2,13 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decryptBlind } from '@confidant/kmsauth';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AwsSession } from '../src/aws-session.js';
 import { awsEnvironment, runCli } from './support/cli.js';
 import { recordings } from './support/golden.js';
 import { startAnswering } from './support/http.js';
 import type { Answer, AnsweringServer, Seen } from './support/http.js';
 import { startRecordedKms } from './support/recorded-kms.js';
+
+// Every step is a process of its own.
+vi.setConfig({ testTimeout: 60_000 });
 
 type Body = Record<string, unknown>;
 type Recorded = { result: boolean; [field: string]: unknown };

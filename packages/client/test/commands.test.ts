@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COMMANDS } from '../src/cli/command-table.js';
 import { programPath, runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
+
+// Every step is a process of its own.
+vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 let answers: Record<string, Answer>;

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../src/cli/command-table.js';
+import { spellOut } from '../src/cli/argv.js';
+import { parseArguments } from '../src/cli/program.js';
+import { GLOBAL_OPTIONS, longName, OUTPUT_FORMATS } from '../src/cli/spec.js';
+
+const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
+
+describe('the guide', () => {
+  it('names every command, option and output', () => {
+    const named = [
+      ...COMMANDS.flatMap(({ name, options }) => [name, ...options.map((option) => `--${longName(option)}`)]),
+      ...GLOBAL_OPTIONS.map((option) => `--${longName(option)}`),
+      ...OUTPUT_FORMATS.map((format) => `\`${format}\``),
+    ];
+    expect(named.filter((name) => !guide.includes(name))).toEqual([]);
+  });
+
+  it('shows command lines that can be parsed', () => {
+    const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!.replaceAll('\\\n', ' '));
+    const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => /(^|npx |\(|\| )confidant /.test(line));
+    expect(lines.length).toBeGreaterThan(30);
+    for (const line of lines) {
+      const typed = /(?:^|npx |\(|\| )confidant (.*)/.exec(line.split(/ +#/)[0]!)![1]!.split(/ [|>] |\)"/)[0]!;
+      const argv = typed.match(/'[^']*'|"[^"]*"|\S+/g)!.map((word) => word.replaceAll(/^['"]|['"]$/g, ''));
+      const { command } = spellOut(argv);
+      const numbered = argv.map((word) => (word === 'N' ? '1' : word));
+      expect([line, parseArguments(numbered).kind]).toEqual([line, command === 'COMMAND' ? 'print' : 'run']);
+    }
+  });
+});
