@@ -1,4 +1,5 @@
 #!/usr/bin/env node
 import { main } from '../dist/main.js';
 
-process.exitCode = await main();
+// The log is written synchronously; whatever a failed start left open must not keep the process.
+process.exit(await main());

@@ -191,7 +191,7 @@ function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply
       milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
       remoteAddress: request.ip,
       ...(principal && { principal: principal.name }),
-      ...(failure && { error: failure.code }),
+      ...(failure && { code: failure.code }),
     },
     'request',
   );

@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { get, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { caller, dataDirectory, type Program, ROOT, run } from './program.js';
+
+// Whole programs start here, several in a test; on a busy machine each takes seconds.
+vi.setConfig({ testTimeout: 120_000 });
+
+const started: Program[] = [];
+const directories: { remove(): void }[] = [];
+afterEach(async () => {
+  for (const program of started.splice(0)) {
+    program.process.kill('SIGKILL');
+    await program.exited;
+  }
+  for (const directory of directories.splice(0)) directory.remove();
+});
+
+function newDirectory(): string {
+  const directory = dataDirectory();
+  directories.push(directory);
+  return directory.path;
+}
+
+async function start(environment: Record<string, string>): Promise<Program> {
+  const program = await run(environment);
+  started.push(program);
+  return program;
+}
+
+describe('the start', () => {
+  test('lists every fault of the settings at once, says what each expects, and exits 1', async () => {
+    const program = await start({
+      DYNAMODB_TABLE: 'confidant',
+      PORT: '99999',
+      KMS_READ_TIMEOUT: 'abc',
+      SCOPED_AUTH_KEYS: '{"a": "hunter2-value"',
+      USER_AUTH_MODULE: 'kerberos',
+    });
+    expect(await program.exited).toBe(1);
+    for (const setting of [
+      'PORT',
+      'KMS_READ_TIMEOUT',
+      'SCOPED_AUTH_KEYS',
+      'USER_AUTH_MODULE',
+      'KMS_MASTER_KEY',
+      'AUTH_KEY',
+    ]) {
+      expect(program.stderr()).toMatch(new RegExp(`^  ${setting}: \\S+`, 'm'));
+    }
+    expect(program.stderr()).not.toContain('hunter2');
+  });
+
+  test('refuses to guess when settings of production come without a table', async () => {
+    const program = await start({ KMS_MASTER_KEY: 'alias/production', CONFIDANT_DATA_DIR: newDirectory() });
+    expect(await program.exited).toBe(1);
+    expect(program.stderr()).toContain('DYNAMODB_TABLE');
+  });
+
+  test('refuses to listen beyond loopback with the embedded default, or without authentication', async () => {
+    const embedded = await start({ HOST: '0.0.0.0', CONFIDANT_DATA_DIR: newDirectory() });
+    expect([await embedded.exited, embedded.stderr().includes('HOST')]).toEqual([1, true]);
+    const open = await start({ DYNAMODB_TABLE: 't', HOST: '0.0.0.0', USE_AUTH: 'false', KMS_MASTER_KEY: 'k' });
+    expect([await open.exited, open.stderr().includes('USE_AUTH')]).toEqual([1, true]);
+  });
+
+  test('names the setting when the port is taken', async () => {
+    const first = await start({ CONFIDANT_DATA_DIR: newDirectory() });
+    const second = await start({ CONFIDANT_DATA_DIR: newDirectory(), PORT: new URL(first.url).port });
+    expect(await second.exited).toBe(1);
+    expect(second.stderr()).toMatch(/in use.*PORT/);
+  });
+
+  test('prints lines that, pasted as printed, store a credential and fetch it as the service', async () => {
+    const program = await start({ CONFIDANT_DATA_DIR: newDirectory() });
+    const lines = program
+      .stderr()
+      .match(/^ {2}(\. |ID=|npx ).*$/gm)!
+      .join('\n');
+    expect(lines.split('\n')).toHaveLength(4);
+    const { stdout } = await promisify(execFile)('bash', ['-e', '-c', lines], { cwd: ROOT, timeout: 60_000 });
+    const fetched = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{'))) as { service: { credentials: unknown[] } };
+    expect(fetched.service.credentials).toMatchObject([
+      { name: 'Demo database', credential_pairs: { db_password: 'correct horse' } },
+    ]);
+  });
+});
+
+describe('the stop', () => {
+  test('lets a request in flight end, and exits 0', async () => {
+    const dataDir = newDirectory();
+    const program = await start({ CONFIDANT_DATA_DIR: dataDir });
+    const call = caller(dataDir);
+    const authorized = await call(program.url, 'GET', '/v1/user/email');
+    expect(authorized.status).toBe(200);
+    // A body that is still on its way when the signal comes.
+    const slow = request(`${program.url}/v1/credentials`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': 2 },
+    });
+    const answered = new Promise<number>((resolve, reject) => {
+      slow.on('response', (response) => resolve(response.statusCode!));
+      slow.on('error', reject);
+    });
+    slow.write('{');
+    await sleep(300);
+    program.process.kill('SIGTERM');
+    await sleep(300);
+    slow.end('}');
+    expect(await answered).toBe(401);
+    expect(await program.exited).toBe(0);
+  });
+
+  test('kill -9 loses nothing that was acknowledged, and a new start goes on', async () => {
+    const dataDir = newDirectory();
+    const first = await start({ CONFIDANT_DATA_DIR: dataDir });
+    const call = caller(dataDir);
+    const acknowledged: string[] = [];
+    const writers = Promise.allSettled(
+      Array.from({ length: 40 }, async (_, i) => {
+        const answer = await call(first.url, 'POST', '/v1/credentials', {
+          name: `credential ${i}`,
+          credential_pairs: { key: `value ${i}` },
+        });
+        if (answer.status === 200) acknowledged.push(((await answer.json()) as { id: string }).id);
+        if (i === 20) first.process.kill('SIGKILL');
+      }),
+    );
+    await writers;
+    await first.exited;
+    const second = await start({ CONFIDANT_DATA_DIR: dataDir });
+    expect(acknowledged.length).toBeGreaterThan(0);
+    for (const id of acknowledged) {
+      const answer = await call(second.url, 'GET', `/v1/credentials/${id}`);
+      const body = (await answer.json()) as { name: string; credential_pairs: { key: string } };
+      expect([answer.status, body.credential_pairs.key]).toEqual([200, body.name.replace('credential', 'value')]);
+    }
+  });
+});
+
+/** On a connection of its own, because workers share the port by connection; 0 when the worker died under it. */
+function statusOf(url: string): Promise<number> {
+  return new Promise((resolve) => {
+    const asked = get(url, { agent: false, timeout: 2000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(0));
+  });
+}
+
+describe('workers', () => {
+  const pidsOf = (program: Program): number[] => [
+    ...new Set([...program.stdout().matchAll(/"pid":(\d+).*"msg":"request"/g)].map((match) => Number(match[1]))),
+  ];
+
+  test('share one port, are replaced when they die, and stop together with exit code 0', async () => {
+    const dataDir = newDirectory();
+    const program = await start({ CONFIDANT_DATA_DIR: dataDir, WEB_CONCURRENCY: '2' });
+    const ask = async (times: number): Promise<number[]> =>
+      Promise.all(Array.from({ length: times }, () => statusOf(`${program.url}/v1/user/email`)));
+    const until = async (ready: () => boolean): Promise<void> => {
+      for (let i = 0; i < 100 && !ready(); i++) {
+        await ask(4);
+        await sleep(50);
+      }
+      expect(ready()).toBe(true);
+    };
+    await until(() => pidsOf(program).length === 2);
+    const before = pidsOf(program);
+    process.kill(before[0]!, 'SIGKILL');
+    await until(() => pidsOf(program).length === 3);
+    expect(program.stdout()).toContain('a worker died');
+    program.process.kill('SIGTERM');
+    expect(await program.exited).toBe(0);
+  });
+});
