@@ -34,7 +34,10 @@ export interface KmsGrant {
   contextSubset: EncryptionContext;
 }
 
-/** The grant calls, apart from {@link KmsLike} because only the server needs them. */
+/**
+ * The grant calls, apart from {@link KmsLike} because only the server needs them. `keyId` is a key id or an ARN: unlike
+ * all other calls, AWS takes no alias here.
+ */
 export interface KmsGrants {
   /** All grants of the key, every page; an implementation may leave out those made to others than `granteePrincipal`. */
   listGrants(keyId: string, options?: { granteePrincipal?: string }): Promise<KmsGrant[]>;

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode, statusOf } from '@confidant/contract';
 import { Refusal } from '../domain/refusal.js';
-import { BackendUnavailable } from '../ports.js';
+import { BackendUnavailable, RowTooLarge } from '../ports.js';
 
 /** An error as it is answered. */
 export interface ErrorAnswer {
@@ -30,6 +30,7 @@ export function answerOf(error: unknown): ErrorAnswer {
     return answer(code, message, { ...(reference !== undefined && { reference }), ...(conflicts && { conflicts }) });
   }
   if (error instanceof BackendUnavailable) return answer('unavailable');
+  if (error instanceof RowTooLarge) return answer('too_large');
   const frameworkCode = (error as { code?: unknown } | null)?.code;
   return answer((typeof frameworkCode === 'string' && FRAMEWORK[frameworkCode]) || 'internal');
 }

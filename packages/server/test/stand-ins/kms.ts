@@ -68,6 +68,8 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
   async function answer(operation: string, body: Record<string, unknown>): Promise<object> {
     const context = (body['EncryptionContext'] ?? {}) as EncryptionContext;
     const keyId = String(body['KeyId'] ?? '');
+    // As AWS: the calls for grants take no alias.
+    if (/Grants?$/.test(operation) && keyId.includes('alias/')) throw new KmsRefused('NotFoundException');
     switch (operation) {
       case 'Decrypt': {
         const blob = String(body['CiphertextBlob']);
