@@ -24,6 +24,8 @@ export function openRedis(options: RedisOptions): ExpiringStore {
   const { url, prefix, timeoutMs, onFault } = options;
   const client = createClient({
     url,
+    // The older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
+    RESP: 2,
     // A command that waits for a connection would hold its request for as long as Redis is away.
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_WAITING,

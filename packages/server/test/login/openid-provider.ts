@@ -40,6 +40,7 @@ export async function startOpenIdProvider(redirectUris: readonly string[]): Prom
     cookies: { keys: ['keys of the provider'] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['given_name', 'family_name', 'groups'] },
     features: { devInteractions: { enabled: false } },
+    ttl: { Interaction: 600, Grant: 600, Session: 600, AccessToken: 600, IdToken: 600 },
     pkce: { required: () => true },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...ACCOUNTS[id] }) }),
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },

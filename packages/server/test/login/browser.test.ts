@@ -1,0 +1,159 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { issueLoginLink, loginLink } from '../../src/local/login-link.js';
+import { freePort, startConfidant, type TestConfidant } from './confidant.js';
+import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
+import { makeKeyPair } from './saml-idp.js';
+import { type SamlSite, startSamlSite } from './saml-site.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+/** Where to leave pictures of the pages for somebody to look at; unset: none are taken. */
+const PICTURES = process.env['CONFIDANT_TEST_PICTURES'];
+
+/** A page in a browser of its own, and what the browser complained about on pages below `url`. */
+async function openPage(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
+  const page = await (await browser.newContext({ viewport: { width: 900, height: 600 } })).newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && message.location().url.startsWith(url)) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  return { page, complaints };
+}
+
+async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES !== undefined) await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+const email = (page: Page): Promise<number> =>
+  page.evaluate(() => fetch('/v1/user/email').then(({ status }) => status));
+
+describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+
+  describe('OpenID', () => {
+    let provider: OpenIdTestProvider;
+    let confidant: TestConfidant;
+    beforeAll(async () => {
+      const port = await freePort();
+      provider = await startOpenIdProvider([`http://127.0.0.1:${port}/v1/login`]);
+      const environment = {
+        USER_AUTH_MODULE: 'oidc',
+        OIDC_ISSUER: provider.issuer,
+        OIDC_CLIENT_ID: CLIENT_ID,
+        OIDC_CLIENT_SECRET: CLIENT_SECRET,
+      };
+      confidant = await startConfidant(environment, port);
+    });
+    afterAll(async () => {
+      await confidant?.stop();
+      await provider?.close();
+    });
+
+    it('a person logs in and out, and the browser finds nothing to complain about', async () => {
+      const { page, complaints } = await openPage(browser, confidant.url);
+      await page.goto(confidant.url);
+      expect(page.url()).toBe(`${confidant.url}/loggedout`);
+      await picture(page, 'openid-1-logged-out');
+      await page.click('#login');
+      await page.fill('input[name=account]', 'alice');
+      await picture(page, 'openid-2-provider');
+      await page.click('button');
+      await page.waitForURL(`${confidant.url}/`);
+      expect(await page.textContent('#person')).toBe('Alice Ågren (alice@example.com)');
+      expect(await email(page)).toBe(200);
+      await picture(page, 'openid-3-logged-in');
+      const cookies = await page.context().cookies(confidant.url);
+      expect(cookies.find(({ name }) => name === 'confidant_session')).toMatchObject({
+        httpOnly: true,
+        sameSite: 'Lax',
+      });
+      await page.click('#logout');
+      await page.waitForURL(`${confidant.url}/loggedout`);
+      expect(complaints).toEqual([]);
+      expect(await email(page)).toBe(401);
+      await picture(page, 'openid-4-logged-out');
+    });
+
+    it('a login that fails says so on a page, without a question for a password', async () => {
+      const { page } = await openPage(browser, confidant.url);
+      const answer = await page.goto(`${confidant.url}/v1/login?code=x&state=%3Cimg%20src=x%20onerror=alert(1)%3E`);
+      expect(answer?.status()).toBe(401);
+      expect(await page.textContent('[role=alert]')).toBe('The login could not be completed. Start again.');
+      expect(await page.locator('img').count()).toBe(0);
+      await picture(page, 'openid-5-failed');
+    });
+  });
+
+  describe('SAML', () => {
+    let site: SamlSite;
+    beforeAll(async () => {
+      site = await startSamlSite({}, await makeKeyPair('confidant'));
+    });
+    afterAll(() => site?.stop());
+
+    it('a person logs in and out, here and at the provider, and the browser finds nothing to complain about', async () => {
+      const { page, complaints } = await openPage(browser, site.confidant.url);
+      const { url } = site.confidant;
+      await page.goto(`${url}/`);
+      await page.click('#login');
+      await page.fill('input[name=nameId]', 'alice@example.com');
+      await picture(page, 'saml-1-provider');
+      await page.click('button');
+      await page.click('button');
+      await page.waitForURL(`${url}/`);
+      expect(await page.textContent('#person')).toBe('Alice Ågren (alice@example.com)');
+      expect(await email(page)).toBe(200);
+      expect(site.idp.participants.count()).toBe(1);
+      await picture(page, 'saml-2-logged-in');
+      await page.click('#logout');
+      await page.waitForURL(`${url}/loggedout`);
+      expect(site.idp.participants.count()).toBe(0);
+      expect(complaints).toEqual([]);
+      expect(await email(page)).toBe(401);
+      await picture(page, 'saml-3-logged-out');
+    });
+  });
+
+  describe('the one-time link', () => {
+    it('logs in, and its secret stays out of requests, the address and the history', async () => {
+      const confidant = await startConfidant({});
+      const secret = issueLoginLink(confidant.dataDir);
+      const { page, complaints } = await openPage(browser, confidant.url);
+      const addresses: string[] = [];
+      page.on('request', (request) => addresses.push(request.url(), request.headers()['referer'] ?? ''));
+      await page.goto(loginLink(confidant.url, secret));
+      await page.waitForURL(`${confidant.url}/`);
+      expect(await page.textContent('h1')).toBe('Logged in');
+      await picture(page, 'link-1-logged-in');
+      // Playwright shows the fragment of the address that was typed; what follows must not have it.
+      expect(addresses.slice(2).join(' ')).not.toContain(secret);
+      await page.goBack();
+      expect(page.url()).not.toContain(secret);
+      expect(complaints).toEqual([]);
+      const again = await openPage(browser, confidant.url);
+      await again.page.goto(loginLink(confidant.url, secret));
+      await again.page.waitForFunction(() => document.getElementById('status')?.textContent?.includes('used before'));
+      await picture(again.page, 'link-2-used');
+      await confidant.stop();
+    });
+  });
+});
