@@ -130,6 +130,12 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
+  it('without repeating a value, which may be a secret', () => {
+    const message = refused('create_credential', '--name', 'n', `--credental-pairs={"a": "s3'cret"}`);
+    expect(message).toMatch(/unknown option '--credental-pairs'/);
+    expect(message).not.toContain('cret"');
+  });
+
   it('a number that is none or out of bounds', () => {
     for (const revision of ['0', '-1', '1.5', 'x', '1e3', '']) {
       expect(refused('revert_service', '--id', 'x', '--revision', revision)).toMatch(/whole number/);

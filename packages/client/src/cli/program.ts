@@ -42,7 +42,7 @@ export function parseArguments(argv: readonly string[]): Request {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'print', text: printed };
-    throw new UsageError(complaint.replace(/^error: /, '').trim() || error.message);
+    throw new UsageError(describeComplaint(complaint));
   }
   return request ?? { kind: 'no-command' };
 }
@@ -53,6 +53,14 @@ export function versionText(program: string): string {
     version: string;
   };
   return `${program} ${version}`;
+}
+
+/** What commander complains of, without the value of an option it does not know: that may be a secret. */
+export function describeComplaint(complaint: string): string {
+  return complaint
+    .replace(/^error: /, '')
+    .replace(/('--[^=']*)=.*'/s, "$1'")
+    .trim();
 }
 
 type Selected = (command: CommandSpec, values: Values, words: readonly string[]) => void;

@@ -1,3 +1,4 @@
+import { KmsUnavailable } from '@confidant/kmsauth';
 import { ConfigError } from '../config.js';
 import { NotRunnable } from './child.js';
 import { Context } from './context.js';
@@ -62,7 +63,8 @@ async function print({ body, text }: Outcome, format: OutputFormat, given: Given
 
 /** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
 async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
-  if (error instanceof Interrupted) return 130;
+  // Within the search for AWS credentials, it arrives as the reason why KMS was not asked.
+  if (error instanceof Interrupted || (error instanceof KmsUnavailable && error.code === 'Interrupted')) return 130;
   if (error instanceof NotRunnable) {
     log.error(error.message);
     return error.exitCode;

@@ -5,7 +5,7 @@ import { spellOutOptions } from '../cli/argv.js';
 import { Given, readInput } from '../cli/given.js';
 import { openLog } from '../cli/log.js';
 import type { LogLevel } from '../cli/log.js';
-import { toOption, versionText } from '../cli/program.js';
+import { describeComplaint, toOption, versionText } from '../cli/program.js';
 import type { OptionSpec } from '../cli/spec.js';
 import { UsageError } from '../cli/usage-error.js';
 import { combineCredentials, envExport, FormatError, readService, renderJinja } from './formatter.js';
@@ -92,7 +92,7 @@ function parse(argv: readonly string[]): Given | string {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return printed;
-    throw new UsageError(complaint.replace(/^error: /, '').trim() || error.message);
+    throw new UsageError(describeComplaint(complaint));
   }
   return new Given(program.opts());
 }
