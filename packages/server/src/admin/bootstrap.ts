@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import { keyReference } from '@confidant/kmsauth';
 import { stringify } from 'yaml';
@@ -45,7 +45,14 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
     });
 
   async function write(file: string, text: string): Promise<void> {
-    if (file === '-') context.out(text);
-    else await writeFile(file, text, { mode: 0o600 });
+    if (file === '-') return context.out(text);
+    const handle = await open(file, 'w', 0o600);
+    try {
+      // A file that was there keeps its mode otherwise, and takes it before it takes the secrets.
+      await handle.chmod(0o600);
+      await handle.writeFile(text);
+    } finally {
+      await handle.close();
+    }
   }
 };

@@ -47,19 +47,24 @@ export function obstacleTo(
 
 /** Throws {@link Refusal} `write_conflict` when somebody changed it meanwhile; nothing was deleted then. */
 export async function moveToArchive(
-  app: Pick<App, 'clock' | 'metrics'>,
+  app: Pick<App, 'store' | 'clock' | 'metrics'>,
   archive: Archive,
   { id, revision }: Pick<Credential, 'id' | 'revision'>,
 ): Promise<void> {
+  const count = (saved: boolean, deleted: boolean | undefined): void => {
+    app.metrics.count(`archive.save.${saved ? 'success' : 'failure'}`);
+    if (deleted !== undefined) app.metrics.count(`archive.delete.${deleted ? 'success' : 'failure'}`);
+  };
   let outcome: 'ok' | 'conflict';
   try {
     outcome = await archive.move(id, revision, app.clock.now());
   } catch (error) {
-    app.metrics.count('archive.save.failure');
+    // The current row goes only once every copy was verified: without it, deleting is what failed.
+    const isSaved = (await app.store.get('credential', id).catch(() => undefined)) === 'absent';
+    count(isSaved, isSaved ? false : undefined);
     throw error;
   }
-  app.metrics.count(outcome === 'ok' ? 'archive.save.success' : 'archive.save.failure');
-  app.metrics.count(outcome === 'ok' ? 'archive.delete.success' : 'archive.delete.failure');
+  count(true, outcome === 'ok');
   if (outcome === 'conflict') throw new Refusal('write_conflict');
 }
 

@@ -27,7 +27,9 @@ describe('confidant-admin', () => {
       out: 'SESSION_SECRET: s\nWEBHOOK_PASSWORD: "p: w"\n',
       err: '',
     });
+    await writeFile(shown!, 'before', { mode: 0o644 });
     expect((await admin(['decrypt_secrets_bootstrap', '--out', shown!], withBlob)).exitCode).toBe(0);
+    expect((await stat(shown!)).mode & 0o777).toBe(0o600);
     const again = await admin(['generate_secrets_bootstrap', '--in', shown!], environment);
     expect(JSON.parse(again.out)).toEqual({ data_key: expect.any(String), secrets: expect.any(String) });
   });
