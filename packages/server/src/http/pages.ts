@@ -83,7 +83,7 @@ async function redeem() {
     body: JSON.stringify({ secret }),
   });
   if (response.ok) location.replace((await response.json()).location);
-  else status.textContent = 'This link was used before or is too old. Restart the server for another one.';
+  else status.textContent = 'This link was used before or is too old. For another one: npx confidant-admin login-link';
 }
 if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
 else redeem().catch(() => (status.textContent = 'The server does not answer.'));

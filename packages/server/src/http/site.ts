@@ -54,7 +54,8 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     const hint =
       module.kind === 'local'
         ? html`<p>
-            Open the link that the server printed when it started. Each link works once; a restart prints another one.
+            Open the link that the server printed when it started. Each link works once. For another one:
+            <code>npx confidant-admin login-link</code>
           </p>`
         : html`<p><a class="action" id="login" href="/v1/login">Log in</a></p>`;
     return sendPage(reply, 200, 'Logged out', hint);

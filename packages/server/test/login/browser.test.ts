@@ -151,7 +151,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       expect(complaints).toEqual([]);
       const again = await openPage(browser, confidant.url);
       await again.page.goto(loginLink(confidant.url, secret));
-      await again.page.waitForFunction(() => document.getElementById('status')?.textContent?.includes('used before'));
+      await again.page.locator('#status', { hasText: 'used before' }).waitFor();
       await picture(again.page, 'link-2-used');
       await confidant.stop();
     });

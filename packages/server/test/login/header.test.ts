@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
 import { attributesOf, Visitor } from './visitor.js';
@@ -48,6 +50,21 @@ describe('header login', () => {
     const network = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '127.0.0.0/8' });
     expect((await new Visitor(network.url).go('/v1/user/email', { headers: CAROL })).status).toBe(200);
     await network.stop();
+  });
+
+  it('groups reach the access policy', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'confidant-policy-'));
+    const file = join(folder, 'policy.yaml');
+    writeFileSync(
+      file,
+      'version: 1\nrules:\n  - { name: ops, effect: allow, principal: { group: ops }, action: list, resource: { type: service } }\n',
+    );
+    const policed = await startConfidant({ ...HEADERS, ACL_POLICY_FILE: file });
+    const list = (groups: string) =>
+      new Visitor(policed.url).go('/v1/services', { headers: { ...CAROL, 'x-groups': groups } });
+    expect([(await list('dev, ops')).status, (await list('dev,opsx')).status]).toEqual([200, 403]);
+    await policed.stop();
+    rmSync(folder, { recursive: true });
   });
 
   it('refused at start: any proxy, no proxy, no header, unless it is confirmed', () => {

@@ -56,7 +56,7 @@ export async function startOpenIdProvider(redirectUris: readonly string[]): Prom
   server.on('request', (request, response) => {
     const url = new URL(request.url ?? '/', issuer);
     if (!url.pathname.startsWith('/interaction/')) {
-      void callback(request, response);
+      callback(request, response);
       return;
     }
     if (request.method === 'POST') {

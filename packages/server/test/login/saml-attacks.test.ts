@@ -41,7 +41,6 @@ function lastFailure(target: SamlSite): string {
 
 const ASSERTION = /<saml:Assertion .*<\/saml:Assertion>/s;
 const SIGNATURE = /<Signature .*?<\/Signature>/s;
-const assertionOf = (xml: string): string => ASSERTION.exec(xml)![0];
 const signatureOf = (xml: string): string => SIGNATURE.exec(xml)![0];
 /** The assertion as an attacker would have it: unsigned, under another id, for somebody else. */
 const evil = (assertion: string): string =>

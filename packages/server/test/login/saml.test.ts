@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faultsOf } from './confidant.js';
 import { type KeyPair, makeKeyPair } from './saml-idp.js';
 import { requestIn, type SamlSite, startSamlSite } from './saml-site.js';
-import { type Visit, Visitor } from './visitor.js';
+import { attributesOf, type Visit, Visitor } from './visitor.js';
 
 const PASSWORD = 'opens the key';
 let folder: string;
@@ -101,6 +101,23 @@ describe('a login at a SAML identity provider', () => {
     expect(shown.status).toBe(200);
     expect(shown.text).not.toMatch(/PRIVATE|BEGIN/);
     await debug.stop();
+  });
+});
+
+describe('cookies of a login over HTTPS', () => {
+  it('are Secure; the one that must survive the provider’s post is sent across sites, the session never', async () => {
+    const visitor = new Visitor(site.confidant.url);
+    const https = { 'x-forwarded-proto': 'https' };
+    const begun = await visitor.go('/v1/login', { headers: https });
+    expect(attributesOf(begun, 'confidant_session_login')).toEqual(
+      expect.arrayContaining(['HttpOnly', 'Path=/v1/', 'SameSite=None', 'Secure']),
+    );
+    const xml = await site.idp.say({ inResponseTo: requestIn(begun.location!).id });
+    const SAMLResponse = Buffer.from(xml).toString('base64');
+    const done = await visitor.post('/v1/saml/consume', { SAMLResponse }, https);
+    for (const name of ['confidant_session', 'XSRF-TOKEN']) {
+      expect(attributesOf(done, name)).toEqual(expect.arrayContaining(['SameSite=Lax', 'Secure']));
+    }
   });
 });
 
