@@ -120,14 +120,14 @@ export class Callers {
     reply: FastifyReply,
     name: string,
     value: string,
-    options: { maxAgeSeconds: number | null; scripts?: boolean; path?: string; crossSitePost?: boolean },
+    options: { maxAgeSeconds: number | null; scripts?: boolean; crossSitePost?: boolean },
   ): void {
     const secure = isHttps(request, this.reached) || this.reached.publicUrl.startsWith('https:');
-    const { maxAgeSeconds, scripts = false, path = '/', crossSitePost = false } = options;
+    const { maxAgeSeconds, scripts = false, crossSitePost = false } = options;
     // The answer of a SAML provider is posted by its page. Over plain HTTP browsers refuse None, and without the
     // attribute still send a fresh cookie along with such a post.
     const sameSite = !crossSitePost ? 'Lax' : secure ? 'None' : undefined;
-    reply.header('set-cookie', writeCookie(name, value, { path, httpOnly: !scripts, secure, sameSite, maxAgeSeconds }));
+    reply.header('set-cookie', writeCookie(name, value, { httpOnly: !scripts, secure, sameSite, maxAgeSeconds }));
   }
 
   #send(request: FastifyRequest, reply: FastifyReply, session: Session, cookie: SessionCookie): void {

@@ -1,6 +1,5 @@
 /** The attributes that our cookies use. */
 export interface CookieAttributes {
-  path: string;
   httpOnly: boolean;
   secure: boolean;
   sameSite: 'Lax' | 'None' | undefined;
@@ -22,13 +21,13 @@ export function readCookies(header: string | undefined): ReadonlyMap<string, str
   return cookies;
 }
 
-/** A Set-Cookie header. There is no Domain: the cookie is for this host alone. */
+/** A Set-Cookie header. No Domain and the whole path: what names that begin with `__Host-` demand. */
 export function writeCookie(name: string, value: string, attributes: CookieAttributes): string {
-  const { path, httpOnly, secure, sameSite, maxAgeSeconds } = attributes;
+  const { httpOnly, secure, sameSite, maxAgeSeconds } = attributes;
   if (!/^[\w.~-]*$/.test(value)) throw new Error(`the cookie ${name} holds characters that cookies may not`);
   return [
     `${name}=${value}`,
-    `Path=${path}`,
+    'Path=/',
     ...(maxAgeSeconds === null
       ? []
       : [`Max-Age=${maxAgeSeconds}`, `Expires=${new Date(Date.now() + maxAgeSeconds * 1000).toUTCString()}`]),

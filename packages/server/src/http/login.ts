@@ -198,7 +198,7 @@ export function keepFlow(
   sealed: string,
   crossSitePost: boolean,
 ): void {
-  callers.setCookie(request, reply, flowCookie, sealed, { maxAgeSeconds: FLOW_SECONDS, path: '/v1/', crossSitePost });
+  callers.setCookie(request, reply, flowCookie, sealed, { maxAgeSeconds: FLOW_SECONDS, crossSitePost });
 }
 
 /** What this browser began, once. */
@@ -210,7 +210,7 @@ export async function takeFlow(
   reply: FastifyReply,
 ): Promise<{ data: Record<string, string>; returnTo: string } | undefined> {
   const cookie = callers.cookies(request).get(flowCookie);
-  if (cookie !== undefined) callers.setCookie(request, reply, flowCookie, '', { maxAgeSeconds: 0, path: '/v1/' });
+  if (cookie !== undefined) callers.setCookie(request, reply, flowCookie, '', { maxAgeSeconds: 0 });
   return flows.finish(kind, cookie);
 }
 

@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /** A peer that speaks Redis' protocol. */
 export interface RedisPeer {
@@ -106,9 +105,11 @@ function parse(buffer: Buffer): { words: string[]; length: number } | undefined 
   return { words, length: at };
 }
 
+const PROGRAM = 'redis-server';
+
 /** The real one, where it is installed. */
 export function realRedis(password: string, port: number): RedisPeer | undefined {
-  if (spawnSync('redis-server', ['--version']).status !== 0) return undefined;
+  if (spawnSync(PROGRAM, ['--version']).status !== 0) return undefined;
   let process: ReturnType<typeof spawn> | undefined;
   return {
     name: 'redis-server',
@@ -126,7 +127,7 @@ export function realRedis(password: string, port: number): RedisPeer | undefined
         '--appendonly',
         'no',
       ];
-      process = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      process = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'ignore'] });
       await new Promise<void>((resolve) => {
         process!.stdout!.on('data', (chunk: Buffer) => {
           if (chunk.toString().includes('Ready to accept connections')) resolve();

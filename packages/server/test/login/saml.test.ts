@@ -110,7 +110,7 @@ describe('cookies of a login over HTTPS', () => {
     const https = { 'x-forwarded-proto': 'https' };
     const begun = await visitor.go('/v1/login', { headers: https });
     expect(attributesOf(begun, 'confidant_session_login')).toEqual(
-      expect.arrayContaining(['HttpOnly', 'Path=/v1/', 'SameSite=None', 'Secure']),
+      expect.arrayContaining(['HttpOnly', 'Path=/', 'SameSite=None', 'Secure']),
     );
     const xml = await site.idp.say({ inResponseTo: requestIn(begun.location!).id });
     const SAMLResponse = Buffer.from(xml).toString('base64');
