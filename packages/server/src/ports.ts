@@ -21,6 +21,11 @@ export interface RevisionWrite<K extends Kind> {
   /** The revision that was read as current; null when nothing was there. */
   expected: number | null;
   /**
+   * The last_decrypted_date that was read with it; left out: any. A decryption recorded since is a conflict: the date
+   * is part of the row, and the write would lose it (bug 14).
+   */
+  decrypted?: Instant | null;
+  /**
    * Only for credentials and blind credentials, when the name is new or changes. `claim` must be free or this id's;
    * `release` (the name before) is given up when this id holds it. `takeFrom` names a holder that was seen not to
    * carry the name any more (a server of the original renamed or archived it): its claim may be replaced.

@@ -1,3 +1,4 @@
+import type { Instant } from '../domain/instant.js';
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '../domain/records.js';
@@ -57,7 +58,7 @@ export async function putRevision<K extends Kind>(
 
 function partsOf<K extends Kind>(
   TableName: string,
-  { kind, next, expected, name }: RevisionWrite<K>,
+  { kind, next, expected, decrypted, name }: RevisionWrite<K>,
 ): Map<Part, object> {
   const id: Attribute = { S: next.id };
   const parts = new Map<Part, object>();
@@ -72,7 +73,9 @@ function partsOf<K extends Kind>(
     Put: {
       TableName,
       Item: itemOf(kind, next, false),
-      ...(expected === null ? { ConditionExpression: 'attribute_not_exists(id)' } : isRevision(kind, expected)),
+      ...(expected === null
+        ? { ConditionExpression: 'attribute_not_exists(id)' }
+        : sameDecryption(isRevision(kind, expected), decrypted)),
     },
   });
   if (name === undefined) return parts;
@@ -103,6 +106,20 @@ function partsOf<K extends Kind>(
     });
   }
   return parts;
+}
+
+/** Adds that no decryption was recorded since. A date in no known form was read as null, and stands in no write's way. */
+function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Instant | null | undefined): object {
+  if (decrypted === undefined) return condition;
+  const same =
+    decrypted === null
+      ? '(attribute_not_exists(last_decrypted_date) OR NOT begins_with(last_decrypted_date, :decrypted))'
+      : 'last_decrypted_date = :decrypted';
+  return {
+    ...condition,
+    ConditionExpression: `${condition.ConditionExpression} AND ${same}`,
+    ExpressionAttributeValues: { ...condition.ExpressionAttributeValues, ':decrypted': { S: decrypted ?? '20' } },
+  };
 }
 
 async function transact(

@@ -77,13 +77,16 @@ class SqliteStore implements Store {
     return found;
   }
 
-  putRevision<K extends Kind>({ kind, next, expected, name }: RevisionWrite<K>): Promise<WriteOutcome> {
+  putRevision<K extends Kind>({ kind, next, expected, decrypted, name }: RevisionWrite<K>): Promise<WriteOutcome> {
     const { current, insert, exists, holder, claim, release } = this.#statements;
     const rowId = archiveId(next.id, next.revision);
     const columns = columnsOf(kind, next);
     return this.#write((): WriteOutcome => {
-      const [dataType, revision] = (current.get(next.id) ?? []) as [string?, number?];
-      const isExpected = expected === null ? dataType === undefined : dataType === kind && revision === expected;
+      const [dataType, revision, decryptedNow] = (current.get(next.id) ?? []) as [string?, number?, (Instant | null)?];
+      const isExpected =
+        expected === null
+          ? dataType === undefined
+          : dataType === kind && revision === expected && (decrypted === undefined || decrypted === decryptedNow);
       if (!isExpected || isReserved(next.id)) return { status: 'conflict' };
       if (exists.get(rowId) !== undefined) return { status: 'revision-exists' };
       if (name !== undefined) {
@@ -228,7 +231,7 @@ function prepareAll(database: Database) {
         '[' || body || ',' || coalesce(sealed, 'null') || ',' || json_quote(last_decrypted_date) || ']'
       ) || ']'
       FROM json_each(?) AS wanted CROSS JOIN rows ON rows.id = wanted.value WHERE data_type = ?`),
-    current: prepare('SELECT data_type, revision FROM rows WHERE id = ?'),
+    current: prepare('SELECT data_type, revision, last_decrypted_date FROM rows WHERE id = ?'),
     exists: prepare('SELECT 1 FROM rows WHERE id = ?'),
     insert: prepare(`
       INSERT OR REPLACE INTO rows (id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed)

@@ -36,6 +36,7 @@ export async function writeRevision<K extends Kind>(
       kind,
       next,
       expected: current === 'absent' ? null : current.revision,
+      ...(current !== 'absent' && 'lastDecryptedDate' in current && { decrypted: current.lastDecryptedDate }),
       ...(name && { name: { ...name, ...(takeFrom !== undefined && { takeFrom }) } }),
     });
     if (outcome.status === 'ok') return next;

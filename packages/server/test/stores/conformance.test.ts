@@ -350,6 +350,19 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.get('blind-credential', blind.id)).toEqual(blind);
     });
 
+    test('a decryption recorded while a revision is being written is not lost: the write is a conflict', async () => {
+      const first = credential();
+      await create('credential', first);
+      expect(await store.setLastDecrypted(first.id, 1, at(77))).toBe(true);
+      const next = { ...first, revision: 2 };
+      const write = { kind: 'credential', next, expected: 1 } as const;
+      expect(await store.putRevision({ ...write, decrypted: null })).toEqual({ status: 'conflict' });
+      expect(await store.putRevision({ ...write, decrypted: at(76) })).toEqual({ status: 'conflict' });
+      const seen = { ...next, lastDecryptedDate: at(77) };
+      expect(await store.putRevision({ ...write, next: seen, decrypted: at(77) })).toEqual({ status: 'ok' });
+      expect(await store.get('credential', first.id)).toMatchObject({ revision: 2, lastDecryptedDate: at(77) });
+    });
+
     test('stays through an update that carries it over', async () => {
       const first = credential();
       await create('credential', first);

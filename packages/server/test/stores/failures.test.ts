@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { CredentialsProvider } from '../../src/adapters/aws-credentials.js';
 import type { DynamoOptions } from '../../src/adapters/dynamodb-client.js';
 import { itemOf } from '../../src/adapters/dynamodb-items.js';
@@ -341,10 +341,10 @@ describe('a transaction', () => {
 
   test('that meets another one each time ends as a lost race; throttled each time, as an unavailable backend', async () => {
     const contended = standIn(cancelled('None', 'TransactionConflict', 'None', 'None'));
-    expect(await write(await contended.store())).toEqual({ status: 'conflict' });
+    expect(await write(await contended.store({ readTimeoutMs: 1500 }))).toEqual({ status: 'conflict' });
     await contended.stop();
     const throttled = standIn(cancelled('None', 'ProvisionedThroughputExceeded', 'None', 'None'));
-    await expectUnavailable(write(await throttled.store()));
+    await expectUnavailable(write(await throttled.store({ readTimeoutMs: 1500 })));
   });
 
   test('is tried again rather than told a reason that another transaction may have to do with', async () => {
@@ -369,6 +369,19 @@ describe('a transaction', () => {
     await server.stop();
     await expectUnavailable(write(await standIn(refusal('TransactionCanceledException')).store()));
   });
+});
+
+test("without credentials of one's own, AWS's usual sources are asked", async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAENVIRONMENT');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  vi.stubEnv('AWS_SESSION_TOKEN', undefined);
+  const server = standIn(answer(200, { Item: item }));
+  const { credentials: _, ...options } = await server.options();
+  const store = openDynamoStore({ ...options, connectTimeoutMs: 10_000 });
+  expect(await store.get('credential', one.id)).toEqual(one);
+  expect(server.calls[0]?.headers.authorization).toContain('Credential=AKIAENVIRONMENT/');
+  await store.close();
+  vi.unstubAllEnvs();
 });
 
 test('requests are signed, name their operation, and read consistently', async () => {
