@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { runAsProgram } from '../dist/cli/program-process.js';
 import { main } from '../dist/cli/main.js';
 
-process.exitCode = await main();
+await runAsProgram(main);

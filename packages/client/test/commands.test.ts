@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COMMANDS } from '../src/cli/command-table.js';
-import { programPath, runCli } from './support/cli.js';
+import { callCli, programPath, runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
@@ -86,25 +86,25 @@ describe('values come from where nobody else sees them', () => {
 describe('credentials', () => {
   it('an update sends what was given and nothing else; nothing given is refused', async () => {
     answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
-    await at.run(['update_credential', '--id', 'c1', '--disabled']);
+    await at.call(['update_credential', '--id', 'c1', '--disabled']);
     expect(sent()).toEqual({ enabled: false });
-    const end = await at.run(['update_credential', '--id', 'c1']);
+    const end = await at.call(['update_credential', '--id', 'c1']);
     expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "No changes to make",\n    "result": false\n}\n' });
   });
 
   it('are found by their exact name', async () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
-    const end = await at.run(['get_credential', '--name', 'Database', '-o', 'dotenv']);
+    const end = await at.call(['get_credential', '--name', 'Database', '-o', 'dotenv']);
     expect(end).toMatchObject({ code: 0, stdout: "CREDENTIALS_KEY='v w'\n" });
-    const missing = await at.run(['get_credential', '--name', 'data']);
+    const missing = await at.call(['get_credential', '--name', 'data']);
     expect(missing.code).toBe(1);
     expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });
   });
 
   it('lists are printed with their page', async () => {
     answers = { 'GET /v1/credentials?limit=2&page=p': { body: { credentials: [], next_page: 'q' } } };
-    const end = await at.run(['list_credentials', '--limit', '2', '--page', 'p']);
+    const end = await at.call(['list_credentials', '--limit', '2', '--page', 'p']);
     expect(JSON.parse(end.stdout)).toEqual({ credentials: [], next_page: 'q', result: true });
   });
 });
@@ -112,7 +112,7 @@ describe('credentials', () => {
 describe('map', () => {
   it('creates a service that does not exist', async () => {
     answers = { ...LIST, 'PUT /v1/services/web': { body: serviceWith({}) } };
-    const end = await at.run([
+    const end = await at.call([
       'map',
       '--service',
       'web',
@@ -132,28 +132,28 @@ describe('map', () => {
       'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) },
       'PUT /v1/services/web': { body: serviceWith({}) },
     };
-    await at.run(['map', '--service', 'web', '--cred-ids', 'b']);
+    await at.call(['map', '--service', 'web', '--cred-ids', 'b']);
     expect(sent()).toMatchObject({ credentials: ['b', 'c1'] });
     const before = at.server.seen.length;
-    expect(await at.run(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0 });
+    expect(await at.call(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0 });
     expect(at.server.seen.slice(before).map(({ method }) => method)).toEqual(['GET']);
   });
 
   it('a service that can not be read is not taken for a missing one', async () => {
     for (const status of [401, 403, 500]) {
       answers = { 'GET /v1/services/web?metadata_only=True': { status } };
-      expect((await at.run(['map', '--service', 'web', '--cred-ids', 'b'])).code).toBe(1);
+      expect((await at.call(['map', '--service', 'web', '--cred-ids', 'b'])).code).toBe(1);
     }
     expect(at.server.seen.every(({ method }) => method === 'GET')).toBe(true);
   });
 
   it('add_creds creates a service too; remove_creds does not', async () => {
     answers = { 'PUT /v1/services/web': { body: serviceWith({}) } };
-    expect(await at.run(['add_creds', '--service-id', 'web', '--cred-ids', 'a'])).toMatchObject({
+    expect(await at.call(['add_creds', '--service-id', 'web', '--cred-ids', 'a'])).toMatchObject({
       code: 0,
       stdout: '{\n    "result": true\n}\n',
     });
-    expect((await at.run(['remove_creds', '--service-id', 'web', '--cred-ids', 'a'])).code).toBe(1);
+    expect((await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'a'])).code).toBe(1);
   });
 });
 
@@ -162,7 +162,7 @@ describe('history and diff', () => {
 
   it('revisions come newest first', async () => {
     answers = { 'GET /v1/archive/blind_credentials/b': { body: { revisions } } };
-    const end = await at.run(['history', '--blind-credential', 'b']);
+    const end = await at.call(['history', '--blind-credential', 'b']);
     expect(JSON.parse(end.stdout)).toEqual({
       result: true,
       revisions: [{ revision: 5 }, { revision: 3 }, { revision: 1 }],
@@ -175,37 +175,37 @@ describe('history and diff', () => {
       'GET /v1/services/web/3/5': { body: { enabled: { added: true, removed: false } } },
       'GET /v1/services/web/1/3': { body: {} },
     };
-    const end = await at.run(['diff', '--service', 'web']);
+    const end = await at.call(['diff', '--service', 'web']);
     expect(JSON.parse(end.stdout)).toEqual({
       diff: { enabled: { added: true, removed: false } },
       new: 5,
       old: 3,
       result: true,
     });
-    expect((await at.run(['diff', '--service', 'web', '--new', '3'])).code).toBe(0);
+    expect((await at.call(['diff', '--service', 'web', '--new', '3'])).code).toBe(0);
   });
 
   it('without a revision before: an error that says so', async () => {
     answers = { 'GET /v1/archive/credentials/c': { body: { revisions: [{ revision: 1 }] } } };
-    const end = await at.run(['revert_credential', '--id', 'c']);
+    const end = await at.call(['revert_credential', '--id', 'c']);
     expect(JSON.parse(end.stdout)).toEqual({ error: 'c has no revision before 1', result: false });
   });
 });
 
 describe('token', () => {
   it('prints a username and token in the forms other programs take', async () => {
-    const basic = await at.run(['token']);
+    const basic = await at.call(['token']);
     expect(basic.stdout).toMatch(/^2\/service\/web:[A-Za-z0-9+/=]+\n$/);
     const token = basic.stdout.trim().split(':')[1]!;
-    const headers = await at.run(['token', '--format', 'headers']);
+    const headers = await at.call(['token', '--format', 'headers']);
     expect(headers.stdout).toBe(`X-Auth-From: 2/service/web\nX-Auth-Token: ${token}\n`);
-    const json = await at.run(['token', '--format', 'json']);
+    const json = await at.call(['token', '--format', 'json']);
     expect(JSON.parse(json.stdout)).toEqual({ username: '2/service/web', token });
   });
 
   it('a failure prints nothing to standard output', async () => {
     at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
-    expect(await at.run(['token'])).toMatchObject({ code: 1, stdout: '' });
+    expect(await at.call(['token'])).toMatchObject({ code: 1, stdout: '' });
     at.configure({});
   });
 });
@@ -214,7 +214,7 @@ describe('failures', () => {
   it('tell what, why and the request id on standard error, and nothing but the result on standard output', async () => {
     const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
     answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
-    const end = await at.run(['list_services']);
+    const end = await at.call(['list_services']);
     expect(end).toMatchObject({ code: 1, stdout: '{\n    "result": false\n}\n' });
     expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
   });
@@ -222,8 +222,8 @@ describe('failures', () => {
   it('repetitions are told, so that nobody looks at a silent terminal', async () => {
     at.configure({ retries: 1, backoff: 0.001 });
     answers = { 'GET /v1/services': { status: 503 } };
-    expect((await at.run(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
-    expect((await at.run(['--log-level', 'error', 'list_services'])).stderr).not.toMatch(/trying/);
+    expect((await at.call(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
+    expect((await at.call(['--log-level', 'error', 'list_services'])).stderr).not.toMatch(/trying/);
     at.configure({});
   });
 
@@ -237,7 +237,7 @@ describe('failures', () => {
 
 describe('completion', () => {
   const complete = async (...words: string[]): Promise<string[]> => {
-    const { stdout: script } = await runCli(['confidant', 'completion', 'bash']);
+    const { stdout: script } = await callCli(['confidant', 'completion', 'bash']);
     const call = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _confidant; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('bash', ['-c', `${script}\n${call}`], { encoding: 'utf8' })
       .trim()
@@ -252,10 +252,10 @@ describe('completion', () => {
 
   it('knows every command in every shell, and no other shell', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
-      const { stdout } = await runCli(['confidant', 'completion', shell]);
+      const { stdout } = await callCli(['confidant', 'completion', shell]);
       for (const { name } of COMMANDS) expect(stdout).toContain(name);
     }
-    expect((await runCli(['confidant', 'completion', 'cmd'])).code).toBe(2);
+    expect((await callCli(['confidant', 'completion', 'cmd'])).code).toBe(2);
   });
 });
 

@@ -3,13 +3,6 @@ import { UsageError } from './usage-error.js';
 
 /** Runs the command line. Resolves with the exit code; everything is printed by then. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
-  // What a library says to its programmers (a version of Node will end) is not for who runs this.
-  process.removeAllListeners('warning');
-  // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
-  });
   try {
     const { parseArguments } = await import('./program.js');
     const request = parseArguments(argv);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { main } from '../../src/cli/main.js';
 
 export interface CliEnd {
   code: number | null;
@@ -72,4 +73,29 @@ export function startCli(argv: readonly string[], options: CliOptions = {}): Run
 
 export function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliEnd> {
   return startCli(argv, options).ended;
+}
+
+/**
+ * The same in this process, for what needs neither standard input nor a process of its own: ten times faster. One at
+ * a time, since it takes this process's environment and streams.
+ */
+export async function callCli(argv: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> {
+  const before = process.env;
+  const written = { stdout: '', stderr: '' };
+  const { stdout, stderr } = process;
+  const [toStdout, toStderr] = [stdout.write.bind(stdout), stderr.write.bind(stderr)];
+  const capture = (stream: 'stdout' | 'stderr') => (chunk: string | Uint8Array) => {
+    written[stream] += String(chunk);
+    return true;
+  };
+  process.env = { PATH: before['PATH'], HOME: '/nonexistent', ...env };
+  stdout.write = capture('stdout');
+  stderr.write = capture('stderr');
+  try {
+    return { code: await main(argv.slice(1)), signal: null, ...written };
+  } finally {
+    process.env = before;
+    stdout.write = toStdout;
+    stderr.write = toStderr;
+  }
 }

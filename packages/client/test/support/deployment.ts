@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { awsEnvironment, runCli, startCli } from './cli.js';
+import { awsEnvironment, callCli, runCli, startCli } from './cli.js';
 import type { CliEnd, CliOptions, RunningCli } from './cli.js';
 import { startAnswering } from './http.js';
 import type { Answer, AnsweringServer, Seen } from './http.js';
@@ -19,6 +19,8 @@ export interface Deployment {
   configure(further: Record<string, unknown>): void;
   start(args: readonly string[], options?: CliOptions): RunningCli;
   run(args: readonly string[], options?: CliOptions): Promise<CliEnd>;
+  /** In this process. */
+  call(args: readonly string[]): Promise<CliEnd>;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function deploy(): Promise<Deployment> {
     },
     start: (args, options) => startCli(withConfig(args), withAws(options)),
     run: (args, options) => runCli(withConfig(args), withAws(options)),
+    call: (args) => callCli(withConfig(args), awsEnvironment(kms.url)),
     async close() {
       await server.close();
       await kms.close();
