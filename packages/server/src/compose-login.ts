@@ -3,9 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Logger } from 'pino';
 import { expiringMemory, type SharedEntry } from './adapters/expiring-memory.js';
-import { openIdProvider } from './adapters/oidc.js';
-import { openRedis } from './adapters/redis.js';
-import { samlProvider } from './adapters/saml.js';
 import { usersFile } from './adapters/users-file.js';
 import type { Authenticate } from './auth/evidence.js';
 import { headerLogin } from './auth/header-login.js';
@@ -39,14 +36,14 @@ export interface Login {
  *
  * @param ways evidence that needs no session, asked for first
  */
-export function openLogin(
+export async function openLogin(
   settings: Settings,
   ways: readonly Authenticate[],
   { audit, logger }: { audit: Audit; logger: Logger },
-): Login {
+): Promise<Login> {
   const now = (): number => Date.now() / 1000;
   const reached = reachedBy(settings);
-  const used = openExpiring(settings, logger);
+  const used = await openExpiring(settings, logger);
   const flowCookie = `${settings.SESSION_COOKIE_NAME}_login`;
   const base = { reached, flowCookie, used, audit, now };
   const close = (): Promise<void> => used.close();
@@ -68,7 +65,7 @@ export function openLogin(
     ended: used,
     now,
   });
-  const module = moduleOf(settings, new LoginFlows(secrets, used, now), now);
+  const module = await moduleOf(settings, new LoginFlows(secrets, used, now), now);
   const browsers: Browsers = {
     sessions,
     admission,
@@ -98,8 +95,10 @@ function reachedBy(settings: Settings): Reached {
 }
 
 /** Redis where it is configured; else this process, which tells the machine's other workers what it learns. */
-function openExpiring(settings: Settings, logger: Logger): ExpiringStore {
+// Libraries of providers and of Redis are loaded where they are used: they are half of what a start would load.
+async function openExpiring(settings: Settings, logger: Logger): Promise<ExpiringStore> {
   if (settings.REDIS_URL_FLASK_SESSIONS !== '') {
+    const { openRedis } = await import('./adapters/redis.js');
     return openRedis({
       url: settings.REDIS_URL_FLASK_SESSIONS,
       prefix: settings.SESSION_KEY_PREFIX,
@@ -142,12 +141,15 @@ function admissionOf(settings: Settings): Admission {
   };
 }
 
-function moduleOf(settings: Settings, flows: LoginFlows, now: () => number): LoginModule {
+async function moduleOf(settings: Settings, flows: LoginFlows, now: () => number): Promise<LoginModule> {
   switch (settings.USER_AUTH_MODULE) {
     case 'google':
-    case 'oidc':
+    case 'oidc': {
+      const { openIdProvider } = await import('./adapters/oidc.js');
       return { kind: 'openid', flows, provider: openIdProvider(openIdOptions(settings)) };
+    }
     case 'saml': {
+      const { samlProvider } = await import('./adapters/saml.js');
       const options = samlSettings(settings, () => undefined);
       const { entityId, consumeUrl, logoutUrl, audiences, sign, want, idp } = options;
       const shown = {

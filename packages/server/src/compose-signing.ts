@@ -3,7 +3,6 @@ import { AcmPca, acmPcaClient } from './adapters/acm-pca.js';
 import type { AwsJsonClient } from './adapters/aws-json.js';
 import { customAuthorities } from './adapters/custom-ca.js';
 import { jwtKeys, jwtMemory } from './adapters/jwt-keys.js';
-import { openRedis } from './adapters/redis.js';
 import { readRequest } from './adapters/signing-request.js';
 import { KeyMaker, NO_SUBJECT } from './adapters/x509.js';
 import type { JwtSettings } from './app/jwts.js';
@@ -105,13 +104,13 @@ export function caNames(settings: Settings): (ca: string) => CaNames | undefined
 }
 
 /** What JWTs are made with, and the connection to their cache. */
-export function openJwts(
+export async function openJwts(
   settings: Settings,
   { logger }: Pick<Surroundings, 'logger'>,
-): JwtSettings & { close(): void } {
+): Promise<JwtSettings & { close(): void }> {
   const redis =
     settings.JWT_CACHING_ENABLED && settings.JWT_CACHING_USE_REDIS
-      ? openRedis({
+      ? (await import('./adapters/redis.js')).openRedis({
           url: settings.REDIS_URL_JWT_CACHE,
           prefix: 'confidant:jwt:',
           timeoutMs: settings.REDIS_SOCKET_TIMEOUT * 1000,

@@ -42,7 +42,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
   const inMaintenance = maintenance(settings);
   const clock = systemClock();
   const authorities = openAuthorities(settings, { clock, metrics, logger });
-  const jwts = openJwts(settings, { logger });
+  const jwts = await openJwts(settings, { logger });
   const app: App = {
     store,
     sealer: settings.USE_ENCRYPTION
@@ -92,7 +92,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
         }),
       ]
     : [unauthenticated];
-  const login = openLogin(settings, ways, { audit: app.audit, logger });
+  const login = await openLogin(settings, ways, { audit: app.audit, logger });
   const server = httpServer({
     handlers: withTimers(handlersFor(app), metrics),
     login: login.options,
