@@ -83,6 +83,10 @@ export class DataKeys {
 /** compat: the original remembered keys by ciphertext alone, and so a hit skipped the context's check by KMS. */
 function cacheId(wrapped: string, context: EncryptionContext): string {
   const entries = Object.entries(context);
-  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  const [only] = entries;
+  // The usual case, ten times in a fetch: lengths keep the parts apart.
+  if (only !== undefined && entries.length === 1)
+    return `${wrapped.length}:${only[0].length}:${wrapped}${only[0]}${only[1]}`;
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([wrapped, entries]);
 }

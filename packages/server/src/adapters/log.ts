@@ -2,7 +2,7 @@ import { pino, type Logger } from 'pino';
 import type { Audit } from '../ports.js';
 
 /** Lines of one turn of the event loop are written together; a longer turn writes early. */
-const TURN_BYTES = 8192;
+const TURN_CHARACTERS = 65_536;
 
 /**
  * Structured logs, one JSON line each, to standard output. Secrets stay out because nothing that could hold them is
@@ -22,23 +22,23 @@ export function openLog(level: string): Logger {
 }
 
 /**
- * Synchronous, so that nothing waits in memory when the process dies, but one system call for all lines of a turn: the
- * two lines of a request, and those of its neighbours, cost one write.
+ * Written before the turn ends, so that little is lost when the process dies, but with one system call for all lines of
+ * the turn: the two lines of a request, and those of its neighbours, cost one write.
  */
 function standardOutput(): { write(line: string): void; flushSync(): void } {
-  const output = pino.destination({ fd: 1, sync: true, minLength: TURN_BYTES });
-  let scheduled = false;
+  const output = pino.destination({ fd: 1, sync: true });
+  let waiting = '';
   const flush = (): void => {
-    scheduled = false;
-    output.flushSync();
+    const text = waiting;
+    waiting = '';
+    if (text !== '') output.write(text);
   };
   process.on('exit', flush);
   return {
     write(line) {
-      output.write(line);
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(flush);
+      if (waiting === '') setImmediate(flush);
+      waiting += line;
+      if (waiting.length > TURN_CHARACTERS) flush();
     },
     flushSync: flush,
   };
