@@ -19,7 +19,7 @@ export function diffCredentials(
     ...keyed('metadata', changedKeys(old.metadata, current.metadata, sameJson)),
     ...simple('enabled', old.enabled, current.enabled),
     ...simple('documentation', old.documentation, current.documentation),
-    ...simple('last_rotation_date', shown(old.lastRotationDate), shown(current.lastRotationDate)),
+    ...rotation(old.lastRotationDate, current.lastRotationDate),
     ...tags(old.tags, current.tags),
     ...whoAndWhen(old, current),
   };
@@ -44,6 +44,11 @@ function whoAndWhen(old: CredentialMetadata | Service, current: CredentialMetada
     modified_by: { added: current.modifiedBy, removed: old.modifiedBy },
     modified_date: { added: shown(current.modifiedDate), removed: shown(old.modifiedDate) },
   };
+}
+
+/** compat: instants are compared, though a rotation within a second shows the same text twice. */
+function rotation(old: Instant | null, current: Instant | null): DiffBody {
+  return old === current ? {} : { last_rotation_date: { added: shown(current), removed: shown(old) } };
 }
 
 function shown(date: Instant | null): string | null {
