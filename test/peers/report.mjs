@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A part cannot run here: a registry out of reach, no Python, no Java. That is neither a pass nor a failure. */
+export class NotAvailable extends Error {}
+
+const CHECK_TIMEOUT_MS = 90_000;
+const results = { passed: 0, failed: 0, notRun: [] };
+
+/** One promise that holds or does not. Never throws: what follows may still be worth knowing. */
+export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
+  const abort = new AbortController();
+  try {
+    const value = await Promise.race([
+      body(),
+      sleep(timeoutMs, undefined, { signal: abort.signal }).then(() => {
+        throw new Error(`no end within ${timeoutMs / 1000} s`);
+      }),
+    ]);
+    results.passed += 1;
+    console.log(`  ok    ${promise}`);
+    return value;
+  } catch (error) {
+    results.failed += 1;
+    console.log(`  FAIL  ${promise}\n${indented(error instanceof Error ? error.message : String(error))}`);
+    return undefined;
+  } finally {
+    abort.abort();
+  }
+}
+
+/** Counts what another runner has counted. */
+export function add({ passed, failed }) {
+  results.passed += passed;
+  results.failed += failed;
+}
+
+/** A part that could not be prepared counts as one failure; one that cannot run here is said at the end. */
+export async function part(name, body) {
+  console.log(`\n== ${name}`);
+  try {
+    await body();
+  } catch (error) {
+    if (error instanceof NotAvailable) {
+      notRun(name, error.message);
+    } else {
+      results.failed += 1;
+      console.log(
+        `  FAIL  the part ended early\n${indented(error instanceof Error ? (error.stack ?? '') : String(error))}`,
+      );
+    }
+  }
+}
+
+export function notRun(name, reason) {
+  results.notRun.push({ name, reason });
+  console.log(`  NOT RUN: ${reason}`);
+}
+
+/** Prints the closing lines and returns the exit code: nothing proven is a failure too. */
+export function close() {
+  console.log('');
+  for (const { name, reason } of results.notRun) console.log(`NOT RUN, and therefore not proven: ${name}: ${reason}`);
+  console.log(`${results.passed} passed, ${results.failed} failed`);
+  return results.failed === 0 && results.passed > 0 ? 0 : 1;
+}
+
+function indented(text) {
+  const lines = text.split('\n');
+  const shown = lines.length > 60 ? [...lines.slice(0, 60), `... ${lines.length - 60} more lines`] : lines;
+  return shown.map((line) => `        ${line}`).join('\n');
+}
