@@ -23,9 +23,11 @@ const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
  * Nesting is bounded by `maxDepth`. Throws SyntaxError, whose message holds no part of the text.
  */
 export function parseJson(text: string, maxDepth = 64): Json {
+  let value = parsePlain(text);
+  const { depth, hasNumbers } = survey(value, maxDepth);
+  if (depth > maxDepth) throw new SyntaxError('JSON is nested too deeply');
   // Numbers of at most 15 digits without fraction, exponent or a lone minus zero survive JSON.parse.
-  const value = /\d{16}|\d[.eE]|-0/.test(text) ? parseExact(text) : parsePlain(text);
-  if (depthOf(value, maxDepth) > maxDepth) throw new SyntaxError('JSON is nested too deeply');
+  if (hasNumbers && /\d{16}|\d[.eE]|-0/.test(text)) value = parseExact(text);
   return value;
 }
 
@@ -40,7 +42,6 @@ function parsePlain(text: string, reviver?: (key: string, value: Json) => Json):
 
 /** Numbers travel through JSON.parse as strings that begin with NUL; strings that do so already get a second one. */
 function parseExact(text: string): Json {
-  parsePlain(text);
   const marked = text.replace(TOKENS, (token, key: string | undefined) => {
     if (key !== undefined) return token;
     if (token.startsWith('"')) return token.startsWith('"\\u0000') ? `"\\u0000${token.slice(1)}` : token;
@@ -52,14 +53,21 @@ function parseExact(text: string): Json {
   });
 }
 
-function depthOf(value: Json, limit: number): number {
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return 0;
-  if (limit < 0) return 1;
-  let deepest = 0;
+/** How deep a value is (no further than one beyond `limit`), and whether numbers occur in it. */
+function survey(value: Json, limit: number): { depth: number; hasNumbers: boolean } {
+  if (typeof value !== 'object' || value === null) return { depth: 0, hasNumbers: typeof value === 'number' };
+  if (limit < 0) return { depth: 1, hasNumbers: false };
+  let depth = 0;
+  let hasNumbers = false;
   for (const child of Array.isArray(value) ? value : Object.values(value)) {
-    if (typeof child === 'object' && child !== null) deepest = Math.max(deepest, depthOf(child, limit - 1));
+    if (typeof child === 'number') hasNumbers = true;
+    else if (typeof child === 'object' && child !== null) {
+      const below = survey(child, limit - 1);
+      depth = Math.max(depth, below.depth);
+      hasNumbers ||= below.hasNumbers;
+    }
   }
-  return deepest + 1;
+  return { depth: depth + 1, hasNumbers };
 }
 
 /** Compact JSON text; {@link ExactNumber}s are written as they were read. */

@@ -6,6 +6,7 @@ import { authKeyGrants } from './adapters/auth-key-grants.js';
 import { systemClock } from './adapters/clock.js';
 import { auditLog } from './adapters/log.js';
 import type { Prometheus } from './adapters/prometheus.js';
+import { rememberingSealer } from './adapters/opened-pairs.js';
 import { clearSealer, fernetSealer } from './adapters/sealer.js';
 import type { App } from './app/app.js';
 import { NameIndex, ServiceIndex } from './app/indexes.js';
@@ -21,6 +22,9 @@ import { withTimers } from './http/route-timers.js';
 import { httpServer } from './http/server.js';
 import type { Metrics } from './ports.js';
 import { unauthenticated } from './auth/none.js';
+
+/** Ciphertext of which the plaintext may stay in memory: about twice that in bytes. */
+const OPENED_CHARACTERS = 32 * 1024 * 1024;
 
 /** The server's parts, joined. Only the compose modules and main construct adapters. */
 export interface Composed {
@@ -46,14 +50,21 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
   const app: App = {
     store,
     sealer: settings.USE_ENCRYPTION
-      ? fernetSealer(
-          new DataKeys({
-            kms,
-            masterKey: keyReference(settings.KMS_MASTER_KEY),
-            cacheSize: settings.DATA_KEY_CACHE_SIZE,
-            cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
-            onEvent: ({ name, count }) => metrics.count(name, count),
-          }),
+      ? rememberingSealer(
+          fernetSealer(
+            new DataKeys({
+              kms,
+              masterKey: keyReference(settings.KMS_MASTER_KEY),
+              cacheSize: settings.DATA_KEY_CACHE_SIZE,
+              cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
+              onEvent: ({ name, count }) => metrics.count(name, count),
+            }),
+          ),
+          {
+            entries: settings.OPENED_CREDENTIAL_CACHE_SIZE,
+            ttlMs: settings.OPENED_CREDENTIAL_CACHE_TTL_SECONDS * 1000,
+            maxCharacters: OPENED_CHARACTERS,
+          },
         )
       : clearSealer(() => randomBytes(32)),
     acl: access.acl,

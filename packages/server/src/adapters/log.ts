@@ -13,7 +13,7 @@ export function openLog(level: string): Logger {
     {
       level,
       base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError, error: describeError },
     },
@@ -42,6 +42,20 @@ function standardOutput(): { write(line: string): void; flushSync(): void } {
     },
     flushSync: flush,
   };
+}
+
+let second = 0;
+let prefix = '';
+
+/** As pino's own, but the part down to the second is made once a second: it is half of what a line costs otherwise. */
+function isoTime(): string {
+  const now = Date.now();
+  const current = Math.floor(now / 1000);
+  if (current !== second) {
+    second = current;
+    prefix = `,"time":"${new Date(now).toISOString().slice(0, 20)}`;
+  }
+  return `${prefix}${String(now % 1000).padStart(3, '0')}Z"`;
 }
 
 /** The audit log is the lines with `audit` in them. */

@@ -130,6 +130,11 @@ export const SETTINGS = {
     default: 3600,
     max: 86_400,
   }),
+  OPENED_CREDENTIAL_CACHE_SIZE: whole(
+    'Credentials whose values are kept decrypted in memory for a short while; 0 keeps none and costs CPU. Ours.',
+    { default: 5000, max: 1_000_000 },
+  ),
+  OPENED_CREDENTIAL_CACHE_TTL_SECONDS: whole('Seconds for which they are kept. Ours.', { default: 60, max: 3600 }),
 
   // People
   USER_AUTH_MODULE: oneOf(
