@@ -234,7 +234,7 @@ describe('what passes is tried again', () => {
 
   test('but not a refusal', async () => {
     const server = standIn(refusal('AccessDeniedException'));
-    await expectUnavailable((await server.store()).get('credential', one.id));
+    await expectUnavailable((await server.store({ readTimeoutMs: 5000 })).get('credential', one.id));
     expect(server.calls).toHaveLength(1);
   });
 
@@ -255,7 +255,7 @@ describe('what passes is tried again', () => {
       asked.push(options?.forceRefresh ?? false);
       return Promise.resolve({ ...TEST_CREDENTIALS, accessKeyId: `KEY${asked.length}`, sessionToken: 'session' });
     };
-    const store = await server.store({ credentials });
+    const store = await server.store({ credentials, readTimeoutMs: 5000 });
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(asked).toEqual([false, true]);
@@ -264,7 +264,7 @@ describe('what passes is tried again', () => {
     expect(server.calls[0]?.headers['x-amz-security-token']).toBe('session');
 
     const hopeless = standIn(refusal('ExpiredTokenException'));
-    await expectUnavailable((await hopeless.store()).get('credential', one.id));
+    await expectUnavailable((await hopeless.store({ readTimeoutMs: 5000 })).get('credential', one.id));
     expect(hopeless.calls).toHaveLength(2);
     await server.stop();
   });
@@ -277,7 +277,7 @@ describe('what passes is tried again', () => {
         ? Promise.resolve({ ...TEST_CREDENTIALS, expiration: new Date(Date.now() + 60_000) })
         : Promise.reject(new Error('not now'));
     };
-    const store = await standIn(found).store({ credentials });
+    const store = await standIn(found).store({ credentials, readTimeoutMs: 5000 });
     for (let n = 0; n < 5; n++) expect(await store.get('credential', one.id)).toEqual(one);
     expect(loads).toBe(2);
   });
@@ -386,7 +386,7 @@ test("without credentials of one's own, AWS's usual sources are asked", async ()
 
 test('requests are signed, name their operation, and read consistently', async () => {
   const server = standIn(answer(200, { Item: item }), answer(200, { Responses: { rows: [item] } }));
-  const store = await server.store();
+  const store = await server.store({ readTimeoutMs: 5000 });
   await store.get('credential', one.id);
   await store.getMany('credential', [one.id]);
   expect(server.operations).toEqual(['GetItem', 'BatchGetItem']);
