@@ -20,6 +20,8 @@ describe('every answer', () => {
       [null, 'GET', '/v1/credentials', 401],
       [alice, 'GET', '/v1/nothing', 404],
       [alice, 'PUT', '/v1/credentials', 405],
+      [alice, 'QUERY', '/v1/credentials', 405],
+      [alice, 'QUERY', '/v1/nothing', 404],
       [alice, 'GET', '/v1/credentials/%zz', 404],
     ] as const) {
       const answer = await server.call(as, method, path);

@@ -110,7 +110,9 @@ describe('a server with METRICS_PORT', () => {
 });
 
 /** The built server, as a process. */
-async function started(environment: Record<string, string>): Promise<{ api: string; metrics: string; stop: () => Promise<string> }> {
+async function started(
+  environment: Record<string, string>,
+): Promise<{ api: string; metrics: string; stop: () => Promise<string> }> {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-metrics-'));
   const program = fileURLToPath(new URL('../../bin/confidant-server.js', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [program], {

@@ -146,7 +146,8 @@ describe.each(STORES)('$name', ({ open }) => {
       const first = service();
       const second = { ...first, revision: 2, enabled: false };
       expect(await store.putRevision({ kind: 'service', next: second, expected: 1 })).toEqual({ status: 'conflict' });
-      await create('service', first, second);
+      await create('service', first);
+      await create('service', second);
       for (const expected of [null, 1, 3]) {
         const next = { ...first, revision: 3 };
         expect(await store.putRevision({ kind: 'service', next, expected })).toEqual({ status: 'conflict' });
