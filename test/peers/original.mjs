@@ -8,7 +8,7 @@ import {
   originalRows,
   ourAdmin,
   sharedSettings,
-  startDynamoDbLocal,
+  startTables,
   startMoto,
   startOriginal,
   startOurs,
@@ -29,12 +29,15 @@ const BLIND = {
   metadata: { context: { 'us-east-1': { to: 'ü' }, 'us-west-2': { to: 'w' } }, more: [1, 2.5, null] },
   documentation: 'blind',
 };
+const WITHOUT_ITS_CAS =
+  "PyPI's 7.0.0 lacks its package confidant.services.certificate_authority and cannot start alone";
 const STORM_WRITES = 12;
 
 /** The original server beside ours on one table: what either writes the other reads. */
 export async function originalBesideOurs() {
-  const dynamo = await startDynamoDbLocal();
+  const dynamo = await startTables();
   const aws = await startMoto(ROLES);
+  console.log(`  (${WITHOUT_ITS_CAS}; here empty modules stand in for it)`);
   await onOneTable('7.0.0', dynamo, aws);
   await outsideUtc('6.6.1', dynamo, aws);
   await Promise.all([dynamo.stop(), aws.stop()]);
@@ -169,7 +172,7 @@ async function onOneTable(version, dynamo, aws) {
     }
   });
   await check('our server answered no request with a fault', () => {
-    assert.doesNotMatch(ours.output(), /"level":(?:50|60)/, tail(ours.output()));
+    assert.doesNotMatch(ours.output(), /"level":"(?:error|fatal)"/, tail(ours.output()));
     return Promise.resolve();
   });
   await Promise.all([ours.stop(), theirs.stop()]);

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { dynamoDbLocal, motoServer, originalServer, ROOT } from './installs.mjs';
 import { answering, cleanEnvironment, freePort, run, start, tail, temporaryFolder } from './processes.mjs';
+import { NotAvailable } from './report.mjs';
 
 const { parseJson } = await import(new URL('../../packages/contract/dist/index.js', import.meta.url));
 export const kmsauth = await import(new URL('../../packages/kmsauth/dist/index.js', import.meta.url));
@@ -27,6 +29,23 @@ export async function startDynamoDbLocal() {
   const program = start('java', [...args, ...options], { cwd: folder });
   await answering(program, url, 'DynamoDB Local');
   return { url, stop: program.stop };
+}
+
+/** A table for the servers: DynamoDB Local where it can run, else the DynamoDB server of our own tests. */
+export async function startTables() {
+  try {
+    return await startDynamoDbLocal();
+  } catch (error) {
+    if (!(error instanceof NotAvailable)) throw error;
+    const binary = join(ROOT, `node_modules/@dynoxide/${process.platform}-${process.arch}/dynoxide`);
+    if (!existsSync(binary)) throw error;
+    console.log(`  (${error.message}: dynoxide is the table instead)`);
+    const port = await freePort();
+    const program = start(binary, ['serve', '--host', '127.0.0.1', '--port', String(port)]);
+    const url = `http://127.0.0.1:${port}`;
+    await answering(program, url, 'dynoxide');
+    return { url, stop: program.stop };
+  }
 }
 
 /** moto as KMS, IAM and STS, with the keys and roles that the checks use. */
