@@ -1,3 +1,4 @@
+import { verify, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { decryptXml, parseXml2JsFromString } from '@node-saml/node-saml/lib/xml.js';
@@ -9,6 +10,8 @@ export class BadSamlMessage extends Error {
 
 /** Larger messages are not looked at. An assertion with a thousand groups is well below. */
 const MAX_XML_BYTES = 512 * 1024;
+/** A message that came in an address is about a logout, which says little. */
+const MAX_INFLATED_BYTES = 64 * 1024;
 /** One response, one assertion, and within it a signature: real messages are some ten levels deep. */
 const MAX_DEPTH = 40;
 
@@ -40,11 +43,36 @@ function assertPlain(xml: string): void {
   if (body.includes('<!')) throw new BadSamlMessage('the message holds a declaration, comment or CDATA');
   if (body.includes('<?')) throw new BadSamlMessage('the message holds a processing instruction');
   let depth = 0;
-  for (const [tag] of body.matchAll(/<[^>]*>/g)) {
-    if (tag.startsWith('</')) depth--;
-    else if (!tag.endsWith('/>')) depth++;
+  for (let at = body.indexOf('<'); at !== -1;) {
+    const end = endOfTag(body, at);
+    if (body[at + 1] === '/') depth--;
+    else if (body[end - 1] !== '/') depth++;
+    if (depth < 0) throw new BadSamlMessage('the message closes what it did not open');
     if (depth > MAX_DEPTH) throw new BadSamlMessage('the message is nested too deeply');
+    at = body.indexOf('<', end);
   }
+}
+
+/**
+ * Where the tag that begins at `start` ends. Stops at the first character that no tag has there, so that all tags of a
+ * message together cost one pass over it, and nothing passes that a parser could see other tags in: a quote stands for
+ * a value after an equals sign and nowhere else, and `<` stands in no tag.
+ */
+function endOfTag(body: string, start: number): number {
+  for (let at = start + 1; at < body.length; at++) {
+    const character = body[at]!;
+    if (character === '>') return at;
+    if (character === '<' || character === '"' || character === "'") break;
+    if (character !== '=') continue;
+    do at++;
+    while (/\s/.test(body[at] ?? ''));
+    const quote = body[at];
+    if (quote !== '"' && quote !== "'") break;
+    do at++;
+    while (at < body.length && body[at] !== quote && body[at] !== '<');
+    if (body[at] !== quote) break;
+  }
+  throw new BadSamlMessage('the message has a tag that is none');
 }
 
 /** Every algorithm that is named anywhere in signatures, also in those that would not be looked at. */
@@ -92,9 +120,10 @@ export async function readResponse(encoded: string, decryptionKey: string | unde
   const encrypted = (tree['Response'] as unknown as XmlNode | undefined)?.['EncryptedAssertion'];
   if (encrypted !== undefined) {
     if (decryptionKey === undefined || encrypted.length !== 1) throw new BadSamlMessage('an assertion is encrypted');
-    const [, element] =
-      /(<(?:[\w.-]+:)?EncryptedAssertion[\s>].*<\/(?:[\w.-]+:)?EncryptedAssertion\s*>)/s.exec(xml) ?? [];
-    await readMessage(await decryptXml(element ?? '', decryptionKey));
+    const begin = xml.search(/<(?:[\w.-]+:)?EncryptedAssertion[\s>]/);
+    const end = [...xml.matchAll(/<\/(?:[\w.-]+:)?EncryptedAssertion\s*>/g)].at(-1);
+    if (begin === -1 || end === undefined) throw new BadSamlMessage('the encrypted assertion is empty');
+    await readMessage(await decryptXml(xml.slice(begin, end.index + end[0].length), decryptionKey));
   }
   return tree;
 }
@@ -103,10 +132,27 @@ const inflate = promisify(inflateRaw);
 
 /** The XML of a message that came by redirect: base64 of a raw deflate stream, which may not grow beyond the limit. */
 export async function inflateMessage(encoded: string): Promise<string> {
-  return (await inflate(Buffer.from(encoded, 'base64'), { maxOutputLength: MAX_XML_BYTES })).toString('utf8');
+  return (await inflate(Buffer.from(encoded, 'base64'), { maxOutputLength: MAX_INFLATED_BYTES })).toString('utf8');
 }
 
-/** Whether a redirect's SigAlg is one that proves something. */
-export function isStrongSignature(algorithm: string | undefined): boolean {
-  return algorithm !== undefined && SIGNATURES.includes(algorithm);
+/**
+ * Proves that the identity provider made a redirect, from its parameters alone: nothing is inflated or parsed for it.
+ *
+ * @param signed what the signature is over: the parameters as they came, in the order of the redirect binding
+ * @param certificates PEM; one of them must have made the signature
+ * @throws BadSamlMessage for every other signature, and for algorithms that prove nothing
+ */
+export function assertRedirectSignature(
+  signed: string,
+  { algorithm, signature }: { algorithm: string; signature: string },
+  certificates: readonly string[],
+): void {
+  if (!SIGNATURES.includes(algorithm)) throw new BadSamlMessage('the signature is too weak');
+  const hash = algorithm.slice(algorithm.indexOf('#') + 1).toUpperCase();
+  const bytes = Buffer.from(signature, 'base64');
+  const proven = certificates.some((certificate) => {
+    const { publicKey } = new X509Certificate(certificate);
+    return publicKey.asymmetricKeyType === 'rsa' && verify(hash, Buffer.from(signed), publicKey, bytes);
+  });
+  if (!proven) throw new BadSamlMessage('the signature of the redirect is not by the identity provider');
 }

@@ -4,7 +4,7 @@ import { signXmlMetadata } from '@node-saml/node-saml/lib/utility.js';
 import { Refusal } from '../domain/refusal.js';
 import type { SamlLogout, SamlProvider } from '../ports.js';
 import { checkResponse, readAssertion, type AssertionRules } from './saml-assertion.js';
-import { BadSamlMessage, inflateMessage, isStrongSignature, readMessage, readResponse } from './saml-message.js';
+import { assertRedirectSignature, BadSamlMessage, inflateMessage, readMessage, readResponse } from './saml-message.js';
 
 export interface SamlOptions {
   /** This server, the service provider. Keys and certificates are PEM. */
@@ -42,6 +42,7 @@ export interface SamlOptions {
 const CLOCK_SKEW_SECONDS = 300;
 /** A logout request without an end of its own is taken for this long after it was made. */
 const LOGOUT_REQUEST_SECONDS = 600;
+const NOT_BEGUN = 'no login was begun in this browser';
 
 /**
  * A SAML 2.0 identity provider: the library proves signatures and decrypts, everything an assertion must say to count
@@ -68,12 +69,14 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
     },
     consume: (response, requestId) =>
       refusing(async () => {
+        // Nothing that a stranger sends is parsed.
+        if (requestId === undefined && !options.allowIdpInitiated) throw new BadSamlMessage(NOT_BEGUN);
         const tree = await readResponse(response, options.key);
         const envelope = tree['Response'] as unknown as { $?: Record<string, string>; Assertion?: unknown } | undefined;
         const unsolicited = envelope?.$?.['InResponseTo'] === undefined;
         const expected = unsolicited && options.allowIdpInitiated ? undefined : requestId;
         if (expected === undefined && !(unsolicited && options.allowIdpInitiated)) {
-          throw new BadSamlMessage('no login was begun in this browser');
+          throw new BadSamlMessage(NOT_BEGUN);
         }
         checkResponse(tree, rules, expected);
         if (want.assertionsEncrypted && envelope?.Assertion !== undefined) {
@@ -142,9 +145,14 @@ async function receiveLogout(
 ): Promise<SamlLogout> {
   const { raw, parameters } = parametersOf(query);
   const kind = parameters['SAMLRequest'] === undefined ? 'SAMLResponse' : 'SAMLRequest';
-  const signed = parameters['Signature'] !== undefined;
-  if (!signed && options.want.logoutSigned) throw new BadSamlMessage('the logout message is not signed');
-  if (signed && !isStrongSignature(parameters['SigAlg'])) throw new BadSamlMessage('the signature is too weak');
+  const { Signature: signature, SigAlg: algorithm = '' } = parameters;
+  const signed = signature !== undefined;
+  if (signed) {
+    const covered = [kind, 'RelayState', 'SigAlg'].flatMap((name) => raw[name] ?? []).join('&');
+    assertRedirectSignature(covered, { algorithm, signature }, options.idp.certificates);
+  } else if (options.want.logoutSigned) {
+    throw new BadSamlMessage('the logout message is not signed');
+  }
 
   const tree = await readMessage(await inflateMessage(parameters[kind] ?? ''));
   const rootName = kind === 'SAMLRequest' ? 'LogoutRequest' : 'LogoutResponse';
@@ -154,7 +162,7 @@ async function receiveLogout(
   if (Destination !== undefined && Destination !== options.logoutUrl) {
     throw new BadSamlMessage(`the logout message is for another destination: ${Destination}`);
   }
-  const { profile } = await library(false).validateRedirectAsync(parameters, raw);
+  const { profile } = await library(false).validateRedirectAsync(parameters, Object.values(raw).join('&'));
   if (kind === 'SAMLResponse') return { kind: 'answer', inResponseTo: InResponseTo ?? null };
 
   const age = now - Date.parse(IssueInstant ?? '') / 1000;
@@ -185,18 +193,18 @@ const LOGOUT_PARAMETERS = ['SAMLRequest', 'SAMLResponse', 'RelayState', 'SigAlg'
  * The parameters of the redirect binding, each at most once, decoded and as they came. The signature is over the latter:
  * with a parameter given twice, one could be proven and the other read.
  */
-function parametersOf(query: string): { raw: string; parameters: Record<string, string> } {
+function parametersOf(query: string): { raw: Record<string, string>; parameters: Record<string, string> } {
   const parameters: Record<string, string> = {};
-  const raw: string[] = [];
+  const raw: Record<string, string> = {};
   for (const token of query.split('&')) {
     const equals = token.indexOf('=');
     const name = token.slice(0, Math.max(0, equals));
     if (!LOGOUT_PARAMETERS.includes(name)) continue;
     if (parameters[name] !== undefined) throw new BadSamlMessage(`${name} is given twice`);
     parameters[name] = decodeURIComponent(token.slice(equals + 1).replaceAll('+', ' '));
-    raw.push(token);
+    raw[name] = token;
   }
-  return { raw: raw.join('&'), parameters };
+  return { raw, parameters };
 }
 
 function metadata(options: SamlOptions, saml: SAML): string {
