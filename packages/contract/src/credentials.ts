@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { credentialPairs, isoDate, jsonObject, name, permissions, rfc1123Date, SECRET } from './primitives.js';
+import {
+  credentialPairs,
+  isoDate,
+  jsonObject,
+  name,
+  permissions,
+  plainText,
+  rfc1123Date,
+  SECRET,
+} from './primitives.js';
 
 /** A credential as answered. In lists and with `metadata_only`, `credential_pairs` is empty. */
 export const credential = z.object({
@@ -29,7 +38,7 @@ export type CredentialRevisionsBody = z.infer<typeof credentialRevisions>;
 const optional = {
   documentation: z.string().nullish(),
   metadata: jsonObject.nullish(),
-  tags: z.array(z.string()).nullish(),
+  tags: z.array(plainText.max(256)).max(1000).nullish(),
   enabled: z.boolean().optional(),
 };
 

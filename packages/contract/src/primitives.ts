@@ -54,8 +54,11 @@ export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
     .meta({ type: 'object', additionalProperties: { type: 'string' } });
 }
 
+/** Text of one line, for names and tags: policies and logs take them at their word. */
+export const plainText = z.string().regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters');
+
 /** The name of a credential or blind credential. */
-export const name = z.string().min(1, 'name must not be empty').max(1024);
+export const name = plainText.min(1, 'name must not be empty').max(1024);
 
 export const permissions = z.record(z.string(), z.boolean());
 

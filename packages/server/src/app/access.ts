@@ -1,4 +1,5 @@
 import type { AccessRequest, Described } from '../domain/acl.js';
+import type { Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import { type AuditEntry, BackendUnavailable } from '../ports.js';
 import type { App, Caller } from './app.js';
@@ -75,7 +76,8 @@ export async function refuseSelfGrant(
   before: Described,
   after: Described,
 ): Promise<void> {
-  if (before.name === after.name && before.tags.join('\n') === after.tags.join('\n')) return;
+  // As JSON: joined text would take ['a', 'b'] and ['a\nb'] for the same tags.
+  if (JSON.stringify([before.name, before.tags]) === JSON.stringify([after.name, after.tags])) return;
   for (const action of ['get', 'revert', 'archive'] as const) {
     const ask = ({ name, tags }: Described): Promise<boolean> =>
       isAllowed(app, caller, { resourceType, action, resourceId, resource: { name, tags } });
@@ -83,6 +85,14 @@ export async function refuseSelfGrant(
       const text = `give ${resourceId} a name or tags that would open it`;
       await authorize(app, caller, { resourceType, action, resourceId, resource: before }, text);
     }
+  }
+}
+
+/** compat: the account binds services' tokens; people are governed by the policy (bug 26). */
+export function refuseOtherAccount(caller: Caller, service: Service): void {
+  const { type, account } = caller.principal;
+  if (type === 'service' && service.account !== null && service.account !== account) {
+    throw new Refusal('account_mismatch');
   }
 }
 

@@ -172,19 +172,20 @@ export async function listBlindCredentialHistory(
   query: { limit?: number | undefined; page?: string | undefined },
 ): Promise<Page<BlindCredentialView>> {
   await authorize(app, caller, { resourceType, action: 'list' }, 'list blind credentials');
-  const { rows, nextPage } = await listPage(app, kind, true, query);
-  const verdicts = new Map<string, Promise<boolean>>();
-  const verdict = (id: string): Promise<boolean> => {
-    const known = verdicts.get(id) ?? mayGet(app, caller, id);
-    verdicts.set(id, known);
-    return known;
-  };
-  return {
-    rows: await Promise.all(
+  return audited(app, caller, { action: 'list', resourceType }, async (details) => {
+    const { rows, nextPage } = await listPage(app, kind, true, query);
+    const verdicts = new Map<string, Promise<boolean>>();
+    const verdict = (id: string): Promise<boolean> => {
+      const known = verdicts.get(id) ?? mayGet(app, caller, id);
+      verdicts.set(id, known);
+      return known;
+    };
+    const views = await Promise.all(
       rows.map(async (credential) => ({ credential, withCiphertext: await verdict(credential.id) })),
-    ),
-    nextPage,
-  };
+    );
+    details.credentials = [...new Set(views.flatMap((each) => (each.withCiphertext ? [each.credential.id] : [])))];
+    return { rows: views, nextPage };
+  });
 }
 
 /** compat: newest first. Bug 19: the current row is not repeated. */
@@ -195,10 +196,13 @@ export async function getBlindCredentialHistory(app: App, caller: Caller, id: st
     { resourceType, action: 'metadata', resourceId: id },
     `blind credential ${id} revisions`,
   );
-  const current = await requireBlindCredential(app, id, 'not_found');
   const withCiphertext = await mayGet(app, caller, id);
-  const revisions = await app.store.getRevisions(kind, id, current.revision);
-  return revisions.reverse().map((credential) => ({ credential, withCiphertext }));
+  const action = withCiphertext ? 'get' : 'metadata';
+  return audited(app, caller, { action, resourceType, resourceId: id }, async () => {
+    const current = await requireBlindCredential(app, id, 'not_found');
+    const revisions = await app.store.getRevisions(kind, id, current.revision);
+    return revisions.reverse().map((credential) => ({ credential, withCiphertext }));
+  });
 }
 
 function mayGet(app: App, caller: Caller, id: string): Promise<boolean> {

@@ -94,13 +94,8 @@ export async function getCredential(
     let credential = await requireCredential(app, id, 'not_found');
     details.revision = credential.revision;
     const pairs = await app.sealer.open(id, credential.sealed);
-    if (withValues && app.recordDecryptions && !app.inMaintenance()) {
-      const lastDecryptedDate = app.clock.now();
-      // compat: the answer shows it already.
-      if (await app.store.setLastDecrypted(id, credential.revision, lastDecryptedDate)) {
-        credential = { ...credential, lastDecryptedDate };
-      }
-    }
+    // compat: the answer shows it already.
+    if (withValues) credential = await recordShown(app, credential);
     return view(app, caller, credential, pairs, { withValues, mayGet });
   });
 }
@@ -147,7 +142,13 @@ export async function updateCredential(
     await announce(app, 'credential', credential);
     // An update without pairs must not show what `get` protects. compat: to whom may get, the values are shown.
     const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id, resource: credential });
-    return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
+    if (given !== undefined || !mayGet) return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
+    // Values that the caller did not send are shown: that is a read, whatever the request was called.
+    const { revision } = credential;
+    return audited(app, caller, { action: 'get', resourceType, resourceId: id }, async (read) => {
+      read.revision = revision;
+      return view(app, caller, await recordShown(app, credential), pairs, { withValues: true, mayGet });
+    });
   });
 }
 
@@ -233,6 +234,14 @@ async function requireRevision(app: App, id: string, revision: number): Promise<
   const row = await app.store.getRevision('credential', id, revision);
   if (row === undefined) throw new Refusal('not_found', 'Credential not found.');
   return row;
+}
+
+/** Remembers, where the setting asks for it, that somebody was shown the values. */
+async function recordShown(app: App, credential: Credential): Promise<Credential> {
+  if (!app.recordDecryptions || app.inMaintenance()) return credential;
+  const lastDecryptedDate = app.clock.now();
+  const recorded = await app.store.setLastDecrypted(credential.id, credential.revision, lastDecryptedDate);
+  return recorded ? { ...credential, lastDecryptedDate } : credential;
 }
 
 /** ENFORCE_DOCUMENTATION. */

@@ -1,7 +1,7 @@
 import { type AuthGrant, GrantRefused } from '../ports.js';
 import { type GrantShape, isGrant, wantedGrants } from '../domain/grants.js';
 import { Refusal } from '../domain/refusal.js';
-import { audited, authorize } from './access.js';
+import { audited, authorize, refuseOtherAccount } from './access.js';
 import type { App, Caller } from './app.js';
 
 /** Which of a service's two grants there are. */
@@ -27,6 +27,7 @@ export async function getGrants(app: App, caller: Caller, id: string): Promise<G
   );
   const found = await app.store.get('service', id);
   if (found === 'absent' || found === 'other-kind') throw new Refusal('not_found', 'Service not found.');
+  refuseOtherAccount(caller, found);
   const arn = await app.roles.arnOf(id);
   return { id, ...(arn === undefined ? { encrypt: false, decrypt: false } : shown(await grantsOf(app, id, arn))) };
 }

@@ -67,7 +67,8 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
       return token;
     };
     // The type is part of it: a service and a person may have the same name, but not the same token.
-    return cached(app, [key.kid, type, name, id, lifetimeSeconds], lifetimeSeconds, make);
+    // So is the environment: two of them may call different keys by the same kid.
+    return cached(app, [environment, key.kid, type, name, id, lifetimeSeconds], lifetimeSeconds, make);
   });
 }
 
@@ -100,7 +101,14 @@ async function meantBy(
 
 async function cached(
   app: App,
-  key: readonly [kid: string, type: string, requester: string, user: string, lifetimeSeconds: number],
+  key: readonly [
+    environment: string,
+    kid: string,
+    type: string,
+    requester: string,
+    user: string,
+    lifetimeSeconds: number,
+  ],
   lifetimeSeconds: number,
   make: () => Promise<string>,
 ): Promise<string> {
@@ -108,7 +116,7 @@ async function cached(
   // Nobody is given a token that has less than half of its life before it.
   const ttlSeconds = cache === null ? 0 : Math.min(cache.ttlSeconds, Math.floor(lifetimeSeconds / 2));
   if (cache === null || ttlSeconds < 1) return make();
-  const [kid, , requester] = key;
+  const [, kid, , requester] = key;
   const name = JSON.stringify(key);
   const metric = `jwt.get_jwt.cache.${metricPart(kid)}.${metricPart(requester)}`;
   // Signing takes a millisecond: a cache out of reach is no reason to refuse.

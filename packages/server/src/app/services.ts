@@ -1,10 +1,11 @@
 import type { DiffBody, ServicePut } from '@confidant/contract';
+import type { Described } from '../domain/acl.js';
 import { conflictsAmong } from '../domain/conflicts.js';
 import { diffServices } from '../domain/diff.js';
 import type { Pairs } from '../domain/pairs.js';
 import type { BlindCredential, Credential, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { audited, authorize, isAllowed } from './access.js';
+import { audited, authorize, isAllowed, refuseOtherAccount } from './access.js';
 import type { App, Caller } from './app.js';
 import type { Permissions } from './credentials.js';
 import { makeGrantsOf } from './grants.js';
@@ -18,8 +19,8 @@ export interface ServiceView {
   service: Service;
   credentials: { credential: Credential; pairs: Pairs }[];
   blindCredentials: BlindCredential[];
-  /** Whether values and ciphertext are shown. */
-  withValues: boolean;
+  /** Whether the values or the ciphertext of a credential are shown, by its id. */
+  shown: (id: string) => boolean;
   permissions: Permissions;
 }
 
@@ -50,12 +51,16 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
   return audited(app, caller, { action, resourceType, resourceId: id }, async (details) => {
     const service = await part('db_get_service', () => requireService(app, id, 'not_found'));
     details.revision = service.revision;
+    refuseOtherAccount(caller, service);
     const { principal } = caller;
-    if (principal.type === 'service' && service.account !== null && service.account !== principal.account) {
-      throw new Refusal('account_mismatch');
-    }
     const mapped = await loadMapped(app, service, part);
-    if (!metadataOnly) details.credentials = mapped.credentials.map(({ credential }) => credential.id);
+    // A service reads what is mapped to it. A person reads, here too, only what the policy lets them get.
+    const shown = metadataOnly ? NOTHING : principal.type === 'service' ? ALL : await gettable(app, caller, mapped);
+    if (!metadataOnly) {
+      details.credentials = mapped.credentials.flatMap(({ credential }) =>
+        shown(credential.id) ? [credential.id] : [],
+      );
+    }
     const mayUpdate =
       principal.type === 'user' &&
       (await part('acl_check_update_service', () =>
@@ -69,7 +74,7 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
     return {
       service,
       ...mapped,
-      withValues: !metadataOnly,
+      shown,
       // compat: only the action asked for is evaluated, the other says false.
       permissions: { metadata: metadataOnly, get: !metadataOnly, update: mayUpdate },
     };
@@ -158,6 +163,7 @@ export async function revertService(app: App, caller: Caller, id: string, revisi
 export async function getServiceHistory(app: App, caller: Caller, id: string): Promise<Service[]> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `service ${id} revisions`);
   const current = await requireService(app, id, 'not_found');
+  refuseOtherAccount(caller, current);
   return app.store.getRevisions('service', id, current.revision);
 }
 
@@ -169,13 +175,32 @@ export async function diffServiceRevisions(
   revisions: readonly [number, number],
 ): Promise<DiffBody> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `diff service ${id}`);
-  await requireService(app, id, 'wrong_kind');
+  refuseOtherAccount(caller, await requireService(app, id, 'wrong_kind'));
   const rows = await Promise.all(
     [Math.min(...revisions), Math.max(...revisions)].map((revision) => app.store.getRevision('service', id, revision)),
   );
   const [old, current] = rows;
   if (old === undefined || current === undefined) throw new Refusal('not_found', 'Service not found.');
   return diffServices(old, current);
+}
+
+const ALL = (): boolean => true;
+const NOTHING = (): boolean => false;
+
+/** Which of the mapped credentials the policy lets the caller `get`. Names and tags are at hand: it costs no read. */
+async function gettable(
+  app: App,
+  caller: Caller,
+  { credentials, blindCredentials }: Pick<ServiceView, 'credentials' | 'blindCredentials'>,
+): Promise<(id: string) => boolean> {
+  const ask = async (type: 'credential' | 'blind_credential', id: string, resource: Described): Promise<string[]> =>
+    (await isAllowed(app, caller, { resourceType: type, action: 'get', resourceId: id, resource })) ? [id] : [];
+  const allowed = await Promise.all([
+    ...credentials.map(({ credential }) => ask('credential', credential.id, credential)),
+    ...blindCredentials.map(({ id, name }) => ask('blind_credential', id, { name, tags: [] })),
+  ]);
+  const ids = new Set(allowed.flat());
+  return (id) => ids.has(id);
 }
 
 async function readService(app: App, id: string): Promise<Service | 'absent'> {
@@ -298,7 +323,7 @@ async function written(
   return {
     service,
     ...(await loadMapped(app, service)),
-    withValues: false,
+    shown: NOTHING,
     permissions: {
       create: created || (await isAllowed(app, caller, { resourceType, action: 'create', resourceId: service.id })),
       metadata: await may('metadata'),

@@ -24,11 +24,13 @@ export function conflictsWith(
   services: readonly { id: string; holders: readonly KeyHolder[] }[],
 ): Conflicts | undefined {
   const conflicts: [string, Conflicts[string]][] = [];
+  const keysOf = new Map<KeyHolder, ReadonlySet<string>>();
+  for (const { holders } of services) for (const holder of holders) keysOf.set(holder, new Set(holder.keys));
   for (const key of changed.keys) {
     const carriers = new Map<string, KeyHolder>();
     const affected: string[] = [];
     for (const service of services) {
-      const others = service.holders.filter((holder) => holder.id !== changed.id && holder.keys.includes(key));
+      const others = service.holders.filter((holder) => holder.id !== changed.id && keysOf.get(holder)!.has(key));
       for (const other of others) carriers.set(`${other.kind} ${other.id}`, other);
       if (others.length > 0) affected.push(service.id);
     }

@@ -72,9 +72,10 @@ function tags(old: readonly string[], current: readonly string[]): DiffBody {
 }
 
 function setDifference(old: readonly string[], current: readonly string[]): Changed {
+  const [before, now] = [new Set(old), new Set(current)];
   return {
-    added: [...new Set(current)].filter((item) => !old.includes(item)).sort(),
-    removed: [...new Set(old)].filter((item) => !current.includes(item)).sort(),
+    added: [...now].filter((item) => !before.has(item)).sort(),
+    removed: [...before].filter((item) => !now.has(item)).sort(),
   };
 }
 

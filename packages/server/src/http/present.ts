@@ -45,9 +45,9 @@ export class Presenter {
     return {
       ...service(view.service, view.permissions),
       credentials: view.credentials.map(({ credential, pairs }) =>
-        this.#credential(credential, Object.keys(pairs), view.withValues ? pairs : {}),
+        this.#credential(credential, Object.keys(pairs), view.shown(credential.id) ? pairs : {}),
       ),
-      blind_credentials: view.blindCredentials.map((blind) => mappedBlindCredential(blind, view.withValues)),
+      blind_credentials: view.blindCredentials.map((blind) => mappedBlindCredential(blind, view.shown(blind.id))),
     };
   }
 
