@@ -197,6 +197,11 @@ describe('no usable answer is told as an unavailable backend, in time, by every 
     await expectUnavailable((await server.store({ readTimeoutMs: 60_000, maxAttempts: 1 })).get('credential', one.id));
   }, 20_000);
 
+  test('a server that fails at once, however many attempts are allowed', async () => {
+    const store = await standIn(answer(500, {})).store({ maxAttempts: 100_000 });
+    await expectUnavailable(store.get('credential', one.id));
+  });
+
   test('a table that does not become active', async () => {
     const server = standIn(answer(200, { Table: { TableStatus: 'CREATING' } }));
     await expectUnavailable(createDynamoTable(await server.options(), { waitMs: 50 }));
@@ -398,4 +403,24 @@ test('requests are signed, name their operation, and read consistently', async (
       /^AWS4-HMAC-SHA256 Credential=AKIATEST\/\d{8}\/us-east-1\/dynamodb\/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=[0-9a-f]{64}$/,
     );
   }
+});
+
+test('lists do not transfer pairs and data keys, and changes of names nothing but names', async () => {
+  const server = standIn(answer(200, { Items: [] }));
+  const store = await server.store({ readTimeoutMs: 5000 });
+  await store.list('credential', { archived: false });
+  await store.list('credential', { archived: true, limit: 5 });
+  await store.changedNames('credential', at(1));
+  const projected = server.calls.map(({ input }) => {
+    const names = input['ExpressionAttributeNames'] as Record<string, string>;
+    return String(input['ProjectionExpression'])
+      .split(',')
+      .map((name) => names[name]);
+  });
+  for (const attributes of projected.slice(0, 2)) {
+    expect(attributes).toEqual(expect.arrayContaining(['id', 'revision', 'name', 'metadata', 'tags', 'modified_date']));
+    expect(attributes).not.toContain('credential_pairs');
+    expect(attributes).not.toContain('data_key');
+  }
+  expect(projected[2]).toEqual(['id', 'name', 'modified_date']);
 });
