@@ -211,12 +211,21 @@ describe('token', () => {
 });
 
 describe('failures', () => {
-  it('tell what, why and the request id on standard error, and nothing but the result on standard output', async () => {
+  it('tell what, why and the request id on standard error, and the text alone on standard output', async () => {
     const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
     answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
     const end = await at.call(['list_services']);
-    expect(end).toMatchObject({ code: 1, stdout: '{\n    "result": false\n}\n' });
+    expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "Try again later.",\n    "result": false\n}\n' });
     expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
+  });
+
+  it('keys that two credentials share are told, with the credentials that hold them', async () => {
+    const conflicts = { db_password: { credentials: ['c1', 'c2'], blind_credentials: ['b1'] } };
+    answers = { 'PUT /v1/services/web': { status: 400, body: { error: 'Conflicting key pairs.', conflicts } } };
+    const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1', 'c2']);
+    expect(end.stderr).toContain('Conflicting key pairs.; db_password is in c1, c2, b1');
+    expect(JSON.parse(end.stdout)).toEqual({ error: 'Conflicting key pairs.', conflicts, result: false });
+    expect((await at.call(['map', '--service', 'web', '--cred-ids', 'c1', '-o', 'dotenv'])).stdout).toBe('');
   });
 
   it('repetitions are told, so that nobody looks at a silent terminal', async () => {

@@ -9,7 +9,8 @@ import { CommandError } from './outcome.js';
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
 export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
-    return error.requestId === undefined ? error.message : `${error.message} (request ${error.requestId})`;
+    const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
+    return [`${error.message}${request}`, ...describeConflicts(error.body?.['conflicts'])].join('; ');
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
     const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
@@ -20,4 +21,27 @@ export function describeError(error: unknown): string {
   );
   if (isKnown) return (error as Error).message;
   return `unexpected failure (${error instanceof Error ? error.name : typeof error})`;
+}
+
+/** What standard output says of a failure: the server's own words where it said any, else {@link describeError}. */
+export function failureBody(error: unknown): Record<string, unknown> {
+  if (error instanceof ConfidantError && typeof error.body?.['error'] === 'string') {
+    const { error: text, reference, conflicts } = error.body;
+    return {
+      error: text,
+      ...(reference === undefined ? {} : { reference }),
+      ...(conflicts === undefined ? {} : { conflicts }),
+    };
+  }
+  return { error: describeError(error) };
+}
+
+/** `db_password is in ID, ID` for each key of `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`. */
+function describeConflicts(conflicts: unknown): string[] {
+  if (typeof conflicts !== 'object' || conflicts === null) return [];
+  return Object.entries(conflicts as Record<string, Record<string, string[] | undefined>>).map(([key, carriers]) => {
+    const { credentials = [], blind_credentials: blinds = [], services = [] } = carriers;
+    const where = services.length === 0 ? '' : ` (mapped to ${services.join(', ')})`;
+    return `${key} is in ${[...credentials, ...blinds].join(', ')}${where}`;
+  });
 }

@@ -1,9 +1,10 @@
 import { KmsUnavailable } from '@confidant/kmsauth';
 import { ConfigError } from '../config.js';
+import { ConfidantError } from '../errors.js';
 import { NotRunnable } from './child.js';
 import { Context } from './context.js';
 import { Given } from './given.js';
-import { describeError } from './describe-error.js';
+import { describeError, failureBody } from './describe-error.js';
 import { openLog } from './log.js';
 import type { Log, LogLevel } from './log.js';
 import { CommandError, failure, render } from './outcome.js';
@@ -61,6 +62,12 @@ async function print({ body, text }: Outcome, format: OutputFormat, given: Given
   process.stdout.write(printed);
 }
 
+/** compat: recorded without an `error` on standard output: refused proof, and every command for blind credentials. */
+function isBare(error: unknown, command: CommandSpec): boolean {
+  if (error instanceof CommandError) return false;
+  return command.module === 'blind' || (error instanceof ConfidantError && error.status === 401);
+}
+
 /** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
 async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
   // Within the search for AWS credentials, it arrives as the reason why KMS was not asked.
@@ -77,7 +84,7 @@ async function fail(error: unknown, command: CommandSpec, output: string | undef
     return 1;
   }
   if (command.failure !== undefined) return command.failure.exitCode;
-  const outcome = failure(error instanceof CommandError ? { error: error.message } : {});
+  const outcome = failure(isBare(error, command) ? {} : failureBody(error));
   await print(outcome, (output ?? 'json') as OutputFormat, new Given({}), log);
   return outcome.exitCode;
 }
