@@ -14,6 +14,13 @@ const sealedFlow = z.object({
   data: z.record(z.string(), z.string()),
 });
 
+/** A login or logout that a browser began. */
+export interface BegunFlow {
+  id: string;
+  data: Record<string, string>;
+  returnTo: string;
+}
+
 /**
  * Ties the end of a login to the browser that began it: what must match is in a sealed cookie of that browser, so that
  * any worker can finish it, and nobody can finish a login in somebody else's browser. Each flow ends once.
@@ -37,14 +44,19 @@ export class LoginFlows {
   }
 
   /** What was begun; undefined when nothing of this kind was, it took too long, or it ended before. */
-  async finish(
-    kind: string,
-    cookie: string | undefined,
-  ): Promise<{ data: Record<string, string>; returnTo: string } | undefined> {
+  async begun(kind: string, cookie: string | undefined): Promise<BegunFlow | undefined> {
     if (cookie === undefined) return undefined;
     const parsed = sealedFlow.safeParse(await this.#seal.open(cookie));
     if (!parsed.success || parsed.data.kind !== kind || parsed.data.expiresAt <= this.now()) return undefined;
     const { id, data, returnTo } = parsed.data;
-    return (await this.used.add(`flow:${id}`, '1', FLOW_SECONDS)) ? { data, returnTo } : undefined;
+    return (await this.used.get(`flow:${id}`)) === undefined ? { id, data, returnTo } : undefined;
+  }
+
+  /**
+   * Ends a flow; false when it ended before. To be asked once the provider's answer is proven, and before it has any
+   * effect: everybody can begin logins, and what they begin shall leave nothing behind.
+   */
+  end({ id }: BegunFlow): Promise<boolean> {
+    return this.used.add(`flow:${id}`, '1', FLOW_SECONDS);
   }
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { localPath } from '../auth/local-path.js';
-import { FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
+import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Sessions } from '../auth/sessions.js';
@@ -146,10 +146,10 @@ async function openIdLogin(
   }
   const begun = await takeFlow(options, flows, 'openid', request, reply);
   const flow = openIdFlow.safeParse(begun?.data);
-  if (begun === undefined || !flow.success) {
-    throw new Refusal('login_failed', undefined, { cause: new Error('no login was begun in this browser') });
-  }
+  const refused = new Refusal('login_failed', undefined, { cause: new Error('no login was begun in this browser') });
+  if (begun === undefined || !flow.success) throw refused;
   const person = await provider.finish(new URL(`${redirectUri}?${query.toString()}`), flow.data);
+  if (!(await flows.end(begun))) throw refused;
   await finishLogin(options, request, reply, person);
   return redirect(reply, localPath(begun.returnTo));
 }
@@ -201,17 +201,17 @@ export function keepFlow(
   callers.setCookie(request, reply, flowCookie, sealed, { maxAgeSeconds: FLOW_SECONDS, crossSitePost });
 }
 
-/** What this browser began, once. */
+/** What this browser began. Its cookie goes; whether it ended before is certain once it is ended. */
 export async function takeFlow(
   { callers, flowCookie }: LoginOptions,
   flows: LoginFlows,
   kind: string,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<{ data: Record<string, string>; returnTo: string } | undefined> {
+): Promise<BegunFlow | undefined> {
   const cookie = callers.cookies(request).get(flowCookie);
   if (cookie !== undefined) callers.setCookie(request, reply, flowCookie, '', { maxAgeSeconds: 0 });
-  return flows.finish(kind, cookie);
+  return flows.begun(kind, cookie);
 }
 
 export function redirect(reply: FastifyReply, location: string, status: 302 | 303 = 302): FastifyReply {

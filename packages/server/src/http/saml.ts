@@ -58,6 +58,7 @@ async function consume(
   const responses = form?.getAll('SAMLResponse') ?? [];
   if (responses.length !== 1) throw failed('the form has no single SAMLResponse');
   const { person, subject, assertionId, expiresAt } = await provider.consume(responses[0]!, begun?.data['requestId']);
+  if (begun !== undefined && !(await flows.end(begun))) throw failed('no login was begun in this browser');
   const seconds = Math.max(1, expiresAt - options.now());
   if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {
     throw failed('the assertion was used before');
@@ -88,12 +89,14 @@ async function logout(options: LoginOptions, request: FastifyRequest, reply: Fas
   const message = await module.provider.receiveLogout(query);
   if (message.kind === 'answer') {
     const begun = await takeFlow(options, module.flows, 'saml-logout', request, reply);
-    if (begun === undefined || begun.data['requestId'] !== message.inResponseTo) {
+    const answers = begun !== undefined && begun.data['requestId'] === message.inResponseTo;
+    if (!answers || !(await module.flows.end(begun))) {
       throw failed('the logout answer belongs to no logout that this browser began');
     }
     return redirect(reply, '/loggedout');
   }
-  if (!(await options.used.add(`logout:${digest(message.id)}`, '1', LOGOUT_MEMORY_SECONDS))) {
+  // What nobody signed could as well come under another id: to remember it would only fill the memory.
+  if (message.signed && !(await options.used.add(`logout:${digest(message.id)}`, '1', LOGOUT_MEMORY_SECONDS))) {
     throw failed('the logout request was used before');
   }
   // Providers may ask from a hidden frame, where no cookie of ours comes along; so all sessions it means end by name.
