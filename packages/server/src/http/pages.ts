@@ -73,18 +73,26 @@ code { padding: .1rem .3rem; background: #eaeef2; border-radius: 4px; }
  * The script of the one-time link's page. The secret is in the fragment, which browsers keep to themselves; it is taken
  * out of the address at once, so that the history does not hold it either.
  */
-export const LOGIN_SCRIPT = `const secret = location.hash.slice(1);
-history.replaceState(null, '', location.pathname);
-const status = document.getElementById('status');
-async function redeem() {
+export const LOGIN_SCRIPT = `const status = document.getElementById('status');
+async function redeem(secret) {
   const response = await fetch('/v1/login', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ secret }),
   });
-  if (response.ok) location.replace((await response.json()).location);
-  else status.textContent = 'This link was used before or is too old. For another one: npx confidant-admin login-link';
+  if (response.ok) return location.replace((await response.json()).location);
+  const isRefused = response.status === 401 || response.status === 403;
+  const { error } = isRefused ? {} : await response.json().catch(() => ({}));
+  status.textContent =
+    error || (isRefused ? 'This link was used before or is too old. For another one: npx confidant-admin login-link' : 'The login failed (' + response.status + ').');
 }
-if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
-else redeem().catch(() => (status.textContent = 'The server does not answer.'));
+function follow() {
+  const secret = location.hash.slice(1);
+  history.replaceState(null, '', location.pathname);
+  if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
+  else redeem(secret).catch(() => (status.textContent = 'The server does not answer.'));
+}
+// Another link opened in this tab changes nothing but the fragment: the page is not loaded again.
+addEventListener('hashchange', follow);
+follow();
 `;

@@ -1,10 +1,11 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issueLoginLink, redeemLoginLink } from '../../src/local/login-link.js';
-import { adminMain } from '../../src/admin/cli.js';
-import { startConfidant, type TestConfidant } from './confidant.js';
+import { admin } from '../archive/admin.js';
+import { freePort, startConfidant, type TestConfidant } from './confidant.js';
 import { type Visit, Visitor } from './visitor.js';
 
 let confidant: TestConfidant;
@@ -75,13 +76,69 @@ describe('the one-time link', () => {
     expect((await visitor.go('/v1/login')).location).toBe('/login');
   });
 
-  it('another one comes from confidant-admin login-link', async () => {
-    let out = '';
-    const environment = { CONFIDANT_DATA_DIR: confidant.dataDir };
-    expect(
-      await adminMain(['login-link'], { environment, out: (text) => void (out += text), err: () => undefined }),
-    ).toBe(0);
-    expect((await redeem(/#([\w-]+)/.exec(out)![1]!)).status).toBe(200);
+  it('its script takes a second link opened in the same tab, and tells what the server says of a failure', async () => {
+    const script = (await new Visitor(confidant.url).go('/assets/login.js')).text;
+    const answers = [
+      { ok: false, status: 401, body: { error: 'Authentication failed.' } },
+      { ok: false, status: 429, body: { error: 'Too many requests.' } },
+      { ok: true, status: 200, body: { location: '/' } },
+    ];
+    const sent: string[] = [];
+    const page = {
+      listeners: new Map<string, () => Promise<void>>(),
+      status: { textContent: '' },
+      location: { hash: '#first', pathname: '/login', replace: (to: string) => (page.status.textContent = `at ${to}`) },
+      history: { replaceState: () => (page.location.hash = '') },
+      document: { getElementById: () => page.status },
+      addEventListener: (name: string, listener: () => Promise<void>) => page.listeners.set(name, listener),
+      fetch: (_: string, { body }: { body: string }) => {
+        sent.push((JSON.parse(body) as { secret: string }).secret);
+        const { body: answer, ...rest } = answers.shift()!;
+        return Promise.resolve({ ...rest, json: () => Promise.resolve(answer) });
+      },
+    };
+    const { listeners, status, ...globals } = page;
+    runInNewContext(script, globals);
+    await expect.poll(() => status.textContent).toContain('used before or is too old');
+    for (const [hash, text] of [
+      ['#second', 'Too many requests.'],
+      ['#third', 'at /'],
+    ] as const) {
+      globals.location.hash = hash;
+      void listeners.get('hashchange')!();
+      await expect.poll(() => status.textContent).toBe(text);
+    }
+    // Taking the secret out of the address is no link of its own.
+    expect(sent).toEqual(['first', 'second', 'third']);
+  });
+
+  describe('another one comes from confidant-admin login-link', () => {
+    const clientFile = (url: string) =>
+      writeFileSync(join(confidant.dataDir, 'client.yaml'), `default:\n  url: ${url}\n`, { mode: 0o600 });
+    const link = (more: Record<string, string> = {}) =>
+      admin(['login-link'], { CONFIDANT_DATA_DIR: confidant.dataDir, ...more });
+
+    it('to the address that the server wrote, whatever PORT says here', async () => {
+      clientFile(confidant.url);
+      const { exitCode, out } = await link({ PORT: '9' });
+      expect([exitCode, out.split('#')[0]]).toEqual([0, `${confidant.url}/login`]);
+      expect((await redeem(/#([\w-]+)/.exec(out)![1]!)).status).toBe(200);
+    });
+
+    it('not where no server has run: it says so, and makes nothing', async () => {
+      const elsewhere = join(confidant.dataDir, 'elsewhere');
+      const { exitCode, err } = await link({ CONFIDANT_DATA_DIR: elsewhere });
+      expect([exitCode, err]).toEqual([1, expect.stringContaining('start it, or set CONFIDANT_DATA_DIR')]);
+      expect(existsSync(elsewhere)).toBe(false);
+    });
+
+    it('not while nobody answers there, and the link before goes on working', async () => {
+      const secret = issueLoginLink(confidant.dataDir);
+      clientFile(`http://127.0.0.1:${await freePort()}`);
+      const { exitCode, out, err } = await link();
+      expect([exitCode, out, err]).toEqual([1, '', expect.stringContaining('nobody answers at http://127.0.0.1:')]);
+      expect((await redeem(secret)).status).toBe(200);
+    });
   });
 });
 
