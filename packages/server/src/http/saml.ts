@@ -77,6 +77,8 @@ async function logout(options: LoginOptions, request: FastifyRequest, reply: Fas
   const query = queryOf(request);
   const isMessage = /(^|&)SAML(Request|Response)=/.test(query);
   if (module.kind !== 'saml' || !isMessage) {
+    // A page of another site sent the browser here: the person did not ask for it.
+    if (request.headers['sec-fetch-site'] === 'cross-site') return redirect(reply, '/');
     const subject = await logOut(options, request, reply);
     if (module.kind !== 'saml' || subject === undefined) return redirect(reply, '/loggedout');
     const begun = await module.provider.beginLogout(subject);

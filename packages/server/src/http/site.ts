@@ -1,9 +1,9 @@
-import { access } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
-import { type LoginOptions, logOut, PAGE, redirect } from './login.js';
+import { type LoginOptions, PAGE, redirect } from './login.js';
 import { html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
 import { DATA_HEADERS } from './security.js';
 
@@ -49,8 +49,8 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     );
   });
 
-  server.get('/loggedout', PAGE, async (request, reply) => {
-    await logOut(options, request, reply);
+  // Only says so: a page that ended sessions could be opened by any other site.
+  server.get('/loggedout', PAGE, async (_request, reply) => {
     const hint =
       module.kind === 'local'
         ? html`<p>
@@ -91,26 +91,35 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
 function registerCustomFiles(server: FastifyInstance, { callers }: LoginOptions, customDirectory: string): void {
   const root = customDirectory === '' ? undefined : resolve(customDirectory);
   if (root !== undefined)
-    void server.register(fastifyStatic, { root, serve: false, dotfiles: 'deny', cacheControl: false });
+    void server.register(fastifyStatic, { root, serve: false, index: false, dotfiles: 'ignore', cacheControl: false });
   for (const folder of ['modules', 'styles', 'images'] as const) {
     server.get(`/custom/${folder}/*`, async (request, reply) => {
       await callers.identify(request, reply, false);
       const name = (request.params as { '*': string })['*'];
-      const inside = root === undefined ? undefined : await existing(join(root, folder), name);
+      const found = root === undefined ? undefined : await fileIn(join(root, folder), name);
       reply.headers(DATA_HEADERS);
-      if (root !== undefined && inside !== undefined) return reply.sendFile(join(folder, inside), root);
+      if (found !== undefined) return reply.sendFile(found.path, found.root);
       if (folder !== 'modules') throw new Refusal('not_found');
       return reply.header('content-type', 'text/javascript; charset=utf-8').send('');
     });
   }
 }
 
-/** The path of a file that exists, relative to `root`; undefined for everything outside. */
-async function existing(root: string, name: string): Promise<string | undefined> {
-  const inside = relative(root, join(root, name));
-  if (inside === '' || inside.startsWith('..') || isAbsolute(inside) || name.includes('\0')) return undefined;
-  return access(join(root, inside)).then(
-    () => inside,
-    () => undefined,
-  );
+/**
+ * A file of a folder, where it really is; undefined for everything outside, also by way of links, for hidden files and
+ * for what is no file.
+ */
+async function fileIn(folder: string, name: string): Promise<{ root: string; path: string } | undefined> {
+  if (name.includes('\0')) return undefined;
+  try {
+    const root = await realpath(folder);
+    const file = await realpath(join(root, name));
+    const path = relative(root, file);
+    // Also refuses `..`; the name may lead through a link, so both are looked at.
+    const isHidden = [name, path].some((each) => each.split(/[\\/]/).some((part) => part.startsWith('.')));
+    if (path === '' || isHidden || isAbsolute(path)) return undefined;
+    return (await stat(file)).isFile() ? { root, path: path.split(sep).join('/') } : undefined;
+  } catch {
+    return undefined;
+  }
 }

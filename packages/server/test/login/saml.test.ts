@@ -146,6 +146,16 @@ describe('single logout', () => {
     expect(await email(visitor)).toBe(401);
   });
 
+  it('is not what a page of another site can send the browser to, nor what /loggedout does', async () => {
+    const { visitor } = await loggedIn();
+    const sent = await visitor.go('/v1/saml/logout', { headers: { 'sec-fetch-site': 'cross-site' } });
+    expect([sent.status, sent.location]).toEqual([302, '/']);
+    expect((await visitor.go('/loggedout')).status).toBe(200);
+    expect(await email(visitor)).toBe(200);
+    await visitor.follow('/v1/saml/logout', { headers: { 'sec-fetch-site': 'same-origin' } });
+    expect(await email(visitor)).toBe(401);
+  });
+
   it('that begins at the provider ends the session here', async () => {
     const { visitor } = await loggedIn();
     const copy = visitor.jar().get('confidant_session')!;

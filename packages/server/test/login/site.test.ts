@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,6 +87,26 @@ describe('custom files', () => {
       const answer = await get(`/custom/styles/${path}`);
       expect([path, answer.status]).toEqual([path, 404]);
     }
+    await custom.stop();
+  });
+
+  it('hidden files, folders and links that lead outside are not there', async () => {
+    writeFileSync(join(folder, 'styles', '.env'), 'not for you');
+    mkdirSync(join(folder, 'styles', '.git'));
+    writeFileSync(join(folder, 'styles', '.git', 'config'), 'not for you');
+    mkdirSync(join(folder, 'styles', 'deep'));
+    writeFileSync(join(folder, 'styles', 'deep', 'index.html'), 'no page');
+    symlinkSync(join(folder, 'secret.txt'), join(folder, 'styles', 'linked.css'));
+    symlinkSync('.env', join(folder, 'styles', 'hidden.css'));
+    symlinkSync('mine.css', join(folder, 'styles', 'other.css'));
+    const custom = await startServer({ CUSTOM_FRONTEND_DIRECTORY: folder });
+    const get = (path: string) => custom.call('user:alice', 'GET', `/custom/styles/${path}`);
+    for (const path of ['.env', '.git/config', 'deep', 'deep/', 'linked.css', 'hidden.css', 'mine.css/', '..%00']) {
+      const { status, text } = await get(path);
+      expect([path, status, text.includes('not for you')]).toEqual([path, 404, false]);
+    }
+    expect((await get('other.css')).text).toBe('a{}');
+    expect((await get('deep/index.html')).text).toBe('no page');
     await custom.stop();
   });
 });
