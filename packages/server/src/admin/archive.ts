@@ -39,7 +39,9 @@ export const archiveCommands: CommandGroup = (program, context) => {
       if (!options.ids && !options.all) throw new AdminError('Either --ids or --all argument must be provided');
       await withBackends(context, async (app) => {
         const archive = archiveOf(app);
-        for (const id of options.ids ?? (await archive.ids())) {
+        const ids = options.ids ?? (await archive.ids());
+        if (ids.length === 0) context.err('Nothing to restore: no credential is archived.\n');
+        for (const id of ids) {
           await each(context, id, () => restoreOne(app, archive, id, options.force === true));
         }
       });
@@ -59,7 +61,11 @@ export const archiveCommands: CommandGroup = (program, context) => {
   async function archiveSelected(app: AdminApp, archive: Archive, options: Selected): Promise<void> {
     // Read once for all: what decides is read before anything is destroyed.
     const mappings = await archive.mappings();
-    for (const [id, credential] of await candidates(app, options)) {
+    const selected = await candidates(app, options);
+    if (selected.length === 0) {
+      context.err(`Nothing to archive: no disabled credential is unchanged for more than ${options.days} days.\n`);
+    }
+    for (const [id, credential] of selected) {
       await each(context, id, () => archiveOne(app, archive, id, credential, mappings, options.force === true));
     }
   }
@@ -93,10 +99,10 @@ export const archiveCommands: CommandGroup = (program, context) => {
 
   async function restoreOne(app: AdminApp, archive: Archive, id: string, force: boolean): Promise<void> {
     const rows = await archive.missing(id);
-    // compat: what is there already is passed over without a word.
     if (rows.length === 0) {
       if ((await archive.nameOf(id)) === undefined) throw new AdminError('it is not in the archive');
-      return;
+      // compat: standard output has no word of what is there already.
+      return context.err(`Credential ${id}: nothing to restore, it and its revisions are there\n`);
     }
     if (!force) return context.out(`Would have restored credential and revisions: ${rows.join(', ')}\n`);
     context.out(`Restoring credential and revisions: ${rows.join(', ')}\n`);
@@ -143,7 +149,7 @@ function archiveOf(app: AdminApp): Archive {
 }
 
 function wholeDays(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new AdminError('--days: expected a whole number');
+  if (!/^\d{1,6}$/.test(text)) throw new AdminError('--days: expected a whole number', 2);
   return Number(text);
 }
 

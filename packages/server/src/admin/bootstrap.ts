@@ -16,7 +16,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
     .option('--out <file>', 'file to write; - is the standard output', '-')
     .action(async (options: { in: string; out: string }) => {
       const settings = adminSettings(context);
-      const yaml = options.in === '-' ? await textOf(process.stdin) : await readFile(options.in, 'utf8');
+      const yaml = options.in === '-' ? await textOf(process.stdin) : await read(options.in);
       const kms = openKms(settings);
       try {
         await write(options.out, `${await sealBootstrap(yaml, kms, keyReference(settings.KMS_MASTER_KEY))}\n`);
@@ -46,7 +46,9 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
 
   async function write(file: string, text: string): Promise<void> {
     if (file === '-') return context.out(text);
-    const handle = await open(file, 'w', 0o600);
+    const handle = await open(file, 'w', 0o600).catch((error: unknown) => {
+      throw fileError('--out', file, 'written', error);
+    });
     try {
       // A file that was there keeps its mode otherwise, and takes it before it takes the secrets.
       await handle.chmod(0o600);
@@ -56,3 +58,24 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
     }
   }
 };
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw fileError('--in', file, 'read', error);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  EACCES: 'this user may not do that',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of the path is no directory',
+  EROFS: 'the file system is read-only',
+};
+
+function fileError(option: string, file: string, done: 'read' | 'written', error: unknown): AdminError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+  return new AdminError(`${option}: ${file} can not be ${done}: ${REASONS[code] ?? code}`, 1, { cause: error });
+}

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { aclCommands } from './acl.js';
 import { archiveCommands } from './archive.js';
@@ -29,6 +30,7 @@ export async function adminMain(
   };
   const program = new Command('confidant-admin')
     .description('Administers a Confidant server. It reads the settings of the server from the environment.')
+    .version(`confidant-admin ${version()}`, '--version', 'print name and version')
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err });
   for (const group of GROUPS) group(program, context);
@@ -41,4 +43,8 @@ export async function adminMain(
     context.err(`${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof AdminError ? error.exitCode : 1;
   }
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)('../../package.json') as { version: string }).version;
 }

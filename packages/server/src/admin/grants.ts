@@ -32,16 +32,18 @@ export const grantCommands: CommandGroup = (program, context) => {
     .description('revoke every grant on AUTH_KEY of the form made for services; others are left')
     .action(async () => {
       await withBackends(context, async (app) => {
+        let revoked = 0;
         for (const grant of (await app.authGrants.list()).filter(isServiceGrant)) {
           context.out(`Revoking grant ${grant.id} to ${grant.principal}.\n`);
           try {
             await app.authGrants.revoke(grant.id);
+            revoked += 1;
           } catch (error) {
             context.err(`Grant ${grant.id}: ${(error as Error).message}\n`);
             context.exitCode = 1;
           }
         }
-        context.out('Finished revoking grants.\n');
+        context.out(`Revoked ${revoked} ${revoked === 1 ? 'grant' : 'grants'}.\nFinished revoking grants.\n`);
       });
     });
 };

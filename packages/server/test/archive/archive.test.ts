@@ -158,9 +158,17 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
       err: '',
     });
     expect((await restore('--ids', id, '--force')).out).toBe(`Restoring credential and revisions: ${rows}\n`);
-    expect(await restore('--ids', id, '--force')).toEqual({ exitCode: 0, out: '', err: '' });
+    expect(await restore('--ids', id, '--force')).toEqual({
+      exitCode: 0,
+      out: '',
+      err: `Credential ${id}: nothing to restore, it and its revisions are there\n`,
+    });
     expect((await call('GET', `/v1/credentials/${id}`)).json.credential_pairs).toEqual({ arch_key: '2' });
-    expect(await archive('--days', '1')).toEqual({ exitCode: 0, out: '', err: '' });
+    expect(await archive('--days', '1')).toEqual({
+      exitCode: 0,
+      out: '',
+      err: 'Nothing to archive: no disabled credential is unchanged for more than 1 days.\n',
+    });
   });
 
   test('confidant-admin fails when one of the ids fails, and does the others', async () => {

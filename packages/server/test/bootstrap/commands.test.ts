@@ -34,6 +34,33 @@ describe('confidant-admin', () => {
     expect(JSON.parse(again.out)).toEqual({ data_key: expect.any(String), secrets: expect.any(String) });
   });
 
+  test('a file that can not be read or written is told in plain words', async () => {
+    const none = join(directory, 'none.yaml');
+    expect(await admin(['generate_secrets_bootstrap', '--in', none], environment)).toEqual({
+      exitCode: 1,
+      out: '',
+      err: `--in: ${none} can not be read: there is no such file or directory\n`,
+    });
+    const unwritable = await admin(
+      ['generate_secrets_bootstrap', '--in', '/dev/null', '--out', directory],
+      environment,
+    );
+    expect([unwritable.exitCode, unwritable.err]).toEqual([
+      1,
+      `--out: ${directory} can not be written: it is a directory\n`,
+    ]);
+  });
+
+  test('tells its version, and ends with 2 for a command line that it does not understand', async () => {
+    expect(await admin(['--version'], environment)).toMatchObject({
+      exitCode: 0,
+      out: expect.stringMatching(/^confidant-admin \d+\.\d+\.\d+\n$/),
+    });
+    for (const args of [['--unknown'], ['no_such_command'], ['archive_credentials', '--days', 'many']]) {
+      expect([args, (await admin(args, environment)).exitCode]).toEqual([args, 2]);
+    }
+  });
+
   test('1 when there is nothing to decrypt, or no key to encrypt with', async () => {
     expect((await admin(['decrypt_secrets_bootstrap'], environment)).exitCode).toBe(1);
     const production = { KMS_MASTER_KEY: 'alias/production' };

@@ -44,11 +44,11 @@ describe('confidant-admin', () => {
       { operations: ['Decrypt'], contextSubset: { to: 'web', more: 'x' } },
     ].map((grant) => keyring.createGrant('us-east-1', { keyId: KEY, granteePrincipal: principal, ...grant }));
     const { exitCode, out } = await run('revoke_all_kms_auth_grants');
-    expect([exitCode, out.match(/^Revoking grant /gm)?.length, out.endsWith('Finished revoking grants.\n')]).toEqual([
-      0,
-      2,
-      true,
-    ]);
+    expect([
+      exitCode,
+      out.match(/^Revoking grant /gm)?.length,
+      out.endsWith('Revoked 2 grants.\nFinished revoking grants.\n'),
+    ]).toEqual([0, 2, true]);
     expect(
       keyring
         .grants('us-east-1', KEY)
