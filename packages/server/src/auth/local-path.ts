@@ -13,6 +13,15 @@ export function localPath(value: unknown): string {
   if (!URL.canParse(value, base)) return '/';
   const url = new URL(value, base);
   // `//host` and friends resolve to another origin; `/..//host` would once it is resolved again by a browser.
-  if (url.origin !== base || url.pathname.startsWith('//') || url.pathname.startsWith('/v1/')) return '/';
+  if (url.origin !== base || leadsAstray(url.pathname)) return '/';
   return url.pathname + url.search + url.hash;
+}
+
+function leadsAstray(path: string): boolean {
+  try {
+    // Servers decode before they look for a route: `/%76%31/` is `/v1/` to them.
+    return [path, decodeURIComponent(path)].some((each) => each.startsWith('//') || each.startsWith('/v1/'));
+  } catch {
+    return true;
+  }
 }

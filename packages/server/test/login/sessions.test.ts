@@ -250,6 +250,20 @@ describe('where a login leads to', () => {
     }
   });
 
+  it('no address of the interface, however it is written', () => {
+    for (const path of [
+      '/v1/saml/logout',
+      '/%76%31/saml/logout',
+      '/v1%2fsaml/logout',
+      '/a/../%761/x',
+      '/%2fv1/',
+      '/%zz',
+    ]) {
+      expect([path, localPath(path)]).toEqual([path, '/']);
+    }
+    expect(localPath('/services/a%20b')).toBe('/services/a%20b');
+  });
+
   it('never another origin, whatever was asked for', () => {
     const pieces = fc.constantFrom(
       '/',
