@@ -34,12 +34,18 @@ export interface HttpOptions {
 /** A client may name its request so that its log and ours meet. */
 const REQUEST_ID = /^[\w.-]{8,64}$/;
 
+const LATE_CHECK_INTERVAL_MS = 1000;
+/** Each costs memory before it says anything; more than this at once is no use that one process could serve. */
+const MAX_CONNECTIONS = 10_000;
+
 /** The HTTP server over the route table, not yet listening. */
 export function httpServer(options: HttpOptions): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: options.maxBodyBytes,
     requestTimeout: options.requestTimeoutMs,
+    // Node looks for late requests every 30 seconds unless told otherwise.
+    http: { headersTimeout: options.requestTimeoutMs, connectionsCheckingInterval: LATE_CHECK_INTERVAL_MS },
     connectionTimeout: 0,
     keepAliveTimeout: 75_000,
     trustProxy: options.trustProxy,
@@ -62,6 +68,8 @@ export function httpServer(options: HttpOptions): FastifyInstance {
       socket.destroySoon?.();
     },
   });
+
+  server.server.maxConnections = MAX_CONNECTIONS;
 
   const routes: { method: string; pattern: RegExp }[] = [];
   server.addHook('onRoute', ({ method, url }) => {
