@@ -9,7 +9,7 @@ import { headerLogin } from './auth/header-login.js';
 import { LoginFlows } from './auth/login-flow.js';
 import { Sessions } from './auth/sessions.js';
 import { canPeopleLogIn, sessionSecrets } from './config/people.js';
-import { isEmbedded } from './config/parse.js';
+import { isEmbedded, isLoopback } from './config/parse.js';
 import { samlSettings } from './config/saml.js';
 import type { Settings } from './config/settings.js';
 import type { Admission, Person } from './domain/person.js';
@@ -91,6 +91,7 @@ function reachedBy(settings: Settings): Reached {
     publicUrl: root.replace(/\/+$/, ''),
     pretendHttps: settings.SAML_FAKE_HTTPS && settings.DEBUG,
     isTrustedProxy: proxyList(settings.FORWARDED_ALLOW_IPS),
+    loopbackNamesOnly: isLoopback(settings.HOST) && (!settings.USE_AUTH || settings.USER_AUTH_MODULE === 'local'),
   };
 }
 

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
 
@@ -12,6 +12,8 @@ export interface Reached {
   pretendHttps: boolean;
   /** FORWARDED_ALLOW_IPS. */
   isTrustedProxy: (address: string | undefined) => boolean;
+  /** Listens on loopback for a person who needs no more than to be on this machine: other names are not answered. */
+  loopbackNamesOnly: boolean;
 }
 
 const EVERYWHERE = {
@@ -19,6 +21,7 @@ const EVERYWHERE = {
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
 } as const;
 
 /** Sent with answers for programs. JSON is no page: nothing of it may run, frame or be kept. */
@@ -42,15 +45,24 @@ export const PAGE_HEADERS = {
     "frame-ancestors 'none'",
   ].join('; '),
   'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
 } as const;
 
 const HSTS = 'max-age=31536000';
 /** A name or an address, and perhaps a port: nothing that changes where a URL built from it points to. */
 const HOST = /^([a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
 
-/** Registers the redirect to HTTPS and HSTS. Health checks are exempt: load balancers ask for them in plain HTTP. */
+/**
+ * Registers the check of Host, and the redirect to HTTPS and HSTS. From the latter health checks are exempt: load
+ * balancers ask for them in plain HTTP.
+ */
 export function registerTransport(server: FastifyInstance, reached: Reached): void {
+  if (reached.loopbackNamesOnly) {
+    // A page whose name its owner lets resolve to loopback is of the same origin as this server, and could read it.
+    server.addHook('onRequest', (request, _reply, done) => {
+      assertOwnName(request, reached);
+      done();
+    });
+  }
   if (!reached.redirectToHttps) return;
   server.addHook('onRequest', (request, reply, done) => {
     if (isHttps(request, reached)) {
@@ -90,6 +102,14 @@ export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy 
 export function rootOf(request: FastifyRequest, reached: Reached): string {
   if (reached.publicUrl !== '') return reached.publicUrl;
   return `${isHttps(request, reached) ? 'https' : 'http'}://${hostOf(request)}`;
+}
+
+function assertOwnName(request: FastifyRequest, { publicUrl }: Reached): void {
+  const host = `http://${hostOf(request)}`;
+  const name = URL.canParse(host) ? new URL(host).hostname : '';
+  if (name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'))) return;
+  if (publicUrl !== '' && name === new URL(publicUrl).hostname) return;
+  throw new Refusal('not_authorized', 'This server answers to loopback addresses and to the host of PUBLIC_URL only.');
 }
 
 function hostOf(request: FastifyRequest): string {

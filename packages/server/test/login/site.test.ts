@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -173,6 +174,13 @@ describe('headers of answers', () => {
     });
   });
 
+  it('data: no page of another site may embed it', async () => {
+    for (const path of ['/v1/credentials', '/healthcheck', '/assets/pages.css']) {
+      const { headers } = await server.call(null, 'GET', path);
+      expect([path, headers.get('cross-origin-resource-policy')]).toEqual([path, 'same-origin']);
+    }
+  });
+
   it('a token pays for no session: cookies sent along are not even read', async () => {
     const answer = await server.call('user:alice', 'GET', '/v1/user/email', undefined, {
       cookie: 'confidant_session=x',
@@ -190,6 +198,32 @@ describe('open doors', () => {
     const { settings } = readSettings({ USE_AUTH: 'false', DEBUG: 'true' });
     expect(dangers(settings)).toHaveLength(2);
     expect(dangers(readSettings({}).settings)).toEqual([]);
+  });
+
+  it('403: a name that somebody made resolve to loopback, where being on this machine is all it takes', async () => {
+    const everybody = { USE_AUTH: 'false', PUBLIC_URL: 'https://confidant.example' };
+    for (const environment of [everybody, { USER_AUTH_MODULE: 'local' }]) {
+      const open = await startServer(environment);
+      const { port } = new URL(open.url);
+      const status = (host: string) => statusWithHost(`${open.url}/v1/login`, host);
+      for (const host of [
+        'evil.example',
+        `evil.example:${port}`,
+        'localhost.evil.example',
+        '127.0.0.1.evil.example',
+        '10.0.0.1',
+      ]) {
+        expect([host, await status(host)]).toEqual([host, 403]);
+      }
+      for (const host of [`localhost:${port}`, 'LOCALHOST', '127.0.0.1', '127.9.9.9:1', `[::1]:${port}`]) {
+        expect([host, await status(host)]).toEqual([host, 302]);
+      }
+      expect(await status('confidant.example')).toBe(environment === everybody ? 302 : 403);
+      const answer = await open.call(null, 'GET', '/v1/credentials', undefined, { 'x-forwarded-host': 'evil.example' });
+      expect(answer.status).toBe(environment === everybody ? 200 : 401);
+      await open.stop();
+    }
+    expect(await statusWithHost(`${server.url}/loggedout`, 'confidant.example')).toBe(200);
   });
 
   it('refused at start: USE_AUTH=false and DEBUG beyond loopback, unless it is confirmed', () => {
@@ -213,6 +247,29 @@ describe('open doors', () => {
     expect(faultsOf({ ...production, ...google }).map(({ setting }) => setting)).toEqual(['SESSION_SECRET']);
     expect(faultsOf(production)).toEqual([]);
   });
+});
+
+describe('slow clients', () => {
+  // Far below the 30 seconds after which Node would look for them by itself.
+  it(
+    'are cut off when REQUEST_TIMEOUT_SECONDS are over, in the head and in the body',
+    { timeout: 15_000 },
+    async () => {
+      const impatient = await startServer({ REQUEST_TIMEOUT_SECONDS: '1' });
+      const { port } = new URL(impatient.url);
+      const head = 'POST /v1/login HTTP/1.1\r\nHost: localhost\r\n';
+      const cut = (text: string): Promise<void> =>
+        new Promise((resolve, reject) => {
+          const socket = connect(Number(port), '127.0.0.1', () => socket.write(text));
+          socket
+            .resume()
+            .on('error', reject)
+            .on('close', () => resolve());
+        });
+      await Promise.all([cut(head), cut(`${head}Content-Length: 9\r\n\r\n{`)]);
+      await impatient.stop();
+    },
+  );
 });
 
 function statusWithHost(url: string, host: string): Promise<number> {
