@@ -4,8 +4,15 @@ import { existsSync } from 'node:fs';
 
 const root = new URL('../', import.meta.url);
 const compiler = new URL('node_modules/ts7/bin/tsc', root);
-// An installation without development packages (npm ci --omit=dev) brings its own dist/.
-if (existsSync(compiler)) {
+if (!existsSync(compiler)) {
+  // An installation without development packages runs what was built before them being taken away.
+  if (!existsSync(new URL('packages/server/dist/main.js', root))) {
+    console.error(
+      'Nothing is built and there is no compiler: run `npm ci` with development packages, then `npm prune --omit=dev`.',
+    );
+    process.exitCode = 1;
+  }
+} else {
   const packages = ['contract', 'kmsauth', 'client', 'server'].map((name) => `packages/${name}`);
   const run = spawnSync(process.execPath, [compiler.pathname, '-b', ...packages], {
     cwd: root.pathname,

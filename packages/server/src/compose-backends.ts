@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { awsKms, type KmsGrants, type KmsLike } from '@confidant/kmsauth';
+import { awsKms, keyReference, type KmsGrants, type KmsLike } from '@confidant/kmsauth';
 import type { Logger } from 'pino';
 import { openDynamoArchive } from './adapters/dynamodb-archive.js';
 import type { DynamoOptions } from './adapters/dynamodb-client.js';
@@ -20,10 +21,20 @@ const MAX_ATTEMPTS = 3;
 const IAM_TIMEOUT_MS = 5000;
 const SQLITE_BUSY_TIMEOUT_MS = 5000;
 
+/**
+ * The embedded keyring. A lost one is not replaced where there are rows: new keys could open none of them.
+ *
+ * @throws LocalFileError which says what to do
+ */
+export function openKeyring(settings: Settings): Keyring {
+  const { CONFIDANT_DATA_DIR: dataDir } = settings;
+  return Keyring.open(dataDir, { mustExist: existsSync(sqliteOptions(settings).file) });
+}
+
 /** AWS's, or the embedded default's. */
 export function openKms(settings: Settings): KmsLike & KmsGrants & { close(): void } {
   if (isEmbedded(settings)) {
-    const keyring = Keyring.open(settings.CONFIDANT_DATA_DIR);
+    const keyring = openKeyring(settings);
     return { ...keyring.kms(EMBEDDED_REGION), close: () => keyring.close() };
   }
   return awsKms({
@@ -111,4 +122,24 @@ function localRoles(store: Store): Roles {
 /** Where the embedded default keeps its rows. */
 function databaseFile(settings: Settings): string {
   return join(settings.CONFIDANT_DATA_DIR, 'confidant.db');
+}
+
+/**
+ * Looks once at the KMS keys that the settings name, and says in the log which of them cannot be used: a wrong name is
+ * otherwise first noticed by the requests that fail. Never rejects.
+ */
+export async function checkKeys(settings: Settings, kms: KmsLike, logger: Logger): Promise<void> {
+  if (isEmbedded(settings)) return;
+  const named: [setting: string, key: string][] = [
+    ['KMS_MASTER_KEY', settings.USE_ENCRYPTION ? settings.KMS_MASTER_KEY : ''],
+    ['AUTH_KEY', settings.USE_AUTH ? settings.AUTH_KEY : ''],
+    ['USER_AUTH_KEY', settings.USE_AUTH ? settings.USER_AUTH_KEY : ''],
+    ...Object.keys(settings.SCOPED_AUTH_KEYS).map((key): [string, string] => ['SCOPED_AUTH_KEYS', key]),
+  ];
+  for (const [setting, key] of named) {
+    if (key === '') continue;
+    await kms.describeKey(keyReference(key)).catch((error: unknown) => {
+      logger.error({ setting, key, err: error }, 'a KMS key of the settings cannot be used');
+    });
+  }
 }

@@ -11,7 +11,7 @@ import { clearSealer, fernetSealer } from './adapters/sealer.js';
 import type { App } from './app/app.js';
 import { NameIndex, ServiceIndex } from './app/indexes.js';
 import { kmsTokenAuthentication } from './auth/kms-token.js';
-import { openArchive, openKms, openRoles, openStore } from './compose-backends.js';
+import { checkKeys, openArchive, openKms, openRoles, openStore } from './compose-backends.js';
 import { openAccess } from './compose-access.js';
 import { openAuthorities, openJwts } from './compose-signing.js';
 import { openTelemetry } from './compose-telemetry.js';
@@ -31,6 +31,8 @@ export interface Composed {
   server: ReturnType<typeof httpServer>;
   /** Undefined: METRICS_PORT is not set. */
   prometheus: Prometheus | undefined;
+  /** Says in the log what is wrong with the backends; never rejects. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -119,6 +121,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
   return {
     server,
     prometheus,
+    check: () => checkKeys(settings, kms, logger),
     close: async () => {
       await server.close();
       // The last requests have published their events by now.

@@ -1,8 +1,10 @@
 import cluster from 'node:cluster';
+import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { relative, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { openLog } from './adapters/log.js';
+import { openKeyring } from './compose-backends.js';
 import { compose } from './compose.js';
 import { loadSettings } from './compose-settings.js';
 import { serveMetrics } from './compose-telemetry.js';
@@ -10,7 +12,6 @@ import { dangers, type Environment, type Fault, isEmbedded, migrationNotes } fro
 import type { Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
-import { Keyring } from './local/keyring.js';
 import { startKmsEndpoint } from './local/kms-endpoint.js';
 import { firstSteps } from './local/first-steps.js';
 import { issueLoginLink, loginLink } from './local/login-link.js';
@@ -18,9 +19,11 @@ import { superviseWorkers } from './workers.js';
 
 /**
  * Runs the server until it is told to stop. Resolves with the exit code: 0 after a graceful stop, 1 when the settings
- * are at fault or the start failed.
+ * are at fault or the start failed, 2 for arguments that it does not know.
  */
-export async function main(environment: Environment = process.env): Promise<number> {
+export async function main(environment: Environment, args: readonly string[]): Promise<number> {
+  const answered = answerArguments(args);
+  if (answered !== undefined) return answered;
   const { settings, faults, warnings } = await loadSettings(environment);
   if (faults.length > 0) {
     process.stderr.write(describeFaults(faults));
@@ -51,22 +54,54 @@ export async function main(environment: Environment = process.env): Promise<numb
     return exitCode;
   } catch (error) {
     logger.fatal({ err: error }, 'the server could not start');
-    process.stderr.write(`Confidant could not start: ${startFailure(error)}\n`);
+    process.stderr.write(`Confidant could not start: ${startFailure(error, settings)}\n`);
     return 1;
   }
 }
 
-/** What the operator can do about it, where that is known. */
-function startFailure(error: unknown): string {
+/** What the operator can do about it, where that is known; else every cause in a row. */
+function startFailure(error: unknown, settings: Settings): string {
   if (!(error instanceof Error)) return String(error);
   const { code, port, address } = error as { code?: string; port?: number; address?: string };
-  if (code === 'EADDRINUSE') {
-    return `${address}:${port} is in use by another program. Set PORT (the API) or CONFIDANT_KMS_PORT (the local KMS) to a free port.`;
+  if (port !== undefined && (code === 'EADDRINUSE' || code === 'EACCES')) {
+    const setting = [
+      ['METRICS_PORT', settings.METRICS_PORT],
+      ['CONFIDANT_KMS_PORT', isEmbedded(settings) ? settings.CONFIDANT_KMS_PORT : null],
+    ].find(([, own]) => own === port)?.[0];
+    return code === 'EADDRINUSE'
+      ? `${address}:${port} is in use by another program. Set ${setting ?? 'PORT'} to a free port.`
+      : `this user may not listen on ${address}:${port}. Set ${setting ?? 'PORT'} to 1024 or more.`;
   }
-  if (code === 'EACCES' && port !== undefined) {
-    return `this user may not listen on ${address}:${port}. Set PORT to 1024 or more.`;
+  const causes: string[] = [];
+  for (let at: unknown = error; at instanceof Error && causes.length < 5; at = at.cause) causes.push(at.message);
+  return causes.join(': ');
+}
+
+const HELP = `confidant-server: the server of Confidant
+
+It takes no arguments: settings are environment variables, listed in docs/reference/settings.md.
+  PORT, HOST             where to listen (127.0.0.1:8080)
+  CONFIDANT_DATA_DIR     state of the embedded default (./data)
+  DYNAMODB_TABLE, KMS_MASTER_KEY, AUTH_KEY, AUTH_CONTEXT
+                         select DynamoDB and AWS KMS instead
+
+  --help, --version      print and exit
+`;
+
+/** Answers the few arguments there are; undefined: none was given, so serve. */
+function answerArguments(args: readonly string[]): number | undefined {
+  if (args.length === 0) return undefined;
+  if (args.length === 1 && (args[0] === '--help' || args[0] === '-h')) {
+    process.stdout.write(HELP);
+    return 0;
   }
-  return error.message;
+  if (args.length === 1 && args[0] === '--version') {
+    const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+    process.stdout.write(`confidant-server ${version}\n`);
+    return 0;
+  }
+  process.stderr.write('confidant-server takes no arguments; see confidant-server --help\n');
+  return 2;
 }
 
 function describeFaults(faults: readonly Fault[]): string {
@@ -87,6 +122,8 @@ async function supervise(settings: Settings, logger: Logger, announce: (url: str
   return exitCode;
 }
 
+const HANG_UP_EVERY_MS = 50;
+
 /** One process that serves: until SIGTERM or SIGINT, then requests in flight end. */
 async function serve(settings: Settings, logger: Logger, announce?: (url: string) => void): Promise<number> {
   const composed = await compose(settings, logger);
@@ -94,6 +131,7 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
   const metrics = cluster.isWorker ? undefined : await serveMetrics(settings, logger, composed.prometheus);
   const address = await composed.server.listen({ host: settings.HOST, port: settings.PORT });
   announce?.(address);
+  void composed.check();
   process.send?.({ listening: address });
   const signal = await stopRequested();
   logger.info({ signal }, 'stopping');
@@ -101,8 +139,11 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
     logger.warn('requests in flight did not end in time');
     process.exit(0);
   }, settings.SHUTDOWN_TIMEOUT_SECONDS * 1000);
+  // A connection whose request has just ended is kept alive by its client: nobody would hang up.
+  const hangUp = setInterval(() => composed.server.server.closeIdleConnections(), HANG_UP_EVERY_MS);
   await composed.close();
   await metrics?.close();
+  clearInterval(hangUp);
   clearTimeout(overdue);
   // A worker that listens to its supervisor lives until one of them hangs up.
   if (cluster.isWorker) process.disconnect();
@@ -131,7 +172,7 @@ async function openEmbedded(
   logger: Logger,
 ): Promise<{ announce(url: string): void; close(): Promise<void> }> {
   const dataDir = settings.CONFIDANT_DATA_DIR;
-  const keyring = Keyring.open(dataDir);
+  const keyring = openKeyring(settings);
   const accessKey = openAccessKey(dataDir);
   const endpoint = await startKmsEndpoint({
     keyring,

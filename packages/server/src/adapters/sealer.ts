@@ -12,7 +12,7 @@ const CLEAR_PREFIX = 'DANGER_NOT_ENCRYPTED_';
 export function fernetSealer(dataKeys: DataKeys): Sealer {
   return {
     async seal(id, pairs) {
-      const { key, wrapped } = await dataKeys.create({ id }).catch(translate);
+      const { key, wrapped } = await dataKeys.create({ id }).catch(sealingFailed);
       return { token: key.encrypt(encode(pairs)), dataKey: wrapped, cipherVersion: CIPHER_VERSION };
     },
     async open(id, sealed) {
@@ -63,6 +63,12 @@ function decode(plaintext: Uint8Array): Pairs {
     throw new Unreadable('the plaintext is not a JSON object');
   }
   return pairs as Pairs;
+}
+
+/** KMS refuses to make a data key: the settings or KMS's permissions are wrong, not a credential. */
+function sealingFailed(error: unknown): never {
+  if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
+  throw new Error('no data key could be made: is KMS_MASTER_KEY right, and may this server use it?', { cause: error });
 }
 
 function translate(error: unknown): never {

@@ -1,8 +1,12 @@
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { get, request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { startKmsStandIn } from '../stand-ins/kms.js';
+import { startDynamoDb } from '../stores/dynamodb-server.js';
 import { caller, dataDirectory, type Program, ROOT, run } from './program.js';
 
 // Whole programs start here, several in a test; on a busy machine each takes seconds.
@@ -71,6 +75,52 @@ describe('the start', () => {
     const second = await start({ CONFIDANT_DATA_DIR: newDirectory(), PORT: new URL(first.url).port });
     expect(await second.exited).toBe(1);
     expect(second.stderr()).toMatch(/in use.*PORT/);
+  });
+
+  test('refuses to put a new keyring in the place of a lost one', async () => {
+    const dataDir = newDirectory();
+    const first = await start({ CONFIDANT_DATA_DIR: dataDir });
+    first.process.kill('SIGTERM');
+    expect(await first.exited).toBe(0);
+    rmSync(join(dataDir, 'keyring.db'));
+    const second = await start({ CONFIDANT_DATA_DIR: dataDir });
+    expect(await second.exited).toBe(1);
+    expect(second.stderr()).toContain('keyring.db');
+  });
+
+  test('answers --help and --version, and refuses arguments it does not know', async () => {
+    const answer = (args: string[]): Promise<{ stdout: string }> =>
+      promisify(execFile)(process.execPath, [join(ROOT, 'packages/server/bin/confidant-server.js'), ...args]);
+    expect((await answer(['--help'])).stdout).toContain('CONFIDANT_DATA_DIR');
+    expect((await answer(['--version'])).stdout).toMatch(/^confidant-server \d+\.\d+\.\d+\n$/);
+    await expect(answer(['--port=1'])).rejects.toMatchObject({ code: 2 });
+  });
+
+  test('says in the log which key of the settings cannot be used', async () => {
+    const kms = await startKmsStandIn();
+    const dynamo = await startDynamoDb();
+    try {
+      const program = await start({
+        DYNAMODB_TABLE: 'confidant-check',
+        DYNAMODB_CREATE_TABLE: 'true',
+        DYNAMODB_URL: dynamo.endpoint,
+        PYNAMO_REQUEST_TIMEOUT_SECONDS: '10',
+        KMS_URL: kms.url,
+        KMS_MASTER_KEY: 'alias/no-such-key',
+        AUTH_KEY: 'alias/authnz-service',
+        AUTH_CONTEXT: 'confidant-production',
+        AWS_ACCESS_KEY_ID: 'test',
+        AWS_SECRET_ACCESS_KEY: 'test',
+        AWS_EC2_METADATA_DISABLED: 'true',
+        BACKGROUND_CACHE_IAM_ROLES: 'false',
+        STATSD_PORT: '0',
+      });
+      await vi.waitFor(() => expect(program.stdout()).toContain('"setting":"KMS_MASTER_KEY"'), { timeout: 20_000 });
+      expect(program.stdout()).not.toContain('"setting":"AUTH_KEY"');
+    } finally {
+      await kms.stop();
+      await dynamo.stop();
+    }
   });
 
   test('prints lines that, pasted as printed, store a credential and fetch it as the service', async () => {
