@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -23,6 +27,18 @@ const hasModes = process.platform !== 'win32';
 
 const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
 
+/** Whoever owns a file can read and change it, and give it another mode at any time. */
+function isForeign({ uid }: Stats): boolean {
+  return process.getuid !== undefined && uid !== process.getuid();
+}
+
+function foreignOwner(path: string, { uid }: Stats): LocalFileError {
+  return new LocalFileError(
+    `${path} belongs to another user (uid ${uid}, this process runs as ${process.getuid?.()}); run as its owner, ` +
+      `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${path}`,
+  );
+}
+
 function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
@@ -30,10 +46,11 @@ function codeOf(error: unknown): string | undefined {
 /**
  * Makes the data directory with mode 0700, or accepts the one that is there.
  *
- * An existing directory may be readable (the files in it are 0600), but not writable by others: who can write to the
- * directory can put a key file of their own in place of ours.
+ * An existing directory may be readable (the files in it are 0600), but must be ours and not writable by others: who can
+ * write to the directory can put a key file of their own in place of ours. It may be reached by a link that we or root
+ * made.
  *
- * @throws LocalFileError when it is no directory or others can write to it
+ * @throws LocalFileError when it is no directory, belongs to another user, or others can write to it
  */
 export function ensurePrivateDirectory(path: string): void {
   try {
@@ -43,7 +60,11 @@ export function ensurePrivateDirectory(path: string): void {
       cause: error,
     });
   }
-  const { mode } = statSync(path);
+  const link = lstatSync(path);
+  if (link.isSymbolicLink() && isForeign(link) && link.uid !== 0) throw foreignOwner(path, link);
+  const stats = statSync(path);
+  const { mode } = stats;
+  if (isForeign(stats)) throw foreignOwner(path, stats);
   if (hasModes && (mode & 0o022) !== 0) {
     throw new LocalFileError(
       `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${path}`,
@@ -54,25 +75,44 @@ export function ensurePrivateDirectory(path: string): void {
 /**
  * Whether the private file exists.
  *
- * @throws LocalFileError when it is no regular file, or its mode lets anybody but the owner read or write it: a key
- * that others could read has to be treated as known to them, so it is not used until someone has looked at it
+ * @throws LocalFileError when it is no regular file (a link is none), belongs to another user, or its mode lets anybody
+ * but the owner read or write it: a key that others could read has to be treated as known to them, so it is not used
+ * until someone has looked at it
  */
 export function privateFileExists(path: string): boolean {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return false;
+  assertPrivate(path, stats);
+  return true;
+}
+
+function assertPrivate(path: string, stats: Stats): void {
+  if (stats.isSymbolicLink()) {
+    throw new LocalFileError(
+      `${path} is a symbolic link, which could lead to anybody's file; put the file itself there`,
+    );
+  }
   if (!stats.isFile()) throw new LocalFileError(`${path} is not a regular file`);
+  if (isForeign(stats)) throw foreignOwner(path, stats);
   if (hasModes && (stats.mode & 0o077) !== 0) {
     throw new LocalFileError(
       `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
         `if nobody has read it, run: chmod 600 ${path}`,
     );
   }
-  return true;
 }
 
 /** The text of a private file, undefined when there is none. @throws LocalFileError as {@link privateFileExists} */
 export function readPrivateFile(path: string): string | undefined {
-  return privateFileExists(path) ? readFileSync(path, 'utf8') : undefined;
+  if (!privateFileExists(path)) return undefined;
+  // What is read is what was looked at, also when another file takes the name in between.
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  try {
+    assertPrivate(path, fstatSync(file));
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Makes an empty file of mode 0600; one that exists is left alone. Safe when several processes do it at once. */
