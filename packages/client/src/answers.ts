@@ -31,7 +31,7 @@ export function readAnswer(what: string, { status, headers, text }: TransportRes
     });
   }
   if (status >= 300 && status < 400) {
-    throw new ConfidantError(`${what} answered ${status}, a redirect, which is not followed: correct the address`, {
+    throw new ConfidantError(`${what} answered ${status}, a redirect${describeTarget(headers['location'])}`, {
       ...known,
       code: 'redirected',
     });
@@ -45,6 +45,16 @@ export function readAnswer(what: string, { status, headers, text }: TransportRes
     throw new RefusedForNow(message, details, Number(retryAfter));
   }
   throw new ConfidantError(message, details);
+}
+
+/** Where to, without a query, which may hold anything; and what to do about it. */
+function describeTarget(location: string | undefined): string {
+  const target = location !== undefined && URL.canParse(location) ? new URL(location) : undefined;
+  if (target === undefined) return ', which is not followed: correct the address';
+  const where = ` to ${`${target.origin}${target.pathname}`.slice(0, 200)}, which is not followed`;
+  return target.protocol === 'https:'
+    ? `${where}: use https in the address, or see SSLIFY among the server's settings`
+    : `${where}: correct the address`;
 }
 
 function codeOf(header: string | undefined): ErrorCode | undefined {

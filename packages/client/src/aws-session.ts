@@ -1,4 +1,4 @@
-import { awsKms } from '@confidant/kmsauth';
+import { KmsRefused, awsKms } from '@confidant/kmsauth';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
 
@@ -18,6 +18,14 @@ export interface AwsSessionOptions {
 /** AWS did not give what the client needs to authenticate. The message names the call and AWS's error, no secret. */
 export class AwsSessionError extends Error {
   override readonly name = 'AwsSessionError';
+}
+
+/** KMS refused, and with which key and where: the alias of another account or region is the usual reason. */
+class KeyRefused extends KmsRefused {
+  constructor(refused: KmsRefused, place: string) {
+    super(refused.code, refused.cause === undefined ? {} : { cause: refused.cause });
+    this.message = `${refused.message} ${place}`;
+  }
 }
 
 /** Temporary credentials are renewed this long before they run out. */
@@ -64,7 +72,12 @@ export class AwsSession {
       });
       this.#kms.set(region, kms);
     }
-    return kms;
+    const { encrypt, decrypt } = kms;
+    return {
+      ...kms,
+      encrypt: (request) => encrypt(request).catch(refusedAt(`for ${request.keyId} in ${region}`)),
+      decrypt: (request) => decrypt(request).catch(refusedAt(`in ${region}`)),
+    };
   }
 
   /** The caller's IAM user name. Rejects with {@link AwsSessionError}, for example for a role, which has none. */
@@ -153,8 +166,18 @@ export class AwsSession {
   }
 }
 
+function refusedAt(place: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof KmsRefused ? new KeyRefused(error, place) : error;
+  };
+}
+
+/** The SDK's name for finding none anywhere. */
+export const NO_CREDENTIALS = 'CredentialsProviderError';
+
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'failed';
+  if (!(error instanceof Error)) return 'failed';
+  return error.name === NO_CREDENTIALS ? 'no AWS credentials were found' : error.name;
 }
 
 interface StsAnswer {

@@ -21,7 +21,7 @@ export interface CallerOptions {
   url: string;
   auth: AuthProvider;
   transport: Transport;
-  /** How often GET and PUT are repeated after 500, 502, 503, 504 and failures of the network; POST never is. Default 0. */
+  /** How often GET and PUT are repeated after 502, 503, 504 and failures of the network, and at most twice after 500; POST never is. Default 0. */
   retries?: number;
   /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
   backoffMs?: number;
@@ -49,6 +49,8 @@ type CallInput<Id extends RouteId> = ([ParamsOf<Id>] extends [undefined] ? unkno
 
 const MAX_BACKOFF_MS = 120_000;
 const RETRIED = [500, 502, 503, 504];
+/** A server that fails at a request tends to fail at it again: unlike an outage, waiting longer mends nothing. */
+const MAX_RETRIES_OF_500 = 2;
 
 /**
  * Calls routes over HTTP: proof, repetitions, answers. Knows nothing of AWS, files or a command line: how a call is
@@ -87,17 +89,24 @@ export class RouteCaller {
     input: RequestInput = {},
     options: CallOptions = {},
   ): Promise<JsonObject> {
-    const { retries = 0, onRetry } = this.#options;
+    const { onRetry } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#attempt(method, path, input, options);
       } catch (error) {
+        const retries = this.#retriesAfter(error);
         if (!(error instanceof ConfidantError) || !isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
         onRetry?.({ attempt, retries, delayMs, error });
         await pause(delayMs, options.signal);
       }
     }
+  }
+
+  #retriesAfter(error: unknown): number {
+    const { retries = 0 } = this.#options;
+    const isServerFault = error instanceof ConfidantError && error.status === 500;
+    return isServerFault ? Math.min(retries, MAX_RETRIES_OF_500) : retries;
   }
 
   async #attempt(

@@ -126,7 +126,9 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_service')).toMatch(/--service/);
     expect(refused('get_service', '--service', 's', '--colour')).toMatch(/unknown option '--colour'/);
     expect(refused('get_service', '--service', 's', 'more')).toMatch(/too many/);
-    expect(refused('get_services')).toBe('there is no command get_services');
+    expect(refused('get_services')).toBe('there is no command get_services; did you mean get_service?');
+    expect(refused('list-cerdentials')).toContain('did you mean list_credentials?');
+    expect(refused('frobnicate')).toBe('there is no command frobnicate');
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
@@ -179,6 +181,11 @@ describe('help', () => {
         expect(parsed(...argv.map((word) => (word === 'ID' ? 'x' : word))).command).toBe(name);
       }
     }
+  });
+
+  it('help and a command is the same as the command and --help', () => {
+    expect(printed('help', 'get_ca')).toBe(printed('get_ca', '--help'));
+    expect(printed('help')).toBe(printed('--help'));
   });
 
   it('--version prints name and version', () => {

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { COMMANDS } from '../src/cli/command-table.js';
+import { OUTPUT_FORMATS } from '../src/cli/spec.js';
 import { callCli, programPath, runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
@@ -147,6 +148,16 @@ describe('map', () => {
     expect(at.server.seen.every(({ method }) => method === 'GET')).toBe(true);
   });
 
+  it('a name that no service can have is told, and nothing is written', async () => {
+    answers = {};
+    const end = await at.call(['map', '--service', 'a b/c', '--cred-ids', 'x']);
+    expect([end.code, JSON.parse(end.stdout)]).toEqual([
+      1,
+      { error: expect.stringContaining('a b/c is no name of a service'), result: false },
+    ]);
+    expect(at.server.seen.map(({ method }) => method)).toEqual(['GET']);
+  });
+
   it('add_creds creates a service too; remove_creds does not', async () => {
     answers = { 'PUT /v1/services/web': { body: serviceWith({}) } };
     expect(await at.call(['add_creds', '--service-id', 'web', '--cred-ids', 'a'])).toMatchObject({
@@ -228,6 +239,46 @@ describe('failures', () => {
     expect((await at.call(['map', '--service', 'web', '--cred-ids', 'c1', '-o', 'dotenv'])).stdout).toBe('');
   });
 
+  it('a redirect tells where to, without the query, and what to do', async () => {
+    const headers = { location: 'https://confidant.example.com/v1/services?x=s3cret' };
+    answers = { 'GET /v1/services': { status: 302, headers, body: '' } };
+    const { code, stderr, stdout } = await at.call(['list_services']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/302, a redirect to https:\/\/confidant.example.com\/v1\/services, .*use https .* SSLIFY/);
+    expect(JSON.parse(stdout)).toMatchObject({ error: expect.stringContaining('SSLIFY'), result: false });
+    expect(stderr).not.toContain('s3cret');
+  });
+
+  it('a key that KMS refuses is named, with its region', async () => {
+    at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
+    const { stderr } = await at.call(['list_services']);
+    expect(stderr).toContain('KMS refused the request (NotFoundException) for alias/unknown in us-east-1');
+    at.configure({});
+  });
+
+  it('missing AWS credentials are called that', async () => {
+    at.configure({ token_cache_file: '' });
+    const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, AWS_EC2_METADATA_DISABLED: 'true' };
+    const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('no AWS credentials were found') });
+    at.configure({});
+  });
+
+  it('without a configuration, beside a server that was started here: how to use it', async () => {
+    mkdirSync(join(at.folder, 'data'));
+    writeFileSync(join(at.folder, 'data', 'client.env'), '');
+    const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
+    expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('. ./data/client.env\n') });
+  });
+
+  it('wrong arguments show the way to the help of the command', async () => {
+    for (const args of [['get_ca'], ['history'], ['create_blind_credential', '--blind', 'x'], ['completion', 'cmd']]) {
+      const { code, stderr } = await at.call(args);
+      expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([2, `confidant: see confidant ${args[0]} --help`]);
+    }
+    expect((await at.call(['get_cas'])).stderr).toMatch(/see confidant --help\n$/);
+  });
+
   it('repetitions are told, so that nobody looks at a silent terminal', async () => {
     at.configure({ retries: 1, backoff: 0.001 });
     answers = { 'GET /v1/services': { status: 503 } };
@@ -257,6 +308,13 @@ describe('completion', () => {
     expect(await complete('confidant', 'get_s')).toEqual(['get_service']);
     expect(await complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
     expect(await complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
+  });
+
+  it('offers the forms of the output', async () => {
+    expect(await complete('confidant', 'get_service', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(await complete('confidant', '-o', 'do')).toEqual(['dotenv']);
+    const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
+    expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id'/);
   });
 
   it('knows every command in every shell, and no other shell', async () => {

@@ -30,6 +30,14 @@ describe('confidant-format prints what the recorded one printed', () => {
     });
   }
 
+  it('an answer that failed is no empty service: exit 1, nothing printed, and the reason', async () => {
+    for (const form of ['env_export', 'credential_combined']) {
+      const stdin = '{"result": false, "error": "Access denied."}';
+      const end = await runCli(['confidant-format', '--out-format', form], { stdin });
+      expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('failed: Access denied.') });
+    }
+  });
+
   it('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
     const exported = formats.find(({ name }) => name === 'format env_export odd keys')!;
     const combined = formats.find(({ name }) => name === 'format credential_combined odd keys')!;

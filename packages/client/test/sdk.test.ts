@@ -203,6 +203,12 @@ describe('repetitions', () => {
     }
   });
 
+  it('a 500 is repeated twice at most, however many repetitions there may be', async () => {
+    const server = await flaky(500, 100);
+    expect(await failureOf(clientOf(server.url, { retries: 5 }).listServices())).toMatchObject({ status: 500 });
+    expect(server.seen).toHaveLength(3);
+  });
+
   it('POST never is', async () => {
     const server = await flaky(503, 1);
     const client = clientOf(server.url, { retries: 5 });

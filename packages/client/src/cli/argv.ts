@@ -44,11 +44,34 @@ export function spellOut(argv: readonly string[]): SpelledOut {
       continue;
     }
     const isOwn = matches(word, own).length > 0 || matches(word, BEFORE_COMMAND).length === 0;
-    const { words, next } = readOption(argv, at, isOwn ? own : BEFORE_COMMAND);
+    const { words, next } = readOption(argv, at, isOwn ? own : BEFORE_COMMAND, command.name);
     (isOwn ? rest : globals).push(...words);
     at = next;
   }
   return { globals, command: command.name, rest };
+}
+
+/** The command that a mistyped name most likely means: at most a third of its letters differ. */
+export function similarCommand(name: string): string | undefined {
+  const typed = name.slice(0, 64).toLowerCase().replaceAll('-', '_');
+  const [nearest] = COMMANDS.map((command) => ({ name: command.name, distance: distanceOf(typed, command.name) })).sort(
+    (one, other) => one.distance - other.distance,
+  );
+  return nearest !== undefined && nearest.distance <= nearest.name.length / 3 ? nearest.name : undefined;
+}
+
+/** How many letters must be put in, taken out or changed (Levenshtein). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= other.length; column += 1) {
+      const change = row[column - 1]! + (letter === other[column - 1] ? 0 : 1);
+      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
 }
 
 /** The same for a program that has options only. */
@@ -79,13 +102,14 @@ function readOption(
   argv: readonly string[],
   at: number,
   options: readonly OptionSpec[],
+  command?: string,
 ): { words: string[]; next: number } {
   const word = argv[at]!;
   const [option, other] = matches(word, options);
   if (option === undefined) return { words: [word], next: at + 1 };
   if (other !== undefined) {
     const names = matches(word, options).map((match) => `--${longName(match)}`);
-    throw new UsageError(`${word.split('=')[0]} could be ${names.join(' or ')}`);
+    throw new UsageError(`${word.split('=')[0]} could be ${names.join(' or ')}`, command);
   }
   const isLong = word.startsWith('--');
   const spelled = isLong ? `--${longName(option)}${word.includes('=') ? word.slice(word.indexOf('=')) : ''}` : word;

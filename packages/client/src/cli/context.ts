@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { completeSettings, ConfigError, DEFAULT_CONFIG_FILES, loadProfile } from '../config.js';
 import type { ClientSettings, ConfigProfile } from '../config.js';
 import { connect } from '../connect.js';
@@ -9,6 +10,10 @@ import { askSecret } from './prompt.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
+
+const NO_FILE = '(none of them exists)';
+/** What the embedded default writes in the directory that it is started in. */
+const LOCAL_ENVIRONMENT = './data/client.env';
 
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
@@ -30,7 +35,13 @@ export class Context {
   /** Everything that is needed to talk to the server. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
     const { profile, place } = await this.#load();
-    return completeSettings(profile, place);
+    try {
+      return completeSettings(profile, place);
+    } catch (error) {
+      const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
+      if (!(error instanceof ConfigError) || !isLocal) throw error;
+      throw new ConfigError([...error.faults, `for the server that was started here: . ${LOCAL_ENVIRONMENT}`]);
+    }
   }
 
   async connection(): Promise<Connection> {
@@ -75,7 +86,7 @@ export class Context {
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
     const { profile, file } = await loadProfile(files, name);
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
-    const place = file === undefined ? `${files.join(' or ')} (none of them exists)` : `profile ${name} of ${file}`;
+    const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
     return { profile: { ...profile, ...this.#overrides(profile) }, place };
   }
 

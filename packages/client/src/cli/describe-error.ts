@@ -1,5 +1,5 @@
 import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
-import { AwsSessionError } from '../aws-session.js';
+import { AwsSessionError, NO_CREDENTIALS } from '../aws-session.js';
 import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
@@ -11,6 +11,12 @@ export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
     const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
     return [`${error.message}${request}`, ...describeConflicts(error.body?.['conflicts'])].join('; ');
+  }
+  if (error instanceof KmsUnavailable && error.code === NO_CREDENTIALS) {
+    return (
+      'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ' +
+      'for a server on this machine: . ./data/client.env'
+    );
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
     const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';

@@ -3,6 +3,7 @@ import { UsageError } from './usage-error.js';
 
 /** Runs the command line. Resolves with the exit code; everything is printed by then. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
+  let command: string | undefined;
   try {
     const { parseArguments } = await import('./program.js');
     const request = parseArguments(argv);
@@ -17,10 +18,12 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
       return 1;
     }
     const { runCommand } = await import('./run.js');
+    command = request.command.name;
     return await runCommand(request);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${PROGRAM}: ${error.message}\n${PROGRAM}: see ${PROGRAM} --help\n`);
+    const help = [PROGRAM, error.command ?? command, '--help'].filter((word) => word !== undefined).join(' ');
+    process.stderr.write(`${PROGRAM}: ${error.message}\n${PROGRAM}: see ${help}\n`);
     return 2;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { spellOut } from './argv.js';
+import { similarCommand, spellOut } from './argv.js';
 import { COMMANDS } from './command-table.js';
 import { GLOBAL_OPTIONS, PROGRAM, longName, takesValues } from './spec.js';
 import type { CommandSpec, OptionSpec } from './spec.js';
@@ -27,8 +27,10 @@ type Values = Readonly<Record<string, unknown>>;
 export function parseArguments(argv: readonly string[]): Request {
   let request: Request | undefined;
   const { globals, command: name, rest } = spellOut(argv);
+  if (name === 'help') return parseArguments([...globals, ...rest.slice(0, 1), '--help']);
   if (name !== undefined && !COMMANDS.some((command) => command.name === name)) {
-    throw new UsageError(`there is no command ${name}`);
+    const similar = similarCommand(name);
+    throw new UsageError(`there is no command ${name}${similar === undefined ? '' : `; did you mean ${similar}?`}`);
   }
   const program = buildProgram((command, values, words) => {
     request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
@@ -42,7 +44,7 @@ export function parseArguments(argv: readonly string[]): Request {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'print', text: printed };
-    throw new UsageError(describeComplaint(complaint));
+    throw new UsageError(describeComplaint(complaint), name);
   }
   return request ?? { kind: 'no-command' };
 }
@@ -105,7 +107,8 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
   return command.action(() => {
     for (const { of, required } of spec.exclusive ?? []) {
       const isGiven = of.some((name) => command.getOptionValueSource(attributeOf(spec, name)) === 'cli');
-      if (required && !isGiven) throw new UsageError(`one of ${of.map((name) => `--${name}`).join(', ')} is required`);
+      if (required && !isGiven)
+        throw new UsageError(`one of ${of.map((name) => `--${name}`).join(', ')} is required`, spec.name);
     }
     selected(spec, command.opts(), command.args);
   });

@@ -27,7 +27,11 @@ interface FormatterService {
 
 /** Reads what `get_service` prints; without a service there are no credentials. Throws {@link FormatError}. */
 export function readService(input: Json): FormatterService {
-  const service = asObject(input, 'the input')['service'];
+  const { service, result, error } = asObject(input, 'the input');
+  if (result === false) {
+    const reason = typeof error === 'string' ? `: ${error.slice(0, 500)}` : '';
+    throw new FormatError(`the input is an answer of get_service that failed${reason}`);
+  }
   if (service === undefined || service === null) return { revision: null, credentials: [] };
   const { revision = null, ...fields } = asObject(service, 'service');
   const read = (field: string, pairsField: string, isBlind: boolean): FormatterCredential[] =>

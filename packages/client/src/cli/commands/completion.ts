@@ -1,5 +1,5 @@
 import { COMMANDS } from '../command-table.js';
-import { GLOBAL_OPTIONS, PROGRAM, longName, takesValue } from '../spec.js';
+import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, takesValue } from '../spec.js';
 import type { OptionSpec } from '../spec.js';
 import type { Handler } from '../outcome.js';
 import { UsageError } from '../usage-error.js';
@@ -36,6 +36,12 @@ function bash(): string {
       *) command="\${COMP_WORDS[i]}" ;;
     esac
   done
+  case "\${COMP_WORDS[COMP_CWORD - 1]}" in
+    -o | --output)
+      COMPREPLY=($(compgen -W "${OUTPUT_FORMATS.join(' ')}" -- "$current"))
+      return
+      ;;
+  esac
   case "$command" in
     '') offered="${COMMANDS.map(({ name }) => name).join(' ')} ${names(GLOBAL_OPTIONS)} --help --version" ;;
 ${cases}
@@ -56,7 +62,7 @@ ${bash()}`;
 function fish(): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const option = (condition: string, { text, ...spec }: OptionSpec): string =>
-    `complete -c ${PROGRAM} -n ${quote(condition)} -l ${longName({ text, ...spec })}${takesValue({ text, ...spec }) ? ' -r' : ''} -d ${quote(text)}`;
+    `complete -c ${PROGRAM} -n ${quote(condition)} -l ${longName({ text, ...spec })}${takesValue({ text, ...spec }) ? ' -r' : ''}${spec.choices === undefined ? '' : ` -f -a ${quote(spec.choices.join(' '))}`} -d ${quote(text)}`;
   const commands = COMMANDS.map(({ name }) => name).join(' ');
   return [
     ...GLOBAL_OPTIONS.map((spec) => option(`not __fish_seen_subcommand_from ${commands}`, spec)),

@@ -6,7 +6,7 @@ import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
 import { describeError } from '../describe-error.js';
 import { fetchService } from '../offline-copy.js';
-import { failure, success } from '../outcome.js';
+import { CommandError, failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
 import { idsOfNames, pageOf } from './credentials.js';
 import { previousRevision } from './history.js';
@@ -113,12 +113,18 @@ interface ServiceChange {
   unchanged(service: ServiceBody | undefined): Outcome;
 }
 
+/** What the server takes for a new service. Checked here, because some proxies take a slash in a name for a path. */
+const SERVICE_NAME = /^[\w+=,.@:-]+$/;
+
 /** Reads a service and writes it changed; writes nothing when it stays the same. */
 async function changeService(client: ConfidantClient, id: string, change: ServiceChange): Promise<Outcome> {
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
     throw error;
   });
+  if (service === undefined && !SERVICE_NAME.test(id)) {
+    throw new CommandError(`${id} is no name of a service: it is named like an IAM role, letters, digits and +=,.@:_-`);
+  }
   const before = {
     account: service?.account ?? null,
     enabled: service?.enabled ?? true,
