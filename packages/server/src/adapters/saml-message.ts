@@ -9,7 +9,7 @@ export class BadSamlMessage extends Error {
 }
 
 /** Larger messages are not looked at. An assertion with a thousand groups is well below. */
-const MAX_XML_BYTES = 512 * 1024;
+const MAX_XML_BYTES = 256 * 1024;
 /** A message that came in an address is about a logout, which says little. */
 const MAX_INFLATED_BYTES = 64 * 1024;
 /** One response, one assertion, and within it a signature: real messages are some ten levels deep. */
