@@ -326,3 +326,24 @@ describe('keys that cannot be used are left out, named by kid and never quoted',
     expect(JSON.stringify(warnings)).not.toContain('SECRET');
   });
 });
+
+test('a cached token of one environment never answers for another that calls its own key by the same kid', async () => {
+  const entry = async (): Promise<object> => ({ kid: 'key-1', ...(await makeKeyAndRoot('rsa', 10)), passphrase: null });
+  const twinKeys = { staging: [await entry()], production: [await entry()] };
+  const keys = Buffer.from(JSON.stringify(twinKeys)).toString('base64');
+  const twins = await startServer({
+    JWT_IS_CA_ENCRYPTED: 'false',
+    JWT_CERTIFICATE_AUTHORITIES: keys,
+    JWT_ACTIVE_SIGNING_KEYS: '{"staging":"key-1","production":"key-1"}',
+    JWT_CACHING_ENABLED: 'true',
+  });
+  try {
+    for (const environment of ['staging', 'production']) {
+      const { json } = await twins.call(alice, 'GET', `/v1/jwks/token?environment=${environment}`);
+      const published = await twins.call(null, 'GET', `/v1/jwks/public/${environment}`);
+      await expect(jwtVerify(json.token as string, createLocalJWKSet(published.json))).resolves.toBeDefined();
+    }
+  } finally {
+    await twins.stop();
+  }
+});
