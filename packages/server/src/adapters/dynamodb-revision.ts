@@ -108,17 +108,23 @@ function partsOf<K extends Kind>(
   return parts;
 }
 
+/** Characters of a date before its offset, which some rows write as `+00:00`. */
+const WITHOUT_OFFSET = 26;
+
 /** Adds that no decryption was recorded since. A date in no known form was read as null, and stands in no write's way. */
 function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Instant | null | undefined): object {
   if (decrypted === undefined) return condition;
   const same =
     decrypted === null
       ? '(attribute_not_exists(last_decrypted_date) OR NOT begins_with(last_decrypted_date, :decrypted))'
-      : 'last_decrypted_date = :decrypted';
+      : 'begins_with(last_decrypted_date, :decrypted)';
   return {
     ...condition,
     ConditionExpression: `${condition.ConditionExpression} AND ${same}`,
-    ExpressionAttributeValues: { ...condition.ExpressionAttributeValues, ':decrypted': { S: decrypted ?? '20' } },
+    ExpressionAttributeValues: {
+      ...condition.ExpressionAttributeValues,
+      ':decrypted': { S: decrypted?.slice(0, WITHOUT_OFFSET) ?? '20' },
+    },
   };
 }
 
