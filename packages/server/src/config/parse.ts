@@ -151,7 +151,7 @@ export function migrationNotes(environment: Environment): string[] {
     GEVENT_REQUEST_TIMEOUT_MS:
       'GEVENT_REQUEST_TIMEOUT_MS has no meaning here: every backend call has its own time-out.',
     GUNICORN_CMD_ARGS: 'GUNICORN_CMD_ARGS has no meaning here: use HOST, PORT and WEB_CONCURRENCY.',
-    STATIC_FOLDER: 'STATIC_FOLDER has no meaning here: the web application is part of the server.',
+    STATIC_FOLDER: 'STATIC_FOLDER has no meaning here: there is no folder of a web application.',
   };
   const found = Object.keys(notes).flatMap((name) => (environment[name] ? [notes[name]!] : []));
   for (const [name, flag] of Object.entries(FROM_BOOTSTRAP_ONLY)) {
