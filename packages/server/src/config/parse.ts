@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readCaSettings } from './ca-settings.js';
 import { BadValue, type Setting } from './kinds.js';
 import { loginFaults } from './people.js';
@@ -110,11 +111,15 @@ function contradictions(settings: Settings): Fault[] {
       fault('USER_AUTH_KEY', 'required when KMS_AUTH_USER_TYPES contains user');
     }
   }
-  if (
-    settings.ACL_MODULE.startsWith('confidant.') &&
-    !/^confidant\.authnz\.rbac:(default_acl|no_acl)$/.test(settings.ACL_MODULE)
-  ) {
-    fault('ACL_MODULE', 'Python code can not be loaded here: use default_acl, no_acl, or a JavaScript module');
+  const isJavaScript = /\.[cm]?js:[A-Za-z_$][\w$]*$/.test(settings.ACL_MODULE);
+  if (!isJavaScript && !/^confidant\.authnz\.rbac:(default_acl|no_acl)$/.test(settings.ACL_MODULE)) {
+    fault(
+      'ACL_MODULE',
+      'expected confidant.authnz.rbac:default_acl, confidant.authnz.rbac:no_acl, or a JavaScript file and function like ./acl.mjs:check; Python code can not be loaded here',
+    );
+  }
+  for (const name of ['ACL_POLICY_FILE', 'USERS_FILE'] as const) {
+    if (settings[name] !== '' && !existsSync(settings[name])) fault(name, 'there is no such file');
   }
   if (settings.ACL_POLICY_FILE !== '' && settings.ACL_MODULE !== SETTINGS.ACL_MODULE.fallback) {
     fault('ACL_POLICY_FILE', 'takes the place of ACL_MODULE: set only one of them');

@@ -42,6 +42,9 @@ describe('the start', () => {
       KMS_READ_TIMEOUT: 'abc',
       SCOPED_AUTH_KEYS: '{"a": "hunter2-value"',
       USER_AUTH_MODULE: 'kerberos',
+      ACL_MODULE: 'mycompany.acl:check',
+      ACL_POLICY_FILE: '/nowhere/policy.yaml',
+      USERS_FILE: '/nowhere/users.yaml',
     });
     expect(await program.exited).toBe(1);
     for (const setting of [
@@ -51,6 +54,9 @@ describe('the start', () => {
       'USER_AUTH_MODULE',
       'KMS_MASTER_KEY',
       'AUTH_KEY',
+      'ACL_MODULE',
+      'ACL_POLICY_FILE',
+      'USERS_FILE',
     ]) {
       expect(program.stderr()).toMatch(new RegExp(`^  ${setting}: \\S+`, 'm'));
     }
