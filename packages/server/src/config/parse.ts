@@ -145,6 +145,16 @@ export function dangers(settings: Settings): string[] {
   const told: string[] = [];
   if (!settings.USE_AUTH)
     told.push('USE_AUTH=false: everybody who reaches this server may read and change every secret.');
+  if (
+    settings.KMS_AUTH_USER_TYPES.includes('user') &&
+    settings.USER_AUTH_KEY !== '' &&
+    settings.USER_AUTH_KEY === settings.AUTH_KEY &&
+    settings.KMS_MINIMUM_TOKEN_VERSION === 1
+  ) {
+    told.push(
+      'AUTH_KEY and USER_AUTH_KEY are one key while KMS_MINIMUM_TOKEN_VERSION is 1: a service could pass for a person, so tokens of people are refused. Use two keys, or KMS_MINIMUM_TOKEN_VERSION=2.',
+    );
+  }
   if (settings.DEBUG) told.push('DEBUG=true: meant for development; requests are not redirected to HTTPS.');
   return told;
 }
