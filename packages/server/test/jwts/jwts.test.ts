@@ -8,6 +8,7 @@ import { jwtKeys, jwtMemory } from '../../src/adapters/jwt-keys.js';
 import { makeKeyAndRoot } from '../certificates/custom-keys.js';
 import { auditLines } from '../certificates/tools.js';
 import { startServer, type TestServer } from '../http/harness.js';
+import { redisStandIn } from '../login/redis-server.js';
 
 /** The keys of the recordings, with their passphrases. */
 const recorded = (
@@ -230,6 +231,26 @@ describe('the cache', () => {
     const store = jwtMemory(2);
     for (const key of ['a', 'b', 'c']) await store.set(key, key, 60);
     expect([await store.get('a'), await store.get('b'), await store.get('c')]).toEqual([undefined, 'b', 'c']);
+  });
+
+  test('in Redis is shared by all servers', async () => {
+    const redis = redisStandIn('redis-password');
+    await redis.start();
+    const together = { ...settings, JWT_CACHING_ENABLED: 'true', JWT_CACHING_USE_REDIS: 'true' };
+    const url = `redis://:redis-password@127.0.0.1:${redis.port}`;
+    const servers = await Promise.all([1, 2].map(() => startServer({ ...together, REDIS_URL_JWT_CACHE: url })));
+    const [one, two] = servers as [TestServer, TestServer];
+    try {
+      const { token } = await verified(one, alice, '?environment=staging');
+      // A token made a second later is another one.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      expect((await verified(one, alice, '?environment=staging')).token).toBe(token);
+      expect((await verified(two, alice, '?environment=staging')).token).toBe(token);
+      expect((await verified(two, 'user:bob', '?environment=staging')).token).not.toBe(token);
+    } finally {
+      await Promise.all(servers.map((each) => each.stop()));
+      await redis.stop();
+    }
   });
 
   test('in a Redis that is away is done without', async () => {
