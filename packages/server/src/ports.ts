@@ -344,6 +344,8 @@ export interface Events {
 
 /** Counters and timers, under the original's statsd names. Never throws and never delays the caller. */
 export interface Metrics {
+  /** Nobody listens: what only measures can be left out. */
+  readonly isOff?: boolean;
   count(name: string, by?: number): void;
   timing(name: string, milliseconds: number): void;
 }

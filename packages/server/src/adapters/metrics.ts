@@ -4,6 +4,7 @@ import type { Metrics } from '../ports.js';
 export function fanOut(sinks: readonly Metrics[]): Metrics {
   if (sinks.length === 1) return sinks[0]!;
   return {
+    isOff: sinks.length === 0,
     count: (name, by) => {
       for (const sink of sinks) sink.count(name, by);
     },
