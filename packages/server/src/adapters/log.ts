@@ -22,8 +22,8 @@ export function openLog(level: string): Logger {
 }
 
 /**
- * Written before the turn ends, so that little is lost when the process dies, but with one system call for all lines of
- * the turn: the two lines of a request, and those of its neighbours, cost one write.
+ * Written when the turn of the event loop ends, with one system call for all its lines: the two of a request, and those
+ * of its neighbours. A process that is killed loses the lines of the turn it was in, an ordinary exit loses none.
  */
 function standardOutput(): { write(line: string): void; flushSync(): void } {
   const output = pino.destination({ fd: 1, sync: true });

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Pairs } from '../domain/pairs.js';
+import type { SealedPairs } from '../domain/records.js';
 import type { Sealer } from '../ports.js';
 
 /**
@@ -15,7 +16,7 @@ export function rememberingSealer(
   options: { entries: number; ttlMs: number; maxCharacters: number },
 ): Sealer {
   if (options.entries === 0 || options.ttlMs === 0) return sealer;
-  const opened = new LRUCache<string, { id: string; dataKey: string; pairs: Pairs }>({
+  const opened = new LRUCache<string, { id: string; sealed: SealedPairs; pairs: Pairs }>({
     max: options.entries,
     ttl: options.ttlMs,
     maxSize: options.maxCharacters,
@@ -26,11 +27,13 @@ export function rememberingSealer(
     open(id, sealed) {
       // The token is unique to its sealing: a lookup by it is exact, and the rest is compared.
       const known = opened.get(sealed.token);
-      if (known !== undefined && known.id === id && known.dataKey === sealed.dataKey && sealed.cipherVersion === 2) {
-        return Promise.resolve(known.pairs);
-      }
+      const isSame =
+        known?.id === id &&
+        known.sealed.dataKey === sealed.dataKey &&
+        known.sealed.cipherVersion === sealed.cipherVersion;
+      if (isSame) return Promise.resolve(known.pairs);
       return sealer.open(id, sealed).then((pairs) => {
-        opened.set(sealed.token, { id, dataKey: sealed.dataKey, pairs: Object.freeze(pairs) });
+        opened.set(sealed.token, { id, sealed, pairs: Object.freeze(pairs) });
         return pairs;
       });
     },
