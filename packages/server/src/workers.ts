@@ -23,7 +23,11 @@ export function superviseWorkers(
     let announced = false;
     let exitCode = 0;
 
+    // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
+    let alive = 0;
+
     const start = (): void => {
+      alive += 1;
       const worker = cluster.fork();
       startedAt.set(worker.id, Date.now());
       worker.on('message', (message: { listening?: string; expiring?: object }) => {
@@ -46,12 +50,13 @@ export function superviseWorkers(
         logger.warn({ workers: workers().length }, 'workers did not stop in time');
         for (const worker of workers()) worker.process.kill('SIGKILL');
       }, shutdownTimeoutMs + 1000).unref();
-      if (workers().length === 0) resolve(exitCode);
+      if (alive === 0) resolve(exitCode);
     };
 
     cluster.on('exit', (worker, code, signal) => {
+      alive -= 1;
       if (stopping) {
-        if (workers().length === 0) resolve(exitCode);
+        if (alive === 0) resolve(exitCode);
         return;
       }
       logger.error({ worker: worker.process.pid, code, signal }, 'a worker died');
