@@ -1,5 +1,6 @@
 export * from './blind-credentials.js';
 export * from './certificates.js';
+export * from './cli-login.js';
 export * from './client-config.js';
 export * from './credentials.js';
 export * from './errors.js';

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import type { Logger } from 'pino';
 import { expiringMemory, type SharedEntry } from './adapters/expiring-memory.js';
 import { usersFile } from './adapters/users-file.js';
+import { CliCodes } from './auth/cli-codes.js';
 import type { Authenticate } from './auth/evidence.js';
 import { headerLogin } from './auth/header-login.js';
 import { LoginFlows } from './auth/login-flow.js';
@@ -45,12 +46,12 @@ export async function openLogin(
   const reached = reachedBy(settings);
   const used = await openExpiring(settings, logger);
   const flowCookie = `${settings.SESSION_COOKIE_NAME}_login`;
-  const base = { reached, flowCookie, used, audit, now };
+  const base = { reached, flowCookie, sessionCookie: settings.SESSION_COOKIE_NAME, used, audit, now };
   const close = (): Promise<void> => used.close();
   if (!canPeopleLogIn(settings)) {
     const kind = settings.USE_AUTH ? ('nobody' as const) : ('everybody' as const);
     const callers = new Callers(ways, undefined, reached);
-    return { options: { ...base, module: { kind }, callers, sessions: undefined }, close };
+    return { options: { ...base, module: { kind }, callers, sessions: undefined, cliCodes: undefined }, close };
   }
 
   const secrets = secretsOf(settings, logger);
@@ -81,7 +82,9 @@ export async function openLogin(
       }),
     }),
   };
-  return { options: { ...base, module, callers: new Callers(ways, browsers, reached), sessions }, close };
+  // A proxy that vouches for people vouches for none of their command lines.
+  const cliCodes = module.kind === 'header' ? undefined : new CliCodes(secrets, used, now);
+  return { options: { ...base, module, callers: new Callers(ways, browsers, reached), sessions, cliCodes }, close };
 }
 
 function reachedBy(settings: Settings): Reached {

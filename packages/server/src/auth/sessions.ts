@@ -48,7 +48,8 @@ const MAX_COOKIE_VALUE_LENGTH = 3800;
 /** A session's last use is written down at most this often, so that a page with ten requests sets one cookie. */
 const LONGEST_TOUCH_SECONDS = 300;
 
-const stored = z.object({
+/** A session as it is sealed. */
+export const storedSession = z.object({
   id: z.string(),
   person: z.object({
     email: z.string(),
@@ -92,16 +93,21 @@ export class Sessions {
   /**
    * Starts a session with an id and a CSRF token that nobody has seen before, whatever cookies came with the login.
    *
+   * @param startedAt when the person proved who they are, if that was not now: from there the maximum lifetime counts
    * @throws Refusal `not_authorized` when the person may not log in, or is in more groups than a cookie can hold
    */
-  async start(person: Person, saml?: SamlSubject): Promise<{ session: Session; cookie: SessionCookie }> {
+  async start(
+    person: Person,
+    saml?: SamlSubject,
+    startedAt?: number,
+  ): Promise<{ session: Session; cookie: SessionCookie }> {
     if (!isAdmitted(this.#options.admission, person.email)) throw new Refusal('not_authorized');
     const now = this.#options.now();
     const session: Session = {
       id: randomBytes(32).toString('base64url'),
       person,
       csrf: randomBytes(24).toString('base64url'),
-      startedAt: now,
+      startedAt: startedAt ?? now,
       usedAt: now,
       ...(saml && { saml }),
     };
@@ -186,7 +192,7 @@ export class Sessions {
       sealed = id === undefined ? undefined : await records.get(recordKey(id));
     }
     if (sealed === undefined) return undefined;
-    const parsed = stored.safeParse(await this.#seal.open(sealed));
+    const parsed = storedSession.safeParse(await this.#seal.open(sealed));
     if (!parsed.success || (id !== undefined && parsed.data.id !== id)) return undefined;
     const { saml, ...rest } = parsed.data;
     return { ...rest, ...(saml && { saml }) };

@@ -79,15 +79,16 @@ export class Callers {
     return { principal: principalOf(session.person, 'session'), person: session.person, session };
   }
 
-  /** Logs a person in, and whoever was logged in before out. */
+  /** Logs a person in, and whoever was logged in before out. For `startedAt` see {@link Sessions.start}. */
   async start(
     request: FastifyRequest,
     reply: FastifyReply,
     person: Person,
     saml?: SamlSubject,
+    startedAt?: number,
   ): Promise<Session | undefined> {
     if (this.browsers === undefined) return undefined;
-    const { session, cookie } = await this.browsers.sessions.start(person, saml);
+    const { session, cookie } = await this.browsers.sessions.start(person, saml, startedAt);
     await this.#endSent(request);
     this.#send(request, reply, session, cookie);
     return session;

@@ -4,7 +4,8 @@ import { localPath } from '../auth/local-path.js';
 import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
-import type { Sessions } from '../auth/sessions.js';
+import type { CliCodes } from '../auth/cli-codes.js';
+import type { Session, Sessions } from '../auth/sessions.js';
 import type { Audit, ExpiringStore, OpenIdProvider, SamlProvider, SamlSubject } from '../ports.js';
 import { type Callers, demandToken } from './callers.js';
 import { DATA_HEADERS, type Reached, rootOf } from './security.js';
@@ -29,6 +30,10 @@ export interface LoginOptions {
   reached: Reached;
   /** Undefined: people do not log in here. */
   sessions: Sessions | undefined;
+  /** What people give command lines; undefined: nothing, because nobody logs in or a proxy vouches for everybody. */
+  cliCodes: CliCodes | undefined;
+  /** Name of the session's cookie. */
+  sessionCookie: string;
   /** Name of the cookie that ties a login's end to its beginning. */
   flowCookie: string;
   /** Remembers assertions and logout requests that were used. */
@@ -104,18 +109,25 @@ export async function logOut(
   return session.saml;
 }
 
-/** Starts the session of somebody who proved who they are, if they may log in. */
+/**
+ * Starts the session of somebody who proved who they are, if they may log in.
+ *
+ * @param proof `startedAt`: when that was, in seconds since 1970, if not now
+ */
 export async function finishLogin(
   { callers, audit }: LoginOptions,
   request: FastifyRequest,
   reply: FastifyReply,
   person: Person,
-  saml?: SamlSubject,
-): Promise<void> {
-  const entry = { ...subjectOf(person, request), action: 'login', resourceType: 'session' };
+  proof: { saml?: SamlSubject | undefined; startedAt?: number } = {},
+): Promise<Session | undefined> {
+  const isCommandLine = proof.startedAt !== undefined;
+  const resourceType = isCommandLine ? 'command line session' : 'session';
+  const entry = { ...subjectOf(person, request), action: 'login', resourceType };
   try {
-    await callers.start(request, reply, person, saml);
+    const session = await callers.start(request, reply, person, proof.saml, proof.startedAt);
     audit({ ...entry, outcome: 'ok' });
+    return session;
   } catch (error) {
     const denied = error instanceof Refusal;
     audit({ ...entry, outcome: denied ? 'denied' : 'failed', reason: denied ? error.code : 'unavailable' });
@@ -238,7 +250,8 @@ export function formOf(request: FastifyRequest): URLSearchParams | undefined {
   return new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
 }
 
-function jsonOf(request: FastifyRequest): unknown {
+/** @throws Refusal `invalid_json` */
+export function jsonOf(request: FastifyRequest): unknown {
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) throw new Refusal('invalid_json');
   try {
     return JSON.parse(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');

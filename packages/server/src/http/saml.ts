@@ -63,7 +63,7 @@ async function consume(
   if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {
     throw failed('the assertion was used before');
   }
-  await finishLogin(options, request, reply, person, subject);
+  await finishLogin(options, request, reply, person, { saml: subject });
   const asked = localPath(begun?.returnTo);
   return redirect(reply, asked === '/' ? localPath(form?.get('RelayState')) : asked);
 }

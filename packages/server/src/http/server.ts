@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Logger } from 'pino';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import { registerCliLogin } from './cli-login.js';
 import { answerOf } from './errors.js';
 import type { Handlers } from './handlers.js';
 import { type LoginOptions, registerLogin, type PageConfig } from './login.js';
@@ -113,6 +114,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   for (const id of Object.keys(ROUTES) as RouteId[]) serve(server, id, options);
   registerLogin(server, options.login);
   registerSaml(server, options.login);
+  registerCliLogin(server, options.login);
   registerSite(server, options.login, options.customDirectory);
   const description = JSON.stringify(openApi());
   server.get('/v1/openapi.json', (_request, reply) =>

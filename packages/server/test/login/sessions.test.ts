@@ -135,6 +135,16 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(renewed!.value)).toBeUndefined();
     });
 
+    it('for a command line ends when the login of the browser does', async () => {
+      const sessions = openSessions();
+      const { session } = await sessions.start(ALICE);
+      now += 23 * HOUR;
+      const { cookie } = await sessions.start(ALICE, undefined, session.startedAt);
+      expect(cookie.maxAgeSeconds).toBe(HOUR);
+      now += HOUR;
+      expect(await sessions.open(cookie.value)).toBeUndefined();
+    });
+
     it('is over after the logout, for every copy of its cookie, and no request in flight brings it back', async () => {
       const sessions = openSessions();
       const { cookie, session } = await sessions.start(ALICE);

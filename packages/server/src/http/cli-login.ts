@@ -1,0 +1,156 @@
+import { CHALLENGE_PATTERN, checkCode, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, type CliLoginAnswer } from '@confidant/contract';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
+import type { CliCodes } from '../auth/cli-codes.js';
+import { Refusal } from '../domain/refusal.js';
+import { type LoggedIn, demandToken } from './callers.js';
+import { finishLogin, formOf, jsonOf, type LoginOptions, PAGE, queryOf, redirect, sendJson } from './login.js';
+import { html, sendPage } from './pages.js';
+
+/** What a command line asks for, and where its code goes. */
+interface CliRequest {
+  challenge: string;
+  /** Undefined: the page shows the code, and the person carries it. */
+  back: { port: number; state: string } | undefined;
+}
+
+const exchangeBody = z.object({
+  code: z.string().min(1).max(32_768),
+  verifier: z.string().regex(/^[\w.~-]{43,128}$/),
+});
+
+const TITLE = 'Log in on the command line';
+
+/**
+ * Registers the page on which a logged-in person lets a command line act as them, and the exchange of the code it
+ * gives. Offered wherever sessions are this server's own.
+ */
+export function registerCliLogin(server: FastifyInstance, options: LoginOptions): void {
+  const { module, callers } = options;
+  const codes = (): CliCodes => {
+    if (options.cliCodes !== undefined) return options.cliCodes;
+    throw new Refusal(
+      'not_found',
+      module.kind === 'everybody'
+        ? 'Authentication is switched off: there is nothing to log in to.'
+        : 'Nobody can log in on the command line here.',
+    );
+  };
+
+  server.get(CLI_LOGIN_PATH, async (_request, reply) => {
+    codes();
+    return sendJson(reply, { page: CLI_LOGIN_PAGE });
+  });
+
+  server.get(CLI_LOGIN_PAGE, PAGE, async (request, reply) => {
+    codes();
+    const query = queryOf(request);
+    const asked = readRequest(new URLSearchParams(query));
+    const loggedIn = await callers.loggedIn(request, reply);
+    if (loggedIn === undefined) return sendToLogin(options, reply, `${CLI_LOGIN_PAGE}?${query}`);
+    return askPerson(reply, asked, loggedIn);
+  });
+
+  server.post(CLI_LOGIN_PAGE, PAGE, async (request, reply) => {
+    const form = formOf(request) ?? new URLSearchParams();
+    const loggedIn = await callers.loggedIn(request, reply, true);
+    if (loggedIn?.session === undefined) throw new Refusal('unauthenticated');
+    demandToken(loggedIn.session, form.get('xsrf'));
+    const asked = readRequest(form);
+    return giveCode(reply, asked, await codes().issue(loggedIn.session, asked.challenge));
+  });
+
+  server.post(CLI_LOGIN_PATH, async (request, reply) => {
+    // A browser says where it asks from. None has any business here, and a page could log its visitor in as another.
+    if (request.headers['sec-fetch-site'] !== undefined) throw new Refusal('csrf');
+    const parsed = exchangeBody.safeParse(jsonOf(request));
+    if (!parsed.success) throw new Refusal('invalid_request', 'The body must hold `code` and `verifier`.');
+    const consent = await codes().redeem(parsed.data.code, parsed.data.verifier);
+    if (consent === undefined) {
+      throw new Refusal('login_failed', 'This code was used before, is too old, or belongs to another command line.');
+    }
+    const { person, startedAt, saml } = consent;
+    const session = await finishLogin(options, request, reply, person, { saml, startedAt });
+    const answer: CliLoginAnswer = {
+      email: person.email,
+      session_cookie: options.sessionCookie,
+      csrf_token: session!.csrf,
+    };
+    return sendJson(reply, answer);
+  });
+}
+
+/** @throws Refusal `invalid_request` for what no command line sends */
+function readRequest(fields: URLSearchParams): CliRequest {
+  const challenge = fields.get('challenge') ?? '';
+  const port = fields.get('port') ?? '';
+  const state = fields.get('state') ?? '';
+  const isCarried = port === '' && state === '';
+  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1024 && Number(port) < 65_536;
+  if (!CHALLENGE_PATTERN.test(challenge) || !(isCarried || (isPort && /^[\w-]{22,128}$/.test(state)))) {
+    throw new Refusal('invalid_request', 'This address is not complete. Run `confidant login` again.');
+  }
+  return { challenge, back: isCarried ? undefined : { port: Number(port), state } };
+}
+
+function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string): FastifyReply {
+  if (module.kind !== 'local') return redirect(reply, `/v1/login?next=${encodeURIComponent(here)}`);
+  return sendPage(
+    reply,
+    401,
+    TITLE,
+    html`<p>
+        First log in here: open the link of <code>npx confidant-admin login-link</code> in this browser. Then come back.
+      </p>
+      <p><a class="action" href="${here}">I have logged in</a></p>`,
+  );
+}
+
+function askPerson(reply: FastifyReply, { challenge, back }: CliRequest, loggedIn: LoggedIn): FastifyReply {
+  const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}" />`;
+  return sendPage(
+    reply,
+    200,
+    TITLE,
+    html`<p>
+        A command line asks to act as <strong id="person">${loggedIn.person.email}</strong>, with everything you may do.
+      </p>
+      <p>Your terminal must show this code: <code id="check">${checkCode(challenge)}</code></p>
+      <p>
+        Did you not start <code>confidant login</code> yourself, just now? Then somebody else asks for your access:
+        close this page.
+      </p>
+      <form method="post" action="${CLI_LOGIN_PAGE}">
+        ${field('xsrf', loggedIn.session?.csrf ?? '')}${field('challenge', challenge)}${field(
+          'port',
+          back === undefined ? '' : String(back.port),
+        )}${field('state', back?.state ?? '')}<button id="allow">Allow</button>
+      </form>`,
+  );
+}
+
+function giveCode(reply: FastifyReply, { back }: CliRequest, code: string): FastifyReply {
+  if (back === undefined) {
+    return sendPage(
+      reply,
+      200,
+      TITLE,
+      html`<p>Copy this code into the terminal that you started. It works once, within five minutes.</p>
+        <p><textarea id="code" readonly rows="8" autofocus>${code}</textarea></p>
+        <p>Give it to nobody: who has asked you for it wants your access.</p>`,
+    );
+  }
+  const address = new URL(`http://127.0.0.1:${back.port}/`);
+  address.searchParams.set('code', code);
+  address.searchParams.set('state', back.state);
+  // Not a redirect: the page's policy lets its form lead to this server only.
+  reply.header('refresh', `0; url=${address.href}`);
+  return sendPage(
+    reply,
+    200,
+    TITLE,
+    html`<p>
+      Go back to your terminal. If it still waits, <a id="back" href="${address.href}">bring it the code</a>.
+    </p>`,
+  );
+}

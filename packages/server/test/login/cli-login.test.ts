@@ -1,0 +1,273 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { checkCode } from '@confidant/contract';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CliCodes } from '../../src/auth/cli-codes.js';
+import { expiringMemory } from '../../src/adapters/expiring-memory.js';
+import type { Session } from '../../src/auth/sessions.js';
+import { issueLoginLink } from '../../src/local/login-link.js';
+import { freePort, SECRET, startConfidant, type TestConfidant } from './confidant.js';
+import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
+import { type Visit, Visitor } from './visitor.js';
+
+/** What a command line makes up. */
+interface Asked {
+  verifier: string;
+  challenge: string;
+  port: string;
+  state: string;
+}
+
+function ask(): Asked {
+  const verifier = randomBytes(32).toString('base64url');
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
+  return { verifier, challenge, port: '49152', state: randomBytes(24).toString('base64url') };
+}
+
+const addressOf = ({ challenge, port, state }: Asked): string =>
+  `/cli?${new URLSearchParams({ challenge, port, state }).toString()}`;
+
+const hidden = (page: Visit, name: string): string =>
+  new RegExp(`name="${name}" value="([^"]*)"`).exec(page.text)?.[1] ?? '';
+
+/** Presses the button of the page. */
+async function allow(visitor: Visitor, asked: Asked, fields: Record<string, string> = {}): Promise<Visit> {
+  const page = await visitor.go(addressOf(asked));
+  const { challenge, port, state } = asked;
+  return visitor.post('/cli', { xsrf: hidden(page, 'xsrf'), challenge, port, state, ...fields });
+}
+
+/** The code on its way back to the command line. */
+function codeOf(allowed: Visit): string {
+  const [, address] = /^0; url=(.*)$/.exec(allowed.headers.get('refresh') ?? '')!;
+  return new URL(address!).searchParams.get('code')!;
+}
+
+describe('with an OpenID provider', () => {
+  let confidant: TestConfidant;
+  let provider: OpenIdTestProvider;
+  beforeAll(async () => {
+    const port = await freePort();
+    provider = await startOpenIdProvider([`http://127.0.0.1:${port}/v1/login`]);
+    confidant = await startConfidant(
+      {
+        USER_AUTH_MODULE: 'oidc',
+        OIDC_ISSUER: provider.issuer,
+        OIDC_CLIENT_ID: CLIENT_ID,
+        OIDC_CLIENT_SECRET: CLIENT_SECRET,
+      },
+      port,
+    );
+  });
+  afterAll(async () => {
+    await confidant?.stop();
+    await provider?.close();
+  });
+
+  async function loggedIn(): Promise<Visitor> {
+    const visitor = new Visitor(confidant.url);
+    const form = await visitor.follow('/v1/login');
+    const done = await visitor.post(form.url, { account: 'alice' });
+    await visitor.follow(new URL(done.location!, done.url).href);
+    return visitor;
+  }
+
+  const exchange = (code: string, verifier: string, headers: Record<string, string> = {}): Promise<Visit> =>
+    new Visitor(confidant.url).go('/v1/login/cli', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ code, verifier }),
+    });
+
+  it('a command line gets a session of the person who allowed it, and reads and writes with it', async () => {
+    const visitor = await loggedIn();
+    const asked = ask();
+    const page = await visitor.go(addressOf(asked));
+    expect(page.text).toContain('alice@example.com');
+    expect(page.text).toContain(checkCode(asked.challenge));
+    const allowed = await allow(visitor, asked);
+    expect(allowed.status).toBe(200);
+    const back = new URL(/url=(.*)$/.exec(allowed.headers.get('refresh')!)![1]!);
+    expect([back.origin, back.searchParams.get('state')]).toEqual(['http://127.0.0.1:49152', asked.state]);
+
+    const cli = new Visitor(confidant.url);
+    const answer = await cli.go('/v1/login/cli', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code: codeOf(allowed), verifier: asked.verifier }),
+    });
+    const { email, session_cookie: cookie, csrf_token: csrf } = JSON.parse(answer.text) as Record<string, string>;
+    expect([answer.status, email, cookie]).toEqual([200, 'alice@example.com', 'confidant_session']);
+    expect((await cli.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
+    const write = (headers: Record<string, string>): Promise<Visit> =>
+      cli.go('/v1/credentials', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ name: 'of the command line', credential_pairs: { key: 'value' } }),
+      });
+    expect((await write({})).status).toBe(401);
+    expect((await write({ 'x-xsrf-token': csrf! })).status).toBe(200);
+    expect(confidant.log()).toContain('"resourceType":"command line session"');
+    // Each has a session of its own.
+    expect((await cli.go('/v1/logout', { method: 'POST', headers: { 'x-xsrf-token': csrf! } })).status).toBe(200);
+    expect((await cli.go('/v1/user/email')).status).toBe(401);
+    expect((await visitor.go('/v1/user/email')).status).toBe(200);
+  });
+
+  it('who is not logged in logs in first, and comes back to the page', async () => {
+    const visitor = new Visitor(confidant.url);
+    const asked = ask();
+    const form = await visitor.follow(addressOf(asked));
+    expect(form.url).toContain(provider.issuer);
+    const done = await visitor.post(form.url, { account: 'alice' });
+    const page = await visitor.follow(new URL(done.location!, done.url).href);
+    expect(page.url).toBe(`${confidant.url}${addressOf(asked)}`);
+    expect(hidden(page, 'challenge')).toBe(asked.challenge);
+  });
+
+  it('without a port the page shows the code, and leads nowhere', async () => {
+    const visitor = await loggedIn();
+    const asked = { ...ask(), port: '', state: '' };
+    const shown = await allow(visitor, asked);
+    expect(shown.headers.get('refresh')).toBeNull();
+    const code = /<textarea[^>]*>([^<]+)</.exec(shown.text)![1]!;
+    expect((await exchange(code, asked.verifier)).status).toBe(200);
+  });
+
+  describe('refused:', () => {
+    it('a code for the second time, with another verifier, changed, or with nothing', async () => {
+      const visitor = await loggedIn();
+      const asked = ask();
+      const code = codeOf(await allow(visitor, asked));
+      expect((await exchange(code, ask().verifier)).status).toBe(401);
+      expect((await exchange(`${code.slice(0, -2)}AA`, asked.verifier)).status).toBe(401);
+      // Of several at the same moment exactly one.
+      const statuses = await Promise.all(Array.from({ length: 6 }, () => exchange(code, asked.verifier)));
+      expect(statuses.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401, 401]);
+      for (const body of ['{}', `{"code":"${code}"}`, '[]', '{"code":1,"verifier":2}']) {
+        const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+        expect((await new Visitor(confidant.url).go('/v1/login/cli', init)).status).toBe(400);
+      }
+    });
+
+    it('a session cookie as a code, and a code as a session cookie', async () => {
+      const visitor = await loggedIn();
+      const asked = ask();
+      const code = codeOf(await allow(visitor, asked));
+      expect((await exchange(visitor.jar().get('confidant_session')!, asked.verifier)).status).toBe(401);
+      const other = new Visitor(confidant.url);
+      other.jar().set('confidant_session', code);
+      expect((await other.go('/v1/user/email')).status).toBe(401);
+    });
+
+    it('consent without the token of the page, with that of another session, and of nobody', async () => {
+      const visitor = await loggedIn();
+      const foreign = hidden(await (await loggedIn()).go(addressOf(ask())), 'xsrf');
+      for (const xsrf of ['', foreign]) {
+        const answer = await allow(visitor, ask(), { xsrf });
+        expect([answer.status, answer.headers.get('refresh')]).toEqual([401, null]);
+      }
+      expect((await allow(new Visitor(confidant.url), ask(), { xsrf: foreign })).status).toBe(401);
+    });
+
+    it('an exchange that a page of a browser asks for', async () => {
+      const visitor = await loggedIn();
+      const asked = ask();
+      const code = codeOf(await allow(visitor, asked));
+      for (const site of ['cross-site', 'same-origin', 'none']) {
+        const answer = await exchange(code, asked.verifier, { 'sec-fetch-site': site });
+        expect([answer.status, answer.headers.getSetCookie()]).toEqual([401, []]);
+      }
+      expect((await exchange(code, asked.verifier, { 'content-type': 'text/plain' })).status).toBe(400);
+      expect((await exchange(code, asked.verifier)).status).toBe(200);
+    });
+
+    it('addresses that no command line makes: other hosts, system ports, markup, half of it', async () => {
+      const visitor = await loggedIn();
+      const good = ask();
+      const bad: Partial<Asked>[] = [
+        { challenge: 'short' },
+        { challenge: `${'a'.repeat(42)}"` },
+        { port: '80' },
+        { port: '65536' },
+        { port: '49152@evil.example' },
+        { port: '' },
+        { state: '' },
+        { state: '"><script>alert(1)</script>' },
+      ];
+      for (const change of bad) {
+        expect([change, (await visitor.go(addressOf({ ...good, ...change }))).status]).toEqual([change, 400]);
+        const posted = await allow(visitor, good, change as Record<string, string>);
+        expect([change, posted.status, posted.headers.get('refresh')]).toEqual([change, 400, null]);
+      }
+    });
+  });
+});
+
+describe('where it is offered', () => {
+  it('the one-time link: the page says how to log in, and works once that is done', async () => {
+    const confidant = await startConfidant({});
+    try {
+      const visitor = new Visitor(confidant.url);
+      const asked = ask();
+      expect((await visitor.go('/v1/login/cli')).status).toBe(200);
+      const first = await visitor.go(addressOf(asked));
+      expect([first.status, first.text.includes('login-link')]).toEqual([401, true]);
+      await visitor.go('/v1/login', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: confidant.url },
+        body: JSON.stringify({ secret: issueLoginLink(confidant.dataDir) }),
+      });
+      expect(codeOf(await allow(visitor, asked))).not.toBe('');
+    } finally {
+      await confidant.stop();
+    }
+  });
+
+  it('not behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
+    const header = { USER_AUTH_MODULE: 'header', HEADER_AUTH_EMAIL_HEADER: 'x-email' };
+    for (const environment of [header, { USER_AUTH_MODULE: 'google' }, { USE_AUTH: 'false' }]) {
+      const confidant = await startConfidant(environment as Record<string, string>);
+      try {
+        const visitor = new Visitor(confidant.url);
+        const answer = await visitor.go('/v1/login/cli', { headers: { 'x-email': 'alice@example.com' } });
+        expect([answer.status, answer.text]).toEqual([404, expect.stringMatching(/command line|switched off/)]);
+        expect((await visitor.go(addressOf(ask()), { headers: { 'x-email': 'alice@example.com' } })).status).toBe(404);
+      } finally {
+        await confidant.stop();
+      }
+    }
+  });
+});
+
+describe('a code', () => {
+  const session: Session = {
+    id: 'id',
+    person: { email: 'alice@example.com', firstName: null, lastName: null, groups: ['ops'] },
+    csrf: 'token',
+    startedAt: 1_000_000,
+    usedAt: 1_000_500,
+    saml: { nameId: 'alice', nameIdFormat: null, sessionIndex: 'one' },
+  };
+
+  it('is worth nothing after five minutes, and carries when the login was, with its SAML session', async () => {
+    let now = 1_000_500;
+    const codes = new CliCodes([SECRET], expiringMemory(), () => now);
+    const { verifier, challenge } = ask();
+    const code = await codes.issue(session, challenge);
+    now += 299;
+    const { person, startedAt, saml } = session;
+    expect(await codes.redeem(code, verifier)).toEqual({ person, startedAt, saml });
+    const other = await codes.issue(session, challenge);
+    now += 300;
+    expect(await codes.redeem(other, verifier)).toBeUndefined();
+  });
+
+  it('is opened by the other servers too, while a secret is rotated', async () => {
+    const now = (): number => 1_000_500;
+    const { verifier, challenge } = ask();
+    const code = await new CliCodes(['an older secret of tests'], expiringMemory(), now).issue(session, challenge);
+    const other = new CliCodes([SECRET, 'an older secret of tests'], expiringMemory(), now);
+    expect(await other.redeem(code, verifier)).toMatchObject({ startedAt: session.startedAt });
+    expect(await new CliCodes([SECRET], expiringMemory(), now).redeem(code, verifier)).toBeUndefined();
+  });
+});
