@@ -46,6 +46,8 @@ export function startCli(argv: readonly string[], options: CliOptions = {}): Run
   const child = spawn(process.execPath, [programPath(program), ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A session of its own: whoever runs the tests in a terminal is not asked for anything on it.
+    detached: true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   let stdout = '';

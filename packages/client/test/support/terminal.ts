@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A terminal with a shell's lines running on it, as a person would have it in front of them. */
+export interface Terminal {
+  /** Resolves when the terminal shows this text; rejects when all ended without it. */
+  shown(text: string): Promise<void>;
+  type(keys: string): void;
+  /** Closes the terminal's window: whoever reads from it gets SIGHUP or the end. */
+  hangUp(): void;
+  /** The exit code of the lines (null after {@link hangUp}), and all that stood on the terminal. */
+  ended: Promise<{ code: number | null; screen: string }>;
+}
+
+export const CTRL_C = '\x03';
+export const CTRL_D = '\x04';
+
+/**
+ * Runs lines of sh on a pseudo terminal of its own, which is their controlling terminal: `/dev/tty` for them. It is
+ * made by `script` of util-linux (in Debian's bsdutils, which every installation has).
+ */
+export function openTerminal(lines: string, options: { folder: string; env: Record<string, string> }): Terminal {
+  const file = join(options.folder, 'terminal.sh');
+  writeFileSync(file, lines);
+  const child = spawn('script', ['--quiet', '--return', '--command', `exec sh '${file}'`, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', SHELL: '/bin/sh', TERM: 'xterm', ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    cwd: options.folder,
+  });
+  let screen = '';
+  let isOver = false;
+  const waiting = new Set<() => void>();
+  const changed = (): void => waiting.forEach((look) => look());
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      screen += chunk;
+      changed();
+    });
+  }
+  child.stdin.on('error', () => undefined);
+  const ended = new Promise<{ code: number | null; screen: string }>((resolve, reject) => {
+    child.once('error', (error) => reject(new Error(`no terminal could be made: ${error.message}`)));
+    child.once('close', (code) => {
+      isOver = true;
+      resolve({ code, screen });
+      changed();
+    });
+  });
+  return {
+    shown: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (screen.includes(text)) resolve();
+          else if (isOver) reject(new Error(`never shown: ${text}; there is only: ${screen}`));
+          else return;
+          waiting.delete(look);
+        };
+        waiting.add(look);
+        look();
+      }),
+    type: (keys) => void child.stdin.write(keys),
+    hangUp: () => void child.kill('SIGKILL'),
+    ended,
+  };
+}
