@@ -6,8 +6,7 @@ type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (..
 type Credentials = Awaited<ReturnType<CredentialProvider>>;
 
 export interface AwsSessionOptions {
-  /** Default: AWS_REGION or AWS_DEFAULT_REGION. */
-  region?: string;
+  region: string;
   /** Name or ARN of a role to assume. A name means a role of the caller's own account. */
   assumeRole?: string;
   /** Asked once for the code of the caller's MFA device. */
@@ -33,6 +32,29 @@ const RENEW_BEFORE_MS = 5 * 60_000;
 const MAX_ATTEMPTS = 3;
 
 /**
+ * The AWS region to authenticate in: what was configured, then AWS_REGION or AWS_DEFAULT_REGION, then the region that
+ * the profile of AWS_PROFILE has in AWS's own files, as the SDK reads them. Rejects with {@link ConfigError} when none
+ * of them says one.
+ */
+export async function findRegion(configured?: string): Promise<string> {
+  const region =
+    configured || process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || (await regionOfAwsFiles());
+  if (!region) {
+    throw new ConfigError([
+      'no AWS region: set region in the configuration or in the AWS profile, give --region, or set AWS_REGION',
+    ]);
+  }
+  return region;
+}
+
+async function regionOfAwsFiles(): Promise<string> {
+  const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } =
+    await import('@smithy/core/config');
+  // The SDK would ask the network last, which takes seconds where nobody answers.
+  return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: '' }, NODE_REGION_CONFIG_FILE_OPTIONS)();
+}
+
+/**
  * AWS as the client needs it: KMS of any region, and the caller's IAM name. Credentials come from the SDK's default
  * chain, looked up once for all; through STS when a role is assumed or MFA is asked for. Nothing is loaded or asked
  * before it is needed.
@@ -46,13 +68,6 @@ export class AwsSession {
 
   constructor(options: AwsSessionOptions) {
     this.#options = options;
-  }
-
-  /** Throws {@link ConfigError} when no region is known. */
-  get region(): string {
-    const region = this.#options.region || process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'];
-    if (!region) throw new ConfigError(['no AWS region: set region in the configuration, or give --region']);
-    return region;
   }
 
   /** KMS of a region. Its methods reject as KmsLike says, and with {@link AwsSessionError} when STS or IAM refuse. */
@@ -158,7 +173,7 @@ export class AwsSession {
 
   #clientOptions() {
     return {
-      region: this.region,
+      region: this.#options.region,
       maxAttempts: MAX_ATTEMPTS,
       credentials: () => this.#base(),
       requestHandler: { connectionTimeout: this.#options.timeoutMs, requestTimeout: this.#options.timeoutMs },

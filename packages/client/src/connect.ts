@@ -1,6 +1,6 @@
 import { TokenGenerator } from '@confidant/kmsauth';
 import type { KmsLike } from '@confidant/kmsauth';
-import { AwsSession } from './aws-session.js';
+import { AwsSession, findRegion } from './aws-session.js';
 import { ConfidantClient } from './client.js';
 import type { RetryEvent } from './caller.js';
 import type { ClientSettings } from './config.js';
@@ -28,17 +28,18 @@ export interface Connection {
 
 /**
  * Puts a client together: KMS tokens over AWS credentials, node's HTTP, the time-outs and retries of `settings`.
- * Asks nobody yet. Throws ConfigError when no region is known, RangeError for names and lifetimes no token can have.
+ * Asks nobody yet. Rejects with ConfigError when no region is known, RangeError for names and lifetimes no token can
+ * have.
  */
-export function connect(settings: ClientSettings, options: ConnectOptions = {}): Connection {
+export async function connect(settings: ClientSettings, options: ConnectOptions = {}): Promise<Connection> {
   const { timeoutMs, authContext } = settings;
+  const region = await findRegion(settings.region);
   const aws = new AwsSession({
     timeoutMs,
-    ...(settings.region === undefined ? {} : { region: settings.region }),
+    region,
     ...(settings.assumeRole === undefined ? {} : { assumeRole: settings.assumeRole }),
     ...(options.mfaCode === undefined ? {} : { mfaCode: options.mfaCode }),
   });
-  const { region } = aws;
   const generatorFor = (from: string): TokenGenerator =>
     new TokenGenerator({
       kms: aws.kms(region),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AwsSession, AwsSessionError } from '../src/aws-session.js';
@@ -107,7 +107,7 @@ describe('the name of a user', () => {
   it('is asked of IAM when the configuration has none', async () => {
     at.configure({ auth_key: 'alias/authnz-user', auth_context: { to: 'confidant-production', user_type: 'user' } });
     const { profile } = await loadProfile([at.config]);
-    const connection = connect(completeSettings(profile));
+    const connection = await connect(completeSettings(profile));
     expect((await connection.token()).username).toBe('2/user/alice');
     connection.close();
     at.configure({});
@@ -118,7 +118,7 @@ describe('the token cache file', () => {
   it('has the form of the original, is read back, and is not used for another key', async () => {
     const tokenOf = async (further: Record<string, unknown>) => {
       at.configure(further);
-      const connection = connect(completeSettings((await loadProfile([at.config])).profile));
+      const connection = await connect(completeSettings((await loadProfile([at.config])).profile));
       const { token } = await connection.token();
       connection.close();
       return token;
@@ -132,5 +132,56 @@ describe('the token cache file', () => {
     });
     expect(await tokenOf({})).toBe(token);
     expect(await tokenOf({ auth_key: 'alias/authnz-user' })).not.toBe(token);
+  });
+});
+
+describe('the region', () => {
+  const askedIn = async (env: Record<string, string>, ...options: string[]): Promise<string | undefined> => {
+    at.kms.calls.length = 0;
+    const end = await at.run([...options, 'token'], { env });
+    expect([0, 1]).toContain(end.code);
+    return at.kms.calls.at(-1)?.region;
+  };
+  const aws = (): Record<string, string> => {
+    const config = join(at.folder, 'aws-config');
+    writeFileSync(
+      config,
+      `[default]\nregion = eu-west-1\n[profile bare]\noutput = text\n
+       [profile stage]\nregion=ap-south-1\naws_access_key_id = AKIASTAGE\naws_secret_access_key = x\n`.replaceAll(
+        /^ +/gm,
+        '',
+      ),
+    );
+    return { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: join(at.folder, 'no-such-file') };
+  };
+
+  it("is the option's, then the file's, then the environment's, then the AWS profile's", async () => {
+    at.configure({ region: 'us-east-2', token_cache_file: '' });
+    const all = { ...aws(), AWS_REGION: 'eu-central-1' };
+    expect(await askedIn(all, '--region', 'us-west-2')).toBe('us-west-2');
+    expect(await askedIn(all)).toBe('us-east-2');
+    at.configure({ region: undefined, token_cache_file: '' });
+    expect(await askedIn(all)).toBe('eu-central-1');
+    expect(await askedIn({ ...aws(), AWS_DEFAULT_REGION: 'eu-north-1' })).toBe('eu-north-1');
+    expect(await askedIn(aws())).toBe('eu-west-1');
+    expect(await askedIn({ ...aws(), AWS_PROFILE: 'stage' })).toBe('ap-south-1');
+  });
+
+  it("is found in ~/.aws/config, and in the credentials file before that, as AWS's own tools do", async () => {
+    at.configure({ region: undefined, token_cache_file: '' });
+    mkdirSync(join(at.folder, '.aws'), { recursive: true });
+    writeFileSync(join(at.folder, '.aws/config'), '[default]\nregion = eu-west-2\n');
+    expect(await askedIn({ HOME: at.folder })).toBe('eu-west-2');
+    writeFileSync(join(at.folder, '.aws/credentials'), '[default]\nregion = eu-west-3\n');
+    expect(await askedIn({ HOME: at.folder })).toBe('eu-west-3');
+  });
+
+  it('that nobody names is a fault of the configuration that says where to set it', async () => {
+    at.configure({ region: undefined, token_cache_file: '' });
+    for (const profile of ['bare', 'missing']) {
+      const end = await at.run(['token'], { env: { ...aws(), AWS_PROFILE: profile } });
+      expect(end).toMatchObject({ code: 1, stdout: '' });
+      expect(end.stderr).toMatch(/no AWS region: .*--region/);
+    }
   });
 });

@@ -61,7 +61,7 @@ export class Context {
   async #connect(): Promise<Connection> {
     const settings = await this.settings();
     try {
-      return connect(settings, {
+      return await connect(settings, {
         ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
         onRetry: ({ attempt, retries, delayMs, error }) =>
           this.log.info(`${error.message}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`),
