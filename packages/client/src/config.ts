@@ -14,18 +14,12 @@ export interface AuthContext {
   userType: string;
 }
 
-/** What a client is made of, after files and options were brought together. */
-export interface ClientSettings {
+/** How to talk to a server and to AWS, whoever one is. */
+export interface ServerSettings {
   url: string;
-  authKey: string;
-  authContext: AuthContext;
   region?: string;
   /** Name or ARN of a role to assume through STS. */
   assumeRole?: string;
-  tokenLifetimeMinutes: number;
-  tokenVersion: TokenVersion;
-  /** Empty: no cache. */
-  tokenCacheFile: string;
   retries: number;
   backoffMs: number;
   /** A file of PEM certificates to trust instead of the system's. */
@@ -33,9 +27,21 @@ export interface ClientSettings {
   timeoutMs: number;
 }
 
+/** What a client with KMS tokens is made of, after files and options were brought together. */
+export interface ClientSettings extends ServerSettings {
+  authKey: string;
+  authContext: AuthContext;
+  tokenLifetimeMinutes: number;
+  tokenVersion: TokenVersion;
+  /** Empty: no cache. */
+  tokenCacheFile: string;
+}
+
 /** What a configuration file says, checked. Everything may be absent. */
 export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext'>> {
   authContext?: Partial<AuthContext>;
+  /** Authenticate with the session of `confidant login` instead of KMS tokens. */
+  login?: boolean;
   /** `verify: false` stood in the file. */
   verifyOff?: true;
   commandWrap?: string;
@@ -73,7 +79,7 @@ const number =
     return whole && !Number.isInteger(parsed) ? undefined : { [name]: parsed * scale };
   };
 
-// compat: the keys of the original's configuration file; the last two are ours.
+// compat: the keys of the original's configuration file; the last three are ours.
 const KEYS: Record<string, { expects: string; read: Reader }> = {
   url: { expects: 'the address of the server', read: text('url') },
   auth_key: { expects: 'an alias or ARN of a KMS key', read: text('authKey') },
@@ -108,7 +114,17 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
     read: (value) => (typeof value === 'string' ? { offlineCopyDirectory: expandHome(value) } : undefined),
   },
   offline_copy_max_age: { expects: 'hours', read: number('offlineCopyMaxAgeHours', { min: 0 }) },
+  login: { expects: 'true or false', read: (value) => (typeof value === 'boolean' ? { login: value } : undefined) },
 };
+
+const DEFAULTS = {
+  tokenLifetimeMinutes: 10,
+  tokenVersion: 2,
+  tokenCacheFile: '/dev/shm/confidant/confidant_token',
+  retries: 0,
+  backoffMs: 1000,
+  timeoutMs: 5000,
+} as const;
 
 /**
  * Reads one profile of the first of `files` that exists. Files are YAML or JSON with profiles at the top; a missing
@@ -155,17 +171,19 @@ export function completeSettings(profile: ConfigProfile, place = 'the configurat
   else if (!from && userType !== 'user') need('auth_context.from', '--from', 'name to authenticate as');
   if (faults.length > 0) throw new ConfigError(faults);
   return {
-    tokenLifetimeMinutes: 10,
-    tokenVersion: 2,
-    tokenCacheFile: '/dev/shm/confidant/confidant_token',
-    retries: 0,
-    backoffMs: 1000,
-    timeoutMs: 5000,
+    ...DEFAULTS,
     ...profile,
     url: profile.url!,
     authKey: profile.authKey!,
     authContext: { ...(from ? { from } : {}), to: to!, userType: userType! },
   };
+}
+
+/** The same for what needs no KMS token. */
+export function completeServerSettings(profile: ConfigProfile, place = 'the configuration'): ServerSettings {
+  const { url } = profile;
+  if (!url) throw new ConfigError([`no server address: set url in ${place}, or give --url`]);
+  return { ...DEFAULTS, ...profile, url };
 }
 
 /** Replaces a leading `~` by the home directory. */

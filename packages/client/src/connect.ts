@@ -2,9 +2,12 @@ import { TokenGenerator } from '@confidant/kmsauth';
 import type { KmsLike } from '@confidant/kmsauth';
 import { AwsSession, findRegion } from './aws-session.js';
 import { ConfidantClient } from './client.js';
-import type { RetryEvent } from './caller.js';
-import type { ClientSettings } from './config.js';
+import type { AuthProvider, RetryEvent } from './caller.js';
+import type { ClientSettings, ServerSettings } from './config.js';
+import { sessionTransport } from './login-session.js';
+import type { LoginSession } from './login-session.js';
 import { nodeTransport } from './transport.js';
+import type { Transport } from './transport.js';
 
 export interface ConnectOptions {
   /** Asked for the code of an MFA device; with it every call of AWS uses a session that proved MFA. */
@@ -14,16 +17,20 @@ export interface ConnectOptions {
   onWarning?: (message: string) => void;
 }
 
-/** A client that authenticates with KMS tokens, and what it authenticates with. */
+/** A client, and AWS for what is encrypted blind. */
 export interface Connection {
   client: ConfidantClient;
-  /** What proves who calls: for Basic authentication, or X-Auth-From and X-Auth-Token. */
-  readonly token: () => Promise<{ username: string; token: string }>;
-  /** The region of the authentication key, in which blind credentials are opened. */
-  region: string;
+  /** The region in which blind credentials are opened. Rejects with ConfigError when none is known. */
+  readonly region: () => Promise<string>;
   readonly kmsFor: (region: string) => KmsLike;
   /** Ends kept-alive connections, so that nothing holds the process. */
   close(): void;
+}
+
+/** A client that authenticates with KMS tokens. */
+export interface KmsConnection extends Connection {
+  /** What proves who calls: for Basic authentication, or X-Auth-From and X-Auth-Token. */
+  readonly token: () => Promise<{ username: string; token: string }>;
 }
 
 /**
@@ -31,15 +38,10 @@ export interface Connection {
  * Asks nobody yet. Rejects with ConfigError when no region is known, RangeError for names and lifetimes no token can
  * have.
  */
-export async function connect(settings: ClientSettings, options: ConnectOptions = {}): Promise<Connection> {
-  const { timeoutMs, authContext } = settings;
+export async function connect(settings: ClientSettings, options: ConnectOptions = {}): Promise<KmsConnection> {
+  const { authContext } = settings;
   const region = await findRegion(settings.region);
-  const aws = new AwsSession({
-    timeoutMs,
-    region,
-    ...(settings.assumeRole === undefined ? {} : { assumeRole: settings.assumeRole }),
-    ...(options.mfaCode === undefined ? {} : { mfaCode: options.mfaCode }),
-  });
+  const aws = awsSession(settings, region, options);
   const generatorFor = (from: string): TokenGenerator =>
     new TokenGenerator({
       kms: aws.kms(region),
@@ -59,25 +61,77 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
     generator ??= generatorFor(await aws.userName());
     return generator.token();
   };
-  const transport = nodeTransport({ timeoutMs, ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }) });
-  const client = new ConfidantClient({
-    url: settings.url,
-    transport,
-    auth: async () => basicAuthorization(await token()),
-    retries: settings.retries,
-    backoffMs: settings.backoffMs,
-    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
-  });
+  const transport = openTransport(settings);
   return {
-    client,
+    client: openClient(settings, options, transport, async () => basicAuthorization(await token())),
     token,
-    region,
+    region: () => Promise.resolve(region),
     kmsFor: (of) => aws.kms(of),
     close() {
       transport.close();
       aws.close();
     },
   };
+}
+
+/**
+ * The same with the session of a person's login. AWS is asked for blind credentials only. `onRenewed` is told of the
+ * session when the server renews it.
+ */
+export function connectSession(
+  settings: ServerSettings,
+  session: LoginSession,
+  options: ConnectOptions & { onRenewed: (session: LoginSession) => void },
+): Connection {
+  const transport = openTransport(settings);
+  let aws: AwsSession | undefined;
+  return {
+    // The transport says who calls: what it says changes with the answers.
+    client: openClient(settings, options, sessionTransport(transport, session, options.onRenewed), () => ({})),
+    region: () => findRegion(settings.region),
+    kmsFor(of) {
+      aws ??= awsSession(settings, of, options);
+      return aws.kms(of);
+    },
+    close() {
+      transport.close();
+      aws?.close();
+    },
+  };
+}
+
+/** HTTP with the time-outs and certificates of `settings`. Throws when its CA file can not be read. */
+export function openTransport({ timeoutMs, caFile }: ServerSettings): ReturnType<typeof nodeTransport> {
+  return nodeTransport({ timeoutMs, ...(caFile === undefined ? {} : { caFile }) });
+}
+
+function openClient(
+  { url, retries, backoffMs }: ServerSettings,
+  { onRetry }: ConnectOptions,
+  transport: Transport,
+  auth: AuthProvider,
+): ConfidantClient {
+  return new ConfidantClient({
+    url,
+    transport,
+    auth,
+    retries,
+    backoffMs,
+    ...(onRetry === undefined ? {} : { onRetry }),
+  });
+}
+
+function awsSession(
+  { timeoutMs, assumeRole }: ServerSettings,
+  region: string,
+  { mfaCode }: ConnectOptions,
+): AwsSession {
+  return new AwsSession({
+    timeoutMs,
+    region,
+    ...(assumeRole === undefined ? {} : { assumeRole }),
+    ...(mfaCode === undefined ? {} : { mfaCode }),
+  });
 }
 
 /** A header of Basic authentication; user names of KMS tokens hold no colon. */

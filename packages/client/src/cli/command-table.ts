@@ -360,6 +360,32 @@ export const COMMANDS: readonly CommandSpec[] = [
     module: 'certificates',
   },
   {
+    name: 'login',
+    summary: 'Log in through the browser, where the server offers it; other commands then act as you',
+    options: [
+      {
+        flags: '--no-browser',
+        text: 'print the address, and ask for the code that its page shows: for a browser on another machine',
+      },
+    ],
+    examples: ['--url https://confidant.example.com login', 'login --no-browser'],
+    module: 'login',
+  },
+  {
+    name: 'logout',
+    summary: 'End the session of login, at the server and here',
+    options: [],
+    examples: ['logout'],
+    module: 'login',
+  },
+  {
+    name: 'whoami',
+    summary: 'Ask the server who it takes you for',
+    options: [],
+    examples: ['whoami', '--login whoami'],
+    module: 'login',
+  },
+  {
     name: 'token',
     summary: 'Print a username and token for other programs',
     options: [

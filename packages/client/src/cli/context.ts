@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { completeSettings, ConfigError, DEFAULT_CONFIG_FILES, loadProfile } from '../config.js';
-import type { ClientSettings, ConfigProfile } from '../config.js';
-import { connect } from '../connect.js';
-import type { Connection } from '../connect.js';
+import { completeServerSettings, completeSettings, ConfigError, DEFAULT_CONFIG_FILES, loadProfile } from '../config.js';
+import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
+import { connect, connectSession } from '../connect.js';
+import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
 import type { ConfidantClient } from '../client.js';
+import type { LoginSession } from '../login-session.js';
 import type { Given } from './given.js';
 import type { Log } from './log.js';
+import { readLogin, writeLogin } from './login-file.js';
+import { CommandError } from './outcome.js';
 import { askSecret } from './prompt.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
@@ -18,7 +21,9 @@ const LOCAL_ENVIRONMENT = './data/client.env';
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
   #profile: Promise<{ profile: ConfigProfile; place: string }> | undefined;
-  #connection: Promise<Connection> | undefined;
+  #kms: Promise<KmsConnection> | undefined;
+  #login: Promise<Connection> | undefined;
+  #renewing: Promise<void> = Promise.resolve();
 
   constructor(
     readonly globals: Given,
@@ -32,47 +37,96 @@ export class Context {
     return (await this.#load()).profile;
   }
 
-  /** Everything that is needed to talk to the server. Rejects with ConfigError. */
+  /** Everything that is needed to talk to the server with KMS tokens. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
     const { profile, place } = await this.#load();
     try {
       return completeSettings(profile, place);
     } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
       const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
-      if (!(error instanceof ConfigError) || !isLocal) throw error;
-      throw new ConfigError([...error.faults, `for the server that was started here: . ${LOCAL_ENVIRONMENT}`]);
+      const hint = isLocal
+        ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`]
+        : profile.url && !profile.authKey
+          ? ['a person can log in instead, where the server offers it: confidant login']
+          : [];
+      throw new ConfigError([...error.faults, ...hint]);
     }
   }
 
+  /** What is needed to talk to the server, whoever one is. Rejects with ConfigError. */
+  async serverSettings(): Promise<ServerSettings> {
+    const { profile, place } = await this.#load();
+    return completeServerSettings(profile, place);
+  }
+
+  /**
+   * Whether commands authenticate with the session of `login`: when asked for, or when the configuration has no key for
+   * tokens and there is such a session. A service never becomes a person because somebody logged in on its machine.
+   */
+  async usesLogin(): Promise<boolean> {
+    const { profile } = await this.#load();
+    if (this.globals.flag('login')) return true;
+    if (profile.login !== undefined) return profile.login;
+    return !profile.authKey && !!profile.url && (await readLogin(profile.url)) !== undefined;
+  }
+
   async connection(): Promise<Connection> {
-    this.#connection ??= this.#connect();
-    return this.#connection;
+    return (await this.usesLogin()) ? this.loginConnection() : this.kmsConnection();
+  }
+
+  async kmsConnection(): Promise<KmsConnection> {
+    this.#kms ??= this.#connect();
+    return this.#kms;
+  }
+
+  /** Authenticated with the session of `login`, whatever the configuration says. */
+  async loginConnection(): Promise<Connection> {
+    this.#login ??= this.#connectLogin();
+    return this.#login;
   }
 
   async client(): Promise<ConfidantClient> {
     return (await this.connection()).client;
   }
 
+  /** Ends connections and finishes what goes on beside the command. */
   async close(): Promise<void> {
-    const connection = await this.#connection?.catch(() => undefined);
-    connection?.close();
+    for (const connection of [this.#kms, this.#login]) (await connection?.catch(() => undefined))?.close();
+    await this.#renewing;
   }
 
-  async #connect(): Promise<Connection> {
+  async #connect(): Promise<KmsConnection> {
     const settings = await this.settings();
+    return connect(settings, this.#options()).catch((error: unknown) => {
+      throw asConfigError(error, settings);
+    });
+  }
+
+  async #connectLogin(): Promise<Connection> {
+    const settings = await this.serverSettings();
+    const { url } = settings;
+    const session = await readLogin(url);
+    if (session === undefined) throw new CommandError(`nobody is logged in at ${url}: confidant login`);
     try {
-      return await connect(settings, {
-        ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
-        onRetry: ({ attempt, retries, delayMs, error }) =>
-          this.log.info(`${error.message}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`),
-        onWarning: (message) => this.log.warning(message),
+      return connectSession(settings, session, {
+        ...this.#options(),
+        onRenewed: (renewed) => {
+          this.#renewing = this.#renewing.then(() => keepRenewed(url, renewed, this.log));
+        },
       });
     } catch (error) {
-      if (error instanceof RangeError || error instanceof TypeError) throw new ConfigError([error.message]);
-      const isFile = error instanceof Error && 'code' in error;
-      if (isFile) throw new ConfigError([`verify: can not read ${settings.caFile} (${String(error.code)})`]);
-      throw error;
+      throw asConfigError(error, settings);
     }
+  }
+
+  #options(): ConnectOptions {
+    return {
+      ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
+      onRetry: ({ attempt, retries, delayMs, error }) =>
+        this.log.info(`${error.message}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`),
+      onWarning: (message) => this.log.warning(message),
+    };
   }
 
   #load(): Promise<{ profile: ConfigProfile; place: string }> {
@@ -121,5 +175,21 @@ export class Context {
             },
           }),
     };
+  }
+}
+
+/** What the configuration is to blame for, as such. */
+function asConfigError(error: unknown, { caFile }: ServerSettings): unknown {
+  if (error instanceof RangeError || error instanceof TypeError) return new ConfigError([error.message]);
+  const isFile = error instanceof Error && 'code' in error;
+  return isFile ? new ConfigError([`verify: can not read ${caFile} (${String(error.code)})`]) : error;
+}
+
+async function keepRenewed(url: string, session: LoginSession, log: Log): Promise<void> {
+  try {
+    // A logout that came in between has taken the file away: it must not come back.
+    if ((await readLogin(url)) !== undefined) await writeLogin(url, session);
+  } catch (error) {
+    log.warning(`the renewed login could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
   }
 }

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson, stringifyJson } from '@confidant/contract';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
@@ -8,6 +8,7 @@ import type { EncryptionContext } from '@confidant/kmsauth';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
 import { CommandError } from './outcome.js';
+import { replaceFile } from './private-file.js';
 
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;
@@ -77,9 +78,11 @@ interface OfflineCopy {
 async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
   const directory = (await context.profile()).offlineCopyDirectory;
   if (!directory || !context.globals.flag('offline-copy')) return undefined;
+  // A copy is closed to who has no right to a token; a login gives none.
+  if (await context.usesLogin()) return undefined;
   const { url, authKey, authContext } = await context.settings();
-  const { region, kmsFor, token } = await context.connection();
-  const keys = new DataKeys({ kms: kmsFor(region), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });
+  const { region, kmsFor, token } = await context.kmsConnection();
+  const keys = new DataKeys({ kms: kmsFor(await region()), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });
   const caller = authContext.from ?? (await token()).username.split('/').at(-1)!;
   const encryptionContext: EncryptionContext = {
     from: caller,
@@ -93,7 +96,6 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
     async save(service) {
       const { key, wrapped } = await keys.create(encryptionContext);
       const content = stringifyJson({ identity, saved_at: new Date().toISOString(), service });
-      await mkdir(directory, { recursive: true, mode: 0o700 });
       const sealed = { version: 1, data_key: wrapped, content: key.encrypt(Buffer.from(content)) };
       await replaceFile(path, JSON.stringify(sealed));
     },
@@ -121,23 +123,6 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
       await rm(path, { force: true }).catch(() => undefined);
     },
   };
-}
-
-/** Whole or not at all, for its owner alone. */
-async function replaceFile(path: string, content: string): Promise<void> {
-  const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
-  try {
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(content);
-    } finally {
-      await file.close();
-    }
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw error;
-  }
 }
 
 function describeAge(seconds: number): string {

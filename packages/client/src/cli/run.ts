@@ -34,7 +34,11 @@ export async function runCommand({
     return outcome.exitCode;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    return await fail(error, command, options.text('output'), log);
+    const code = await fail(error, command, options.text('output'), log);
+    if (error instanceof ConfidantError && error.status === 401 && (await context.usesLogin().catch(() => false))) {
+      log.error('the login has ended: confidant login');
+    }
+    return code;
   } finally {
     await context.close();
   }
@@ -48,6 +52,7 @@ const MODULES: Record<CommandSpec['module'], () => Promise<{ handlers: Record<st
   history: () => import('./commands/history.js'),
   env: () => import('./commands/env.js'),
   token: () => import('./commands/token.js'),
+  login: () => import('./commands/login.js'),
   completion: () => import('./commands/completion.js'),
 };
 

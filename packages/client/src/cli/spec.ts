@@ -30,7 +30,7 @@ export interface CommandSpec {
   failure?: { exitCode: number };
   examples: readonly string[];
   /** Which module of commands/ runs it; loaded only then. */
-  module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'completion';
+  module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'login' | 'completion';
 }
 
 export const PROGRAM = 'confidant';
@@ -72,6 +72,11 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     flags: '-o, --output <format>',
     text: 'json (default), yaml, id, or the values as dotenv, shell or tfvars',
     choices: OUTPUT_FORMATS,
+    added: true,
+  },
+  {
+    flags: '--login',
+    text: 'authenticate with the session of confidant login (the default without an authentication key)',
     added: true,
   },
   {

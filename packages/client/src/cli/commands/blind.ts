@@ -62,7 +62,7 @@ export const handlers: Record<string, Handler> = {
     const { client, region, kmsFor } = await context.connection();
     const credential: OpenedBlindCredential = await client.getBlindCredential(given.needed('id'));
     if (given.flag('decrypt-blind')) {
-      credential.decrypted_credential_pairs = await openBlindCredential(credential, region, kmsFor);
+      credential.decrypted_credential_pairs = await openBlindCredential(credential, await region(), kmsFor);
     }
     return success({ blind_credential: credential });
   },

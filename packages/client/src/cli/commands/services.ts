@@ -95,9 +95,11 @@ const noChanges = (): Outcome => failure({ error: 'No changes to make' });
 
 /** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
 export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
+  if (service.blind_credentials.length === 0) return;
+  const here = await region();
   await Promise.all(
     service.blind_credentials.map(async (credential) => {
-      const opened = await openBlindCredential(credential, region, kmsFor);
+      const opened = await openBlindCredential(credential, here, kmsFor);
       (credential as unknown as OpenedBlindCredential).decrypted_credential_pairs = opened;
     }),
   );

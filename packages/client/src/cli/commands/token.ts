@@ -3,7 +3,7 @@ import type { Handler } from '../outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async token(context, given) {
-    const { username, token } = await (await context.connection()).token();
+    const { username, token } = await (await context.kmsConnection()).token();
     const forms: Record<string, string> = {
       basic: `${username}:${token}`,
       headers: `X-Auth-From: ${username}\nX-Auth-Token: ${token}`,
