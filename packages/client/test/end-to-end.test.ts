@@ -1,50 +1,29 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { programPath } from './support/cli.js';
+import { startRealServer } from './support/real-server.js';
+import type { RealServer } from './support/real-server.js';
 
 /** The real server with its embedded default, and the real command line, each in processes of their own. */
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'confidant-end-to-end-'));
-const dataDir = join(folder, 'data');
-let server: ChildProcess;
-let printed = '';
+let server: RealServer;
 
 beforeAll(async () => {
+  server = await startRealServer();
   // Stands for npx in the project's root, which finds the same programs once they are installed.
-  const npx = join(folder, 'npx');
+  const npx = join(server.folder, 'npx');
   const program = programPath('confidant').replace('/confidant.js', '');
   writeFileSync(npx, `#!/bin/sh\nname=$1; shift; exec "${process.execPath}" "${program}/$name.js" "$@"\n`);
   chmodSync(npx, 0o755);
-  server = spawn(process.execPath, [join(ROOT, 'packages/server/bin/confidant-server.js')], {
-    env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: dataDir, PORT: '0', CONFIDANT_KMS_PORT: '0' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
-      printed += chunk;
-      if (printed.includes('act as you')) resolve();
-    });
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
-  });
 });
-
-afterAll(async () => {
-  server.removeAllListeners('exit');
-  server.kill('SIGTERM');
-  await once(server, 'exit');
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => server?.stop());
 
 /** Runs lines of a shell as a person would paste them. */
 async function paste(lines: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const shell = spawn('sh', ['-s'], {
-    env: { PATH: `${folder}:${process.env['PATH']}`, HOME: folder },
+    env: { PATH: `${server.folder}:${process.env['PATH']}`, HOME: server.folder },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -56,11 +35,11 @@ async function paste(lines: string): Promise<{ code: number | null; stdout: stri
   return { code, stdout, stderr };
 }
 
-const environment = `. '${dataDir}/client.env'\n`;
+const environment = (): string => `. '${server.dataDir}/client.env'\n`;
 
 describe('against the real server', { timeout: 60_000 }, () => {
   it('the lines of the first start create, map and fetch a credential, as printed', async () => {
-    const lines = printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
+    const lines = server.printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
     expect(lines).toHaveLength(4);
     const { stdout, stderr, code } = await paste(lines.join('\n'));
     expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
@@ -72,16 +51,16 @@ describe('against the real server', { timeout: 60_000 }, () => {
 
   it('a service runs with its values, and reads no other service', async () => {
     const run = await paste(
-      `${environment}npx confidant --profile demo run --service demo-app --pristine -- /bin/sh -c 'echo "$CREDENTIALS_DB_PASSWORD"'`,
+      `${environment()}npx confidant --profile demo run --service demo-app --pristine -- /bin/sh -c 'echo "$CREDENTIALS_DB_PASSWORD"'`,
     );
     expect(run).toMatchObject({ code: 0, stdout: 'correct horse\n' });
-    const other = await paste(`${environment}npx confidant --profile demo env --service other -- echo ran`);
+    const other = await paste(`${environment()}npx confidant --profile demo env --service other -- echo ran`);
     expect(other).toMatchObject({ code: 255, stdout: '' });
   });
 
   it('curl gets in with what token prints', async () => {
     const { stdout } = await paste(
-      `${environment}npx confidant token --format headers; echo "$CONFIDANT_CONFIG_FILES"`,
+      `${environment()}npx confidant token --format headers; echo "$CONFIDANT_CONFIG_FILES"`,
     );
     const headers = Object.fromEntries(
       stdout
@@ -89,13 +68,12 @@ describe('against the real server', { timeout: 60_000 }, () => {
         .filter((line) => line.startsWith('X-Auth-'))
         .map((line) => line.split(': ') as [string, string]),
     );
-    const url = /API +(\S+)/.exec(printed)![1]!;
-    const answer = await fetch(`${url}/user/email`, { headers });
+    const answer = await fetch(`${server.url}/v1/user/email`, { headers });
     expect(answer.status).toBe(200);
   });
 
   it('a credential is updated, compared, reverted and listed', async () => {
-    const { stdout, code } = await paste(`${environment}
+    const { stdout, code } = await paste(`${environment()}
 ID=$(printf '{"k": "one"}' | npx confidant create_credential --name 'Another' --credential-pairs - -o id)
 npx confidant update_credential --id "$ID" --credential-pairs '{"k": "two", "n": 12345678901234567890}' -o id
 npx confidant get_credential --name Another -o dotenv
@@ -112,7 +90,7 @@ npx confidant history --credential "$ID" | grep -c '"revision"'
   });
 
   it('a blind credential goes to a service that the server can not read', async () => {
-    const { stdout, code, stderr } = await paste(`${environment}
+    const { stdout, code, stderr } = await paste(`${environment()}
 ID=$(npx confidant create_blind_credential --name Blind --blind-keys '{"us-east-1":"alias/confidant-service"}' \\
   --group-context '{"group":"demo-app"}' --credential-pairs '{"tls_key":"blind s3cret"}' -o id)
 npx confidant map --service demo-app --blind-cred-ids "$ID" -o id

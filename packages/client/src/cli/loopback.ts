@@ -43,7 +43,7 @@ export async function listenOnLoopback(): Promise<Loopback> {
             },
             (error: unknown) => {
               answer(response, 502, 'Not logged in', 'The login failed. Your terminal says why.');
-              reject(error as Error);
+              reject(error instanceof Error ? error : new Error('failed'));
             },
           );
         });

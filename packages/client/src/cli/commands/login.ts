@@ -95,7 +95,8 @@ class Login {
       await this.#caller.request('GET', CLI_LOGIN_PATH, { anonymous: true });
     } catch (error) {
       if (!(error instanceof ConfidantError) || (error.status !== 404 && error.status !== 405)) throw error;
-      const reason = error.code === 'not_found' ? `: ${String(error.body?.['error'])}` : '';
+      const said = error.body?.['error'];
+      const reason = error.code === 'not_found' && typeof said === 'string' ? `: ${said}` : '';
       throw new CommandError(`${this.settings.url} offers no login to command lines${reason}`);
     }
   }

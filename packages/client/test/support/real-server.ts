@@ -1,0 +1,154 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse, stringify } from 'yaml';
+import { programPath } from './cli.js';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** A file of docs/recipes as it is committed. */
+export function recipeFile(path: string): string {
+  return readFileSync(join(ROOT, 'docs/recipes', path), 'utf8');
+}
+
+export interface ProgramEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningProgram {
+  pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when standard output has this text; rejects when the program ends without. */
+  printed(text: string): Promise<void>;
+  ended: Promise<ProgramEnd>;
+}
+
+/** Starts a program with this environment and no more. */
+export function startProgram(
+  [command, ...args]: readonly string[],
+  { env, cwd }: { env: Record<string, string>; cwd?: string },
+): RunningProgram {
+  const child = spawn(command!, args, {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
+  const ended = new Promise<ProgramEnd>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
+  return {
+    pid: child.pid!,
+    kill: (signal) => void child.kill(signal),
+    printed: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (stdout.includes(text)) resolve();
+        };
+        child.stdout.on('data', look);
+        look();
+        void ended.then((end) => reject(new Error(`ended without "${text}": ${JSON.stringify(end)}`)), reject);
+      }),
+    ended,
+  };
+}
+
+/** The real server with its embedded default, and the service `web-production` of the recipes. */
+export interface RealServer {
+  url: string;
+  /** Gone at the end. */
+  folder: string;
+  /** A directory for PATH with `confidant`, as an installation has it. */
+  bin: string;
+  /** docs/recipes/config.yaml, with the addresses of this server. */
+  config: string;
+  /** The AWS credentials and the KMS of this server: what a role gives on AWS. */
+  aws: Record<string, string>;
+  /** Runs the committed program as a person who may do everything; its output is returned. */
+  asPerson(...args: string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Resolves when the service exists, with one credential `Database` that holds these pairs. */
+export async function startRealServer(pairs: Record<string, unknown>): Promise<RealServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'confidant-recipe-'));
+  const dataDir = join(folder, 'data');
+  const server = spawn(process.execPath, [join(ROOT, 'packages/server/bin/confidant-server.js')], {
+    env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: dataDir, PORT: '0', CONFIDANT_KMS_PORT: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    let printed = '';
+    server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      printed += chunk;
+      if (printed.includes('act as you')) resolve();
+    });
+    server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
+  });
+
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  symlinkSync(programPath('confidant'), join(bin, 'confidant'));
+  // For `#!/usr/bin/env node`: this very Node.
+  symlinkSync(process.execPath, join(bin, 'node'));
+  const own = join(dataDir, 'client.yaml');
+  const { demo } = parse(readFileSync(own, 'utf8')) as { demo: Profile };
+  const { default: recipe } = parse(recipeFile('config.yaml')) as { default: Profile };
+  const config = join(folder, 'config');
+  const context = { ...recipe.auth_context, to: demo.auth_context['to'] };
+  const profile = { ...recipe, url: demo.url, auth_key: demo.auth_key, region: demo.region, auth_context: context };
+  writeFileSync(config, stringify({ default: profile }));
+
+  const aws = Object.fromEntries(
+    [...readFileSync(join(dataDir, 'client.env'), 'utf8').matchAll(/^export (AWS_\w+)='(.*)'$/gm)].map(
+      ([, name, value]) => [name!, value!],
+    ),
+  );
+  const real: RealServer = {
+    url: demo.url,
+    folder,
+    bin,
+    config,
+    aws,
+    async asPerson(...args) {
+      const env = { ...aws, PATH: `${bin}:${process.env['PATH']}`, CONFIDANT_CONFIG_FILES: own };
+      const end = await startProgram([join(bin, 'confidant'), ...args], { env }).ended;
+      if (end.code !== 0) throw new Error(`${args[0]}: ${end.stderr}${end.stdout}`);
+      return end.stdout.trim();
+    },
+    async close() {
+      server.removeAllListeners('exit');
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+      rmSync(folder, { recursive: true });
+    },
+  };
+  const values = join(folder, 'pairs.json');
+  writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
+  await real.asPerson('create_credential', '--name', 'Database', '--credential-pairs', `@${values}`);
+  await real.asPerson('map', '--service', 'web-production', '--cred-names', 'Database');
+  return real;
+}
+
+interface Profile {
+  url: string;
+  auth_key: string;
+  region: string;
+  auth_context: Record<string, string>;
+}
+
+/** Writes a script that can be run. */
+export function writeScript(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
