@@ -1,0 +1,147 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+
+/** The packages as a user gets them: packed from what is built, and installed into a project that has nothing else. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 600_000 });
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const NAMES = ['contract', 'kmsauth', 'client', 'server'] as const;
+const folder = mkdtempSync(join(tmpdir(), 'confidant-packages-'));
+const project = join(folder, 'project');
+let packed: { name: string; filename: string; files: { path: string }[] }[];
+
+/** Neither what npm told its script about this project, nor what vitest set. */
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) =>
+      !/^(VITEST|NODE_ENV|NODE_OPTIONS|AWS_|INIT_CWD)/.test(name) &&
+      (!/^npm_/i.test(name) || /^npm_config_(registry|cache|userconfig|.*proxy|cafile)$/i.test(name)),
+  ),
+);
+const run = async (program: string, ...args: string[]): Promise<string> => {
+  const options = { cwd: project, env: environment, maxBuffer: 64 * 1024 * 1024 };
+  return (await promisify(execFile)(program, args, options)).stdout;
+};
+const read = (path: string): string => readFileSync(path, 'utf8');
+
+beforeAll(async () => {
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  // Their scripts stay off: nothing may be built while other tests run programs from what is built.
+  const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  packed = JSON.parse(await run('npm', ...pack, ...NAMES.map((name) => join(ROOT, 'packages', name)))) as typeof packed;
+  const { devDependencies } = JSON.parse(read(join(ROOT, 'package.json'))) as {
+    devDependencies: Record<string, string>;
+  };
+  const install = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const tarballs = packed.map(({ filename }) => join(folder, filename));
+  await run('npm', ...install, ...tarballs, `@types/node@${devDependencies['@types/node']}`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('a tarball', () => {
+  it('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
+    for (const { name, files } of packed) {
+      const paths = files.map(({ path }) => path);
+      const wanted =
+        /^(package\.json|LICENSE|README\.md|bin\/[\w-]+\.js|(src|examples)\/.+\.ts|dist\/.+\.(js|js\.map|d\.ts))$/;
+      expect([name, paths.filter((path) => !wanted.test(path) || /\btests?\b/.test(path))]).toEqual([name, []]);
+      expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
+    }
+  });
+
+  it("has the project's own licence", () => {
+    for (const name of NAMES) expect(read(join(ROOT, 'packages', name, 'LICENSE'))).toBe(read(join(ROOT, 'LICENSE')));
+  });
+});
+
+describe('installed into an empty project', () => {
+  it('the programs are there and run', async () => {
+    const npx = ['--no-install', '--'];
+    expect(await run('npx', ...npx, 'confidant', '--version')).toMatch(/^confidant \d+\.\d+\.\d+\n$/);
+    expect(await run('npx', ...npx, 'confidant-format', '--version')).toMatch(/^confidant-format \d+\.\d+\.\d+\n$/);
+    expect(await run('npx', ...npx, 'confidant-server', '--help')).toContain('confidant-server');
+    expect(await run('npx', ...npx, 'confidant-admin', '--help')).toContain('confidant-admin');
+  });
+
+  it('the server starts, and the command line works with it', async () => {
+    const data = join(folder, 'data');
+    const server = spawn(join(project, 'node_modules/.bin/confidant-server'), {
+      env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: data, PORT: '0', CONFIDANT_KMS_PORT: '0' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    try {
+      let printed = '';
+      await new Promise<void>((resolve, reject) => {
+        server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+          printed += chunk;
+          if (printed.includes('act as you')) resolve();
+        });
+        server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
+      });
+      const listed = await run('sh', '-c', `. '${data}/client.env' && npx --no-install confidant list_credentials`);
+      expect(JSON.parse(listed)).toMatchObject({ credentials: [], result: true });
+    } finally {
+      server.removeAllListeners('exit');
+      const isRunning = server.exitCode === null && server.kill('SIGTERM');
+      if (isRunning) await once(server, 'exit');
+    }
+  });
+
+  it('every library can be imported, by Node alone', async () => {
+    const script = `
+      import { parseJson, pythonJson } from '@confidant/contract';
+      import { FernetKey } from '@confidant/kmsauth';
+      import { ConfidantClient, nodeTransport } from '@confidant/client';
+      console.log(pythonJson(parseJson('{"n": 1.0}')), typeof FernetKey, typeof ConfidantClient, typeof nodeTransport);`;
+    const printed = await run(process.execPath, '--input-type=module', '--eval', script);
+    expect(printed).toBe('{"n": 1.0} function function function\n');
+  });
+
+  it('the types resolve and hold, those of the dependencies too', async () => {
+    writeFileSync(join(project, 'app.ts'), APP);
+    copyFileSync(join(ROOT, 'packages/kmsauth/examples/service-to-service.ts'), join(project, 'middleware.ts'));
+    const compiler = join(ROOT, 'node_modules/ts7/bin/tsc');
+    const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false'];
+    const target = ['--target', 'es2023', '--lib', 'es2023', '--types', 'node', '--pretty', 'false'];
+    const check = (module: string, moduleResolution: string): Promise<string> => {
+      const options = [...strict, ...target, '--module', module, '--moduleResolution', moduleResolution];
+      const checked = run(process.execPath, compiler, ...options, 'app.ts', 'middleware.ts');
+      return checked.catch((error: { stdout: string }) => error.stdout);
+    };
+    expect(await check('nodenext', 'nodenext')).toBe('');
+    expect(await check('esnext', 'bundler')).toBe('');
+  });
+});
+
+const APP = `
+import { ConfidantClient, ConfidantError, completeSettings, connect, loadProfile, nodeTransport } from '@confidant/client';
+import { encryptBlind } from '@confidant/kmsauth';
+import { parseJson } from '@confidant/contract';
+import type { ResponseOf } from '@confidant/contract';
+
+export async function read(id: string): Promise<ResponseOf<'getService'> | undefined> {
+  const { profile } = await loadProfile();
+  const { client, close } = await connect(completeSettings(profile));
+  try {
+    const service = await client.getService(id);
+    for (const { name, credential_pairs: pairs } of service.credentials) console.log(name.length, pairs['key']);
+    // @ts-expect-error: what a service does not have is no type either.
+    console.log(service.credential_pairs);
+    return service;
+  } catch (error) {
+    if (error instanceof ConfidantError && error.status === 404) return undefined;
+    throw error;
+  } finally {
+    close();
+  }
+}
+
+export const parts = [ConfidantClient, nodeTransport, encryptBlind, parseJson];
+`;
