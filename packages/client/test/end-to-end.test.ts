@@ -4,14 +4,14 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { programPath } from './support/cli.js';
-import { startRealServer } from './support/real-server.js';
-import type { RealServer } from './support/real-server.js';
+import { startEmbeddedServer } from './support/embedded-server.js';
+import type { EmbeddedServer } from './support/embedded-server.js';
 
 /** The real server with its embedded default, and the real command line, each in processes of their own. */
-let server: RealServer;
+let server: EmbeddedServer;
 
 beforeAll(async () => {
-  server = await startRealServer();
+  server = await startEmbeddedServer();
   // Stands for npx in the project's root, which finds the same programs once they are installed.
   const npx = join(server.folder, 'npx');
   const program = programPath('confidant').replace('/confidant.js', '');

@@ -7,6 +7,8 @@ export interface Terminal {
   /** Resolves when the terminal shows this text; rejects when all ended without it. */
   shown(text: string): Promise<void>;
   type(keys: string): void;
+  /** All that stands on it by now. */
+  screen(): string;
   /** Closes the terminal's window: whoever reads from it gets SIGHUP or the end. */
   hangUp(): void;
   /** The exit code of the lines (null after {@link hangUp}), and all that stood on the terminal. */
@@ -60,6 +62,7 @@ export function openTerminal(lines: string, options: { folder: string; env: Reco
         look();
       }),
     type: (keys) => void child.stdin.write(keys),
+    screen: () => screen,
     hangUp: () => void child.kill('SIGKILL'),
     ended,
   };

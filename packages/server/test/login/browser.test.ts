@@ -1,5 +1,9 @@
-import { existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issueLoginLink, loginLink } from '../../src/local/login-link.js';
@@ -9,6 +13,7 @@ import { makeKeyPair } from './saml-idp.js';
 import { type SamlSite, startSamlSite } from './saml-site.js';
 
 const CHROMIUM = '/usr/bin/chromium';
+const COMMAND_LINE = fileURLToPath(new URL('../../../client/bin/confidant.js', import.meta.url));
 /** Where to leave pictures of the pages for somebody to look at; unset: none are taken. */
 const PICTURES = process.env['CONFIDANT_TEST_PICTURES'];
 
@@ -91,6 +96,45 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       expect(complaints).toEqual([]);
       expect(await email(page)).toBe(401);
       await picture(page, 'openid-4-logged-out');
+    });
+
+    it('a person lets a command line in, which the browser tells that it is done', async () => {
+      const home = mkdtempSync(join(tmpdir(), 'confidant-cli-login-'));
+      try {
+        const program = join(home, 'browser');
+        writeFileSync(program, `#!/bin/sh\nprintf %s "$1" > '${home}/new' && mv '${home}/new' '${home}/address'\n`);
+        chmodSync(program, 0o755);
+        const run = (command: string) =>
+          promisify(execFile)(process.execPath, [COMMAND_LINE, '--url', confidant.url, command], {
+            env: { PATH: process.env['PATH'], HOME: home, BROWSER: program },
+          });
+        const login = run('login');
+        const { page, complaints } = await openPage(browser, confidant.url);
+        await expect.poll(() => existsSync(join(home, 'address')), { timeout: 20_000 }).toBe(true);
+        await page.goto(readFileSync(join(home, 'address'), 'utf8'));
+        await page.fill('input[name=account]', 'alice');
+        await page.click('button');
+        await page.waitForURL(`${confidant.url}/cli?*`);
+        const check = await page.textContent('#check');
+        await picture(page, 'cli-1-consent');
+        await page.click('#allow');
+        await page.waitForURL('http://127.0.0.1:*/?code=*');
+        expect(await page.textContent('body')).toContain('Your command line is logged in.');
+        await picture(page, 'cli-2-back');
+        const { stdout, stderr } = await login;
+        expect([stdout, stderr]).toEqual([
+          expect.stringContaining('"email": "alice@example.com"'),
+          expect.stringContaining(check!),
+        ]);
+        expect((await run('whoami')).stdout).toContain('alice@example.com');
+        expect(complaints).toEqual([]);
+        await page.goto(`${confidant.url}/cli?challenge=${'x'.repeat(43)}`);
+        await page.click('#allow');
+        expect((await page.inputValue('#code')).length).toBeGreaterThan(200);
+        await picture(page, 'cli-3-code');
+      } finally {
+        rmSync(home, { recursive: true });
+      }
     });
 
     it('a login that fails says so on a page, without a question for a password', async () => {

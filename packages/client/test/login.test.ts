@@ -1,0 +1,205 @@
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { programPath, runCli, startCli } from './support/cli.js';
+import type { CliEnd } from './support/cli.js';
+import { startAnswering } from './support/http.js';
+import { addressCatcher, person } from './support/person.js';
+import type { Person } from './support/person.js';
+import { startEmbeddedServer } from './support/embedded-server.js';
+import type { EmbeddedServer } from './support/embedded-server.js';
+import { openTerminal } from './support/terminal.js';
+
+// Real programs, a real server, and a person who presses what its pages offer.
+vi.setConfig({ testTimeout: 60_000 });
+
+let server: EmbeddedServer;
+let alice: Person;
+let folder: string;
+
+beforeAll(async () => {
+  server = await startEmbeddedServer();
+  alice = person(server.url);
+  await alice.logIn(/http\S+\/login#\S+/.exec(server.printed)![0]);
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'confidant-login-'));
+  return () => rmSync(folder, { recursive: true });
+});
+
+const environment = (more: Record<string, string> = {}) => ({ HOME: folder, ...more });
+const run = (args: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> =>
+  runCli(['confidant', '--url', server.url, ...args], { env: environment(env) });
+
+/** Runs `login`, and presses the button in the browser that it opens. */
+async function logIn(press: (address: string) => Promise<unknown> = follow): Promise<CliEnd> {
+  const browser = addressCatcher(folder);
+  const login = startCli(['confidant', '--url', server.url, 'login'], {
+    env: environment({ BROWSER: browser.program }),
+  });
+  await press(await browser.address());
+  return login.ended;
+}
+
+async function follow(address: string): Promise<{ check: string; page: string }> {
+  const { check, back } = await alice.allow(address);
+  return { check, page: await (await fetch(back!)).text() };
+}
+
+const kept = (): string => {
+  const logins = join(folder, '.local/state/confidant/logins');
+  const [file] = readdirSync(logins);
+  return join(logins, file!);
+};
+
+describe('login', () => {
+  it('through the browser: terminal and page show one code, then commands act as the person, also writing', async () => {
+    let seen: { check: string; page: string } | undefined;
+    const end = await logIn(async (address) => (seen = await follow(address)));
+    expect({ code: end.code, out: JSON.parse(end.stdout) as unknown }).toEqual({
+      code: 0,
+      out: { email: expect.any(String) as string, result: true },
+    });
+    expect(seen!.check).toMatch(/^[A-Z]{4}-[A-Z]{4}$/);
+    expect(end.stderr).toContain(seen!.check);
+    expect(seen!.page).toContain('Your command line is logged in.');
+
+    expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login', result: true });
+    const created = await run(['create_credential', '--name', 'By login', '--credential-pairs', '{"a": "b"}']);
+    expect(created).toMatchObject({ code: 0, stderr: '' });
+    expect((await run(['get_credential', '--name', 'By login', '-o', 'dotenv'])).stdout).toBe('CREDENTIALS_A=b\n');
+    expect(await run(['logout'])).toMatchObject({ code: 0 });
+  });
+
+  it('keeps the session for its owner alone, and takes none that others could have written', async () => {
+    await logIn();
+    expect([statSync(kept()).mode & 0o777, statSync(join(kept(), '..')).mode & 0o777]).toEqual([0o600, 0o700]);
+    chmodSync(kept(), 0o644);
+    expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('other users') as string });
+    chmodSync(kept(), 0o600);
+    writeFileSync(kept(), '{}');
+    expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });
+  });
+
+  it('by a code that the person carries, asked for without echo', async () => {
+    const terminal = openTerminal(
+      `exec '${process.execPath}' '${programPath('confidant')}' --url '${server.url}' login --no-browser`,
+      { folder, env: environment() },
+    );
+    await terminal.shown('Code of the page: ');
+    const address = /http\S+/.exec(terminal.screen())![0];
+    const { code } = await alice.allow(address);
+    terminal.type(`${code}\r`);
+    const { code: exit, screen } = await terminal.ended;
+    expect({ exit, hasCode: screen.includes(code!) }).toEqual({ exit: 0, hasCode: false });
+    expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login' });
+  });
+
+  it('a wrong state is no answer, and another request is none: the login goes on', async () => {
+    const end = await logIn(async (address) => {
+      const { back } = await alice.allow(address);
+      for (const change of [{ state: 'x'.repeat(32) }, { state: '' }]) {
+        const wrong = new URL(back!);
+        wrong.searchParams.set('state', change.state);
+        expect((await fetch(wrong)).status).toBe(404);
+      }
+      expect((await fetch(back!, { method: 'POST' })).status).toBe(404);
+      expect((await fetch(back!)).status).toBe(200);
+    });
+    expect(end.code).toBe(0);
+  });
+
+  it('a code that the server refuses ends it, and the browser is told', async () => {
+    const end = await logIn(async (address) => {
+      const { back } = await alice.allow(address);
+      const wrong = new URL(back!);
+      wrong.searchParams.set('code', 'no code of the server');
+      expect((await fetch(wrong)).status).toBe(502);
+    });
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('used before, is too old') as string });
+    expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
+  });
+
+  it('goes no further without https, or where the server offers it to nobody', async () => {
+    const far = await runCli(['confidant', '--url', 'http://confidant.example.com', 'login'], { env: environment() });
+    expect(far).toMatchObject({ code: 1, stderr: expect.stringContaining('needs https') as string });
+    const original = await startAnswering(() => undefined);
+    const end = await runCli(['confidant', '--url', original.url, 'login'], { env: environment() });
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('offers no login') as string });
+    expect(original.seen.map(({ path }) => path)).toEqual(['/v1/login/cli']);
+    await original.close();
+  });
+});
+
+describe('the session of a login', () => {
+  it('is not what a configuration with a key uses, unless asked for', async () => {
+    await logIn();
+    const config = join(folder, 'service.json');
+    const profile = {
+      url: server.url,
+      auth_key: 'alias/authnz',
+      region: 'us-east-1',
+      auth_context: { from: 'web', to: 'confidant', user_type: 'service' },
+      retries: 0,
+      token_cache_file: '',
+    };
+    writeFileSync(config, JSON.stringify({ default: profile, person: { ...profile, login: true } }));
+    const ask = (...args: string[]) =>
+      runCli(['confidant', '--config-files', config, ...args], {
+        env: environment({ AWS_EC2_METADATA_DISABLED: 'true' }),
+      });
+    expect(await ask('whoami')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no AWS credentials') as string,
+    });
+    expect(await ask('--login', 'whoami')).toMatchObject({ code: 0 });
+    expect(await ask('--profile', 'person', 'whoami')).toMatchObject({ code: 0 });
+    // What needs a token says so.
+    expect(await run(['token'])).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('ends at the server with logout, every copy of it, and the command line says what to do', async () => {
+    await logIn();
+    const copy = readFileSync(kept(), 'utf8');
+    const file = kept();
+    expect(await run(['logout'])).toMatchObject({ code: 0 });
+    expect(readdirSync(join(file, '..'))).toEqual([]);
+    writeFileSync(file, copy, { mode: 0o600 });
+    const ended = await run(['list_credentials']);
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('the login has ended') as string });
+    // Nothing left to end: no failure.
+    expect(await run(['logout'])).toMatchObject({ code: 0 });
+    expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
+  });
+
+  it('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
+    const renewing = await startAnswering(() => ({
+      headers: { 'set-cookie': 'session=renewed; Path=/; HttpOnly' },
+      body: { email: 'alice@example.com' },
+    }));
+    const state = join(folder, 'state');
+    const ask = () =>
+      runCli(['confidant', '--url', renewing.url, '--login', 'whoami'], {
+        env: environment({ XDG_STATE_HOME: state }),
+      });
+    await logIn();
+    const session = { ...(JSON.parse(readFileSync(kept(), 'utf8')) as object), server: renewing.url };
+    const { loginFile, writeLogin, readLogin } = await import('../src/cli/login-file.js');
+    vi.stubEnv('XDG_STATE_HOME', state);
+    await writeLogin(renewing.url, {
+      ...(session as Parameters<typeof writeLogin>[1]),
+      cookieName: 'session',
+      cookie: 'first',
+    });
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(renewing.seen.map(({ headers }) => headers.cookie)).toEqual(['session=first', 'session=renewed']);
+    expect((await readLogin(renewing.url))?.cookie).toBe('renewed');
+    rmSync(loginFile(renewing.url));
+    expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in') as string });
+    vi.unstubAllEnvs();
+    await renewing.close();
+  });
+});

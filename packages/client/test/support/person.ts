@@ -1,0 +1,59 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A person's browser without pages: a session, and what its person would press. */
+export interface Person {
+  /** Logs in at the server with the one-time link that it printed. */
+  logIn(link: string): Promise<void>;
+  /** Presses the button of the command line's page; answers where it leads to, or the code that it shows. */
+  allow(address: string): Promise<{ check: string; back?: string; code?: string }>;
+}
+
+export function person(serverUrl: string): Person {
+  let cookie = '';
+  const keep = (response: Response): void => {
+    for (const line of response.headers.getSetCookie()) {
+      const [pair = ''] = line.split(';');
+      if (pair.startsWith('confidant_session=')) cookie = pair;
+    }
+  };
+  return {
+    async logIn(link) {
+      const response = await fetch(`${serverUrl}/v1/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: serverUrl },
+        body: JSON.stringify({ secret: new URL(link).hash.slice(1) }),
+      });
+      if (!response.ok) throw new Error(`the link was refused: ${response.status}`);
+      keep(response);
+    },
+    async allow(address) {
+      const page = await (await fetch(address, { headers: { cookie } })).text();
+      const fields = [...page.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)];
+      const check = /<code id="check">([^<]+)</.exec(page)?.[1] ?? '';
+      const allowed = await fetch(`${serverUrl}/cli`, {
+        method: 'POST',
+        headers: { cookie },
+        body: new URLSearchParams(fields.map(([, name, value]) => [name!, value!])),
+      });
+      const back = /^0; url=(.*)$/.exec(allowed.headers.get('refresh') ?? '')?.[1];
+      const code = /<textarea[^>]*>([^<]+)</.exec(await allowed.text())?.[1];
+      return { check, ...(back === undefined ? {} : { back }), ...(code === undefined ? {} : { code }) };
+    },
+  };
+}
+
+/** A program for BROWSER that writes the address it is given to a file. */
+export function addressCatcher(folder: string): { program: string; address(): Promise<string> } {
+  const program = join(folder, 'browser');
+  const file = join(folder, 'address');
+  writeFileSync(program, `#!/bin/sh\nprintf %s "$1" > '${file}.new' && mv '${file}.new' '${file}'\n`);
+  chmodSync(program, 0o755);
+  return {
+    program,
+    async address() {
+      while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20));
+      return readFileSync(file, 'utf8');
+    },
+  };
+}
