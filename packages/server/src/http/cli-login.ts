@@ -137,7 +137,9 @@ function giveCode(reply: FastifyReply, { back }: CliRequest, code: string): Fast
       TITLE,
       html`<p>Copy this code into the terminal that you started. It works once, within five minutes.</p>
         <p><textarea id="code" readonly rows="8" autofocus>${code}</textarea></p>
-        <p>Give it to nobody: who has asked you for it wants your access.</p>`,
+        <p><button id="copy" type="button" hidden>Copy</button></p>
+        <p>Give it to nobody: whoever asks you for it wants your access.</p>`,
+      '/assets/copy.js',
     );
   }
   const address = new URL(`http://127.0.0.1:${back.port}/`);

@@ -71,6 +71,19 @@ textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4
 }
 `;
 
+/** The script of the page that shows a code to be carried: one press copies it. */
+export const COPY_SCRIPT = `const code = document.getElementById('code');
+const copy = document.getElementById('copy');
+code.select();
+copy.hidden = false;
+copy.addEventListener('click', () => {
+  code.select();
+  // Over plain HTTP there is no clipboard for scripts: the selection is there to be copied by hand.
+  const copied = navigator.clipboard ? navigator.clipboard.writeText(code.value) : Promise.reject();
+  copied.then(() => (copy.textContent = 'Copied'), () => (copy.textContent = 'Press Ctrl+C'));
+});
+`;
+
 /**
  * The script of the one-time link's page. The secret is in the fragment, which browsers keep to themselves; it is taken
  * out of the address at once, so that the history does not hold it either.

@@ -4,7 +4,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
 import { type LoginOptions, PAGE, redirect } from './login.js';
-import { html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
+import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
 import { DATA_HEADERS } from './security.js';
 
 /** compat: what is the same for everybody may be kept for half a day. */
@@ -81,6 +81,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   file('/favicon.ico', 'image/svg+xml', ICON);
   file('/assets/pages.css', 'text/css; charset=utf-8', STYLE);
   file('/assets/login.js', 'text/javascript; charset=utf-8', LOGIN_SCRIPT);
+  file('/assets/copy.js', 'text/javascript; charset=utf-8', COPY_SCRIPT);
   registerCustomFiles(server, options, customDirectory);
 }
 

@@ -130,7 +130,13 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
         expect(complaints).toEqual([]);
         await page.goto(`${confidant.url}/cli?challenge=${'x'.repeat(43)}`);
         await page.click('#allow');
-        expect((await page.inputValue('#code')).length).toBeGreaterThan(200);
+        await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+        await page.click('#copy');
+        await page.waitForSelector('text=Copied');
+        const shown = await page.inputValue('#code');
+        expect(shown.length).toBeGreaterThan(200);
+        expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(shown);
+        expect(complaints).toEqual([]);
         await picture(page, 'cli-3-code');
       } finally {
         rmSync(home, { recursive: true });
