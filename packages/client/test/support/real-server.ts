@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,8 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void;
   /** Resolves when standard output has this text; rejects when the program ends without. */
   printed(text: string): Promise<void>;
+  /** What standard output has so far. */
+  output(): string;
   ended: Promise<ProgramEnd>;
 }
 
@@ -59,8 +61,15 @@ export function startProgram(
         look();
         void ended.then((end) => reject(new Error(`ended without "${text}": ${JSON.stringify(end)}`)), reject);
       }),
+    output: () => stdout,
     ended,
   };
+}
+
+/** The command line of a process, as everybody on the machine sees it. */
+export function argumentsOf(pid: number): string {
+  if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  return execFileSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
 }
 
 /** The real server with its embedded default, and the service `web-production` of the recipes. */

@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { argumentsOf, recipeFile, startProgram, startRealServer, writeScript } from '../support/real-server.js';
+import type { RealServer, RunningProgram } from '../support/real-server.js';
+
+let server: RealServer;
+beforeAll(async () => {
+  server = await startRealServer({ db_password: 's3cret $HOME %n', db_user: 'web' });
+}, 60_000);
+afterAll(() => server.close());
+
+/** Sections and keys in order, as systemd.syntax(7) says; continued lines are not used. */
+function parseUnit(text: string): (section: string, key: string) => string[] {
+  const entries: [section: string, key: string, value: string][] = [];
+  let section = '';
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const heading = /^\[(\w+)\]$/.exec(line)?.[1];
+    const entry = /^(\w+)=(.*)$/.exec(line);
+    if (heading !== undefined) section = heading;
+    else if (entry !== null && !line.endsWith('\\')) entries.push([section, entry[1]!, entry[2]!]);
+    else throw new Error(`not a line of a unit: ${line}`);
+  }
+  return (wanted, key) =>
+    entries.filter((entry) => entry[0] === wanted && entry[1] === key).map(([, , value]) => value);
+}
+
+/** Words as systemd splits them. Refuses what it would replace: specifiers, variables and escapes. */
+function words(value: string): string[] {
+  if (/[%$\\]/.test(value)) throw new Error(`systemd would change ${value}`);
+  return [...value.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, one, two, bare]) => one ?? two ?? bare ?? '');
+}
+
+const unit = parseUnit(recipeFile('systemd/web.service'));
+const argv = words(unit('Service', 'ExecStart')[0]!);
+
+/** Runs the unit as systemd does: no shell, a fresh environment, and `web` is what /usr/bin/web is. */
+function startUnit(web: string | undefined, { service = 'web-production', environment = {} } = {}): RunningProgram {
+  const program = join(server.folder, web === undefined ? 'nothing' : 'web');
+  if (web !== undefined) writeScript(program, `#!/bin/sh\n${web}\n`);
+  const here = new Map([
+    ['/usr/bin/confidant', join(server.bin, 'confidant')],
+    ['/usr/bin/web', program],
+    ['web-production', service],
+  ]);
+  const env = Object.fromEntries(
+    unit('Service', 'Environment').map((line) => words(line)[0]!.split('=') as [string, string]),
+  );
+  // Node is found as on a machine that has it in /usr/bin; the role's credentials stand for the machine's own.
+  const given = { PATH: `${server.bin}:/usr/bin:/bin`, CONFIDANT_CONFIG_FILES: server.config, ...server.aws };
+  return startProgram(
+    argv.map((word) => here.get(word) ?? word),
+    { env: { ...given, ...env, ...environment }, cwd: '/' },
+  );
+}
+
+describe('the systemd unit', { timeout: 60_000 }, () => {
+  it('gives the program its values and its own arguments', async () => {
+    const end = await startUnit('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
+    expect(end).toMatchObject({ code: 0, stdout: 's3cret $HOME %n|web||--port|8000|', stderr: '' });
+  });
+
+  it('no argument holds a value: not of confidant, not of the program', async () => {
+    const running = startUnit('echo "$$ has $DB_PASSWORD"; while :; do sleep 0.05; done');
+    await running.printed(' has s3cret');
+    const program = Number.parseInt(running.output(), 10);
+    const seen = [argumentsOf(running.pid), argumentsOf(program)];
+    expect(seen.join()).toContain('--port');
+    expect(seen.join()).not.toContain('s3cret');
+    running.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: null, signal: 'SIGTERM' });
+  });
+
+  it('a stop is one SIGTERM for the program: the unit sends it to confidant alone, which hands it on', async () => {
+    expect(unit('Service', 'KillMode')).toEqual(['mixed']);
+    expect(unit('Service', 'KillSignal')).toEqual([]);
+    const running = startUnit(`trap 'echo stopping; sleep 0.3; exit 0' TERM; echo ready; while :; do sleep 0.05; done`);
+    await running.printed('ready');
+    running.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: 0, stdout: 'ready\nstopping\n' });
+  });
+
+  it('the end of the program is the end of the service: its code, by which systemd restarts it', async () => {
+    expect(unit('Service', 'Restart')).toEqual(['on-failure']);
+    expect((await startUnit('exit 7').ended).code).toBe(7);
+    expect((await startUnit(undefined).ended).code).toBe(127);
+    expect(unit('Service', 'RestartPreventExitStatus')[0]!.split(' ')).toContain('127');
+  });
+
+  it('a value that is missing, or another service: the program does not start, and it is a failure', async () => {
+    const missing = await startUnit('echo ran', { environment: { API_KEY: 'confidant' } }).ended;
+    expect(missing).toMatchObject({ code: 255, stdout: '' });
+    expect(missing.stderr).toContain('web-production gives no API_KEY');
+    expect(await startUnit('echo ran', { service: 'other' }).ended).toMatchObject({ code: 255, stdout: '' });
+  });
+});
