@@ -279,6 +279,26 @@ describe('failures', () => {
     expect((await at.call(['get_cas'])).stderr).toMatch(/see confidant --help\n$/);
   });
 
+  it('a wrong global option points at the help that lists it, wherever it stands', async () => {
+    for (const wrong of [
+      ['--token-version', '3'],
+      ['--output', 'csv'],
+      ['--retries=x'],
+      ['--token', '1'],
+      ['--region'],
+    ]) {
+      for (const args of [
+        [...wrong, 'list_cas'],
+        ['list_cas', ...wrong],
+      ]) {
+        if (wrong.length === 1 && args[0] === '--region') continue;
+        const { code, stderr } = await at.call(args);
+        expect([args, code, stderr.trimEnd().split('\n').at(-1)]).toEqual([args, 2, 'confidant: see confidant --help']);
+      }
+    }
+    expect((await at.call(['get_ca', '--help'])).stdout).toContain('confidant --help lists the global options');
+  });
+
   it('repetitions are told, so that nobody looks at a silent terminal', async () => {
     at.configure({ retries: 1, backoff: 0.001 });
     answers = { 'GET /v1/services': { status: 503 } };
@@ -308,6 +328,15 @@ describe('completion', () => {
     expect(await complete('confidant', 'get_s')).toEqual(['get_service']);
     expect(await complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
     expect(await complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
+  });
+
+  it('offers help, and what there is help for', async () => {
+    expect(await complete('confidant', 'hel')).toEqual(['help']);
+    expect(await complete('confidant', 'help', 'get_jw')).toEqual(['get_jwt', 'get_jwks']);
+    expect(await complete('confidant', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
+    expect(fish).toMatch(/^complete -c confidant -f -n '.*' -a help /m);
+    expect(fish).toMatch(/^complete -c confidant -f -n '__fish_seen_subcommand_from help' -a '.*get_jwks.*'/m);
   });
 
   it('offers the forms of the output', async () => {

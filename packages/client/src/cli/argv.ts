@@ -17,7 +17,8 @@ export interface SpelledOut {
 /**
  * Rewrites arguments into the one form commander understands: long options spelled out, and global options before the
  * command wherever they stood. compat: argparse takes any unambiguous beginning of a long option. Throws
- * {@link UsageError} for an ambiguous one; unknown ones are left for commander to report.
+ * {@link UsageError} for an ambiguous one, and a global one after the command without its value; all else is left for
+ * commander to report.
  */
 export function spellOut(argv: readonly string[]): SpelledOut {
   const globals: string[] = [];
@@ -44,7 +45,9 @@ export function spellOut(argv: readonly string[]): SpelledOut {
       continue;
     }
     const isOwn = matches(word, own).length > 0 || matches(word, BEFORE_COMMAND).length === 0;
-    const { words, next } = readOption(argv, at, isOwn ? own : BEFORE_COMMAND, command.name);
+    const { words, next } = isOwn ? readOption(argv, at, own, command.name) : readOption(argv, at, BEFORE_COMMAND);
+    // Put before the command, it would take that for its value.
+    if (!isOwn && next > argv.length) throw new UsageError(`option '${words[0]}' argument missing`);
     (isOwn ? rest : globals).push(...words);
     at = next;
   }
@@ -97,7 +100,7 @@ function findCommand(name: string): CommandSpec | undefined {
   return COMMANDS.find((command) => command.name === name.replaceAll('-', '_'));
 }
 
-/** The option at `at` with its values, spelled out, and where the next word is. */
+/** The option at `at` with its values, spelled out, and where the next word is. `command`: whose help lists it. */
 function readOption(
   argv: readonly string[],
   at: number,

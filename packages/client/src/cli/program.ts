@@ -38,13 +38,20 @@ export function parseArguments(argv: readonly string[]): Request {
   let printed = '';
   let complaint = '';
   const capture = { writeOut: (text: string) => (printed += text), writeErr: (text: string) => (complaint += text) };
-  for (const command of [program, ...program.commands]) command.exitOverride().configureOutput(capture);
+  let isGlobal = false;
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput(capture).exitOverride((error) => {
+      isGlobal = command === program;
+      throw error;
+    });
+  }
   try {
     program.parse([...globals, ...(name === undefined ? [] : [name]), ...rest], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'print', text: printed };
-    throw new UsageError(describeComplaint(complaint), name);
+    // Of a global option, the help of the program says more.
+    throw new UsageError(describeComplaint(complaint), isGlobal ? undefined : name);
   }
   return request ?? { kind: 'no-command' };
 }
@@ -103,7 +110,10 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
   if (spec.takesCommand) command.argument('[command...]', 'command to run, best after --').passThroughOptions();
   if (spec.words !== undefined) command.argument(spec.words);
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${example}`).join('\n');
-  command.addHelpText('after', `\nExamples:\n${examples}\n`);
+  command.addHelpText(
+    'after',
+    `\nExamples:\n${examples}\n\n${PROGRAM} --help lists the global options; they may stand here too.\n`,
+  );
   return command.action(() => {
     for (const { of, required } of spec.exclusive ?? []) {
       const isGiven = of.some((name) => command.getOptionValueSource(attributeOf(spec, name)) === 'cli');

@@ -15,6 +15,10 @@ export const handlers: Record<string, Handler> = {
 
 const SCRIPTS: Record<string, () => string> = { bash, zsh, fish };
 
+const commands = COMMANDS.map(({ name }) => name).join(' ');
+/** What is no option but can be completed all the same. */
+const WORDS: Record<string, string> = { help: commands, completion: Object.keys(SCRIPTS).join(' ') };
+
 const names = (options: readonly OptionSpec[]): string => options.map((option) => `--${longName(option)}`).join(' ');
 
 const valued = GLOBAL_OPTIONS.filter(takesValue).flatMap((option) => [
@@ -24,7 +28,12 @@ const valued = GLOBAL_OPTIONS.filter(takesValue).flatMap((option) => [
 
 /** Finds the command among the words before the cursor, then offers its options; after `--`, files. */
 function bash(): string {
-  const cases = COMMANDS.map(({ name, options }) => `    ${name}) offered="${names(options)} --help" ;;`).join('\n');
+  const cases = [
+    ...Object.entries(WORDS).map(([name, words]) => `    ${name}) offered="${words}" ;;`),
+    ...COMMANDS.filter(({ name }) => WORDS[name] === undefined).map(
+      ({ name, options }) => `    ${name}) offered="${names(options)} --help" ;;`,
+    ),
+  ].join('\n');
   return `_${PROGRAM}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" command='' offered i
   for ((i = 1; i < COMP_CWORD; i++)); do
@@ -43,7 +52,7 @@ function bash(): string {
       ;;
   esac
   case "$command" in
-    '') offered="${COMMANDS.map(({ name }) => name).join(' ')} ${names(GLOBAL_OPTIONS)} --help --version" ;;
+    '') offered="${commands} help ${names(GLOBAL_OPTIONS)} --help --version" ;;
 ${cases}
     *) return ;;
   esac
@@ -63,11 +72,16 @@ function fish(): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   const option = (condition: string, { text, ...spec }: OptionSpec): string =>
     `complete -c ${PROGRAM} -n ${quote(condition)} -l ${longName({ text, ...spec })}${takesValue({ text, ...spec }) ? ' -r' : ''}${spec.choices === undefined ? '' : ` -f -a ${quote(spec.choices.join(' '))}`} -d ${quote(text)}`;
-  const commands = COMMANDS.map(({ name }) => name).join(' ');
+  const first = `not __fish_seen_subcommand_from ${commands} help`;
   return [
-    ...GLOBAL_OPTIONS.map((spec) => option(`not __fish_seen_subcommand_from ${commands}`, spec)),
+    ...GLOBAL_OPTIONS.map((spec) => option(first, spec)),
+    ...Object.entries(WORDS).map(
+      ([name, words]) =>
+        `complete -c ${PROGRAM} -f -n ${quote(`__fish_seen_subcommand_from ${name}`)} -a ${quote(words)}`,
+    ),
+    `complete -c ${PROGRAM} -f -n ${quote(first)} -a help -d 'Print the help of a command'`,
     ...COMMANDS.flatMap(({ name, summary, options }) => [
-      `complete -c ${PROGRAM} -f -n ${quote(`not __fish_seen_subcommand_from ${commands}`)} -a ${name} -d ${quote(summary)}`,
+      `complete -c ${PROGRAM} -f -n ${quote(first)} -a ${name} -d ${quote(summary)}`,
       ...options.map((spec) => option(`__fish_seen_subcommand_from ${name}`, spec)),
     ]),
     '',
