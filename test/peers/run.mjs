@@ -1,6 +1,7 @@
 // Our server and client beside the originals: `npm run test:peers [part ...]`. Ends with `N passed, N failed`.
 import { sweepAtEnd } from './processes.mjs';
 import { close, part } from './report.mjs';
+import { awsCliAgainstTheKeyring } from './aws-cli.mjs';
 import { requestsMadeFromOpenApi } from './openapi.mjs';
 import { originalBesideOurs } from './original.mjs';
 import { productionOnMoto } from './production.mjs';
@@ -13,6 +14,7 @@ const PARTS = {
   original: ['the original server beside ours on one table', originalBesideOurs],
   production: ['our server as in production, with moto as AWS', productionOnMoto],
   stores: ["the stores' suites against Amazon's DynamoDB Local", storesAgainstDynamoDbLocal],
+  aws: ["AWS's command line against the local keyring", awsCliAgainstTheKeyring],
   openapi: ['requests made from the OpenAPI document', requestsMadeFromOpenApi],
 };
 

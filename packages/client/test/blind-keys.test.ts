@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from './support/cli.js';
+import { startEmbeddedServer } from './support/embedded-server.js';
+import type { EmbeddedServer } from './support/embedded-server.js';
+
+let server: EmbeddedServer;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await startEmbeddedServer();
+  const exports = readFileSync(join(server.dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
+  env = Object.fromEntries([...exports].map(([, name, value]) => [name!, value!]));
+});
+afterAll(() => server.stop());
+
+/** What an `aws kms` line asks for, with its options as the API names them. */
+function asked(line: string): { operation: string; options: Record<string, string> } {
+  const [, operation, words] = /\baws kms ([a-z-]+) (.*?)\)?$/.exec(line)!;
+  const options = [...words!.matchAll(/--([a-z-]+) (\S+)/g)].map(([, name, value]) => [
+    `-${name}`.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value!,
+  ]);
+  return { operation: operation!, options: Object.fromEntries(options) as Record<string, string> };
+}
+
+it("the guide's lines for AWS's command line make a key that blind credentials can use", async () => {
+  const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
+  const [createKey, createAlias, ...more] = [...guide.matchAll(/^.*\baws kms .*$/gm)].map(([line]) => asked(line));
+  expect([createKey?.operation, createAlias?.operation, more]).toEqual(['create-key', 'create-alias', []]);
+  // What the guide runs with AWS's own program (test:peers does too), through AWS's SDK.
+  const kms = new KMSClient({
+    region: createKey!.options['Region']!,
+    endpoint: env['AWS_ENDPOINT_URL_KMS']!,
+    credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+  });
+  const { KeyMetadata: key } = await kms.send(new CreateKeyCommand({}));
+  const alias = createAlias!.options['AliasName']!;
+  await kms.send(new CreateAliasCommand({ AliasName: alias, TargetKeyId: key!.KeyId }));
+  kms.destroy();
+
+  const keys = JSON.stringify({ [createAlias!.options['Region']!]: alias });
+  const blind = ['--blind-keys', keys, '--group-context', '{"group": "web-production"}'];
+  const pairs = ['--credential-pairs', '-', '--output', 'id'];
+  const created = await runCli(['confidant', 'create_blind_credential', '--name', 'tls', ...blind, ...pairs], {
+    env,
+    stdin: '{"key": "blind value"}',
+  });
+  expect(created).toMatchObject({ code: 0, stderr: '' });
+  const id = created.stdout.trim();
+  const opened = await runCli(['confidant', 'get_blind_credential', '--id', id, '--decrypt-blind'], { env });
+  expect(JSON.parse(opened.stdout)).toMatchObject({
+    blind_credential: { decrypted_credential_pairs: { key: 'blind value' } },
+  });
+}, 60_000);
