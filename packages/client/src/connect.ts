@@ -13,6 +13,8 @@ export interface ConnectOptions {
   /** Asked for the code of an MFA device; with it every call of AWS uses a session that proved MFA. */
   mfaCode?: () => Promise<string>;
   onRetry?: (event: RetryEvent) => void;
+  /** Told whom is asked; what it answers is called when the answer is there, or none comes. For showing progress. */
+  onAsking?: (whom: string) => () => void;
   /** Told what is worth knowing but stops nothing, for example that the token cache can not be written. */
   onWarning?: (message: string) => void;
 }
@@ -58,8 +60,9 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
   let generator = authContext.from === undefined ? undefined : generatorFor(authContext.from);
   const token = async (): Promise<{ username: string; token: string }> => {
     // compat: a user without a configured name goes by the name IAM knows.
-    generator ??= generatorFor(await aws.userName());
-    return generator.token();
+    const ask = async () => (generator ??= generatorFor(await aws.userName())).token();
+    // Who is asked for a code needs no line about waiting.
+    return options.mfaCode === undefined ? waitFor('AWS KMS', ask, options) : ask();
   };
   const transport = openTransport(settings);
   return {
@@ -107,18 +110,27 @@ export function openTransport({ timeoutMs, caFile }: ServerSettings): ReturnType
 
 function openClient(
   { url, retries, backoffMs }: ServerSettings,
-  { onRetry }: ConnectOptions,
+  options: ConnectOptions,
   transport: Transport,
   auth: AuthProvider,
 ): ConfidantClient {
   return new ConfidantClient({
     url,
-    transport,
+    transport: (request) => waitFor(request.url.origin, () => transport(request), options),
     auth,
     retries,
     backoffMs,
-    ...(onRetry === undefined ? {} : { onRetry }),
+    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
   });
+}
+
+async function waitFor<T>(whom: string, ask: () => Promise<T>, { onAsking }: ConnectOptions): Promise<T> {
+  const answered = onAsking?.(whom);
+  try {
+    return await ask();
+  } finally {
+    answered?.();
+  }
 }
 
 function awsSession(

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { loginFile, readLogin, writeLogin } from '../src/cli/login-file.js';
 import { programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
@@ -175,29 +176,31 @@ describe('the session of a login', () => {
   });
 
   it('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
-    const renewing = await startAnswering(() => ({
-      headers: { 'set-cookie': 'session=renewed; Path=/; HttpOnly' },
-      body: { email: 'alice@example.com' },
-    }));
+    let before = (): void => undefined;
+    let cookie = 'renewed';
+    const renewing = await startAnswering(() => {
+      before();
+      const headers = { 'set-cookie': `session=${cookie}; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT; HttpOnly` };
+      return { headers, body: { email: 'alice@example.com' } };
+    });
     const state = join(folder, 'state');
     const ask = () =>
       runCli(['confidant', '--url', renewing.url, '--login', 'whoami'], {
         env: environment({ XDG_STATE_HOME: state }),
       });
     await logIn();
-    const session = { ...(JSON.parse(readFileSync(kept(), 'utf8')) as object), server: renewing.url };
-    const { loginFile, writeLogin, readLogin } = await import('../src/cli/login-file.js');
+    const session = JSON.parse(readFileSync(kept(), 'utf8')) as Parameters<typeof writeLogin>[1];
     vi.stubEnv('XDG_STATE_HOME', state);
-    await writeLogin(renewing.url, {
-      ...(session as Parameters<typeof writeLogin>[1]),
-      cookieName: 'session',
-      cookie: 'first',
-    });
+    await writeLogin(renewing.url, { ...session, cookieName: 'session', cookie: 'first' });
     expect(await ask()).toMatchObject({ code: 0 });
     expect(await ask()).toMatchObject({ code: 0 });
     expect(renewing.seen.map(({ headers }) => headers.cookie)).toEqual(['session=first', 'session=renewed']);
     expect((await readLogin(renewing.url))?.cookie).toBe('renewed');
-    rmSync(loginFile(renewing.url));
+    // The logout of another command, while this one waits for its answer.
+    before = () => rmSync(loginFile(renewing.url));
+    cookie = 'again';
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(await readLogin(renewing.url)).toBeUndefined();
     expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in') as string });
     vi.unstubAllEnvs();
     await renewing.close();

@@ -9,6 +9,7 @@ import type { Given } from './given.js';
 import type { Log } from './log.js';
 import { readLogin, writeLogin } from './login-file.js';
 import { CommandError } from './outcome.js';
+import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
@@ -24,6 +25,7 @@ export class Context {
   #kms: Promise<KmsConnection> | undefined;
   #login: Promise<Connection> | undefined;
   #renewing: Promise<void> = Promise.resolve();
+  readonly progress = new Progress();
 
   constructor(
     readonly globals: Given,
@@ -125,6 +127,7 @@ export class Context {
       ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
       onRetry: ({ attempt, retries, delayMs, error }) =>
         this.log.info(`${error.message}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`),
+      onAsking: this.progress.asking,
       onWarning: (message) => this.log.warning(message),
     };
   }

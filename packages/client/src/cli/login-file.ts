@@ -42,7 +42,7 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
 
 /** Keeps the session at a server, for its owner alone (mode 0600). */
 export async function writeLogin(serverUrl: string, session: LoginSession): Promise<void> {
-  await replaceFile(loginFile(serverUrl), JSON.stringify({ server: identityOf(serverUrl), ...session }));
+  await replaceFile(loginFile(serverUrl), JSON.stringify({ ...session, server: identityOf(serverUrl) }));
 }
 
 export async function removeLogin(serverUrl: string): Promise<void> {

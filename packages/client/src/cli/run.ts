@@ -40,6 +40,7 @@ export async function runCommand({
     }
     return code;
   } finally {
+    context.progress.stop();
     await context.close();
   }
 }

@@ -14,7 +14,7 @@ export interface Deployment {
   server: AnsweringServer;
   kms: Awaited<ReturnType<typeof startRecordedKms>>;
   /** What the server answers from now on. */
-  answer(how: (request: Seen) => Answer | undefined): void;
+  answer(how: (request: Seen) => Answer | undefined | Promise<Answer | undefined>): void;
   /** Writes the profile anew, with further keys. */
   configure(further: Record<string, unknown>): void;
   start(args: readonly string[], options?: CliOptions): RunningCli;
@@ -27,7 +27,7 @@ export interface Deployment {
 export async function deploy(): Promise<Deployment> {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-client-'));
   const kms = await startRecordedKms();
-  let answering: (request: Seen) => Answer | undefined = () => undefined;
+  let answering: (request: Seen) => Answer | undefined | Promise<Answer | undefined> = () => undefined;
   const server = await startAnswering((request) => answering(request));
   const config = join(folder, 'config.json');
   const withConfig = (args: readonly string[]) => ['confidant', '--config-files', config, ...args];

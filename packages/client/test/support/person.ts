@@ -34,7 +34,7 @@ export function person(serverUrl: string): Person {
       const allowed = await fetch(`${serverUrl}/cli`, {
         method: 'POST',
         headers: { cookie },
-        body: new URLSearchParams(fields.map(([, name, value]) => [name!, value!])),
+        body: new URLSearchParams(fields.map(([, name, value]): [string, string] => [name!, value!])),
       });
       const back = /^0; url=(.*)$/.exec(allowed.headers.get('refresh') ?? '')?.[1];
       const code = /<textarea[^>]*>([^<]+)</.exec(await allowed.text())?.[1];

@@ -42,6 +42,8 @@ async function runEnv(context: Context, given: Given): Promise<Outcome> {
     context.log.info('no command was given: nothing to run (--output shell prints the variables)');
     return { exitCode: 0 };
   }
+  // From here on the terminal is the command's.
+  context.progress.stop();
   const start = (now: readonly Variable[]) => startChild(given.words, environmentOf(given, now));
   if (!given.flag('watch')) return { exitCode: endAs(await runUntilDone(() => start(variables))) };
   return { exitCode: endAs(await watch(context, given, fetched, start)) };
