@@ -23,6 +23,10 @@ beforeEach(() => {
   at.server.seen.length = 0;
 });
 
+interface Shown {
+  credential: { credential_pairs: Record<string, unknown> };
+}
+
 const sent = () => JSON.parse(at.server.seen.at(-1)!.body) as Record<string, unknown>;
 const LIST = {
   'GET /v1/credentials': {
@@ -75,6 +79,19 @@ describe('values come from where nobody else sees them', () => {
     }
     expect((await at.run([...create, '--credential-pairs', '@/nonexistent/x'])).code).toBe(2);
     expect(at.server.seen).toEqual([]);
+  });
+
+  it('and are not shown by the answer, of a creation nor of an update', async () => {
+    const body = credentialWith('c1', { key: 'typed without echo' });
+    answers = { 'POST /v1/credentials': { body }, 'PUT /v1/credentials/c1': { body } };
+    const created = await at.call(['create_credential', '--name', 'db', '--credential-pairs', '{"key": "v"}']);
+    const updated = await at.call(['update_credential', '--id', 'c1', '--disabled']);
+    for (const { code, stdout } of [created, updated]) {
+      expect({ code, pairs: (JSON.parse(stdout) as Shown).credential.credential_pairs }).toEqual({
+        code: 0,
+        pairs: {},
+      });
+    }
   });
 
   it('a prompt needs a terminal', async () => {

@@ -1,4 +1,4 @@
-import type { BodyOf, Scalar } from '@confidant/contract';
+import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
 import type { ConfidantClient } from '../../client.js';
 import { CommandError, success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
@@ -14,7 +14,7 @@ export const handlers: Record<string, Handler> = {
       credential_pairs: (await readPairs(given))!,
       enabled: given.enabled ?? true,
     };
-    return success({ credential: await (await context.client()).createCredential(body) });
+    return success({ credential: withoutValues(await (await context.client()).createCredential(body)) });
   },
 
   async update_credential(context, given) {
@@ -28,7 +28,8 @@ export const handlers: Record<string, Handler> = {
       ...(enabled === undefined ? {} : { enabled }),
     };
     if (Object.keys(body).length === 0) throw new CommandError('No changes to make');
-    return success({ credential: await (await context.client()).updateCredential(given.needed('id'), body) });
+    const client = await context.client();
+    return success({ credential: withoutValues(await client.updateCredential(given.needed('id'), body)) });
   },
 
   async get_credential(context, given) {
@@ -51,6 +52,11 @@ export const handlers: Record<string, Handler> = {
     return success({ credential: await client.revertCredential(id, revision) });
   },
 };
+
+/** What was typed without echo, or read from a file, is not shown on the terminal after all. */
+function withoutValues(credential: CredentialBody): CredentialBody {
+  return { ...credential, credential_pairs: {} };
+}
 
 function fieldsOf(given: Given): Pick<BodyOf<'updateCredential'>, 'documentation' | 'metadata' | 'tags'> {
   const documentation = given.text('documentation');
