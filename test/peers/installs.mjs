@@ -107,6 +107,30 @@ export async function dynamoDbLocal() {
   return join(lib, newest);
 }
 
+/** A program of test/peers/go, or of what its go.mod names: the path of what was built. */
+export async function goProgram(name, target = '.') {
+  const version = await run('go', ['version'], { env: process.env });
+  if (version.code !== 0) throw new NotAvailable('there is no go');
+  const source = join(ROOT, 'test/peers/go', name);
+  const files = readdirSync(source).map((file) => [file, readFileSync(join(source, file), 'utf8')]);
+  const folder = join(CACHE, name);
+  await prepared(folder, JSON.stringify([files, target, version.stdout]), async () => {
+    mkdirSync(folder, { recursive: true });
+    for (const [file, text] of files) writeFileSync(join(folder, file), text);
+    const [modules, builds] = ['modules', 'builds'].map((kind) => join(folder, kind));
+    const env = { ...process.env, GOMODCACHE: modules, GOCACHE: builds, GOFLAGS: '-mod=readonly -modcacherw' };
+    const built = await run('go', ['build', '-buildvcs=false', '-o', 'program', target], {
+      cwd: folder,
+      env,
+      timeoutMs: INSTALL_TIMEOUT_MS,
+    });
+    // Gigabytes that no later run needs.
+    for (const kind of [modules, builds]) rmSync(kind, { recursive: true, force: true });
+    return built;
+  });
+  return join(folder, 'program');
+}
+
 /** A virtual environment with these installed, each list by a pip of its own. Returns its `bin` folder. */
 async function environment(name, steps, finish) {
   const version = await run('python3', ['--version'], { env: process.env }).catch(() => undefined);

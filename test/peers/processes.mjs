@@ -73,6 +73,7 @@ export function start(command, args, { env = cleanEnvironment(), cwd, stdin } = 
     child.once('close', (code, signalName) => resolve({ code, signal: signalName, ...kept }));
   }).finally(() => running.delete(child));
   return {
+    pid: child.pid,
     ended,
     isRunning: () => child.pid !== undefined && child.exitCode === null && child.signalCode === null,
     output: () => kept.stdout + kept.stderr,

@@ -6,6 +6,7 @@ import { requestsMadeFromOpenApi } from './openapi.mjs';
 import { originalBesideOurs } from './original.mjs';
 import { productionOnMoto } from './production.mjs';
 import { pythonClientAgainstOurServer } from './python-client.mjs';
+import { recipesWithTheirPrograms } from './recipes.mjs';
 import { storesAgainstDynamoDbLocal } from './stores.mjs';
 
 const DEADLINE_MS = 30 * 60_000;
@@ -15,6 +16,7 @@ const PARTS = {
   production: ['our server as in production, with moto as AWS', productionOnMoto],
   stores: ["the stores' suites against Amazon's DynamoDB Local", storesAgainstDynamoDbLocal],
   aws: ["AWS's command line against the local keyring", awsCliAgainstTheKeyring],
+  recipes: ['the recipes, with the programs they are for', recipesWithTheirPrograms],
   openapi: ['requests made from the OpenAPI document', requestsMadeFromOpenApi],
 };
 

@@ -63,7 +63,7 @@ locals {
   }
 }
 
-# A value that is not there is an error: `local.secrets["db_password"]`.
+# A key that the service does not have is an error.
 output "db_password" {
   value     = local.secrets["db_password"]
   sensitive = true
