@@ -14,6 +14,13 @@ export interface PageKey {
 /** What a row under an id turned out to be. */
 export type Found<K extends Kind> = Records[K] | 'absent' | 'other-kind';
 
+/** A service that was read, and the way to what it maps. */
+export interface ServiceRead {
+  service: Found<'service'>;
+  /** The current rows of what the service maps, as {@link Store.getMany} gives them; none where there is no service. */
+  mapped<K extends 'credential' | 'blind-credential'>(kind: K): Promise<Map<string, Records[K]>>;
+}
+
 /** A revision to write. */
 export interface RevisionWrite<K extends Kind> {
   kind: K;
@@ -57,6 +64,11 @@ export type WriteOutcome =
 export interface Store {
   /** The current row of `id`; `other-kind` when the id belongs to anything else, archived revisions included. */
   get<K extends Kind>(kind: K, id: string): Promise<Found<K>>;
+  /**
+   * The same for a service whose credentials are wanted next: a store may read them along with it, if it knows from
+   * before which they are. What `mapped` gives is always what the service maps by the row that was read.
+   */
+  openService(id: string): Promise<ServiceRead>;
   /** One archived revision; undefined when there is none of that kind. Its `id` is without the revision. */
   getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined>;
   /** The archived revisions among 1..`upTo` that exist, ascending; of more than 10 000 numbers the last 10 000. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { Instant } from '../domain/instant.js';
 import type { Kind, Listed, Records, Service } from '../domain/records.js';
 import {
@@ -7,6 +8,7 @@ import {
   type Found,
   type PageKey,
   type RevisionWrite,
+  type ServiceRead,
   type Store,
   type WriteOutcome,
 } from '../ports.js';
@@ -14,7 +16,16 @@ import { AwsRefusal, backoffMs, type AwsJsonClient } from './aws-json.js';
 import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './dynamodb-client.js';
 import { type Item, LISTED_ATTRIBUTES, listedOf, recordOf } from './dynamodb-items.js';
 import { isRevision, putRevision } from './dynamodb-revision.js';
-import { archiveId, dataTypeOf, historyIds, isReserved, NAME_ROWS, type OnDamagedRow, readInstant } from './rows.js';
+import {
+  archiveId,
+  dataTypeOf,
+  historyIds,
+  isReserved,
+  mappedIds,
+  NAME_ROWS,
+  type OnDamagedRow,
+  readInstant,
+} from './rows.js';
 
 export { nameRow } from './dynamodb-revision.js';
 export { createDynamoTable } from './dynamodb-table.js';
@@ -23,6 +34,8 @@ export { createDynamoTable } from './dynamodb-table.js';
 const BATCH_SIZE = 100;
 const BATCHES_AT_ONCE = 4;
 const MAX_KEY_BYTES = 2048;
+/** About 20 MB of ids; the least recently fetched services go first. */
+const MAX_REMEMBERED_IDS = 200_000;
 
 /**
  * The rows in a DynamoDB table that servers of the original may use at the same time. Names are held by rows of a
@@ -33,6 +46,12 @@ export function openDynamoStore(options: DynamoOptions & { onDamagedRow?: OnDama
 }
 
 class DynamoStore implements Store {
+  /** Ids that a service mapped when it was last read: a guess at what its next fetch needs, never an answer. */
+  readonly #mappedBefore = new LRUCache<string, readonly string[]>({
+    maxSize: MAX_REMEMBERED_IDS,
+    sizeCalculation: (ids) => ids.length,
+  });
+
   constructor(
     private readonly client: AwsJsonClient,
     private readonly table: string,
@@ -40,10 +59,40 @@ class DynamoStore implements Store {
   ) {}
 
   async get<K extends Kind>(kind: K, id: string): Promise<Found<K>> {
-    if (isReserved(id)) return 'other-kind';
-    const item = await this.#item(id);
-    if (item === undefined) return 'absent';
-    return item['data_type']?.S === kind ? recordOf(kind, item) : 'other-kind';
+    return isReserved(id) ? 'other-kind' : foundAs(kind, await this.#item(id));
+  }
+
+  async openService(id: string): Promise<ServiceRead> {
+    const expected = this.#mappedBefore.get(id);
+    if (expected === undefined || isReserved(id)) {
+      const service = await this.get('service', id);
+      this.#remember(id, service);
+      return { service, mapped: (kind) => this.getMany(kind, mappedIds(service, kind)) };
+    }
+    const asked = new Set([id, ...expected]);
+    const rows = new Map((await this.#items([...asked])).map((item) => [item['id']!.S!, item]));
+    const service = foundAs('service', rows.get(id));
+    this.#remember(id, service);
+    return {
+      service,
+      mapped: async (kind) => {
+        const ids = mappedIds(service, kind);
+        const further = ids.filter((each) => !asked.has(each));
+        const found = await this.getMany(kind, further);
+        for (const each of ids) {
+          const item = rows.get(each);
+          if (item?.['data_type']?.S === kind) found.set(each, recordOf(kind, item));
+        }
+        return found;
+      },
+    };
+  }
+
+  /** What a service maps now, for its next fetch; what fits one batch with it. */
+  #remember(id: string, service: Found<'service'>): void {
+    const ids = [...mappedIds(service, 'credential'), ...mappedIds(service, 'blind-credential')];
+    if (ids.length === 0 || ids.length >= BATCH_SIZE) this.#mappedBefore.delete(id);
+    else this.#mappedBefore.set(id, ids);
   }
 
   async getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined> {
@@ -242,6 +291,11 @@ class DynamoStore implements Store {
       throw asUnavailable(error);
     }
   }
+}
+
+function foundAs<K extends Kind>(kind: K, item: Item | undefined): Found<K> {
+  if (item === undefined) return 'absent';
+  return item['data_type']?.S === kind ? recordOf(kind, item) : 'other-kind';
 }
 
 interface Query {

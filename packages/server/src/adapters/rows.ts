@@ -1,7 +1,7 @@
 import { ExactNumber, parseJson, type JsonObject } from '@confidant/contract';
 import { instantOf, parseInstant, type Instant } from '../domain/instant.js';
 import type { Kind } from '../domain/records.js';
-import { DamagedRow } from '../ports.js';
+import { DamagedRow, type Found } from '../ports.js';
 
 /** What a row's `data_type` says: the kind of the current row, or of its archived revisions. */
 export type DataType = Kind | `archive-${Kind}`;
@@ -13,6 +13,12 @@ export function dataTypeOf(kind: Kind, archived: boolean): DataType {
 /** compat: the row of revision N of `foo` is `foo-N`, which may also be the id of a service. */
 export function archiveId(id: string, revision: number): string {
   return `${id}-${revision}`;
+}
+
+/** Ids of what a service maps; none when it is no service. */
+export function mappedIds(service: Found<'service'>, kind: 'credential' | 'blind-credential'): readonly string[] {
+  if (service === 'absent' || service === 'other-kind') return [];
+  return kind === 'credential' ? service.credentials : service.blindCredentials;
 }
 
 /** Revisions read for one history: what a broken revision number could ask for otherwise has no bound. */

@@ -1,13 +1,22 @@
 import { stringifyJson, type JsonObject } from '@confidant/contract';
 import type { Instant } from '../domain/instant.js';
 import type { BlindCredential, Credential, Kind, Listed, Records, SealedPairs, Service } from '../domain/records.js';
-import { DamagedRow, type Found, type PageKey, type RevisionWrite, type Store, type WriteOutcome } from '../ports.js';
+import {
+  DamagedRow,
+  type Found,
+  type PageKey,
+  type RevisionWrite,
+  type ServiceRead,
+  type Store,
+  type WriteOutcome,
+} from '../ports.js';
 import {
   archiveId,
   type DataType,
   dataTypeOf,
   historyIds,
   isReserved,
+  mappedIds,
   type OnDamagedRow,
   parseObject,
   sortedSet,
@@ -56,6 +65,11 @@ class SqliteStore implements Store {
       if (row === undefined) return 'absent';
       return row[0] === kind ? recordOf(kind, id, row) : 'other-kind';
     });
+  }
+
+  async openService(id: string): Promise<ServiceRead> {
+    const service = await this.get('service', id);
+    return { service, mapped: (kind) => this.getMany(kind, mappedIds(service, kind)) };
   }
 
   getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined> {

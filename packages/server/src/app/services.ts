@@ -5,6 +5,7 @@ import { diffServices } from '../domain/diff.js';
 import type { Pairs } from '../domain/pairs.js';
 import type { BlindCredential, Credential, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
+import type { Found, ServiceRead } from '../ports.js';
 import { audited, authorize, isAllowed, refuseOtherAccount } from './access.js';
 import type { App, Caller } from './app.js';
 import type { Permissions } from './credentials.js';
@@ -49,11 +50,12 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
     authorize(app, caller, { resourceType, action, resourceId: id }, `get service ${id}`),
   );
   return audited(app, caller, { action, resourceType, resourceId: id }, async (details) => {
-    const service = await part('db_get_service', () => requireService(app, id, 'not_found'));
+    const read = await part('db_get_service', () => app.store.openService(id));
+    const service = existing(read.service, 'not_found');
     details.revision = service.revision;
     refuseOtherAccount(caller, service);
     const { principal } = caller;
-    const mapped = await loadMapped(app, service, part);
+    const mapped = await loadMapped(app, service, read, part);
     // A service reads what is mapped to it. A person reads, here too, only what the policy lets them get.
     const shown = metadataOnly ? NOTHING : principal.type === 'service' ? ALL : await gettable(app, caller, mapped);
     if (!metadataOnly) {
@@ -210,7 +212,10 @@ async function readService(app: App, id: string): Promise<Service | 'absent'> {
 }
 
 async function requireService(app: App, id: string, otherKind: 'not_found' | 'wrong_kind'): Promise<Service> {
-  const found = await app.store.get('service', id);
+  return existing(await app.store.get('service', id), otherKind);
+}
+
+function existing(found: Found<'service'>, otherKind: 'not_found' | 'wrong_kind'): Service {
   if (found !== 'absent' && found !== 'other-kind') return found;
   throw found === 'other-kind' && otherKind === 'wrong_kind'
     ? new Refusal('wrong_kind', 'id provided is not a service.')
@@ -292,11 +297,16 @@ type Part = <Result>(name: string, work: () => Promise<Result>) => Promise<Resul
 async function loadMapped(
   app: App,
   service: Service,
+  read?: ServiceRead,
   part: Part = (_name, work) => work(),
 ): Promise<Pick<ServiceView, 'credentials' | 'blindCredentials'>> {
   const [credentials, blind] = await Promise.all([
-    part('db_get_credentials', () => readMany(app, 'credential', service.credentials)),
-    part('db_get_blind_credentials', () => readMany(app, 'blind-credential', service.blindCredentials)),
+    part('db_get_credentials', () =>
+      readMany(app, 'credential', service.credentials, read && (() => read.mapped('credential'))),
+    ),
+    part('db_get_blind_credentials', () =>
+      readMany(app, 'blind-credential', service.blindCredentials, read && (() => read.mapped('blind-credential'))),
+    ),
   ]);
   return part('build_response', async () => ({
     credentials: await Promise.all(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringifyJson } from '@confidant/contract';
-import type { Kind, Records } from '../../src/domain/records.js';
+import type { Kind, Records, Service } from '../../src/domain/records.js';
 import { DamagedRow, type PageKey, type Store } from '../../src/ports.js';
 import { type Harness, STORES } from './harness.js';
 import { at, AWKWARD_METADATA, blindCredential, credential, newId, service } from './records.js';
@@ -407,5 +407,88 @@ describe.each(STORES)('$name', ({ open }) => {
     expect(changed).not.toContain(brokenRole.id);
     expect(damagedRows.at(-1)?.id).toBe(brokenRole.id);
     expect((await pages('credential', false, 2)).flat().map(({ id }) => id)).toEqual(listed);
+  });
+
+  // Last: it leaves damaged rows behind.
+  describe('a service opened with what it maps', () => {
+    const remap = (from: Service, more: Partial<Service>): Service => ({
+      ...from,
+      revision: from.revision + 1,
+      ...more,
+    });
+    /** What a fetch sees. */
+    async function fetched(id: string) {
+      const { service: found, mapped } = await store.openService(id);
+      return { found, credentials: await mapped('credential'), blind: await mapped('blind-credential') };
+    }
+
+    test('gives what single reads give, the first time and again; absent ones and other kinds map nothing', async () => {
+      const [one, two, blind] = [credential(), credential(), blindCredential()];
+      const gone = newId();
+      const role = service({ credentials: [one.id, two.id, gone].sort(), blindCredentials: [blind.id, one.id].sort() });
+      await create('credential', one, two);
+      await create('blind-credential', blind);
+      await create('service', role);
+      for (let time = 0; time < 3; time++) {
+        const { found, credentials, blind: blinds } = await fetched(role.id);
+        expect(found).toEqual(role);
+        expect(credentials).toEqual(await store.getMany('credential', role.credentials));
+        expect([...credentials.keys()].sort()).toEqual([one.id, two.id].sort());
+        expect(blinds).toEqual(new Map([[blind.id, blind]]));
+      }
+      for (const [id, found] of [
+        [newId(), 'absent'],
+        ['', 'absent'],
+        [one.id, 'other-kind'],
+        [`${role.id}-1`, 'other-kind'],
+      ] as const) {
+        expect(await fetched(id)).toEqual({ found, credentials: new Map(), blind: new Map() });
+      }
+    });
+
+    test('is what the row says that was read, whatever it said before and whoever changed it', async () => {
+      const [one, two, three] = [credential(), credential(), credential()];
+      await create('credential', one, two, three);
+      let role = service({ credentials: [one.id, two.id].sort() });
+      await create('service', role);
+      await fetched(role.id);
+      const write = async (more: Partial<Service>): Promise<void> => {
+        role = remap(role, more);
+        expect(await other.putRevision({ kind: 'service', next: role, expected: role.revision - 1 })).toEqual({
+          status: 'ok',
+        });
+      };
+      await write({ credentials: [three.id, two.id].sort() });
+      expect([...(await fetched(role.id)).credentials.keys()].sort()).toEqual([three.id, two.id].sort());
+      // What is not mapped any more may be damaged.
+      await harness.damage(one.id);
+      expect((await fetched(role.id)).found).toEqual(role);
+      await write({ credentials: [] });
+      expect((await fetched(role.id)).credentials).toEqual(new Map());
+      await write({ credentials: [two.id] });
+      const changed = { ...two, revision: 2, name: 'changed meanwhile' };
+      await other.putRevision({ kind: 'credential', next: changed, expected: 1 });
+      expect((await fetched(role.id)).credentials).toEqual(new Map([[two.id, changed]]));
+    });
+
+    test('rejects for a damaged credential that is mapped, and reads more than a batch holds', async () => {
+      const rows = Array.from({ length: 130 }, () => credential());
+      await create('credential', ...rows);
+      const few = service({
+        credentials: rows
+          .slice(0, 2)
+          .map(({ id }) => id)
+          .sort(),
+      });
+      const many = service({ credentials: rows.map(({ id }) => id).sort() });
+      await create('service', few, many);
+      for (let time = 0; time < 2; time++) expect((await fetched(many.id)).credentials.size).toBe(130);
+      await fetched(few.id);
+      await harness.damage(rows[1]!.id);
+      for (let time = 0; time < 2; time++) {
+        const { mapped } = await store.openService(few.id);
+        await expect(mapped('credential')).rejects.toBeInstanceOf(DamagedRow);
+      }
+    });
   });
 });

@@ -9,7 +9,7 @@ import { itemOf } from '../../src/adapters/dynamodb-items.js';
 import { createDynamoTable, openDynamoStore } from '../../src/adapters/dynamodb.js';
 import { BackendUnavailable, type Store } from '../../src/ports.js';
 import { TEST_CREDENTIALS } from './dynamodb-server.js';
-import { at, credential } from './records.js';
+import { at, credential, service } from './records.js';
 
 /** What the time-outs below allow for one call is 200 ms; a busy machine may take far longer to notice. */
 const GENEROUS_MS = 8_000;
@@ -99,6 +99,7 @@ const METHODS: Record<string, (store: Store) => Promise<unknown>> = {
   get: (store) => store.get('credential', one.id),
   getRevision: (store) => store.getRevision('credential', one.id, 1),
   getRevisions: (store) => store.getRevisions('credential', one.id, 150),
+  openService: (store) => store.openService('web'),
   getMany: (store) => store.getMany('credential', [one.id]),
   putRevision: (store) => store.putRevision({ kind: 'credential', next: one, expected: null, name: { claim: 'n' } }),
   list: (store) => store.list('credential', { archived: false, limit: 5 }),
@@ -286,6 +287,22 @@ describe('what passes is tried again', () => {
     for (let n = 0; n < 5; n++) expect(await store.get('credential', one.id)).toEqual(one);
     expect(loads).toBe(2);
   });
+});
+
+test('a service fetched before comes with what it maps, in one call', async () => {
+  const role = service({ credentials: [one.id] });
+  const rows = [item, itemOf('service', role, false)];
+  const server = standIn(
+    answer(200, { Item: rows[1] }),
+    answer(200, { Responses: { rows: [item] }, UnprocessedKeys: {} }),
+    answer(200, { Responses: { rows }, UnprocessedKeys: {} }),
+  );
+  const store = await server.store({ readTimeoutMs: 5000 });
+  for (let time = 0; time < 3; time++) {
+    const read = await store.openService(role.id);
+    expect([read.service, await read.mapped('credential')]).toEqual([role, new Map([[one.id, one]])]);
+  }
+  expect(server.operations).toEqual(['GetItem', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem']);
 });
 
 describe('keys that DynamoDB leaves unprocessed', () => {
