@@ -1,0 +1,206 @@
+import { describe, expect, test } from 'vitest';
+import { MemoryKms } from './kms.js';
+import { MINUTE, START, time, world, SERVICE, mint, verdict } from './validator-world.js';
+
+describe('aliases', () => {
+  test('are looked up once, not with every token', async () => {
+    const { kms, validator } = world();
+    for (let index = 0; index < 5; index += 1) await validator.validate(SERVICE, await mint(kms));
+    expect(kms.calls).toMatchObject({ decrypt: 5, describeKey: 3 });
+  });
+
+  test('a new key behind an alias is noticed at its first token', async () => {
+    const { kms, clock, validator } = world();
+    await validator.validate(SERVICE, await mint(kms));
+    clock.now += MINUTE;
+    kms.addKey('alias/authnz-service');
+    expect(await verdict(validator.validate(SERVICE, await mint(kms)))).toBe('accepted');
+  });
+
+  test('the old key behind a re-pointed alias is refused within minutes, remembered tokens included', async () => {
+    const { kms, keys, clock, validator } = world();
+    const token = await mint(kms);
+    await validator.validate(SERVICE, token);
+    kms.addKey('alias/authnz-service');
+    clock.now += 5 * MINUTE + 1;
+    expect(await verdict(validator.validate(SERVICE, token))).toBe('key');
+    expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: keys.service })))).toBe('key');
+  });
+
+  test('tokens of foreign keys cannot cause look-ups without bound', async () => {
+    const { kms, keys, clock, validator } = world();
+    for (let second = 0; second < 60; second += 1) {
+      clock.now += 1000;
+      const token = await mint(kms, { keyId: keys.unrelated });
+      expect(await verdict(validator.validate(SERVICE, token))).toBe('key');
+    }
+    expect(kms.calls.describeKey).toBeLessThanOrEqual(3 * 3);
+  });
+
+  test('an alias that does not exist trusts nobody and does not lock out the others', async () => {
+    const { kms, keys, validator } = world();
+    kms.removeAlias('alias/authnz-sandbox');
+    expect(await verdict(validator.validate(SERVICE, await mint(kms)))).toBe('accepted');
+    expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: keys.sandbox })))).toBe('key');
+  });
+
+  test('a remembered token follows its key to another account', async () => {
+    const kms = new MemoryKms();
+    const first = kms.addKey('alias/authnz-sandbox', 'alias/authnz-service');
+    kms.addKey('alias/authnz-sandbox');
+    const { clock, validator } = world({ kms, userKeys: [] });
+    const token = await mint(kms, { keyId: first });
+    expect((await validator.validate(SERVICE, token)).account).toBeNull();
+    kms.addKey('alias/authnz-service');
+    kms.pointAlias('alias/authnz-sandbox', first);
+    clock.now += 5 * MINUTE + 1;
+    expect((await validator.validate(SERVICE, token)).account).toBe('sandbox');
+  });
+});
+
+describe('remembered tokens', () => {
+  test('cost KMS nothing', async () => {
+    const { kms, validator } = world();
+    const token = await mint(kms);
+    const first = await validator.validate(SERVICE, token);
+    const calls = { ...kms.calls };
+    expect(await validator.validate(SERVICE, token)).toEqual(first);
+    expect(kms.calls).toEqual(calls);
+  });
+
+  test('prove nothing under another version, user type or name', async () => {
+    const { kms, validator } = world();
+    const v2 = await mint(kms);
+    const v1 = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
+    await validator.validate(SERVICE, v2);
+    await validator.validate('svc', v1);
+    expect(await verdict(validator.validate('svc', v2))).toBe('kms-refused');
+    expect(await verdict(validator.validate('1/service/svc', v2))).toBe('kms-refused');
+    expect(await verdict(validator.validate(SERVICE, v1))).toBe('kms-refused');
+    expect(await verdict(validator.validate('2/user/svc', v2))).toBe('kms-refused');
+    expect(await verdict(validator.validate('1/user/svc', v1))).toBe('key');
+    expect(await verdict(validator.validate('2/service/svc2', v2))).toBe('kms-refused');
+    expect(await verdict(validator.validate(SERVICE, v2))).toBe('accepted');
+  });
+
+  test('expire, and then cost no call to KMS either to refuse once', async () => {
+    const { kms, clock, validator } = world();
+    const token = await mint(kms);
+    await validator.validate(SERVICE, token);
+    clock.now = START + 30 * MINUTE + 1;
+    expect(await verdict(validator.validate(SERVICE, token))).toBe('expired');
+    expect(kms.calls.decrypt).toBe(1);
+    expect(await verdict(validator.validate(SERVICE, token))).toBe('expired');
+    expect(kms.calls.decrypt).toBe(2);
+  });
+
+  test('are not valid before their time when the clock goes back', async () => {
+    const { kms, clock, validator } = world();
+    const token = await mint(kms);
+    await validator.validate(SERVICE, token);
+    clock.now = START - 3 * MINUTE - 1;
+    expect(await verdict(validator.validate(SERVICE, token))).toBe('not-yet-valid');
+  });
+
+  test('are as many as allowed, and the least recently used leave first', async () => {
+    const { kms, validator } = world({ cacheSize: 2 });
+    const tokens = [await mint(kms), await mint(kms), await mint(kms)] as const;
+    await validator.validate(SERVICE, tokens[0]);
+    await validator.validate(SERVICE, tokens[1]);
+    await validator.validate(SERVICE, tokens[0]);
+    await validator.validate(SERVICE, tokens[2]);
+    expect(kms.calls.decrypt).toBe(3);
+    await validator.validate(SERVICE, tokens[0]);
+    expect(kms.calls.decrypt).toBe(3);
+    await validator.validate(SERVICE, tokens[1]);
+    expect(kms.calls.decrypt).toBe(4);
+  });
+
+  test('with a cache size of 0 there are none', async () => {
+    const { kms, validator } = world({ cacheSize: 0 });
+    const token = await mint(kms);
+    await validator.validate(SERVICE, token);
+    await validator.validate(SERVICE, token);
+    expect(kms.calls.decrypt).toBe(2);
+  });
+
+  test('refusals are not among them', async () => {
+    const { kms, keys, validator } = world();
+    const token = await mint(kms, { keyId: keys.unrelated });
+    await verdict(validator.validate(SERVICE, token));
+    await verdict(validator.validate(SERVICE, token));
+    expect(kms.calls.decrypt).toBe(2);
+  });
+
+  test('cannot be changed by whoever got the answer', async () => {
+    const { kms, validator } = world();
+    const token = await mint(kms);
+    const answer = (await validator.validate(SERVICE, token)) as { from: string };
+    expect(() => (answer.from = 'root')).toThrow(TypeError);
+    expect((await validator.validate(SERVICE, token)).from).toBe('svc');
+  });
+});
+
+describe('concurrent requests', () => {
+  test('with one unknown token ask KMS once', async () => {
+    const { kms, validator } = world();
+    const token = await mint(kms);
+    const all = await Promise.all(Array.from({ length: 20 }, () => validator.validate(SERVICE, token)));
+    expect(new Set(all.map(({ from }) => from))).toEqual(new Set(['svc']));
+    expect(kms.calls).toMatchObject({ decrypt: 1, describeKey: 3 });
+  });
+
+  test('with many unknown tokens look up each key once', async () => {
+    const { kms, validator } = world();
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => mint(kms)));
+    await Promise.all(tokens.map((token) => validator.validate(SERVICE, token)));
+    expect(kms.calls).toMatchObject({ decrypt: 20, describeKey: 3 });
+  });
+
+  test('with one token under two names are two questions, and only one is answered yes', async () => {
+    const { kms, validator } = world();
+    const token = await mint(kms);
+    const both = [validator.validate(SERVICE, token), validator.validate('2/service/svc2', token)];
+    expect(await Promise.all(both.map(verdict))).toEqual(['accepted', 'kms-refused']);
+  });
+
+  test('share a failure, and the next one asks again', async () => {
+    const { kms, validator } = world();
+    const token = await mint(kms);
+    kms.down.add('decrypt');
+    const settled = await Promise.allSettled([validator.validate(SERVICE, token), validator.validate(SERVICE, token)]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(kms.calls.decrypt).toBe(1);
+    kms.down.clear();
+    expect(await verdict(validator.validate(SERVICE, token))).toBe('accepted');
+  });
+});
+
+describe('events', () => {
+  test('count each token by version, time each validation, and time KMS only when it was asked', async () => {
+    const { kms, events, validator } = world();
+    const token = await mint(kms);
+    await validator.validate(SERVICE, token);
+    await validator.validate(SERVICE, token);
+    const v1 = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
+    await validator.validate('svc', v1);
+    expect(events.map(({ name }) => name).join(' ')).toBe(
+      [
+        'token_version_2 kms_decrypt_token decrypt_token',
+        'token_version_2 decrypt_token',
+        'token_version_1 kms_decrypt_token decrypt_token',
+      ].join(' '),
+    );
+    for (const event of events) {
+      if (event.kind === 'timer') expect(event.durationMs).toBeGreaterThanOrEqual(0);
+      else expect(event.count).toBe(1);
+    }
+  });
+
+  test('hold nothing of tokens or names', async () => {
+    const { kms, keys, events, validator } = world();
+    const token = await mint(kms, { keyId: keys.unrelated });
+    await verdict(validator.validate(SERVICE, token));
+    expect(JSON.stringify(events)).not.toMatch(new RegExp(`svc|${token.slice(0, 10)}`));
+  });
+});
