@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { goProgram, ROOT } from './installs.mjs';
-import { cleanEnvironment, run, start, tail, temporaryFolder } from './processes.mjs';
+import { run, start, tail, temporaryFolder } from './processes.mjs';
 import { check, notRun, NotAvailable } from './report.mjs';
 import { startEmbedded } from './servers.mjs';
 
@@ -31,6 +31,10 @@ export async function recipesWithTheirPrograms() {
       notRun(`the recipe for ${name}`, error.message);
     }
   }
+  await check('our server served all of it', async () => {
+    const answer = await fetch(`${at.server.url}/healthcheck`).catch(() => undefined);
+    assert.equal(answer?.status, 200, `it is gone:\n${tail(at.server.output())}`);
+  });
   await at.server.stop();
 }
 
@@ -130,6 +134,7 @@ async function container({ folder, env }) {
   await check('as process 1 it starts nothing while a value is missing', async () => {
     const end = await asFirst('echo ran', { API_KEY: 'confidant' }).ended;
     assert.deepEqual([end.code, end.stdout], [255, ''], end.stderr);
+    assert.match(end.stderr, /gives no API_KEY/);
   });
 }
 
