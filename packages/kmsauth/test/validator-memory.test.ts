@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryKms } from './kms.js';
-import { MINUTE, START, time, world, SERVICE, mint, verdict } from './validator-world.js';
+import { MINUTE, START, world, SERVICE, mint, verdict } from './validator-world.js';
 
 describe('aliases', () => {
   test('are looked up once, not with every token', async () => {

@@ -38,7 +38,7 @@ export function world(options: Partial<TokenValidatorOptions> = {}) {
   return { kms, keys, clock, events, validator };
 }
 
-interface Mint {
+export interface Mint {
   keyId?: string;
   context?: Record<string, string>;
   payload?: string;

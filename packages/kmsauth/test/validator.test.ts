@@ -13,6 +13,7 @@ import {
   mint,
   verdict,
 } from './validator-world.js';
+import type { Mint } from './validator-world.js';
 
 describe('a good token', () => {
   test('proves who sent it, by which key and until when', async () => {
