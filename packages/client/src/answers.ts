@@ -1,4 +1,4 @@
-import { ERRORS, parseJson } from '@confidant/contract';
+import { ERRORS, parseJson } from '@confidant/contract/wire';
 import type { ErrorCode, JsonObject } from '@confidant/contract';
 import { ConfidantError } from './errors.js';
 import type { TransportResponse } from './transport.js';

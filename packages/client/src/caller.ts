@@ -1,5 +1,5 @@
-import { ROUTES, stringifyJson } from '@confidant/contract';
-import type { BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, Route, RouteId } from '@confidant/contract';
+import { ADDRESSES, stringifyJson } from '@confidant/contract/wire';
+import type { Address, BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
 import { RefusedForNow, readAnswer } from './answers.js';
 import { ConfidantError } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
@@ -69,14 +69,9 @@ export class RouteCaller {
 
   /** Calls a route of the contract by its name. */
   async call<Id extends RouteId>(id: Id, input: CallInput<Id>, options?: CallOptions): Promise<ResponseOf<Id>> {
-    const route: Route = ROUTES[id];
-    const anonymous = route.access === 'anyone';
-    return (await this.request(
-      route.method,
-      route.path,
-      { ...(input as RequestInput), anonymous },
-      options,
-    )) as ResponseOf<Id>;
+    const { method, path, access }: Address = ADDRESSES[id];
+    const asked = { ...(input as RequestInput), anonymous: access === 'anyone' };
+    return (await this.request(method, path, asked, options)) as ResponseOf<Id>;
   }
 
   /**

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenVersion } from '@confidant/kmsauth';
+import { parsePlainYaml } from './plain-yaml.js';
 
 /** Where the configuration is looked for; the first file that exists is used, alone. */
 export const DEFAULT_CONFIG_FILES = ['~/.confidant', '/etc/confidant/config'];
@@ -208,7 +209,7 @@ async function readConfig(file: string): Promise<string> {
 }
 
 async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
-  let value = parseJsonConfig(content);
+  let value = parseJsonConfig(content) ?? parsePlainYaml(content);
   try {
     // compat: the original reads YAML 1.1, where `yes` is true.
     value ??= (await import('yaml')).parse(content, { version: '1.1', logLevel: 'error', prettyErrors: false });

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as Http from 'node:http';
+import type * as Https from 'node:https';
+import { createRequire } from 'node:module';
 import { ConfidantError } from './errors.js';
+
+// `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
+// longer than most commands run.
+const builtin = createRequire(import.meta.url);
+const http = builtin('node:http') as typeof Http;
 
 export interface TransportRequest {
   method: 'GET' | 'POST' | 'PUT';
@@ -39,43 +45,43 @@ export interface NodeTransportOptions {
 export function nodeTransport(options: NodeTransportOptions): Transport & { close(): void } {
   const agentOptions = { keepAlive: true, maxSockets: options.maxSockets ?? 20, timeout: options.timeoutMs };
   const plain = new http.Agent(agentOptions);
-  const tls = new https.Agent({
-    ...agentOptions,
-    ...(options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) }),
-  });
+  const ca = options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) };
+  let tls: Https.Agent | undefined;
+  const begin: Begin = (url, how) => {
+    if (url.protocol !== 'https:') return http.request(url, { ...how, agent: plain });
+    const https = builtin('node:https') as typeof Https;
+    tls ??= new https.Agent({ ...agentOptions, ...ca });
+    return https.request(url, { ...how, agent: tls });
+  };
   const send = async (request: TransportRequest): Promise<TransportResponse> => {
-    const agent = request.url.protocol === 'https:' ? tls : plain;
     try {
-      return await exchange(request, agent, options);
+      return await exchange(request, begin, options);
     } catch (error) {
       // The server closed an idle connection while we took it up: this says nothing about the server.
-      if (error instanceof StaleConnection && request.method !== 'POST') return exchange(request, agent, options);
+      if (error instanceof StaleConnection && request.method !== 'POST') return exchange(request, begin, options);
       throw error;
     }
   };
   return Object.assign(send, {
     close() {
       plain.destroy();
-      tls.destroy();
+      tls?.destroy();
     },
   });
 }
 
+/** Starts a request over the connections of its protocol. */
+type Begin = (url: URL, how: Http.RequestOptions) => Http.ClientRequest;
+
 class StaleConnection extends ConfidantError {}
 
-function exchange(
-  request: TransportRequest,
-  agent: http.Agent,
-  options: NodeTransportOptions,
-): Promise<TransportResponse> {
+function exchange(request: TransportRequest, begin: Begin, options: NodeTransportOptions): Promise<TransportResponse> {
   const { timeoutMs, maxResponseBytes = 64 * 1024 * 1024 } = options;
   const what = `${request.method} ${request.url.pathname}`;
   return new Promise((resolve, reject) => {
-    const send = request.url.protocol === 'https:' ? https.request : http.request;
     let answered = false;
-    const outgoing = send(request.url, {
+    const outgoing = begin(request.url, {
       method: request.method,
-      agent,
       timeout: timeoutMs,
       headers: {
         ...request.headers,
@@ -133,7 +139,7 @@ function exchange(
   });
 }
 
-function flatten(headers: http.IncomingHttpHeaders): Record<string, string | undefined> {
+function flatten(headers: Http.IncomingHttpHeaders): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
   );

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { stringify } from 'yaml';
 import { COMMANDS } from '../src/cli/command-table.js';
 import { OUTPUT_FORMATS } from '../src/cli/spec.js';
 import { callCli, programPath, runCli } from './support/cli.js';
@@ -373,15 +374,32 @@ describe('completion', () => {
 });
 
 describe('start', () => {
+  const loader = `export function resolve(name, context, next) { console.error('load ' + name); return next(name, context); }`;
+  const register = `import { register } from 'node:module'; register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(loader))});`;
+  const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
+  /** The packages that a run imports. */
+  const loaded = (stderr: string): string[] => [
+    ...new Set(stderr.match(/(?<=^load )(?!node:|\.|file:|data:|[a-z_]+$)\S+/gm)),
+  ];
+
   it('help and version load neither the AWS SDK nor the schemas', async () => {
-    const loader = `export function resolve(name, context, next) { console.error('load ' + name); return next(name, context); }`;
-    const register = `import { register } from 'node:module'; register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(loader))});`;
-    const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
     for (const option of ['--help', '--version']) {
       const { stderr } = await runCli(['confidant', option], { env });
-      const packages = stderr.match(/(?<=^load )(?!node:|\.|file:|data:|[a-z_]+$)\S+/gm) ?? [];
-      expect(packages).toEqual([]);
+      expect(loaded(stderr)).toEqual([]);
       expect(stderr).toContain('load commander');
     }
+  });
+
+  it('reading a service with a kept token loads no more than it needs', async () => {
+    answers = { 'GET /v1/services/web?metadata_only=False': { body: serviceWith({ key: 'v' }) } };
+    const get = ['get_service', '--service', 'web'];
+    expect((await at.run(get)).code).toBe(0);
+    const { default: profile } = JSON.parse(readFileSync(at.config, 'utf8')) as Record<string, Record<string, unknown>>;
+    const yaml = join(at.folder, 'config.yaml');
+    writeFileSync(yaml, stringify({ default: profile }));
+    const end = await at.run(['--config-files', yaml, ...get], { env });
+    expect(end.code).toBe(0);
+    expect(loaded(end.stderr).sort()).toEqual(['@confidant/contract/wire', '@confidant/kmsauth', 'lru-cache']);
+    expect(end.stderr).not.toMatch(/^load (yaml|zod)$/m);
   });
 });

@@ -1,3 +1,4 @@
+export * from './addresses.js';
 export * from './blind-credentials.js';
 export * from './certificates.js';
 export * from './cli-login.js';

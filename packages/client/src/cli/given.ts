@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseJson } from '@confidant/contract';
+import { parseJson } from '@confidant/contract/wire';
 import type { JsonObject } from '@confidant/contract';
 import { UsageError } from './usage-error.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseJson, stringifyJson } from '@confidant/contract';
+import { parseJson, stringifyJson } from '@confidant/contract/wire';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
 import { DataKeys } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';

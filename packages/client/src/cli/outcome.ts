@@ -1,4 +1,4 @@
-import { pythonJson } from '@confidant/contract';
+import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
 import { conflictsOf, isShellName, variablesOf } from '../format/variables.js';

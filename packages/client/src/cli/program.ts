@@ -32,7 +32,10 @@ export function parseArguments(argv: readonly string[]): Request {
     const similar = similarCommand(name);
     throw new UsageError(`there is no command ${name}${similar === undefined ? '' : `; did you mean ${similar}?`}`);
   }
-  const program = buildProgram((command, values, words) => {
+  const needed = COMMANDS.filter(
+    (command) => command.name === name && !globals.some((word) => /^(-h|--help)$/.test(word)),
+  );
+  const program = buildProgram(needed.length > 0 ? needed : COMMANDS, (command, values, words) => {
     request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
   });
   let printed = '';
@@ -74,7 +77,8 @@ export function describeComplaint(complaint: string): string {
 
 type Selected = (command: CommandSpec, values: Values, words: readonly string[]) => void;
 
-function buildProgram(selected: Selected): Command {
+/** Making the one command that runs takes a fraction of making all; only the program's help shows all. */
+function buildProgram(commands: readonly CommandSpec[], selected: Selected): Command {
   const program = new Command(PROGRAM)
     .description('Fetches and changes secrets kept by a Confidant server.')
     .version(versionText(PROGRAM), '--version', 'print name and version')
@@ -84,7 +88,7 @@ function buildProgram(selected: Selected): Command {
     .usage('[global options] COMMAND [options]')
     .action(() => undefined);
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
-  for (const spec of COMMANDS) program.addCommand(buildCommand(spec, selected));
+  for (const spec of commands) program.addCommand(buildCommand(spec, selected));
   // compat: the help of the original shows every command's help and two examples.
   program.addHelpText(
     'after',

@@ -1,5 +1,4 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { ReadStream, isatty } from 'node:tty';
 import { UsageError } from './usage-error.js';
@@ -23,6 +22,7 @@ interface Terminal {
 export async function askSecret(message: string): Promise<string> {
   const terminal = openTerminal();
   if (terminal === undefined) throw new UsageError(`${message} can only be asked for on a terminal`);
+  const { createInterface } = await import('node:readline');
   // Reads keys, and would show them: to nobody.
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reader = createInterface({ input: terminal.input, output: unseen, terminal: true, historySize: 0 });

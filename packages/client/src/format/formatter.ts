@@ -1,4 +1,4 @@
-import { ExactNumber } from '@confidant/contract';
+import { ExactNumber } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
 import { isShellName, shellQuote, variableName } from './variables.js';
 

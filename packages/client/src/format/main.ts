@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { parseJson, pythonJson } from '@confidant/contract';
+import { parseJson, pythonJson } from '@confidant/contract/wire';
 import { Command, CommanderError } from 'commander';
 import { spellOutOptions } from '../cli/argv.js';
 import { Given, readInput } from '../cli/given.js';

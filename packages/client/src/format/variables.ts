@@ -1,4 +1,4 @@
-import { ExactNumber } from '@confidant/contract';
+import { ExactNumber } from '@confidant/contract/wire';
 import type { Scalar } from '@confidant/contract';
 
 /** One key and value of a credential, and the name it gets outside. */

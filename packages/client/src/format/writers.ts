@@ -1,4 +1,4 @@
-import { ExactNumber } from '@confidant/contract';
+import { ExactNumber } from '@confidant/contract/wire';
 import type { Scalar } from '@confidant/contract';
 import { shellQuote, valueText } from './variables.js';
 import type { Variable } from './variables.js';

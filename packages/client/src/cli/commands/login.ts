@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { checkCode, CLI_LOGIN_PAGE, CLI_LOGIN_PATH } from '@confidant/contract';
+import { checkCode, CLI_LOGIN_PAGE, CLI_LOGIN_PATH } from '@confidant/contract/wire';
 import type { CliLoginAnswer } from '@confidant/contract';
 import { RouteCaller, parseServerUrl } from '../../caller.js';
 import type { ServerSettings } from '../../config.js';

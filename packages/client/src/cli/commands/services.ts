@@ -1,4 +1,4 @@
-import { compareCodePoints } from '@confidant/contract';
+import { compareCodePoints } from '@confidant/contract/wire';
 import type { BodyOf, ServiceBody } from '@confidant/contract';
 import { openBlindCredential } from '../../blind.js';
 import type { ConfidantClient } from '../../client.js';

@@ -1,4 +1,4 @@
-import { pythonJson } from '@confidant/contract';
+import { pythonJson } from '@confidant/contract/wire';
 import type { Handler } from '../outcome.js';
 
 export const handlers: Record<string, Handler> = {

@@ -1,0 +1,5 @@
+/** What a program needs to speak to a server, without the schemas: these take longer to load than most commands run. */
+export * from './addresses.js';
+export * from './cli-login.js';
+export * from './errors.js';
+export * from './json.js';
