@@ -142,10 +142,15 @@ export async function startRealServer(pairs: Record<string, unknown>): Promise<R
       rmSync(folder, { recursive: true });
     },
   };
-  const values = join(folder, 'pairs.json');
-  writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
-  await real.asPerson('create_credential', '--name', 'Database', '--credential-pairs', `@${values}`);
-  await real.asPerson('map', '--service', 'web-production', '--cred-names', 'Database');
+  try {
+    const values = join(folder, 'pairs.json');
+    writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
+    await real.asPerson('create_credential', '--name', 'Database', '--credential-pairs', `@${values}`);
+    await real.asPerson('map', '--service', 'web-production', '--cred-names', 'Database');
+  } catch (error) {
+    await real.close();
+    throw error;
+  }
   return real;
 }
 
