@@ -2,17 +2,17 @@ import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { argumentsOf, recipeFile, startProgram, startRealServer, writeScript } from '../support/real-server.js';
-import type { RealServer, RunningProgram } from '../support/real-server.js';
+import { argumentsOf, recipeFile, startProgram, startRecipeServer, writeScript } from '../support/recipe-server.js';
+import type { RecipeServer, RunningProgram } from '../support/recipe-server.js';
 
-let server: RealServer;
+let server: RecipeServer;
 let app: string;
 beforeAll(async () => {
-  server = await startRealServer({ db_password: 's3cret', db_user: 'web' });
+  server = await startRecipeServer({ db_password: 's3cret', db_user: 'web' });
   app = join(server.folder, 'app');
   mkdirSync(app);
 }, 60_000);
-afterAll(() => server.close());
+afterAll(() => server?.stop());
 
 const dockerfile = recipeFile('container/Dockerfile');
 const instructions = dockerfile

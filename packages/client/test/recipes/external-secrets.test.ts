@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { recipeFile, startProgram, startRealServer } from '../support/real-server.js';
-import type { RealServer } from '../support/real-server.js';
+import { recipeFile, startProgram, startRecipeServer } from '../support/recipe-server.js';
+import type { RecipeServer } from '../support/recipe-server.js';
 
 interface Container {
   command: string[];
@@ -42,11 +42,11 @@ const [patchSecret] = pod.containers as [Container];
 const store = manifest<Manifest & { spec: { provider: { webhook: Webhook } } }>('SecretStore').spec.provider.webhook;
 const { data } = manifest<Manifest & { spec: { data: Entry[] } }>('ExternalSecret').spec as { data: Entry[] };
 
-let server: RealServer;
+let server: RecipeServer;
 beforeAll(async () => {
-  server = await startRealServer({ db_password: 'pä"s\nword', db_user: 'web' });
+  server = await startRecipeServer({ db_password: 'pä"s\nword', db_user: 'web' });
 }, 60_000);
-afterAll(() => server.close());
+afterAll(() => server?.stop());
 
 /** Runs the job: the first container writes the patch, the second would give it to the API server. */
 async function runJob(env: Record<string, string> = {}): Promise<{ code: number | null; patch?: string }> {

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { argumentsOf, recipeFile, startProgram, startRealServer, writeScript } from '../support/real-server.js';
-import type { RealServer, RunningProgram } from '../support/real-server.js';
+import { argumentsOf, recipeFile, startProgram, startRecipeServer, writeScript } from '../support/recipe-server.js';
+import type { RecipeServer, RunningProgram } from '../support/recipe-server.js';
 
-let server: RealServer;
+let server: RecipeServer;
 beforeAll(async () => {
-  server = await startRealServer({ db_password: 's3cret $HOME %n', db_user: 'web' });
+  server = await startRecipeServer({ db_password: 's3cret $HOME %n', db_user: 'web' });
 }, 60_000);
-afterAll(() => server.close());
+afterAll(() => server?.stop());
 
 /** Sections and keys in order, as systemd.syntax(7) says; continued lines are not used. */
 function parseUnit(text: string): (section: string, key: string) => string[] {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseHcl } from '../support/hcl.js';
 import type { Block } from '../support/hcl.js';
-import { recipeFile, startProgram, startRealServer } from '../support/real-server.js';
-import type { RealServer } from '../support/real-server.js';
+import { recipeFile, startProgram, startRecipeServer } from '../support/recipe-server.js';
+import type { RecipeServer } from '../support/recipe-server.js';
 
 const source = recipeFile('terraform/main.tf');
 const file = parseHcl(source);
@@ -11,11 +11,11 @@ const block = (of: Block, type: string, ...labels: string[]): Block =>
   blocks(of, type).find((one) => one.labels.join() === labels.join())!;
 const request = block(file, 'data', 'http', 'confidant');
 
-let server: RealServer;
+let server: RecipeServer;
 beforeAll(async () => {
-  server = await startRealServer({ db_password: '${not} "replaced"', db_user: 'web' });
+  server = await startRecipeServer({ db_password: '${not} "replaced"', db_user: 'web' });
 }, 60_000);
-afterAll(() => server.close());
+afterAll(() => server?.stop());
 
 /** The first line of the file, in a shell: what Terraform finds in its environment. */
 async function variables(given: Record<string, string>): Promise<Record<string, unknown>> {

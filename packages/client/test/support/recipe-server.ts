@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { programPath } from './cli.js';
+import { startEmbeddedServer } from './embedded-server.js';
+import type { EmbeddedServer } from './embedded-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
@@ -73,7 +73,7 @@ export function argumentsOf(pid: number): string {
 }
 
 /** The real server with its embedded default, and the service `web-production` of the recipes. */
-export interface RealServer {
+export interface RecipeServer {
   url: string;
   /** Gone at the end. */
   folder: string;
@@ -83,28 +83,22 @@ export interface RealServer {
   config: string;
   /** The AWS credentials and the KMS of this server: what a role gives on AWS. */
   aws: Record<string, string>;
-  /** Runs the committed program as a person who may do everything; its output is returned. */
-  asPerson(...args: string[]): Promise<string>;
-  close(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Resolves when the service exists, with one credential `Database` that holds these pairs. */
-export async function startRealServer(pairs: Record<string, unknown>): Promise<RealServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'confidant-recipe-'));
-  const dataDir = join(folder, 'data');
-  const server = spawn(process.execPath, [join(ROOT, 'packages/server/bin/confidant-server.js')], {
-    env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: dataDir, PORT: '0', CONFIDANT_KMS_PORT: '0' },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    let printed = '';
-    server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      printed += chunk;
-      if (printed.includes('act as you')) resolve();
-    });
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
-  });
+export async function startRecipeServer(pairs: Record<string, unknown>): Promise<RecipeServer> {
+  const server = await startEmbeddedServer();
+  try {
+    return await prepare(server, pairs);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
 
+async function prepare(server: EmbeddedServer, pairs: Record<string, unknown>): Promise<RecipeServer> {
+  const { folder, dataDir } = server;
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   symlinkSync(programPath('confidant'), join(bin, 'confidant'));
@@ -123,35 +117,18 @@ export async function startRealServer(pairs: Record<string, unknown>): Promise<R
       ([, name, value]) => [name!, value!],
     ),
   );
-  const real: RealServer = {
-    url: demo.url,
-    folder,
-    bin,
-    config,
-    aws,
-    async asPerson(...args) {
-      const env = { ...aws, PATH: `${bin}:${process.env['PATH']}`, CONFIDANT_CONFIG_FILES: own };
-      const end = await startProgram([join(bin, 'confidant'), ...args], { env }).ended;
-      if (end.code !== 0) throw new Error(`${args[0]}: ${end.stderr}${end.stdout}`);
-      return end.stdout.trim();
-    },
-    async close() {
-      server.removeAllListeners('exit');
-      server.kill('SIGTERM');
-      await once(server, 'exit');
-      rmSync(folder, { recursive: true });
-    },
-  };
-  try {
-    const values = join(folder, 'pairs.json');
-    writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
-    await real.asPerson('create_credential', '--name', 'Database', '--credential-pairs', `@${values}`);
-    await real.asPerson('map', '--service', 'web-production', '--cred-names', 'Database');
-  } catch (error) {
-    await real.close();
-    throw error;
+  const values = join(folder, 'pairs.json');
+  writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
+  // The person of the first start, who may do everything.
+  const env = { ...aws, PATH: `${bin}:${process.env['PATH']}`, CONFIDANT_CONFIG_FILES: own };
+  for (const args of [
+    ['create_credential', '--name', 'Database', '--credential-pairs', `@${values}`],
+    ['map', '--service', 'web-production', '--cred-names', 'Database'],
+  ]) {
+    const end = await startProgram([join(bin, 'confidant'), ...args], { env }).ended;
+    if (end.code !== 0) throw new Error(`${args[0]}: ${end.stderr}${end.stdout}`);
   }
-  return real;
+  return { url: demo.url, folder, bin, config, aws, stop: () => server.stop() };
 }
 
 interface Profile {
