@@ -1,7 +1,8 @@
 /**
- * How a person logs a command line in through the browser: the command line opens {@link CLI_LOGIN_PAGE}, the person
- * agrees there, and the code that comes back is exchanged at {@link CLI_LOGIN_PATH} for a session. Only who made the
- * challenge can exchange it (RFC 7636), and it comes back to the loopback address alone (RFC 8252).
+ * How a person logs a command line in through the browser: the command line shows letters and opens
+ * {@link CLI_LOGIN_PAGE}, the person types the letters there, and the code that comes back is exchanged at
+ * {@link CLI_LOGIN_PATH} for a session. Only who made the challenge can exchange it (RFC 7636), only at the server it was
+ * made for, only with the letters of its own terminal; and it comes back to the loopback address alone (RFC 8252).
  */
 
 /**
@@ -10,12 +11,17 @@
  */
 export const CLI_LOGIN_PAGE = '/cli';
 
-/** GET: 200 where a command line can log in. POST {@link CliLoginExchange}: {@link CliLoginAnswer} and the session's cookie. */
+/** GET: {@link CliLoginOffer} where a command line can log in. POST {@link CliLoginExchange}: {@link CliLoginAnswer} and the session's cookie. */
 export const CLI_LOGIN_PATH = '/v1/login/cli';
+
+export interface CliLoginOffer {
+  /** The server's root address, as it knows itself. */
+  server: string;
+}
 
 export interface CliLoginExchange {
   code: string;
-  /** 43 to 128 characters whose SHA-256 is the challenge. */
+  /** 43 to 128 characters, see {@link challengeText}. */
   verifier: string;
 }
 
@@ -30,18 +36,26 @@ export interface CliLoginAnswer {
 /** SHA-256 as base64url without padding. */
 export const CHALLENGE_PATTERN = /^[\w-]{43}$/;
 
-/** No vowels, so that no word appears, and nothing that looks like something else. */
-const CHECK_LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
-const CHECK_LENGTH = 8;
-
 /**
- * Eight letters of a challenge, `BCDF-GHJK`, for a person to compare: terminal and page show the same when they belong
- * together.
+ * What the SHA-256 of a challenge is made of. A code that another server passes on, or that was given for letters of
+ * another terminal, has another challenge.
+ *
+ * @param server root address: scheme, host, port and path, without a slash at its end
  */
-export function checkCode(challenge: string): string {
-  const letters = Array.from(challenge.slice(0, CHECK_LENGTH * 2).match(/../g) ?? [], (pair) => {
-    const value = pair.charCodeAt(0) * 131 + pair.charCodeAt(1);
-    return CHECK_LETTERS[value % CHECK_LETTERS.length];
-  }).join('');
+export function challengeText(parts: { verifier: string; server: string; letters: string }): string {
+  return `${parts.verifier}\n${parts.server}\n${normalLetters(parts.letters)}`;
+}
+
+/** No vowels, so that no word appears, and nothing that looks like something else. */
+const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
+
+/** Eight letters, `BCDF-GHJK`, of at least eight random bytes. */
+export function lettersOf(random: Uint8Array): string {
+  const letters = Array.from(random.subarray(0, 8), (byte) => LETTERS[byte % LETTERS.length]).join('');
   return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+}
+
+/** The letters as they count: large and small ones, spaces and dashes are the same to who types them. */
+export function normalLetters(typed: string): string {
+  return typed.replace(/[\s-]/g, '').toUpperCase();
 }

@@ -56,12 +56,13 @@ export async function openLogin(
 
   const secrets = secretsOf(settings, logger);
   const admission = admissionOf(settings);
+  const shared = settings.REDIS_URL_FLASK_SESSIONS !== '';
   const sessions = new Sessions({
     secrets,
     idleSeconds: settings.PERMANENT_SESSION_LIFETIME,
     maximumSeconds: settings.MAX_PERMANENT_SESSION_LIFETIME,
     admission,
-    ...(settings.REDIS_URL_FLASK_SESSIONS !== '' && { records: used }),
+    ...(shared && { records: used }),
     signIds: settings.SESSION_USE_SIGNER,
     ended: used,
     now,
@@ -83,7 +84,7 @@ export async function openLogin(
     }),
   };
   // A proxy that vouches for people vouches for none of their command lines.
-  const cliCodes = module.kind === 'header' ? undefined : new CliCodes(secrets, used, now);
+  const cliCodes = module.kind === 'header' ? undefined : new CliCodes({ secrets, sessions, used, shared, now });
   return { options: { ...base, module, callers: new Callers(ways, browsers, reached), sessions, cliCodes }, close };
 }
 

@@ -1,16 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { challengeText } from '@confidant/contract';
 import { z } from 'zod';
 import type { Person } from '../domain/person.js';
 import type { ExpiringStore, SamlSubject } from '../ports.js';
 import { CookieSeal } from './cookie-seal.js';
-import { sameText, type Session, storedSession } from './sessions.js';
+import { sameText, type Session, type Sessions, storedSession } from './sessions.js';
 
 /** Time to carry a code from the page to the command line, also by hand. */
 const CODE_SECONDS = 300;
 
-const sealedCode = storedSession
-  .pick({ person: true, startedAt: true, saml: true })
-  .extend({ id: z.string(), challenge: z.string(), expiresAt: z.number() });
+const sealedConsent = z.object({
+  id: z.string(),
+  session: storedSession.pick({ id: true, person: true, startedAt: true, saml: true }),
+  challenge: z.string(),
+  letters: z.string(),
+  expiresAt: z.number(),
+});
 
 /** What a person let a command line have. */
 export interface CliConsent {
@@ -20,34 +25,70 @@ export interface CliConsent {
   saml: SamlSubject | undefined;
 }
 
+export interface CliCodesOptions {
+  secrets: readonly string[];
+  sessions: Sessions;
+  /** Remembers which codes were redeemed. */
+  used: ExpiringStore;
+  /** Whether all servers share `used`: then it keeps what was consented to, and a code is short whoever gives it. */
+  shared: boolean;
+  /** Seconds since 1970. */
+  now: () => number;
+}
+
 /**
- * Codes that a logged-in person gives to a command line. A code is sealed, so that any server can take it; it is worth
- * something only to who knows the verifier of its challenge (RFC 7636, S256), for five minutes, once.
+ * Codes that a logged-in person gives to a command line. A code is worth something only to who knows the verifier of
+ * its challenge (RFC 7636, S256), when the person typed the letters that belong to it, while the session that gave it
+ * lives, for five minutes, once. Without a shared store it is sealed, so that any server can take it.
  */
 export class CliCodes {
+  readonly #options: CliCodesOptions;
   readonly #seal: CookieSeal;
 
-  constructor(
-    secrets: readonly string[],
-    private readonly used: ExpiringStore,
-    /** Seconds since 1970. */
-    private readonly now: () => number,
-  ) {
-    this.#seal = new CookieSeal(secrets, 'command line code');
+  constructor(options: CliCodesOptions) {
+    this.#options = options;
+    this.#seal = new CookieSeal(options.secrets, 'command line code');
   }
 
-  issue({ person, startedAt, saml }: Session, challenge: string): Promise<string> {
-    const id = randomBytes(18).toString('base64url');
-    return this.#seal.seal({ id, challenge, expiresAt: this.now() + CODE_SECONDS, person, startedAt, saml });
+  async issue(
+    { id: sessionId, person, startedAt, saml }: Session,
+    { challenge, letters }: { challenge: string; letters: string },
+  ): Promise<string> {
+    const { now, shared, used } = this.#options;
+    const id = randomBytes(24).toString('base64url');
+    const sealed = await this.#seal.seal({
+      id,
+      session: { id: sessionId, person, startedAt, saml },
+      challenge,
+      letters,
+      expiresAt: now() + CODE_SECONDS,
+    });
+    if (!shared) return sealed;
+    await used.set(consentKey(id), sealed, CODE_SECONDS);
+    return id;
   }
 
-  /** Undefined when it is no code of ours, of another challenge, too old, or was redeemed before. */
-  async redeem(code: string, verifier: string): Promise<CliConsent | undefined> {
-    const parsed = sealedCode.safeParse(await this.#seal.open(code));
-    if (!parsed.success || parsed.data.expiresAt <= this.now()) return undefined;
-    const { id, challenge, person, startedAt, saml } = parsed.data;
-    if (!sameText(createHash('sha256').update(verifier).digest('base64url'), challenge)) return undefined;
-    if (!(await this.used.add(`cli-code:${id}`, '1', CODE_SECONDS))) return undefined;
+  /**
+   * Undefined when it is no code of ours, of another challenge, too old, was redeemed before, or its session ended.
+   *
+   * @param server this server's root address
+   */
+  async redeem(code: string, verifier: string, server: string): Promise<CliConsent | undefined> {
+    const { sessions, used, shared, now } = this.#options;
+    const sealed = shared ? await used.get(consentKey(code)) : code;
+    const parsed = sealedConsent.safeParse(sealed === undefined ? undefined : await this.#seal.open(sealed));
+    if (!parsed.success || parsed.data.expiresAt <= now()) return undefined;
+    const { id, challenge, letters, session } = parsed.data;
+    const expected = createHash('sha256').update(challengeText({ verifier, server, letters })).digest('base64url');
+    if (!sameText(expected, challenge)) return undefined;
+    const { person, startedAt, saml } = session;
+    if (await sessions.hasEnded({ id: session.id, startedAt, ...(saml && { saml }) })) return undefined;
+    if (!(await used.add(`cli-code:${id}`, '1', CODE_SECONDS))) return undefined;
     return { person, startedAt, saml };
   }
+}
+
+/** Who can read the store learns no code. */
+function consentKey(id: string): string {
+  return `cli-consent:${createHash('sha256').update(id).digest('base64url')}`;
 }

@@ -15,6 +15,15 @@ export interface Session {
   usedAt: number;
   /** What a SAML identity provider calls this login, for single logout. */
   saml?: SamlSubject;
+  /** Of a command line: it is never a browser session, and lets nobody else in. */
+  commandLine?: true;
+}
+
+/** How a login was proven, where it was not just now at a provider. */
+export interface Proof {
+  saml?: SamlSubject | undefined;
+  /** The login of a browser that a command line's session comes from, in seconds since 1970: its end is theirs. */
+  commandLineOf?: number;
 }
 
 /** A session cookie to send. `maxAgeSeconds` null: until the browser closes. */
@@ -63,6 +72,7 @@ export const storedSession = z.object({
   saml: z
     .object({ nameId: z.string(), nameIdFormat: z.string().nullable(), sessionIndex: z.string().nullable() })
     .optional(),
+  commandLine: z.literal(true).optional(),
 });
 
 /**
@@ -93,13 +103,11 @@ export class Sessions {
   /**
    * Starts a session with an id and a CSRF token that nobody has seen before, whatever cookies came with the login.
    *
-   * @param startedAt when the person proved who they are, if that was not now: from there the maximum lifetime counts
    * @throws Refusal `not_authorized` when the person may not log in, or is in more groups than a cookie can hold
    */
   async start(
     person: Person,
-    saml?: SamlSubject,
-    startedAt?: number,
+    { saml, commandLineOf }: Proof = {},
   ): Promise<{ session: Session; cookie: SessionCookie }> {
     if (!isAdmitted(this.#options.admission, person.email)) throw new Refusal('not_authorized');
     const now = this.#options.now();
@@ -107,9 +115,10 @@ export class Sessions {
       id: randomBytes(32).toString('base64url'),
       person,
       csrf: randomBytes(24).toString('base64url'),
-      startedAt: startedAt ?? now,
+      startedAt: commandLineOf ?? now,
       usedAt: now,
       ...(saml && { saml }),
+      ...(commandLineOf !== undefined && { commandLine: true }),
     };
     const sealed = await this.#sealed(session);
     await this.#options.records?.set(recordKey(session.id), sealed, this.#remaining(session));
@@ -122,7 +131,9 @@ export class Sessions {
    */
   async open(cookie: string): Promise<{ session: Session; renewed?: SessionCookie } | undefined> {
     const session = await this.#read(cookie);
-    if (session === undefined || this.#remaining(session) <= 0 || (await this.#hasEnded(session))) return undefined;
+    if (session === undefined || this.#remaining(session) <= 0 || (await this.#isRememberedAsEnded(session))) {
+      return undefined;
+    }
     if (!isAdmitted(this.#options.admission, session.person.email)) return undefined;
     const now = this.#options.now();
     if (now - session.usedAt < this.#touchSeconds) return { session };
@@ -150,17 +161,25 @@ export class Sessions {
     await this.#options.ended.set(samlKey(nameId, sessionIndex), String(this.#options.now()), this.#idleSeconds);
   }
 
-  async #hasEnded(session: Session): Promise<boolean> {
+  /** Whether a session was ended before its time: by its person, or by the provider. */
+  async hasEnded(session: Pick<Session, 'id' | 'startedAt' | 'saml'>): Promise<boolean> {
+    const { records } = this.#options;
+    const isGone = records !== undefined && (await records.get(recordKey(session.id))) === undefined;
+    return isGone || this.#isRememberedAsEnded(session);
+  }
+
+  /** The same for a session whose record was just read. */
+  async #isRememberedAsEnded({ id, startedAt, saml }: Pick<Session, 'id' | 'startedAt' | 'saml'>): Promise<boolean> {
     const { ended, records } = this.#options;
     // With a shared store the record's absence says it.
-    if (records === undefined && (await ended.get(`ended:${digest(session.id)}`)) !== undefined) return true;
-    if (session.saml === undefined) return false;
-    const { nameId, sessionIndex } = session.saml;
+    if (records === undefined && (await ended.get(`ended:${digest(id)}`)) !== undefined) return true;
+    if (saml === undefined) return false;
+    const { nameId, sessionIndex } = saml;
     const times = await Promise.all([
       ended.get(samlKey(nameId, null)),
       sessionIndex === null ? undefined : ended.get(samlKey(nameId, sessionIndex)),
     ]);
-    return times.some((time) => time !== undefined && session.startedAt <= Number(time));
+    return times.some((time) => time !== undefined && startedAt <= Number(time));
   }
 
   async #sealed(session: Session): Promise<string> {
@@ -194,8 +213,7 @@ export class Sessions {
     if (sealed === undefined) return undefined;
     const parsed = storedSession.safeParse(await this.#seal.open(sealed));
     if (!parsed.success || (id !== undefined && parsed.data.id !== id)) return undefined;
-    const { saml, ...rest } = parsed.data;
-    return { ...rest, ...(saml && { saml }) };
+    return withoutAbsent(parsed.data);
   }
 
   #idOf(cookie: string): string | undefined {
@@ -211,12 +229,19 @@ export class Sessions {
   }
 
   /** Seconds until the session expires when it is not used again. */
-  #remaining({ startedAt, usedAt }: Session): number {
+  #remaining({ startedAt, usedAt, commandLine }: Session): number {
     const { idleSeconds, maximumSeconds, now } = this.#options;
     const idleEnd = usedAt + this.#idleSeconds;
-    const end = idleSeconds === 0 ? idleEnd : Math.min(idleEnd, startedAt + (maximumSeconds || idleSeconds));
+    // A command line is not closed as a browser is.
+    const hasMaximum = idleSeconds !== 0 || commandLine === true;
+    const end = hasMaximum ? Math.min(idleEnd, startedAt + (maximumSeconds || this.#idleSeconds)) : idleEnd;
     return end - now();
   }
+}
+
+/** As it was sealed: what was absent stays absent. */
+function withoutAbsent({ saml, commandLine, ...rest }: z.infer<typeof storedSession>): Session {
+  return { ...rest, ...(saml && { saml }), ...(commandLine && { commandLine }) };
 }
 
 /** Whether two texts are equal, in time that does not tell where they differ. */

@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authenticate, Evidence } from '../auth/evidence.js';
-import { sameText, type Session, type SessionCookie, type Sessions } from '../auth/sessions.js';
+import { type Proof, sameText, type Session, type SessionCookie, type Sessions } from '../auth/sessions.js';
 import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import type { SamlSubject } from '../ports.js';
 import { readCookies, writeCookie } from './cookies.js';
 import { isHttps, type Reached } from './security.js';
 
@@ -79,16 +78,15 @@ export class Callers {
     return { principal: principalOf(session.person, 'session'), person: session.person, session };
   }
 
-  /** Logs a person in, and whoever was logged in before out. For `startedAt` see {@link Sessions.start}. */
+  /** Logs a person in, and whoever was logged in before out. */
   async start(
     request: FastifyRequest,
     reply: FastifyReply,
     person: Person,
-    saml?: SamlSubject,
-    startedAt?: number,
+    proof: Proof = {},
   ): Promise<Session | undefined> {
     if (this.browsers === undefined) return undefined;
-    const { session, cookie } = await this.browsers.sessions.start(person, saml, startedAt);
+    const { session, cookie } = await this.browsers.sessions.start(person, proof);
     await this.#endSent(request);
     this.#send(request, reply, session, cookie);
     return session;

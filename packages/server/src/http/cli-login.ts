@@ -1,11 +1,30 @@
-import { CHALLENGE_PATTERN, checkCode, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, type CliLoginAnswer } from '@confidant/contract';
+import {
+  CHALLENGE_PATTERN,
+  CLI_LOGIN_PAGE,
+  CLI_LOGIN_PATH,
+  type CliLoginAnswer,
+  type CliLoginOffer,
+  normalLetters,
+} from '@confidant/contract';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { CliCodes } from '../auth/cli-codes.js';
+import type { Session } from '../auth/sessions.js';
 import { Refusal } from '../domain/refusal.js';
 import { type LoggedIn, demandToken } from './callers.js';
-import { finishLogin, formOf, jsonOf, type LoginOptions, PAGE, queryOf, redirect, sendJson } from './login.js';
+import {
+  finishLogin,
+  formOf,
+  jsonOf,
+  type LoginOptions,
+  PAGE,
+  queryOf,
+  redirect,
+  sendJson,
+  subjectOf,
+} from './login.js';
 import { html, sendPage } from './pages.js';
+import { rootOf } from './security.js';
 
 /** What a command line asks for, and where its code goes. */
 interface CliRequest {
@@ -37,9 +56,10 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     );
   };
 
-  server.get(CLI_LOGIN_PATH, async (_request, reply) => {
+  server.get(CLI_LOGIN_PATH, async (request, reply) => {
     codes();
-    return sendJson(reply, { page: CLI_LOGIN_PAGE });
+    const offer: CliLoginOffer = { server: rootOf(request, options.reached) };
+    return sendJson(reply, offer);
   });
 
   server.get(CLI_LOGIN_PAGE, PAGE, async (request, reply) => {
@@ -48,7 +68,8 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     const asked = readRequest(new URLSearchParams(query));
     const loggedIn = await callers.loggedIn(request, reply);
     if (loggedIn === undefined) return sendToLogin(options, reply, `${CLI_LOGIN_PAGE}?${query}`);
-    return askPerson(reply, asked, loggedIn);
+    demandBrowser(loggedIn.session);
+    return askPerson(reply, 200, asked, loggedIn);
   });
 
   server.post(CLI_LOGIN_PAGE, PAGE, async (request, reply) => {
@@ -56,8 +77,18 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     const loggedIn = await callers.loggedIn(request, reply, true);
     if (loggedIn?.session === undefined) throw new Refusal('unauthenticated');
     demandToken(loggedIn.session, form.get('xsrf'));
+    demandBrowser(loggedIn.session);
     const asked = readRequest(form);
-    return giveCode(reply, asked, await codes().issue(loggedIn.session, asked.challenge));
+    const letters = normalLetters((form.get('letters') ?? '').slice(0, 64));
+    if (!/^[A-Z]{8}$/.test(letters)) return askPerson(reply, 400, asked, loggedIn);
+    const code = await codes().issue(loggedIn.session, { challenge: asked.challenge, letters });
+    options.audit({
+      ...subjectOf(loggedIn.person, request),
+      action: 'allow',
+      resourceType: 'command line session',
+      outcome: 'ok',
+    });
+    return giveCode(reply, asked, code);
   });
 
   server.post(CLI_LOGIN_PATH, async (request, reply) => {
@@ -65,12 +96,16 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     if (request.headers['sec-fetch-site'] !== undefined) throw new Refusal('csrf');
     const parsed = exchangeBody.safeParse(jsonOf(request));
     if (!parsed.success) throw new Refusal('invalid_request', 'The body must hold `code` and `verifier`.');
-    const consent = await codes().redeem(parsed.data.code, parsed.data.verifier);
+    const { code, verifier } = parsed.data;
+    const consent = await codes().redeem(code, verifier, rootOf(request, options.reached));
     if (consent === undefined) {
-      throw new Refusal('login_failed', 'This code was used before, is too old, or belongs to another command line.');
+      throw new Refusal(
+        'login_failed',
+        'This code was used before or is too old, or its letters were not those of the terminal.',
+      );
     }
     const { person, startedAt, saml } = consent;
-    const session = await finishLogin(options, request, reply, person, { saml, startedAt });
+    const session = await finishLogin(options, request, reply, person, { saml, commandLineOf: startedAt });
     const answer: CliLoginAnswer = {
       email: person.email,
       session_cookie: options.sessionCookie,
@@ -78,6 +113,11 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     };
     return sendJson(reply, answer);
   });
+}
+
+/** Whoever stole the session of a command line shall not multiply it. */
+function demandBrowser(session: Session | undefined): void {
+  if (session?.commandLine) throw new Refusal('not_authorized', 'Only who logged in with a browser lets others in.');
 }
 
 /** @throws Refusal `invalid_request` for what no command line sends */
@@ -106,25 +146,36 @@ function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string
   );
 }
 
-function askPerson(reply: FastifyReply, { challenge, back }: CliRequest, loggedIn: LoggedIn): FastifyReply {
+/** The person types what the terminal shows: a button alone could be pressed for them, and letters shown are not read. */
+function askPerson(
+  reply: FastifyReply,
+  status: 200 | 400,
+  { challenge, back }: CliRequest,
+  { person, session }: LoggedIn,
+): FastifyReply {
   const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}" />`;
+  const problem =
+    status === 400 ? html`<p role="alert">These are not eight letters like <code>BCDF-GHJK</code>.</p>` : html``;
   return sendPage(
     reply,
-    200,
+    status,
     TITLE,
-    html`<p>
-        A command line asks to act as <strong id="person">${loggedIn.person.email}</strong>, with everything you may do.
-      </p>
-      <p>Your terminal must show this code: <code id="check">${checkCode(challenge)}</code></p>
-      <p>
-        Did you not start <code>confidant login</code> yourself, just now? Then somebody else asks for your access:
-        close this page.
-      </p>
-      <form method="post" action="${CLI_LOGIN_PAGE}">
-        ${field('xsrf', loggedIn.session?.csrf ?? '')}${field('challenge', challenge)}${field(
+    html`<p>A command line asks to act as <strong id="person">${person.email}</strong>, with everything you may do.</p>
+      ${problem}
+      <form method="post" action="${CLI_LOGIN_PAGE}" autocomplete="off">
+        ${field('xsrf', session?.csrf ?? '')}${field('challenge', challenge)}${field(
           'port',
           back === undefined ? '' : String(back.port),
-        )}${field('state', back?.state ?? '')}<button id="allow">Allow</button>
+        )}${field('state', back?.state ?? '')}
+        <p>
+          <label for="letters">Type the letters that your terminal shows:</label>
+          <input id="letters" name="letters" required maxlength="16" spellcheck="false" autocapitalize="characters" />
+        </p>
+        <p>
+          Did you not start <code>confidant login</code> yourself, just now? Then whoever gave you letters or sent you
+          here wants your access: close this page.
+        </p>
+        <button name="allow">Allow</button>
       </form>`,
   );
 }

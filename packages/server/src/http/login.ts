@@ -5,7 +5,7 @@ import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flo
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { CliCodes } from '../auth/cli-codes.js';
-import type { Session, Sessions } from '../auth/sessions.js';
+import type { Proof, Session, Sessions } from '../auth/sessions.js';
 import type { Audit, ExpiringStore, OpenIdProvider, SamlProvider, SamlSubject } from '../ports.js';
 import { type Callers, demandToken } from './callers.js';
 import { DATA_HEADERS, type Reached, rootOf } from './security.js';
@@ -105,27 +105,23 @@ export async function logOut(
 ): Promise<SamlSubject | undefined> {
   const session = await callers.end(request, reply);
   if (session === undefined) return undefined;
-  audit({ ...subjectOf(session.person, request), action: 'logout', resourceType: 'session', outcome: 'ok' });
+  const resourceType = resourceTypeOf(session);
+  audit({ ...subjectOf(session.person, request), action: 'logout', resourceType, outcome: 'ok' });
   return session.saml;
 }
 
-/**
- * Starts the session of somebody who proved who they are, if they may log in.
- *
- * @param proof `startedAt`: when that was, in seconds since 1970, if not now
- */
+/** Starts the session of somebody who proved who they are, if they may log in. */
 export async function finishLogin(
   { callers, audit }: LoginOptions,
   request: FastifyRequest,
   reply: FastifyReply,
   person: Person,
-  proof: { saml?: SamlSubject | undefined; startedAt?: number } = {},
+  proof: Proof = {},
 ): Promise<Session | undefined> {
-  const isCommandLine = proof.startedAt !== undefined;
-  const resourceType = isCommandLine ? 'command line session' : 'session';
+  const resourceType = resourceTypeOf({ commandLine: proof.commandLineOf !== undefined });
   const entry = { ...subjectOf(person, request), action: 'login', resourceType };
   try {
-    const session = await callers.start(request, reply, person, proof.saml, proof.startedAt);
+    const session = await callers.start(request, reply, person, proof);
     audit({ ...entry, outcome: 'ok' });
     return session;
   } catch (error) {
@@ -135,7 +131,12 @@ export async function finishLogin(
   }
 }
 
-function subjectOf(person: Person, request: FastifyRequest) {
+function resourceTypeOf({ commandLine = false }: { commandLine?: boolean }): string {
+  return commandLine ? 'command line session' : 'session';
+}
+
+/** The part of an audit entry that says who. */
+export function subjectOf(person: Person, request: FastifyRequest) {
   return {
     principal: { name: person.email, type: 'user', authenticatedBy: 'session', account: null },
     requestId: request.id,

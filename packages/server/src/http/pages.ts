@@ -62,7 +62,7 @@ a.action, button { display: inline-block; padding: .5rem 1rem; border: 0; border
 a.action:focus-visible, button:focus-visible { outline: 3px solid #79b8ff; outline-offset: 2px; }
 code { padding: .1rem .3rem; background: #eaeef2; border-radius: 4px; }
 textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4 ui-monospace, monospace; word-break: break-all; }
-#check { font-size: 1.15rem; white-space: nowrap; }
+#letters { display: block; box-sizing: border-box; width: 12ch; margin: .25rem 0; padding: .4rem; font: 1.15rem ui-monospace, monospace; text-transform: uppercase; }
 @media (prefers-color-scheme: dark) {
   body { background: #0d1117; color: #e6edf3; }
   main { background: #161b22; border-color: #30363d; }

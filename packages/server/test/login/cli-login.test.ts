@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { checkCode } from '@confidant/contract';
+import { challengeText, lettersOf } from '@confidant/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CliCodes } from '../../src/auth/cli-codes.js';
 import { expiringMemory } from '../../src/adapters/expiring-memory.js';
-import type { Session } from '../../src/auth/sessions.js';
+import { type Session, Sessions } from '../../src/auth/sessions.js';
+import type { ExpiringStore } from '../../src/ports.js';
 import { issueLoginLink } from '../../src/local/login-link.js';
 import { freePort, SECRET, startConfidant, type TestConfidant } from './confidant.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
@@ -12,15 +13,17 @@ import { type Visit, Visitor } from './visitor.js';
 /** What a command line makes up. */
 interface Asked {
   verifier: string;
+  letters: string;
   challenge: string;
   port: string;
   state: string;
 }
 
-function ask(): Asked {
+function ask(server: string): Asked {
   const verifier = randomBytes(32).toString('base64url');
-  const challenge = createHash('sha256').update(verifier).digest('base64url');
-  return { verifier, challenge, port: '49152', state: randomBytes(24).toString('base64url') };
+  const letters = lettersOf(randomBytes(8));
+  const challenge = createHash('sha256').update(challengeText({ verifier, server, letters })).digest('base64url');
+  return { verifier, letters, challenge, port: '49152', state: randomBytes(24).toString('base64url') };
 }
 
 const addressOf = ({ challenge, port, state }: Asked): string =>
@@ -29,11 +32,11 @@ const addressOf = ({ challenge, port, state }: Asked): string =>
 const hidden = (page: Visit, name: string): string =>
   new RegExp(`name="${name}" value="([^"]*)"`).exec(page.text)?.[1] ?? '';
 
-/** Presses the button of the page. */
+/** Types the letters into the page, and presses its button. */
 async function allow(visitor: Visitor, asked: Asked, fields: Record<string, string> = {}): Promise<Visit> {
   const page = await visitor.go(addressOf(asked));
-  const { challenge, port, state } = asked;
-  return visitor.post('/cli', { xsrf: hidden(page, 'xsrf'), challenge, port, state, ...fields });
+  const { challenge, port, state, letters } = asked;
+  return visitor.post('/cli', { xsrf: hidden(page, 'xsrf'), challenge, port, state, letters, ...fields });
 }
 
 /** The code on its way back to the command line. */
@@ -80,10 +83,10 @@ describe('with an OpenID provider', () => {
 
   it('a command line gets a session of the person who allowed it, and reads and writes with it', async () => {
     const visitor = await loggedIn();
-    const asked = ask();
+    const asked = ask(confidant.url);
     const page = await visitor.go(addressOf(asked));
     expect(page.text).toContain('alice@example.com');
-    expect(page.text).toContain(checkCode(asked.challenge));
+    expect(page.text).not.toContain(asked.letters);
     const allowed = await allow(visitor, asked);
     expect(allowed.status).toBe(200);
     const back = new URL(/url=(.*)$/.exec(allowed.headers.get('refresh')!)![1]!);
@@ -106,16 +109,17 @@ describe('with an OpenID provider', () => {
       });
     expect((await write({})).status).toBe(401);
     expect((await write({ 'x-xsrf-token': csrf! })).status).toBe(200);
-    expect(confidant.log()).toContain('"resourceType":"command line session"');
     // Each has a session of its own.
     expect((await cli.go('/v1/logout', { method: 'POST', headers: { 'x-xsrf-token': csrf! } })).status).toBe(200);
     expect((await cli.go('/v1/user/email')).status).toBe(401);
     expect((await visitor.go('/v1/user/email')).status).toBe(200);
+    const audited = confidant.log().matchAll(/"action":"(\w+)","resourceType":"command line session","outcome":"ok"/g);
+    expect([...audited].map(([, action]) => action)).toEqual(['allow', 'login', 'logout']);
   });
 
   it('who is not logged in logs in first, and comes back to the page', async () => {
     const visitor = new Visitor(confidant.url);
-    const asked = ask();
+    const asked = ask(confidant.url);
     const form = await visitor.follow(addressOf(asked));
     expect(form.url).toContain(provider.issuer);
     const done = await visitor.post(form.url, { account: 'alice' });
@@ -126,7 +130,7 @@ describe('with an OpenID provider', () => {
 
   it('without a port the page shows the code, and leads nowhere', async () => {
     const visitor = await loggedIn();
-    const asked = { ...ask(), port: '', state: '' };
+    const asked = { ...ask(confidant.url), port: '', state: '' };
     const shown = await allow(visitor, asked);
     expect(shown.headers.get('refresh')).toBeNull();
     const code = /<textarea[^>]*>([^<]+)</.exec(shown.text)![1]!;
@@ -136,9 +140,9 @@ describe('with an OpenID provider', () => {
   describe('refused:', () => {
     it('a code for the second time, with another verifier, changed, or with nothing', async () => {
       const visitor = await loggedIn();
-      const asked = ask();
+      const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
-      expect((await exchange(code, ask().verifier)).status).toBe(401);
+      expect((await exchange(code, ask(confidant.url).verifier)).status).toBe(401);
       expect((await exchange(`${code.slice(0, -2)}AA`, asked.verifier)).status).toBe(401);
       // Of several at the same moment exactly one.
       const statuses = await Promise.all(Array.from({ length: 6 }, () => exchange(code, asked.verifier)));
@@ -149,9 +153,50 @@ describe('with an OpenID provider', () => {
       }
     });
 
+    it('letters of another terminal: the code is worth nothing; what are no letters is asked for again', async () => {
+      const visitor = await loggedIn();
+      const asked = ask(confidant.url);
+      const other = codeOf(await allow(visitor, asked, { letters: 'BCDF-GHJK' }));
+      expect((await exchange(other, asked.verifier)).status).toBe(401);
+      for (const letters of ['', 'BCDF-GHJ', 'BCDF-GHJ1', '<b>BCDFGH']) {
+        const again = await allow(visitor, asked, { letters });
+        expect([again.status, again.headers.get('refresh')]).toEqual([400, null]);
+        expect(hidden(again, 'challenge')).toBe(asked.challenge);
+      }
+      const typed = codeOf(
+        await allow(visitor, asked, { letters: ` ${asked.letters.toLowerCase().replace('-', ' ')}` }),
+      );
+      expect((await exchange(typed, asked.verifier)).status).toBe(200);
+    });
+
+    it('a code that the command line of another server asked for, passed on by that server', async () => {
+      const visitor = await loggedIn();
+      const asked = ask('https://other.example.com');
+      expect((await exchange(codeOf(await allow(visitor, asked)), asked.verifier)).status).toBe(401);
+    });
+
+    it('a code whose giver has logged out, and consent of a command line itself', async () => {
+      const visitor = await loggedIn();
+      const [first, second] = [ask(confidant.url), ask(confidant.url)];
+      const code = codeOf(await allow(visitor, first));
+      const cli = new Visitor(confidant.url);
+      await cli.go('/v1/login/cli', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ code, verifier: first.verifier }),
+      });
+      expect((await cli.go('/v1/user/email')).status).toBe(200);
+      expect((await cli.go(addressOf(ask(confidant.url)))).status).toBe(403);
+      expect((await allow(cli, ask(confidant.url), { xsrf: cli.jar().get('XSRF-TOKEN')! })).status).toBe(403);
+
+      const given = codeOf(await allow(visitor, second));
+      await visitor.post('/v1/logout', { xsrf: visitor.jar().get('XSRF-TOKEN')! });
+      expect((await exchange(given, second.verifier)).status).toBe(401);
+    });
+
     it('a session cookie as a code, and a code as a session cookie', async () => {
       const visitor = await loggedIn();
-      const asked = ask();
+      const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
       expect((await exchange(visitor.jar().get('confidant_session')!, asked.verifier)).status).toBe(401);
       const other = new Visitor(confidant.url);
@@ -161,17 +206,17 @@ describe('with an OpenID provider', () => {
 
     it('consent without the token of the page, with that of another session, and of nobody', async () => {
       const visitor = await loggedIn();
-      const foreign = hidden(await (await loggedIn()).go(addressOf(ask())), 'xsrf');
+      const foreign = hidden(await (await loggedIn()).go(addressOf(ask(confidant.url))), 'xsrf');
       for (const xsrf of ['', foreign]) {
-        const answer = await allow(visitor, ask(), { xsrf });
+        const answer = await allow(visitor, ask(confidant.url), { xsrf });
         expect([answer.status, answer.headers.get('refresh')]).toEqual([401, null]);
       }
-      expect((await allow(new Visitor(confidant.url), ask(), { xsrf: foreign })).status).toBe(401);
+      expect((await allow(new Visitor(confidant.url), ask(confidant.url), { xsrf: foreign })).status).toBe(401);
     });
 
     it('an exchange that a page of a browser asks for', async () => {
       const visitor = await loggedIn();
-      const asked = ask();
+      const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
       for (const site of ['cross-site', 'same-origin', 'none']) {
         const answer = await exchange(code, asked.verifier, { 'sec-fetch-site': site });
@@ -183,7 +228,7 @@ describe('with an OpenID provider', () => {
 
     it('addresses that no command line makes: other hosts, system ports, markup, half of it', async () => {
       const visitor = await loggedIn();
-      const good = ask();
+      const good = ask(confidant.url);
       const bad: Partial<Asked>[] = [
         { challenge: 'short' },
         { challenge: `${'a'.repeat(42)}"` },
@@ -193,6 +238,7 @@ describe('with an OpenID provider', () => {
         { port: '' },
         { state: '' },
         { state: '"><script>alert(1)</script>' },
+        { state: `${'a'.repeat(30)}\r\nx: y` },
       ];
       for (const change of bad) {
         expect([change, (await visitor.go(addressOf({ ...good, ...change }))).status]).toEqual([change, 400]);
@@ -208,7 +254,7 @@ describe('where it is offered', () => {
     const confidant = await startConfidant({});
     try {
       const visitor = new Visitor(confidant.url);
-      const asked = ask();
+      const asked = ask(confidant.url);
       expect((await visitor.go('/v1/login/cli')).status).toBe(200);
       const first = await visitor.go(addressOf(asked));
       expect([first.status, first.text.includes('login-link')]).toEqual([401, true]);
@@ -231,7 +277,9 @@ describe('where it is offered', () => {
         const visitor = new Visitor(confidant.url);
         const answer = await visitor.go('/v1/login/cli', { headers: { 'x-email': 'alice@example.com' } });
         expect([answer.status, answer.text]).toEqual([404, expect.stringMatching(/command line|switched off/)]);
-        expect((await visitor.go(addressOf(ask()), { headers: { 'x-email': 'alice@example.com' } })).status).toBe(404);
+        expect(
+          (await visitor.go(addressOf(ask(confidant.url)), { headers: { 'x-email': 'alice@example.com' } })).status,
+        ).toBe(404);
       } finally {
         await confidant.stop();
       }
@@ -239,35 +287,68 @@ describe('where it is offered', () => {
   });
 });
 
-describe('a code', () => {
-  const session: Session = {
-    id: 'id',
-    person: { email: 'alice@example.com', firstName: null, lastName: null, groups: ['ops'] },
-    csrf: 'token',
-    startedAt: 1_000_000,
-    usedAt: 1_000_500,
-    saml: { nameId: 'alice', nameIdFormat: null, sessionIndex: 'one' },
-  };
+describe.each([
+  { place: 'sealed', shared: false },
+  { place: 'in a shared store', shared: true },
+])('a code $place', ({ shared }) => {
+  const SERVER = 'https://confidant.example.com';
+  const ALICE = { email: 'alice@example.com', firstName: null, lastName: null, groups: ['ops'] };
+  const SAML = { nameId: 'alice', nameIdFormat: null, sessionIndex: 'one' };
+  let now = 1_000_000;
+
+  /** One server of several: what they share is `used`. */
+  function serverWith(used: ExpiringStore, secrets: readonly string[] = [SECRET]) {
+    const sessions = new Sessions({
+      secrets,
+      idleSeconds: 43_200,
+      maximumSeconds: 86_400,
+      admission: { emailSuffix: '', listed: () => undefined },
+      signIds: true,
+      ended: used,
+      ...(shared && { records: used }),
+      now: () => now,
+    });
+    return { sessions, codes: new CliCodes({ secrets, sessions, used, shared, now: () => now }) };
+  }
 
   it('is worth nothing after five minutes, and carries when the login was, with its SAML session', async () => {
-    let now = 1_000_500;
-    const codes = new CliCodes([SECRET], expiringMemory(), () => now);
-    const { verifier, challenge } = ask();
-    const code = await codes.issue(session, challenge);
+    const { sessions, codes } = serverWith(expiringMemory());
+    const { session } = await sessions.start(ALICE, { saml: SAML });
+    const asked = ask(SERVER);
+    now += 3600;
+    const [code, late] = [await codes.issue(session, asked), await codes.issue(session, asked)];
     now += 299;
-    const { person, startedAt, saml } = session;
-    expect(await codes.redeem(code, verifier)).toEqual({ person, startedAt, saml });
-    const other = await codes.issue(session, challenge);
-    now += 300;
-    expect(await codes.redeem(other, verifier)).toBeUndefined();
+    const consent = { person: ALICE, startedAt: session.startedAt, saml: SAML };
+    expect(await codes.redeem(code, asked.verifier, SERVER)).toEqual(consent);
+    expect(await codes.redeem(code, asked.verifier, SERVER)).toBeUndefined();
+    now += 1;
+    expect(await codes.redeem(late, asked.verifier, SERVER)).toBeUndefined();
   });
 
-  it('is opened by the other servers too, while a secret is rotated', async () => {
-    const now = (): number => 1_000_500;
-    const { verifier, challenge } = ask();
-    const code = await new CliCodes(['an older secret of tests'], expiringMemory(), now).issue(session, challenge);
-    const other = new CliCodes([SECRET, 'an older secret of tests'], expiringMemory(), now);
-    expect(await other.redeem(code, verifier)).toMatchObject({ startedAt: session.startedAt });
-    expect(await new CliCodes([SECRET], expiringMemory(), now).redeem(code, verifier)).toBeUndefined();
+  it('is worth nothing once its session was ended, by its person or by the provider', async () => {
+    const { sessions, codes } = serverWith(expiringMemory());
+    for (const end of [
+      (session: Session) => sessions.end(session),
+      () => sessions.endSaml('alice', 'one'),
+      () => sessions.endSaml('alice', null),
+    ]) {
+      const { session } = await sessions.start(ALICE, { saml: SAML });
+      const asked = ask(SERVER);
+      const code = await codes.issue(session, asked);
+      await end(session);
+      expect(await codes.redeem(code, asked.verifier, SERVER)).toBeUndefined();
+      now += 1;
+    }
+  });
+
+  it('is taken by the other servers too, while a secret is rotated', async () => {
+    const used = expiringMemory();
+    const older = serverWith(used, ['an older secret of tests']);
+    const { session } = await older.sessions.start(ALICE);
+    const asked = ask(SERVER);
+    const code = await older.codes.issue(session, asked);
+    expect(await serverWith(used).codes.redeem(code, asked.verifier, SERVER)).toBeUndefined();
+    const rotating = serverWith(used, [SECRET, 'an older secret of tests']);
+    expect(await rotating.codes.redeem(code, asked.verifier, SERVER)).toMatchObject({ startedAt: session.startedAt });
   });
 });

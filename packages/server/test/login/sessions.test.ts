@@ -139,10 +139,22 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       const sessions = openSessions();
       const { session } = await sessions.start(ALICE);
       now += 23 * HOUR;
-      const { cookie } = await sessions.start(ALICE, undefined, session.startedAt);
+      const { cookie } = await sessions.start(ALICE, { commandLineOf: session.startedAt });
       expect(cookie.maxAgeSeconds).toBe(HOUR);
       now += HOUR;
       expect(await sessions.open(cookie.value)).toBeUndefined();
+    });
+
+    it('for a command line ends at the maximum also where browsers keep theirs until they are closed', async () => {
+      const sessions = openSessions({ idleSeconds: 0 });
+      const { session } = await sessions.start(ALICE);
+      let { value } = (await sessions.start(ALICE, { commandLineOf: session.startedAt })).cookie;
+      for (let hour = 0; hour < 23; hour++) {
+        now += HOUR;
+        value = (await sessions.open(value))!.renewed!.value;
+      }
+      now += HOUR;
+      expect(await sessions.open(value)).toBeUndefined();
     });
 
     it('is over after the logout, for every copy of its cookie, and no request in flight brings it back', async () => {
