@@ -11,7 +11,7 @@ import { Keyring } from '../packages/server/dist/local/keyring.js';
 import { startKmsEndpoint } from '../packages/server/dist/local/kms-endpoint.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const SERVICE = 'bench-service';
+export const SERVICE = 'bench-service';
 export const CREDENTIALS = 10;
 
 /** Confidant on the embedded store, serving one service with ten credentials. */
@@ -28,6 +28,7 @@ export async function startSqlite(workers, nodeOptions = []) {
   });
   return {
     ...server,
+    dataDir,
     stop: async () => {
       await server.stop();
       keyring.close();

@@ -1,4 +1,4 @@
-import { KmsRefused, awsKms } from '@confidant/kmsauth';
+import { KmsRefused, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
 

@@ -1,5 +1,4 @@
 import type { BlindCredentialBody, MappedBlindCredentialBody } from '@confidant/contract';
-import { decryptBlind } from '@confidant/kmsauth';
 import type { BlindValue, EncryptionContext, KmsLike } from '@confidant/kmsauth';
 
 type AnyBlindCredential = Pick<
@@ -26,6 +25,7 @@ export async function openBlindCredential(
   if (cipherType !== 'fernet' || cipherVersion !== 2) {
     throw new BlindCredentialError(`${what} has cipher ${cipherType} version ${cipherVersion}, not fernet version 2`);
   }
+  const { decryptBlind } = await import('@confidant/kmsauth');
   try {
     return await decryptBlind({
       credential_pairs: credential.credential_pairs,

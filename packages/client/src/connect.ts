@@ -1,4 +1,4 @@
-import { TokenGenerator } from '@confidant/kmsauth';
+import { TokenGenerator } from '@confidant/kmsauth/sender';
 import type { KmsLike } from '@confidant/kmsauth';
 import { AwsSession, findRegion } from './aws-session.js';
 import { ConfidantClient } from './client.js';

@@ -390,6 +390,12 @@ describe('start', () => {
     }
   });
 
+  it('completion loads nothing of AWS or HTTP', async () => {
+    const { stderr } = await runCli(['confidant', 'completion', 'bash'], { env });
+    expect(loaded(stderr)).toEqual(['@confidant/contract/wire']);
+    expect(stderr).not.toMatch(/^load .*transport/m);
+  });
+
   it('reading a service with a kept token loads no more than it needs', async () => {
     answers = { 'GET /v1/services/web?metadata_only=False': { body: serviceWith({ key: 'v' }) } };
     const get = ['get_service', '--service', 'web'];
@@ -399,7 +405,7 @@ describe('start', () => {
     writeFileSync(yaml, stringify({ default: profile }));
     const end = await at.run(['--config-files', yaml, ...get], { env });
     expect(end.code).toBe(0);
-    expect(loaded(end.stderr).sort()).toEqual(['@confidant/contract/wire', '@confidant/kmsauth', 'lru-cache']);
+    expect(loaded(end.stderr).sort()).toEqual(['@confidant/contract/wire', '@confidant/kmsauth/sender']);
     expect(end.stderr).not.toMatch(/^load (yaml|zod)$/m);
   });
 });

@@ -96,12 +96,14 @@ describe('installed into an empty project', () => {
 
   it('every library can be imported, by Node alone', async () => {
     const script = `
-      import { parseJson, pythonJson } from '@confidant/contract';
+      import { ROUTES, pythonJson } from '@confidant/contract';
+      import { ADDRESSES, parseJson } from '@confidant/contract/wire';
       import { FernetKey } from '@confidant/kmsauth';
+      import { TokenGenerator } from '@confidant/kmsauth/sender';
       import { ConfidantClient, nodeTransport } from '@confidant/client';
-      console.log(pythonJson(parseJson('{"n": 1.0}')), typeof FernetKey, typeof ConfidantClient, typeof nodeTransport);`;
+      console.log(ROUTES.getService.path === ADDRESSES.getService.path, pythonJson(parseJson('{"n": 1.0}')), typeof FernetKey, typeof TokenGenerator, typeof ConfidantClient, typeof nodeTransport);`;
     const printed = await run(process.execPath, '--input-type=module', '--eval', script);
-    expect(printed).toBe('{"n": 1.0} function function function\n');
+    expect(printed).toBe('true {"n": 1.0} function function function function\n');
   });
 
   it('the types resolve and hold, those of the dependencies too', async () => {
@@ -123,7 +125,9 @@ describe('installed into an empty project', () => {
 const APP = `
 import { ConfidantClient, ConfidantError, completeSettings, connect, loadProfile, nodeTransport } from '@confidant/client';
 import { encryptBlind } from '@confidant/kmsauth';
-import { parseJson } from '@confidant/contract';
+import { awsKms } from '@confidant/kmsauth/sender';
+import { ROUTES } from '@confidant/contract';
+import { ADDRESSES, parseJson } from '@confidant/contract/wire';
 import type { ResponseOf } from '@confidant/contract';
 
 export async function read(id: string): Promise<ResponseOf<'getService'> | undefined> {
@@ -143,5 +147,5 @@ export async function read(id: string): Promise<ResponseOf<'getService'> | undef
   }
 }
 
-export const parts = [ConfidantClient, nodeTransport, encryptBlind, parseJson];
+export const parts = [ConfidantClient, nodeTransport, encryptBlind, awsKms, parseJson, ROUTES, ADDRESSES];
 `;

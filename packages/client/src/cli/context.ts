@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { completeServerSettings, completeSettings, ConfigError, DEFAULT_CONFIG_FILES, loadProfile } from '../config.js';
 import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
-import { connect, connectSession } from '../connect.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
 import type { ConfidantClient } from '../client.js';
 import type { LoginSession } from '../login-session.js';
@@ -100,6 +99,7 @@ export class Context {
 
   async #connect(): Promise<KmsConnection> {
     const settings = await this.settings();
+    const { connect } = await import('../connect.js');
     return connect(settings, this.#options()).catch((error: unknown) => {
       throw asConfigError(error, settings);
     });
@@ -110,6 +110,7 @@ export class Context {
     const { url } = settings;
     const session = await readLogin(url);
     if (session === undefined) throw new CommandError(`nobody is logged in at ${url}: confidant login`);
+    const { connectSession } = await import('../connect.js');
     try {
       return connectSession(settings, session, {
         ...this.#options(),
@@ -190,8 +191,8 @@ function asConfigError(error: unknown, { caFile }: ServerSettings): unknown {
 
 async function keepRenewed(url: string, session: LoginSession, log: Log): Promise<void> {
   try {
-    // A logout that came in between has taken the file away: it must not come back.
-    if ((await readLogin(url)) !== undefined) await writeLogin(url, session);
+    // A logout or another login may have come in between: what is over must not come back.
+    if ((await readLogin(url))?.csrfToken === session.csrfToken) await writeLogin(url, session);
   } catch (error) {
     log.warning(`the renewed login could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
   }

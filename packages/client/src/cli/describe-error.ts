@@ -1,4 +1,4 @@
-import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
+import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth/sender';
 import { AwsSessionError, NO_CREDENTIALS } from '../aws-session.js';
 import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';

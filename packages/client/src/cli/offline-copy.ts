@@ -3,7 +3,6 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson, stringifyJson } from '@confidant/contract/wire';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
-import { DataKeys } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
@@ -82,6 +81,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
   if (await context.usesLogin()) return undefined;
   const { url, authKey, authContext } = await context.settings();
   const { region, kmsFor, token } = await context.kmsConnection();
+  const { DataKeys } = await import('@confidant/kmsauth');
   const keys = new DataKeys({ kms: kmsFor(await region()), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });
   const caller = authContext.from ?? (await token()).username.split('/').at(-1)!;
   const encryptionContext: EncryptionContext = {

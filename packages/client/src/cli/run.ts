@@ -1,11 +1,9 @@
-import { KmsUnavailable } from '@confidant/kmsauth';
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
 import { NotRunnable } from './child.js';
 import { Context } from './context.js';
 import { Given } from './given.js';
-import { describeError, failureBody } from './describe-error.js';
-import { openLog } from './log.js';
+import { openLog, visible } from './log.js';
 import type { Log, LogLevel } from './log.js';
 import { CommandError, failure, render } from './outcome.js';
 import type { Handler, Outcome } from './outcome.js';
@@ -65,7 +63,8 @@ async function load(command: CommandSpec): Promise<Handler> {
 async function print({ body, text }: Outcome, format: OutputFormat, given: Given, log: Log): Promise<void> {
   const printed =
     text ?? (body === undefined ? '' : await render(body, format, { prefix: given.text('prefix') ?? '', log }));
-  process.stdout.write(printed);
+  // What others wrote must not steer a person's terminal; a file or another program gets it as it is.
+  process.stdout.write(process.stdout.isTTY ? visible(printed) : printed);
 }
 
 /** compat: recorded without an `error` on standard output: refused proof, and every command for blind credentials. */
@@ -76,6 +75,11 @@ function isBare(error: unknown, command: CommandSpec): boolean {
 
 /** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
 async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
+  // Loaded only now: most commands fail seldom, and some need nothing of KMS.
+  const [{ KmsUnavailable }, { describeError, failureBody }] = await Promise.all([
+    import('@confidant/kmsauth/sender'),
+    import('./describe-error.js'),
+  ]);
   // Within the search for AWS credentials, it arrives as the reason why KMS was not asked.
   if (error instanceof Interrupted || (error instanceof KmsUnavailable && error.code === 'Interrupted')) return 130;
   if (error instanceof NotRunnable) {
