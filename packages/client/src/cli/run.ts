@@ -76,10 +76,8 @@ function isBare(error: unknown, command: CommandSpec): boolean {
 /** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
 async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
   // Loaded only now: most commands fail seldom, and some need nothing of KMS.
-  const [{ KmsUnavailable }, { describeError, failureBody }] = await Promise.all([
-    import('@confidant/kmsauth/sender'),
-    import('./describe-error.js'),
-  ]);
+  const { KmsUnavailable } = await import('@confidant/kmsauth/sender');
+  const { describeError, failureBody } = await import('./describe-error.js');
   // Within the search for AWS credentials, it arrives as the reason why KMS was not asked.
   if (error instanceof Interrupted || (error instanceof KmsUnavailable && error.code === 'Interrupted')) return 130;
   if (error instanceof NotRunnable) {
