@@ -1,8 +1,21 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loginFile, readLogin, writeLogin } from '../src/cli/login-file.js';
+import type { LoginSession } from '../src/login-session.js';
 import { programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
@@ -34,19 +47,26 @@ const environment = (more: Record<string, string> = {}) => ({ HOME: folder, ...m
 const run = (args: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> =>
   runCli(['confidant', '--url', server.url, ...args], { env: environment(env) });
 
-/** Runs `login`, and presses the button in the browser that it opens. */
-async function logIn(press: (address: string) => Promise<unknown> = follow): Promise<CliEnd> {
+type Press = (address: string, letters: string) => Promise<unknown>;
+
+/** Runs `login`, and does what the person does in the browser that it opens. */
+async function logIn(press: Press = follow): Promise<CliEnd> {
   const browser = addressCatcher(folder);
   const login = startCli(['confidant', '--url', server.url, 'login'], {
     env: environment({ BROWSER: browser.program }),
   });
-  await press(await browser.address());
+  await press(await browser.address(), await lettersOn(() => login.told()));
   return login.ended;
 }
 
-async function follow(address: string): Promise<{ check: string; page: string }> {
-  const { check, back } = await alice.allow(address);
-  return { check, page: await (await fetch(back!)).text() };
+async function lettersOn(screen: () => string): Promise<string> {
+  await expect.poll(screen, { timeout: 30_000 }).toMatch(/: [A-Z]{4}-[A-Z]{4}\s/);
+  return /: ([A-Z]{4}-[A-Z]{4})\s/.exec(screen())![1]!;
+}
+
+async function follow(address: string, letters: string): Promise<string> {
+  const { back } = await alice.allow(address, letters);
+  return (await fetch(back!)).text();
 }
 
 const kept = (): string => {
@@ -56,16 +76,15 @@ const kept = (): string => {
 };
 
 describe('login', () => {
-  it('through the browser: terminal and page show one code, then commands act as the person, also writing', async () => {
-    let seen: { check: string; page: string } | undefined;
-    const end = await logIn(async (address) => (seen = await follow(address)));
+  it('through the browser, where the letters of the terminal are typed: commands then act as the person', async () => {
+    let page: string | undefined;
+    const end = await logIn(async (...given) => (page = await follow(...given)));
     expect({ code: end.code, out: JSON.parse(end.stdout) as unknown }).toEqual({
       code: 0,
       out: { email: expect.any(String) as string, result: true },
     });
-    expect(seen!.check).toMatch(/^[A-Z]{4}-[A-Z]{4}$/);
-    expect(end.stderr).toContain(seen!.check);
-    expect(seen!.page).toContain('Your command line is logged in.');
+    expect(end.stderr).toContain(`logged in as `);
+    expect(page).toContain('Your command line is logged in.');
 
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login', result: true });
     const created = await run(['create_credential', '--name', 'By login', '--credential-pairs', '{"a": "b"}']);
@@ -80,7 +99,13 @@ describe('login', () => {
     chmodSync(kept(), 0o644);
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('other users') as string });
     chmodSync(kept(), 0o600);
-    writeFileSync(kept(), '{}');
+    const moved = join(folder, 'moved');
+    renameSync(kept(), moved);
+    const link = join(folder, '.local/state/confidant/logins', basename(loginFile(server.url)));
+    symlinkSync(moved, link);
+    expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('ELOOP') as string });
+    rmSync(link);
+    writeFileSync(link, '{}', { mode: 0o600 });
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });
   });
 
@@ -91,36 +116,68 @@ describe('login', () => {
     );
     await terminal.shown('Code of the page: ');
     const address = /http\S+/.exec(terminal.screen())![0];
-    const { code } = await alice.allow(address);
+    const { code } = await alice.allow(address, await lettersOn(() => terminal.screen()));
+    terminal.type('no code\r');
+    await terminal.shown('the server refused the code');
+    await expect.poll(() => terminal.screen().match(/Code of the page: /g)).toHaveLength(2);
     terminal.type(`${code}\r`);
     const { code: exit, screen } = await terminal.ended;
     expect({ exit, hasCode: screen.includes(code!) }).toEqual({ exit: 0, hasCode: false });
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login' });
   });
 
-  it('a wrong state is no answer, and another request is none: the login goes on', async () => {
-    const end = await logIn(async (address) => {
-      const { back } = await alice.allow(address);
-      for (const change of [{ state: 'x'.repeat(32) }, { state: '' }]) {
+  it('other requests, other states, codes and letters are no answer: the login goes on until the right one', async () => {
+    const end = await logIn(async (address, letters) => {
+      const { back } = await alice.allow(address, letters);
+      for (const state of ['x'.repeat(32), '']) {
         const wrong = new URL(back!);
-        wrong.searchParams.set('state', change.state);
+        wrong.searchParams.set('state', state);
         expect((await fetch(wrong)).status).toBe(404);
       }
       expect((await fetch(back!, { method: 'POST' })).status).toBe(404);
-      expect((await fetch(back!)).status).toBe(200);
-    });
-    expect(end.code).toBe(0);
-  });
-
-  it('a code that the server refuses ends it, and the browser is told', async () => {
-    const end = await logIn(async (address) => {
-      const { back } = await alice.allow(address);
       const wrong = new URL(back!);
       wrong.searchParams.set('code', 'no code of the server');
-      expect((await fetch(wrong)).status).toBe(502);
+      expect((await fetch(wrong)).status).toBe(401);
+      // Of another terminal, or mistyped.
+      expect(await follow(address, 'BCDF-GHJK')).toContain('not those of your terminal');
+      expect((await fetch(back!)).status).toBe(200);
     });
-    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('used before, is too old') as string });
+    expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('(3 more)') as string });
+  });
+
+  it('ends after five wrong codes', async () => {
+    const end = await logIn(async (address, letters) => {
+      const { back } = await alice.allow(address, letters);
+      const wrong = new URL(back!);
+      wrong.searchParams.set('code', 'no code of the server');
+      for (let time = 0; time < 5; time++) expect((await fetch(wrong)).status).toBe(401);
+    });
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('none was right') as string });
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
+  });
+
+  it('ends when it is done, whatever connections others hold', async () => {
+    const held: Socket[] = [];
+    const end = await logIn(async (address, letters) => {
+      const port = Number(new URL(address).searchParams.get('port'));
+      for (let each = 0; each < 3; each++) held.push(connect(port, '127.0.0.1').on('error', () => undefined));
+      held[1]!.write('GET / HTTP/1.1\r\n');
+      await follow(address, letters);
+    });
+    expect(end.code).toBe(0);
+    for (const socket of held) socket.destroy();
+  });
+
+  it('ends the session of the login before it, which nobody could end any more', async () => {
+    await logIn();
+    const { cookieName, cookie } = JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession;
+    const ask = async () =>
+      (await fetch(`${server.url}/v1/user/email`, { headers: { cookie: `${cookieName}=${cookie}` } })).status;
+    expect(await ask()).toBe(200);
+    rmSync(join(folder, 'address'));
+    await logIn();
+    expect(await ask()).toBe(401);
+    expect(await run(['whoami'])).toMatchObject({ code: 0 });
   });
 
   it('goes no further without https, or where the server offers it to nobody', async () => {
@@ -131,6 +188,13 @@ describe('login', () => {
     expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('offers no login') as string });
     expect(original.seen.map(({ path }) => path)).toEqual(['/v1/login/cli']);
     await original.close();
+    const elsewhere = await startAnswering(() => ({ body: { server: 'https://confidant.example.com' } }));
+    const misled = await runCli(['confidant', '--url', elsewhere.url, 'login'], { env: environment() });
+    expect(misled).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--url https://confidant.example.com') as string,
+    });
+    await elsewhere.close();
   });
 });
 
@@ -175,6 +239,21 @@ describe('the session of a login', () => {
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
   });
 
+  it('is kept when it is not certain that the server has ended it', async () => {
+    const refusing = await startAnswering(({ path }) =>
+      path === '/v1/logout' ? { status: 401, body: { error: 'no' } } : { body: { email: 'alice@example.com' } },
+    );
+    vi.stubEnv('XDG_STATE_HOME', folder);
+    await writeLogin(refusing.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
+    const end = await runCli(['confidant', '--url', refusing.url, 'logout'], {
+      env: environment({ XDG_STATE_HOME: folder }),
+    });
+    expect(end).toMatchObject({ code: 1 });
+    expect(await readLogin(refusing.url)).toBeDefined();
+    vi.unstubAllEnvs();
+    await refusing.close();
+  });
+
   it('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
     let before = (): void => undefined;
     let cookie = 'renewed';
@@ -196,6 +275,15 @@ describe('the session of a login', () => {
     expect(await ask()).toMatchObject({ code: 0 });
     expect(renewing.seen.map(({ headers }) => headers.cookie)).toEqual(['session=first', 'session=renewed']);
     expect((await readLogin(renewing.url))?.cookie).toBe('renewed');
+    // Another login at the same server, while this command waits for its answer.
+    before = () =>
+      void writeFileSync(
+        loginFile(renewing.url),
+        readFileSync(loginFile(renewing.url), 'utf8').replace(session.csrfToken, 'of another session'),
+      );
+    cookie = 'not-theirs';
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(await readLogin(renewing.url)).toMatchObject({ cookie: 'renewed', csrfToken: 'of another session' });
     // The logout of another command, while this one waits for its answer.
     before = () => rmSync(loginFile(renewing.url));
     cookie = 'again';

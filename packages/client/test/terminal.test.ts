@@ -161,3 +161,27 @@ describe('on a terminal without redirections', () => {
     expect(sent()).toMatchObject({ credential_pairs: { one: 'v' } });
   });
 });
+
+describe('what others wrote', () => {
+  const STEERING = '\u001b]52;c;eA==\u0007 \u009b2K \u202e';
+
+  it('is shown on a terminal, not obeyed: values, names and errors; a file gets values as they are', async () => {
+    at.answer(({ path }) =>
+      path.includes('/refused')
+        ? { status: 400, body: { error: STEERING } }
+        : { body: credentialWith('c1', { key: STEERING, [`k${STEERING}`]: 'v' }) },
+    );
+    const get = (...words: string[]) => create('get_credential', '--id', ...words).replace(/ -o id$/, '');
+    const terminal = onTerminal(
+      [get('c1', '-o', 'shell'), get('c1', '-o', 'yaml'), get('refused'), get('c1', '-o', 'shell', '>values')].join(
+        '\n',
+      ),
+    );
+    const { screen } = await terminal.ended;
+    // oxlint-disable-next-line no-control-regex
+    expect(screen).not.toMatch(/[\u001b\u0007\u009b\u202e]/);
+    expect(screen).toContain("export CREDENTIALS_KEY='\\u001b]52;c;eA==\\u0007 \\u009b2K \\u202e'");
+    expect(screen).toContain('answered 400: \\u001b]52');
+    expect(read('values')).toBe(`export CREDENTIALS_KEY='${STEERING}'\n`);
+  });
+});

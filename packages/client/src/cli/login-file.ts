@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../config.js';
@@ -17,16 +18,13 @@ export function loginFile(serverUrl: string): string {
 }
 
 /**
- * The session at a server; undefined when there is none. Throws {@link ConfigError} for a file that others can read or
- * write, or that holds something else.
+ * The session at a server; undefined when there is none. Throws {@link ConfigError} for a file that is not the caller's
+ * alone, or that holds something else.
  */
 export async function readLogin(serverUrl: string): Promise<LoginSession | undefined> {
-  const file = loginFile(serverUrl);
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined) return undefined;
-  if ((found.mode & 0o077) !== 0)
-    throw new ConfigError([`${file} is open to other users: delete it, and log in again`]);
-  const content = found.size > MAX_BYTES ? '' : await readFile(file, 'utf8');
+  const path = loginFile(serverUrl);
+  const content = await readOwn(path);
+  if (content === undefined) return undefined;
   let kept: Partial<LoginSession & { server: string }>;
   try {
     kept = JSON.parse(content) as typeof kept;
@@ -35,9 +33,27 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
   }
   const { server, email, cookieName, cookie, csrfToken } = kept;
   if (server !== identityOf(serverUrl) || !email || !cookieName || !cookie || !csrfToken) {
-    throw new ConfigError([`${file} is damaged: delete it, and log in again`]);
+    throw new ConfigError([`${path} is damaged: delete it, and log in again`]);
   }
   return { email, cookieName, cookie, csrfToken };
+}
+
+async function readOwn(path: string): Promise<string | undefined> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new ConfigError([`${path} can not be read (${error.code})`]);
+  });
+  try {
+    const found = await file?.stat();
+    if (file === undefined || found === undefined) return undefined;
+    const isOwn = process.geteuid === undefined || found.uid === process.geteuid();
+    if (!isOwn || !found.isFile() || (found.mode & 0o077) !== 0) {
+      throw new ConfigError([`${path} is open to other users: delete it, and log in again`]);
+    }
+    return found.size > MAX_BYTES ? '' : await file.readFile('utf8');
+  } finally {
+    await file?.close();
+  }
 }
 
 /** Keeps the session at a server, for its owner alone (mode 0600). */

@@ -3,56 +3,89 @@ import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+/** What to do with the codes that come. */
+export interface Reception<T> {
+  /** Undefined: it was no code of this login, and another one may come. */
+  take(code: string): Promise<T | undefined>;
+  /** Told of a refused one, with how many more may come. */
+  refused(left: number): void;
+  tries: number;
+  timeoutMs: number;
+}
+
 /** Listens on this machine for a browser that brings a code back (RFC 8252). */
 export interface Loopback {
   port: number;
   /**
-   * Waits for the code that comes with `state`, gives it to `take`, and tells the browser how that ended. Resolves with
-   * what `take` answers and rejects with what it rejects with; undefined when nothing came in time.
+   * Waits for a code that comes with `state` and that is taken, and tells the browser how that ended. Resolves with what
+   * was taken and rejects with what `take` rejects with, both once the browser has its answer; undefined when nothing
+   * right came in time.
    */
-  receive<T>(state: string, take: (code: string) => Promise<T>, timeoutMs: number): Promise<T | undefined>;
+  receive<T>(state: string, reception: Reception<T>): Promise<T | undefined>;
+  /** Ends all connections: what others keep open holds nothing. */
   close(): void;
 }
 
 /** Listens on 127.0.0.1, on a port that is free. */
 export async function listenOnLoopback(): Promise<Loopback> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 });
-  server.maxConnections = 20;
+  const server = createServer({ requestTimeout: 5000, headersTimeout: 5000, connectionsCheckingInterval: 1000 });
+  server.maxConnections = 200;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    receive(state, take, timeoutMs) {
-      return new Promise((resolve, reject) => {
-        let taken = false;
-        const timer = setTimeout(() => resolve(undefined), timeoutMs);
-        server.on('request', (request, response) => {
-          const code = readCode(request.method, request.headers.host, request.url ?? '', port, state);
-          if (code === undefined || taken) {
-            answer(response, 404, 'Nothing to see', 'This address works once, for the login that began it.');
+    receive<T>(state: string, { take, refused, tries, timeoutMs }: Reception<T>) {
+      let timer: NodeJS.Timeout | undefined;
+      return new Promise<T | undefined>((resolve, reject) => {
+        let left = tries;
+        let isBusy = false;
+        timer = setTimeout(() => resolve(undefined), timeoutMs);
+        const judge = async (code: string, response: ServerResponse): Promise<void> => {
+          left -= 1;
+          const taken = await take(code);
+          if (taken !== undefined) {
+            await answer(response, 200, 'Logged in', 'Your command line is logged in. You can close this page.');
+            resolve(taken);
             return;
           }
-          taken = true;
-          clearTimeout(timer);
-          take(code).then(
-            (value) => {
-              answer(response, 200, 'Logged in', 'Your command line is logged in. You can close this page.');
-              resolve(value);
-            },
-            (error: unknown) => {
-              answer(response, 502, 'Not logged in', 'The login failed. Your terminal says why.');
-              reject(error instanceof Error ? error : new Error('failed'));
-            },
+          refused(left);
+          await answer(
+            response,
+            401,
+            'Not logged in',
+            left > 0
+              ? 'The letters were not those of your terminal. Go back to the page, load it again, and type them.'
+              : 'Start again in your terminal.',
           );
+          if (left <= 0) resolve(undefined);
+        };
+        server.on('request', (request, response) => {
+          const code = readCode(request.method, request.headers.host, request.url ?? '', port, state);
+          if (code === undefined || isBusy || left <= 0) {
+            void answer(response, 404, 'Nothing to see', 'This address works for the login that began it.');
+            return;
+          }
+          isBusy = true;
+          judge(code, response)
+            .catch(async (error: unknown) => {
+              left = 0;
+              await answer(response, 502, 'Not logged in', 'The login failed. Your terminal says why.');
+              reject(error instanceof Error ? error : new Error('failed'));
+            })
+            .finally(() => {
+              isBusy = false;
+            });
         });
+      }).finally(() => {
+        clearTimeout(timer);
+        server.removeAllListeners('request');
       });
     },
     close() {
       server.close();
-      // What is being answered may end; a browser that keeps its connection open holds nothing.
-      server.closeIdleConnections();
+      server.closeAllConnections();
     },
   };
 }
@@ -78,7 +111,8 @@ const STYLE =
   ':root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{margin:4rem auto;max-width:26rem;padding:0 1rem}';
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-function answer(response: ServerResponse, status: number, title: string, text: string): void {
+/** Resolves when it is sent, or the browser is gone. */
+function answer(response: ServerResponse, status: number, title: string, text: string): Promise<void> {
   response.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; frame-ancestors 'none'`,
@@ -86,7 +120,9 @@ function answer(response: ServerResponse, status: number, title: string, text: s
     'cache-control': 'no-store',
     connection: 'close',
   });
+  const sent = new Promise<void>((resolve) => response.once('finish', resolve).once('close', resolve));
   response.end(
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title} · Confidant</title><style>${STYLE}</style><h1>${title}</h1><p>${text}</p></html>`,
   );
+  return sent;
 }

@@ -20,6 +20,8 @@ export interface CliOptions {
 export interface RunningCli {
   process: ChildProcess;
   ended: Promise<CliEnd>;
+  /** What standard error has so far. */
+  told(): string;
   /** Resolves when standard output has this text. */
   printed(text: string): Promise<void>;
 }
@@ -62,6 +64,7 @@ export function startCli(argv: readonly string[], options: CliOptions = {}): Run
   child.stdin.end(options.stdin ?? '');
   return {
     process: child,
+    told: () => stderr,
     ended: new Promise((resolve) => {
       child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
     }),

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 export interface Person {
   /** Logs in at the server with the one-time link that it printed. */
   logIn(link: string): Promise<void>;
-  /** Presses the button of the command line's page; answers where it leads to, or the code that it shows. */
-  allow(address: string): Promise<{ check: string; back?: string; code?: string }>;
+  /** Types letters into the command line's page; answers where that leads to, or the code that it shows. */
+  allow(address: string, letters: string): Promise<{ back?: string; code?: string }>;
 }
 
 export function person(serverUrl: string): Person {
@@ -27,18 +27,20 @@ export function person(serverUrl: string): Person {
       if (!response.ok) throw new Error(`the link was refused: ${response.status}`);
       keep(response);
     },
-    async allow(address) {
+    async allow(address, letters) {
       const page = await (await fetch(address, { headers: { cookie } })).text();
       const fields = [...page.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)];
-      const check = /<code id="check">([^<]+)</.exec(page)?.[1] ?? '';
       const allowed = await fetch(`${serverUrl}/cli`, {
         method: 'POST',
         headers: { cookie },
-        body: new URLSearchParams(fields.map(([, name, value]): [string, string] => [name!, value!])),
+        body: new URLSearchParams([
+          ...fields.map(([, name, value]): [string, string] => [name!, value!]),
+          ['letters', letters],
+        ]),
       });
       const back = /^0; url=(.*)$/.exec(allowed.headers.get('refresh') ?? '')?.[1];
       const code = /<textarea[^>]*>([^<]+)</.exec(await allowed.text())?.[1];
-      return { check, ...(back === undefined ? {} : { back }), ...(code === undefined ? {} : { code }) };
+      return { ...(back === undefined ? {} : { back }), ...(code === undefined ? {} : { code }) };
     },
   };
 }

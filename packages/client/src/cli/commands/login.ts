@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { checkCode, CLI_LOGIN_PAGE, CLI_LOGIN_PATH } from '@confidant/contract/wire';
-import type { CliLoginAnswer } from '@confidant/contract';
+import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, lettersOf } from '@confidant/contract/wire';
+import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
 import { RouteCaller, parseServerUrl } from '../../caller.js';
+import type { ConfidantClient } from '../../client.js';
 import type { ServerSettings } from '../../config.js';
 import { ConfidantError } from '../../errors.js';
 import { cookieOf } from '../../login-session.js';
@@ -19,17 +20,27 @@ import { askSecret } from '../prompt.js';
 /** Time for a person to log in and agree. */
 const PATIENCE_MS = 10 * 60_000;
 
+/** Codes that a person may get wrong before they have to start again. */
+const MAX_TRIES = 5;
+
 export const handlers: Record<string, Handler> = {
   async login(context, given) {
     const settings = await context.serverSettings();
-    assertPrivate(settings.url);
+    const { url } = settings;
+    assertPrivate(url);
+    const before = await readLogin(url).catch(() => undefined);
     const transport = openTransport(settings);
     try {
       const login = new Login(settings, transport);
       await login.assertOffered();
       const inBrowser = given.flag('browser') && hasBrowser();
       const session = inBrowser ? await viaLoopback(context, login) : await viaCode(context, login);
-      await writeLogin(settings.url, session);
+      if (before !== undefined) await endReplaced(context);
+      await writeLogin(url, session);
+      if (before !== undefined && before.email !== session.email) {
+        context.log.warning(`before, you were ${before.email} here`);
+      }
+      context.log.info(`logged in as ${session.email} at ${url}`);
       return success({ email: session.email });
     } finally {
       transport.close();
@@ -43,12 +54,7 @@ export const handlers: Record<string, Handler> = {
       return success();
     }
     const { client } = await context.loginConnection();
-    try {
-      await client.request('POST', '/v1/logout');
-    } catch (error) {
-      // Over already: that is what was wanted.
-      if (!(error instanceof ConfidantError) || error.status !== 401) throw error;
-    }
+    await endSession(client);
     await removeLogin(url);
     return success();
   },
@@ -59,9 +65,33 @@ export const handlers: Record<string, Handler> = {
   },
 };
 
+/** Ends a session at the server. Rejects with ConfidantError unless it is certain that it is over. */
+async function endSession(client: ConfidantClient): Promise<void> {
+  const isOver = (error: unknown): boolean => error instanceof ConfidantError && error.status === 401;
+  try {
+    await client.request('POST', '/v1/logout');
+  } catch (error) {
+    if (!isOver(error)) throw error;
+    // It may be over already, or the server did not take the logout for one.
+    const answer: unknown = await client.getUserEmail().catch((problem: unknown) => problem);
+    if (!isOver(answer)) throw error;
+  }
+}
+
+/** Nobody could end it any more once the file holds another. */
+async function endReplaced(context: Context): Promise<void> {
+  try {
+    await endSession((await context.loginConnection()).client);
+  } catch {
+    context.log.warning('the session of the login before could not be ended; it ends by itself');
+  }
+}
+
 /** One attempt to log in: what the server is asked, and the proof that the answer is for this command line. */
 class Login {
   readonly #verifier = randomBytes(32).toString('base64url');
+  /** What the person types into the page: only who sees this terminal knows them. */
+  readonly letters = lettersOf(randomBytes(8));
   readonly #caller: RouteCaller;
   #setCookie: string | undefined;
 
@@ -80,42 +110,46 @@ class Login {
     });
   }
 
-  get #challenge(): string {
-    return createHash('sha256').update(this.#verifier).digest('base64url');
-  }
-
-  /** What the page shows too. */
-  get check(): string {
-    return checkCode(this.#challenge);
+  /** Where the person believes to log in; what another server passes on does not count here. */
+  get #server(): string {
+    const { origin, pathname } = parseServerUrl(this.settings.url);
+    return origin + pathname.replace(/\/+$/, '');
   }
 
   /** Rejects with {@link CommandError} where no command line can log in. */
   async assertOffered(): Promise<void> {
-    try {
-      await this.#caller.request('GET', CLI_LOGIN_PATH, { anonymous: true });
-    } catch (error) {
-      if (!(error instanceof ConfidantError) || (error.status !== 404 && error.status !== 405)) throw error;
-      const said = error.body?.['error'];
-      const reason = error.code === 'not_found' && typeof said === 'string' ? `: ${said}` : '';
-      throw new CommandError(`${this.settings.url} offers no login to command lines${reason}`);
+    const offer = await this.#caller
+      .request('GET', CLI_LOGIN_PATH, { anonymous: true })
+      .catch((error: unknown): Partial<CliLoginOffer> => {
+        if (!(error instanceof ConfidantError) || (error.status !== 404 && error.status !== 405)) throw error;
+        const said = error.body?.['error'];
+        const reason = error.code === 'not_found' && typeof said === 'string' ? `: ${said}` : '';
+        throw new CommandError(`${this.#server} offers no login to command lines${reason}`);
+      });
+    const { server } = offer as Partial<CliLoginOffer>;
+    if (typeof server === 'string' && server !== this.#server) {
+      throw new CommandError(`the server at ${this.#server} calls itself ${server}: log in there (--url ${server})`);
     }
   }
 
   /** The address for the browser. */
   address(back: Record<string, string> = {}): string {
-    const base = parseServerUrl(this.settings.url);
-    const address = new URL(base.pathname.replace(/\/+$/, '') + CLI_LOGIN_PAGE, base);
-    address.search = new URLSearchParams({ challenge: this.#challenge, ...back }).toString();
-    return address.href;
+    const text = challengeText({ verifier: this.#verifier, server: this.#server, letters: this.letters });
+    const challenge = createHash('sha256').update(text).digest('base64url');
+    return `${this.#server}${CLI_LOGIN_PAGE}?${new URLSearchParams({ challenge, ...back }).toString()}`;
   }
 
-  /** Exchanges the code that the person allowed. */
-  async finish(code: string): Promise<LoginSession> {
-    const answer = await this.#caller.request('POST', CLI_LOGIN_PATH, {
-      anonymous: true,
-      body: { code, verifier: this.#verifier },
-    });
-    const { email, session_cookie: cookieName, csrf_token: csrfToken } = answer as Partial<CliLoginAnswer>;
+  /** Exchanges the code that the person allowed; undefined when the server takes it for none of this login's. */
+  async finish(code: string): Promise<LoginSession | undefined> {
+    let answer: Partial<CliLoginAnswer>;
+    try {
+      const body = { code, verifier: this.#verifier };
+      answer = (await this.#caller.request('POST', CLI_LOGIN_PATH, { anonymous: true, body })) as typeof answer;
+    } catch (error) {
+      if (error instanceof ConfidantError && error.code === 'login_failed') return undefined;
+      throw error;
+    }
+    const { email, session_cookie: cookieName, csrf_token: csrfToken } = answer;
     const cookie = cookieName === undefined ? undefined : cookieOf(this.#setCookie, cookieName);
     if (!email || !cookieName || !csrfToken || !cookie) {
       throw new CommandError('the server gave no session: is a proxy in between that takes cookies away?');
@@ -124,18 +158,25 @@ class Login {
   }
 }
 
+const REFUSED = 'the server refused the code: were the letters typed as they stand here?';
+
 async function viaLoopback({ log }: Context, login: Login): Promise<LoginSession> {
   const state = randomBytes(24).toString('base64url');
   const loopback = await listenOnLoopback();
   try {
     const address = login.address({ port: String(loopback.port), state });
-    const received = loopback.receive(state, (code) => login.finish(code), PATIENCE_MS);
-    log.info(`allow this login in your browser; its page must show ${login.check}`);
+    const received = loopback.receive(state, {
+      take: (code) => login.finish(code),
+      refused: (left) => log.warning(`${REFUSED} (${left} more)`),
+      tries: MAX_TRIES,
+      timeoutMs: PATIENCE_MS,
+    });
+    log.info(`log in with your browser, and type these letters into the page that asks: ${login.letters}`);
     void openBrowser(address).then((started) => {
       if (!started) log.info(`no browser could be started; open this address in one on this machine:\n${address}`);
     });
     const session = await received;
-    if (session === undefined) throw new CommandError('nobody logged in within ten minutes');
+    if (session === undefined) throw new CommandError('nobody logged in: no code came in time, or none was right');
     return session;
   } finally {
     loopback.close();
@@ -143,9 +184,14 @@ async function viaLoopback({ log }: Context, login: Login): Promise<LoginSession
 }
 
 async function viaCode({ log }: Context, login: Login): Promise<LoginSession> {
-  log.info(`open this address in a browser and allow the login; its page must show ${login.check}`);
+  log.info(`open this address in a browser, and type these letters into the page: ${login.letters}`);
   log.info(login.address());
-  return login.finish((await askSecret('Code of the page')).trim());
+  for (let left = MAX_TRIES - 1; left >= 0; left -= 1) {
+    const session = await login.finish((await askSecret('Code of the page')).trim());
+    if (session !== undefined) return session;
+    log.warning(`${REFUSED} (${left} more)`);
+  }
+  throw new CommandError('no code was right: confidant login begins anew');
 }
 
 /** Throws {@link CommandError} for a server that would get the session in the clear, over a network. */
