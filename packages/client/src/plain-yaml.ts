@@ -9,7 +9,7 @@ const QUOTED = /^(?:"([^"\\]*)"|'([^']*)')(?: +#.*)?$/;
 const WORDS = /^((?:[A-Za-z/]|~\/)[\w./@:-]*(?: [\w./@:-]+)*)(?: +#.*)?$/;
 const WHOLE = /^(0|[1-9]\d{0,14})(?: +#.*)?$/;
 /** In one of YAML's versions they are no text. */
-const KEYWORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
+const KEYWORDS = /^(y|n|yes|no|on|off|true|false|null|e[-\d_]+)$/i;
 const MAX_LINE_LENGTH = 1000;
 
 /**

@@ -277,7 +277,7 @@ describe('the session of a login', () => {
     expect((await readLogin(renewing.url))?.cookie).toBe('renewed');
     // Another login at the same server, while this command waits for its answer.
     before = () =>
-      void writeFileSync(
+      writeFileSync(
         loginFile(renewing.url),
         readFileSync(loginFile(renewing.url), 'utf8').replace(session.csrfToken, 'of another session'),
       );

@@ -43,6 +43,13 @@ empty: # nothing
     }
   });
 
+  it('leaves keys that a parser takes for numbers to the parser', () => {
+    for (const text of ['e0: a', 'E12: a', 'e-12: a', 'e1_0:', 'default:\n  e5: 1']) {
+      agrees(text);
+      expect([text, parsePlainYaml(text)]).toEqual([text, undefined]);
+    }
+  });
+
   it('is left to the parser wherever the two could differ', () => {
     const values =
       'yes|No|ON|y|~|null|.5|1.0|0x1F|0o7|012|1:30|1_000|-1|1e3|2001-01-01|<<|*a|&a b|!t x|[a]|{a: b}|"a\\n"'

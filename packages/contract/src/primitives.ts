@@ -54,8 +54,12 @@ export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
     .meta({ type: 'object', additionalProperties: { type: 'string' } });
 }
 
+const STEERING_CLASS = '\\u0000-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069';
+/** Characters that terminals and pages obey instead of show: controls, and marks that turn the direction of writing. */
+export const STEERING = new RegExp(`[${STEERING_CLASS}]`);
+
 /** Text of one line, for names and tags: policies and logs take them at their word. */
-export const plainText = z.string().regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters');
+export const plainText = z.string().regex(new RegExp(`^[^${STEERING_CLASS}]*$`), 'must not contain control characters');
 
 /** The name of a credential or blind credential. */
 export const name = plainText.min(1, 'name must not be empty').max(1024);

@@ -39,10 +39,12 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
 }
 
 async function readOwn(path: string): Promise<string | undefined> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new ConfigError([`${path} can not be read (${error.code})`]);
-  });
+  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw new ConfigError([`${path} can not be read (${error.code})`]);
+    },
+  );
   try {
     const found = await file?.stat();
     if (file === undefined || found === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { ExactNumber, type Scalar } from '@confidant/contract';
+import { ExactNumber, type Scalar, STEERING } from '@confidant/contract';
 import { Refusal } from './refusal.js';
 
 /** Keys (lower case) and values of a credential, in clear. Never stored, logged or listed. */
@@ -6,13 +6,16 @@ export type Pairs = Readonly<Record<string, Scalar>>;
 
 /**
  * The pairs as they are kept: keys in lower case (compat). Throws {@link Refusal} `invalid_request` for keys with white
- * space and for keys that differ only in case, which the original merged silently (bug 18).
+ * space or control characters, and for keys that differ only in case, which the original merged silently (bug 18).
  */
 export function normalizePairs(pairs: Pairs): Pairs {
   const entries = Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value] as const);
   for (const [key] of entries) {
     if (/\s/.test(key)) {
       throw new Refusal('invalid_request', 'credential_pairs: credential key must not contain whitespace');
+    }
+    if (STEERING.test(key)) {
+      throw new Refusal('invalid_request', 'credential_pairs: credential key must not contain control characters');
     }
   }
   if (new Set(entries.map(([key]) => key)).size < entries.length) {

@@ -34,17 +34,17 @@ export function writeClientFiles(options: {
   const configPath = join(dataDir, 'client.yaml');
   const envPath = join(dataDir, 'client.env');
 
-  const profile = (authKey: string, from: string, userType: string) => ({
+  const profile = (name: string, authKey: string, from: string, userType: string) => ({
     url: serverUrl,
     auth_key: authKey,
     region: FIRST_KEYS.region,
     auth_context: { from, to: authContext, user_type: userType },
-    // compat: empty text is no cache. The original's default cache file is shared by all profiles of a machine.
-    token_cache_file: '',
+    // The original's default cache file is shared by all profiles of a machine.
+    token_cache_file: join(dataDir, `client-token-${name}`),
   });
   const config = {
-    default: profile('alias/confidant-user', userName, 'user'),
-    demo: profile('alias/confidant-service', DEMO_SERVICE, 'service'),
+    default: profile('default', 'alias/confidant-user', userName, 'user'),
+    demo: profile('demo', 'alias/confidant-service', DEMO_SERVICE, 'service'),
   };
   // Version 1.1 quotes what PyYAML, the original client's reader, would take for something else (yes, 1_000, 12:30).
   replacePrivateFile(configPath, stringify(config, { version: '1.1' }));

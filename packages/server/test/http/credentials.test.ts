@@ -22,6 +22,22 @@ async function create(body: Record<string, unknown> = {}): Promise<Record<string
 }
 
 describe('a credential', () => {
+  test('400: names, tags and keys with what a terminal would obey; nothing is stored', async () => {
+    const before = (await server.call(alice, 'GET', '/v1/credentials')).json as { credentials: unknown[] };
+    for (const character of ['\u001b', '\u0000', '\u009b', '\u202e', '\u2066']) {
+      for (const [field, body] of Object.entries({
+        name: { name: `a${character}b` },
+        tags: { tags: [`a${character}b`] },
+        credential_pairs: { credential_pairs: { [`a${character}b`]: 'v' } },
+      })) {
+        const pairs = { name: unique('refused'), credential_pairs: { key: 'value' }, ...body };
+        const answer = await server.call(alice, 'POST', '/v1/credentials', pairs);
+        expect([answer.status, answer.json]).toEqual([400, { error: expect.stringContaining(field) as string }]);
+      }
+    }
+    expect((await server.call(alice, 'GET', '/v1/credentials')).json).toEqual(before);
+  });
+
   test('comes back with what was stored', async () => {
     const created = await create({
       name: 'Full',

@@ -18,15 +18,19 @@ const options = { serverUrl, kmsUrl: 'http://127.0.0.1:8081', accessKey, authCon
 test('client.yaml has a person and a service, in the original’s form', () => {
   const dataDir = temporaryDirectory();
   const { configPath, envPath } = writeClientFiles({ ...options, dataDir, userName: 'alice' });
-  const common = { url: serverUrl, region: 'us-east-1', token_cache_file: '' };
+  const common = { url: serverUrl, region: 'us-east-1' };
+  // Of its own for each: a token says who it is of.
+  const tokenOf = (profile: string) => ({ token_cache_file: join(dataDir, `client-token-${profile}`) });
   expect(parse(readFileSync(configPath, 'utf8'), { version: '1.1' })).toEqual({
     default: {
       ...common,
+      ...tokenOf('default'),
       auth_key: 'alias/confidant-user',
       auth_context: { from: 'alice', to: 'confidant-dev', user_type: 'user' },
     },
     demo: {
       ...common,
+      ...tokenOf('demo'),
       auth_key: 'alias/confidant-service',
       auth_context: { from: 'demo-app', to: 'confidant-dev', user_type: 'service' },
     },
