@@ -144,7 +144,7 @@ class Login {
     let answer: Partial<CliLoginAnswer>;
     try {
       const body = { code, verifier: this.#verifier };
-      answer = (await this.#caller.request('POST', CLI_LOGIN_PATH, { anonymous: true, body })) as typeof answer;
+      answer = await this.#caller.request('POST', CLI_LOGIN_PATH, { anonymous: true, body });
     } catch (error) {
       if (error instanceof ConfidantError && error.code === 'login_failed') return undefined;
       throw error;
