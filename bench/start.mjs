@@ -15,9 +15,8 @@ const PROGRAM = fileURLToPath(new URL('../packages/client/bin/confidant.js', imp
 const server = await startSqlite(1);
 try {
   const own = join(server.dataDir, 'client.yaml');
-  const keeping = join(server.dataDir, 'keeping.yaml');
-  const token = `token_cache_file: ${join(server.dataDir, 'token')}`;
-  writeFileSync(keeping, readFileSync(own, 'utf8').replaceAll(/token_cache_file:.*/g, token));
+  const asking = join(server.dataDir, 'asking.yaml');
+  writeFileSync(asking, readFileSync(own, 'utf8').replaceAll(/token_cache_file:.*/g, "token_cache_file: ''"));
   const exports = readFileSync(join(server.dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
   const env = { ...process.env, ...Object.fromEntries([...exports].map(([, name, value]) => [name, value])) };
   const get = ['get_service', '--service', SERVICE];
@@ -25,8 +24,8 @@ try {
     ['--version', ['--version']],
     ['--help', ['--help']],
     ['completion bash', ['completion', 'bash']],
-    ['get_service, token kept', ['--config-files', keeping, ...get]],
-    ['get_service, token asked of KMS', ['--config-files', own, ...get]],
+    ['get_service, token kept', ['--config-files', own, ...get]],
+    ['get_service, token asked of KMS', ['--config-files', asking, ...get]],
   ]) {
     const [ours, empty] = [
       [PROGRAM, ...args],
