@@ -38,7 +38,7 @@ const exchangeBody = z.object({
   verifier: z.string().regex(/^[\w.~-]{43,128}$/),
 });
 
-const TITLE = 'Log in on the command line';
+const TITLE = 'Let a command line in';
 
 /**
  * Registers the page on which a logged-in person lets a command line act as them, and the exchange of the code it
@@ -175,7 +175,7 @@ function askPerson(
           Did you not start <code>confidant login</code> yourself, just now? Then whoever gave you letters or sent you
           here wants your access: close this page.
         </p>
-        <button name="allow">Allow</button>
+        <button>Allow</button>
       </form>`,
   );
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
 import { type LoginOptions, PAGE, redirect } from './login.js';
 import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
-import { DATA_HEADERS } from './security.js';
+import { DATA_HEADERS, rootOf } from './security.js';
 
 /** compat: what is the same for everybody may be kept for half a day. */
 const CACHED = 'public, max-age=43200';
@@ -40,12 +40,17 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
             </button>
           </form>`
         : html`<a class="action" id="logout" href="/v1/saml/logout">Log out</a>`;
+    const root = rootOf(request, options.reached);
+    const commandLine =
+      options.cliCodes === undefined
+        ? html``
+        : html`<p>To work as you on the command line: <code>confidant --url ${root} login</code></p>`;
     return sendPage(
       reply,
       200,
       'Logged in',
       html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
-        ${leave}`,
+        ${commandLine}${leave}`,
     );
   });
 

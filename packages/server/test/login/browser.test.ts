@@ -84,6 +84,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await page.click('button');
       await page.waitForURL(`${confidant.url}/`);
       expect(await page.textContent('#person')).toBe('Alice Ågren (alice@example.com)');
+      expect(await page.textContent('main')).toContain(`confidant --url ${confidant.url} login`);
       expect(await email(page)).toBe(200);
       await picture(page, 'openid-3-logged-in');
       const cookies = await page.context().cookies(confidant.url);
