@@ -84,6 +84,11 @@ describe('login', () => {
       out: { email: expect.any(String) as string, result: true },
     });
     expect(end.stderr).toContain(`logged in as `);
+    // What it says to do works.
+    const [, lines] = /have these lines in ~\/\.confidant:\n((?:.*\n)*)/.exec(end.stderr)!;
+    writeFileSync(join(folder, '.confidant'), lines!.replaceAll(/^confidant: /gm, ''));
+    expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
+    rmSync(join(folder, '.confidant'));
     expect(page).toContain('Your command line is logged in.');
 
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login', result: true });

@@ -41,6 +41,9 @@ export const handlers: Record<string, Handler> = {
         context.log.warning(`before, you were ${before.email} here`);
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
+      if (context.globals.text('url') !== undefined) {
+        context.log.info(`to leave out --url from now on, have these lines in ~/.confidant:\ndefault:\n  url: ${url}`);
+      }
       return success({ email: session.email });
     } finally {
       transport.close();
