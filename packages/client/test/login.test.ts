@@ -85,8 +85,7 @@ describe('login', () => {
     });
     expect(end.stderr).toContain(`logged in as `);
     // What it says to do works.
-    const [, lines] = /have these lines in ~\/\.confidant:\n((?:.*\n)*)/.exec(end.stderr)!;
-    writeFileSync(join(folder, '.confidant'), lines!.replaceAll(/^confidant: /gm, ''));
+    writeFileSync(join(folder, '.confidant'), /~\/\.confidant can say: (.*)/.exec(end.stderr)![1]!);
     expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
     rmSync(join(folder, '.confidant'));
     expect(page).toContain('Your command line is logged in.');

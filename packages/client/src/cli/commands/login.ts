@@ -42,7 +42,9 @@ export const handlers: Record<string, Handler> = {
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
       if (context.globals.text('url') !== undefined) {
-        context.log.info(`to leave out --url from now on, have these lines in ~/.confidant:\ndefault:\n  url: ${url}`);
+        context.log.info(
+          `to leave out --url from now on, a file ~/.confidant can say: ${JSON.stringify({ default: { url } })}`,
+        );
       }
       return success({ email: session.email });
     } finally {
