@@ -127,20 +127,35 @@ const DEFAULTS = {
   timeoutMs: 5000,
 } as const;
 
+export interface LoadedProfile {
+  profile: ConfigProfile;
+  /** The file that was read; undefined when none exists. */
+  file: string | undefined;
+  /** The names of the profiles in it. */
+  known: readonly string[];
+}
+
+/** The configuration files that CONFIDANT_CONFIG_FILES lists, separated by commas, or the usual ones. */
+export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): readonly string[] {
+  return listed ? listed.split(',').map((file) => file.trim()) : DEFAULT_CONFIG_FILES;
+}
+
 /**
- * Reads one profile of the first of `files` that exists. Files are YAML or JSON with profiles at the top; a missing
+ * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
+ * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
  * file or profile is an empty one, unknown keys are ignored. Throws {@link ConfigError} for a file that can not be
  * read or parsed, or whose values have the wrong type, with all faults at once.
  */
 export async function loadProfile(
-  files: readonly string[] = DEFAULT_CONFIG_FILES,
-  profile = 'default',
-): Promise<{ profile: ConfigProfile; file: string | undefined }> {
+  files: readonly string[] = configFiles(),
+  profile = process.env['CONFIDANT_PROFILE'] || 'default',
+): Promise<LoadedProfile> {
   const file = await firstExisting(files.map(expandHome));
-  if (file === undefined) return { profile: {}, file: undefined };
+  if (file === undefined) return { profile: {}, file: undefined, known: [] };
   const profiles = await parseConfig(file, await readConfig(file));
   const raw = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
-  if (raw === undefined || raw === null) return { profile: {}, file };
+  const known = Object.keys(profiles);
+  if (raw === undefined || raw === null) return { profile: {}, file, known };
   if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
   const faults: string[] = [];
   const read: ConfigProfile = {};
@@ -152,7 +167,7 @@ export async function loadProfile(
     else Object.assign(read, found);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return { profile: read, file };
+  return { profile: read, file, known };
 }
 
 /**

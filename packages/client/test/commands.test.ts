@@ -121,6 +121,18 @@ describe('credentials', () => {
     expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });
   });
 
+  it('with a prefix that makes no name, no line for another program is printed', async () => {
+    answers = { 'GET /v1/credentials/c1?metadata_only=False': { body: credentialWith('c1', { key: 'v' }) } };
+    for (const [format, prefix] of [
+      ['shell', '1'],
+      ['shell', 'my-'],
+      ['dotenv', '1 x'],
+    ] as const) {
+      const end = await at.call(['get_credential', '--id', 'c1', '-o', format, '--prefix', prefix]);
+      expect(end).toMatchObject({ stdout: '', stderr: expect.stringContaining('no name') as string });
+    }
+  });
+
   it('lists are printed with their page', async () => {
     answers = { 'GET /v1/credentials?limit=2&page=p': { body: { credentials: [], next_page: 'q' } } };
     const end = await at.call(['list_credentials', '--limit', '2', '--page', 'p']);
@@ -156,6 +168,12 @@ describe('map', () => {
     const before = at.server.seen.length;
     expect(await at.call(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0 });
     expect(at.server.seen.slice(before).map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('nothing to take away is told on both outputs', async () => {
+    answers = { 'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) } };
+    const end = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other', '-o', 'id']);
+    expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('No changes to make') as string });
   });
 
   it('a service that can not be read is not taken for a missing one', async () => {

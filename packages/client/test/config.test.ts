@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/given.js';
 import { openLog } from '../src/cli/log.js';
@@ -199,5 +200,28 @@ describe('options of the command line over the file', () => {
       delete process.env['CONFIDANT_CONFIG_FILES'];
       delete process.env['CONFIDANT_PROFILE'];
     }
+  });
+});
+
+describe('a profile that is asked for', () => {
+  it('by the environment is the one a program reads too', async () => {
+    vi.stubEnv('CONFIDANT_CONFIG_FILES', `/nonexistent/config, ${file(FULL)}`);
+    vi.stubEnv('CONFIDANT_PROFILE', 'other');
+    expect((await loadProfile()).profile).toEqual({ url: 'https://other.example.com' });
+    vi.unstubAllEnvs();
+  });
+
+  it('and is not there is empty (compat), and its name is told with those that are', async () => {
+    let told = '';
+    const stream = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        told += chunk.toString();
+        done();
+      },
+    });
+    const options = new Given({ configFiles: file(FULL), profile: 'othr' });
+    const context = new Context(options, openLog('info', 'test', stream), { before: [], command: 'x', after: [] });
+    await expect(context.settings()).rejects.toBeInstanceOf(ConfigError);
+    expect(told).toContain('has no profile othr (it has default, other)');
   });
 });

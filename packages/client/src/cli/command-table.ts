@@ -18,8 +18,11 @@ const prompt: OptionSpec = {
   added: true,
 };
 const documentation: OptionSpec = { flags: '--documentation <text>', text: 'how to rotate the credential' };
-const enabled: OptionSpec = { flags: '--enabled', text: 'enable it' };
-const disabled: OptionSpec = { flags: '--disabled', text: 'disable it' };
+const enabled: OptionSpec = { flags: '--enabled', text: 'take that mark away' };
+const disabled: OptionSpec = {
+  flags: '--disabled',
+  text: 'mark it disabled, for people; who gets its values stays: take them away with remove_creds',
+};
 const tags: OptionSpec = { flags: '--tags <tags...>', text: 'tags' };
 const metadata: OptionSpec = { flags: '--metadata <json>', text: 'metadata as JSON', kind: 'json' };
 const oneState = { of: ['enabled', 'disabled'] } as const;
@@ -122,7 +125,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'update_credential',
-    summary: 'Write a new revision of a credential; what is not given stays',
+    summary: 'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones',
     options: [
       id('credential'),
       { flags: '--name <name>', text: 'new name' },
@@ -241,7 +244,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'update_blind_credential',
-    summary: 'Write a new revision of a blind credential; what is not given stays',
+    summary:
+      'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones, in all regions',
     options: [id('blind credential'), ...blindOptions],
     exclusive: [{ of: ['group-context', 'blind-contexts'] }, { of: ['credential-pairs', 'prompt'] }, oneState],
     examples: [

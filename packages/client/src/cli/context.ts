@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { completeServerSettings, completeSettings, ConfigError, DEFAULT_CONFIG_FILES, loadProfile } from '../config.js';
+import { completeServerSettings, completeSettings, configFiles, ConfigError, loadProfile } from '../config.js';
 import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
 import type { ConfidantClient } from '../client.js';
@@ -46,12 +46,13 @@ export class Context {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
-      const hint = isLocal
-        ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`]
-        : profile.url && !profile.authKey
-          ? ['a person can log in instead, where the server offers it: confidant login']
-          : [];
-      throw new ConfigError([...error.faults, ...hint]);
+      throw new ConfigError([
+        ...error.faults,
+        ...(isLocal ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`] : []),
+        ...(profile.url && !profile.authKey
+          ? [`a person can log in instead, where the server offers it: confidant --url ${profile.url} login`]
+          : []),
+      ]);
     }
   }
 
@@ -139,10 +140,12 @@ export class Context {
   }
 
   async #read(): Promise<{ profile: ConfigProfile; place: string }> {
-    const listed = this.globals.text('config-files') ?? process.env['CONFIDANT_CONFIG_FILES'];
-    const files = listed ? listed.split(',').map((file) => file.trim()) : DEFAULT_CONFIG_FILES;
+    const files = configFiles(this.globals.text('config-files'));
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
-    const { profile, file } = await loadProfile(files, name);
+    const { profile, file, known } = await loadProfile(files, name);
+    if (file !== undefined && name !== 'default' && !known.includes(name)) {
+      this.log.warning(`${file} has no profile ${name} (it has ${known.join(', ') || 'none'})`);
+    }
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
     const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
     return { profile: { ...profile, ...this.#overrides(profile) }, place };

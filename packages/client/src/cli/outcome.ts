@@ -62,10 +62,10 @@ export async function render(
 
 /** Values in a form for other programs; what has no name there is left out with a warning. */
 export function renderValues(variables: readonly Variable[], format: 'dotenv' | 'shell' | 'tfvars', log: Log): string {
-  const isName = format === 'tfvars' ? isTerraformName : isShellName;
-  const named = variables.filter(({ key, source }) => {
-    if (isName(key)) return true;
-    log.warning(`${source.name} (${source.id}): the key ${key} is no name in ${format} and is left out`);
+  const named = variables.filter(({ key, name, source }) => {
+    if (format === 'tfvars' ? isTerraformName(key) : isShellName(key) && isShellName(name)) return true;
+    const what = isShellName(key) ? `${name}, with its prefix,` : `the key ${key}`;
+    log.warning(`${source.name} (${source.id}): ${what} is no name in ${format} and is left out`);
     return false;
   });
   for (const { name, source } of conflictsOf(named)) {

@@ -169,7 +169,15 @@ function askPerson(
         )}${field('state', back?.state ?? '')}
         <p>
           <label for="letters">Type the letters that your terminal shows:</label>
-          <input id="letters" name="letters" required maxlength="16" spellcheck="false" autocapitalize="characters" />
+          <input
+            id="letters"
+            name="letters"
+            required
+            autofocus
+            maxlength="16"
+            spellcheck="false"
+            autocapitalize="characters"
+          />
         </p>
         <p>
           Did you not start <code>confidant login</code> yourself, just now? Then whoever gave you letters or sent you

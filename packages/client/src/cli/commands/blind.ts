@@ -38,6 +38,10 @@ export const handlers: Record<string, Handler> = {
     const stored = await connection.client.getBlindCredential(id);
     const storedContexts = contextsOf(stored.metadata);
     const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
+    const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
+    if (changesPairs && lost.length > 0) {
+      context.log.warning(`it can not be decrypted in ${lost.join(', ')} any more: --blind-keys has no key for it`);
+    }
     const metadata = given.json('metadata');
     const name = given.text('name');
     const { enabled } = given;

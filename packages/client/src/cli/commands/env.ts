@@ -118,7 +118,9 @@ function checkNames(context: Context, given: Given, variables: readonly Variable
   if (missing.length > 0) throw new CommandError(`${service} gives no ${[...new Set(missing)].join(', ')}`);
   const complaints = [
     ...conflictsOf(variables).map(({ name, source }) => `${name} is given twice; ${source.name} (${source.id}) counts`),
-    ...variables.filter(({ key }) => isStrict && !isShellName(key)).map(({ name }) => `${name} is no variable name`),
+    ...variables
+      .filter(({ key, name }) => isStrict && !(isShellName(key) && isShellName(name)))
+      .map(({ name }) => `${name} is no variable name`),
   ];
   if (isStrict && complaints.length > 0) throw new CommandError(complaints.join('\n'));
   for (const complaint of complaints) context.log.warning(complaint);

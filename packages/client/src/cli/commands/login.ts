@@ -41,6 +41,9 @@ export const handlers: Record<string, Handler> = {
         context.log.warning(`before, you were ${before.email} here`);
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
+      if (!(await context.usesLogin())) {
+        context.log.info('the configuration has an auth_key: other commands use this login with --login only');
+      }
       if (context.globals.text('url') !== undefined) {
         context.log.info(
           `to leave out --url from now on, a file ~/.confidant can say: ${JSON.stringify({ default: { url } })}`,

@@ -91,7 +91,9 @@ export const handlers: Record<string, Handler> = {
   },
 };
 
-const noChanges = (): Outcome => failure({ error: 'No changes to make' });
+const noChanges = (): never => {
+  throw new CommandError('No changes to make');
+};
 
 /** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
 export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
