@@ -111,6 +111,24 @@ describe('credentials', () => {
     expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "No changes to make",\n    "result": false\n}\n' });
   });
 
+  it('an update names the keys that go with the old pairs', async () => {
+    const keys = (...names: string[]) => ({ ...credentialWith('c1', {}), credential_keys: names });
+    answers = {
+      'GET /v1/credentials/c1?metadata_only=True': { body: keys('db_user', 'db_password') },
+      'PUT /v1/credentials/c1': { body: keys('db_password') },
+    };
+    const update = ['update_credential', '--id', 'c1', '--credential-pairs', '{"db_password": "s3cret"}'];
+    const end = await at.call(update);
+    expect(end).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('gone with the old pairs: db_user (') as string,
+    });
+    expect(end.stderr + end.stdout).not.toContain('s3cret');
+    // Who may not read is not kept from writing.
+    answers = { 'PUT /v1/credentials/c1': { body: keys('db_password') } };
+    expect(await at.call(update)).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('are found by their exact name', async () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
@@ -168,6 +186,22 @@ describe('map', () => {
     const before = at.server.seen.length;
     expect(await at.call(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0 });
     expect(at.server.seen.slice(before).map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('add_creds and remove_creds print the id of the service where the id is asked for', async () => {
+    answers = {
+      'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) },
+      'PUT /v1/services/web': { body: serviceWith({}) },
+    };
+    for (const words of [
+      ['add_creds', '--cred-ids', 'b'],
+      ['remove_creds', '--cred-ids', 'c1'],
+    ]) {
+      const end = await at.call([words[0]!, '--service-id', 'web', ...words.slice(1), '-o', 'id']);
+      expect(end).toMatchObject({ code: 0, stdout: 'web\n' });
+      const json = await at.call([words[0]!, '--service-id', 'web', ...words.slice(1)]);
+      expect(JSON.parse(json.stdout)).toEqual({ result: true });
+    }
   });
 
   it('nothing to take away is told on both outputs', async () => {

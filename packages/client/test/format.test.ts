@@ -67,6 +67,8 @@ describe('confidant-format prints what the recorded one printed', () => {
     expect((await runCli(['confidant-format'])).code).toBe(2);
     expect((await runCli(['confidant-format', '--out-format', 'xml'])).code).toBe(2);
     expect((await runCli(['confidant-format', '--out-format', 'env_export', '--in', '/nonexistent/x'])).code).toBe(2);
+    const other = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: '{"credential": {}}' });
+    expect(other).toMatchObject({ code: 0, stderr: expect.stringContaining('the input has no credentials') as string });
     const end = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: '{"service": s3cret' });
     expect(end).toMatchObject({ code: 1, stdout: '' });
     expect(end.stderr).not.toContain('s3cret');

@@ -65,6 +65,7 @@ async function format(given: Given, warn: Warn): Promise<string> {
   const template = given.text('template');
   if (form === 'jinja' && template === undefined) throw new FormatError('--out-format jinja needs --template');
   const service = readService(parseInput(readFrom(given.needed('in'), 'in')));
+  if (service.credentials.length === 0) warn('the input has no credentials: is it what get_service prints?');
   if (form === 'env_export') return envExport(service, given.needed('env-export-prefix'), warn);
   const combined = combineCredentials(service, warn);
   // compat: no line break at the end.

@@ -29,7 +29,17 @@ export const handlers: Record<string, Handler> = {
     };
     if (Object.keys(body).length === 0) throw new CommandError('No changes to make');
     const client = await context.client();
-    return success({ credential: withoutValues(await client.updateCredential(given.needed('id'), body)) });
+    const id = given.needed('id');
+    // Only for the warning: who may not read it may still write.
+    const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
+    const credential = withoutValues(await client.updateCredential(id, body));
+    const gone = before?.credential_keys.filter((key) => !credential.credential_keys.includes(key)) ?? [];
+    if (gone.length > 0) {
+      context.log.warning(
+        `gone with the old pairs: ${gone.join(', ')} (revert_credential --id ${id} takes it all back)`,
+      );
+    }
+    return success({ credential });
   },
 
   async get_credential(context, given) {

@@ -59,7 +59,7 @@ export const handlers: Record<string, Handler> = {
     });
   },
 
-  // compat: answers without the service. One that does not exist is made, as by `map`.
+  // compat: answers without the service, unless its id is asked for. One that does not exist is made, as by `map`.
   async add_creds(context, given) {
     const outcome = await changeService(await context.client(), given.needed('service-id'), {
       mayCreate: given.list('cred-ids').length + given.list('blind-cred-ids').length > 0,
@@ -67,7 +67,7 @@ export const handlers: Record<string, Handler> = {
       blindCredentials: (ids) => [...ids, ...given.list('blind-cred-ids')],
       unchanged: noChanges,
     });
-    return outcome.exitCode === 0 ? success() : outcome;
+    return context.globals.text('output') === 'id' ? outcome : success();
   },
 
   async remove_creds(context, given) {
@@ -79,7 +79,7 @@ export const handlers: Record<string, Handler> = {
       blindCredentials: without(given.list('blind-cred-ids')),
       unchanged: noChanges,
     });
-    return outcome.exitCode === 0 ? success() : outcome;
+    return context.globals.text('output') === 'id' ? outcome : success();
   },
 
   async revert_service(context, given) {
