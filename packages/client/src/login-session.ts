@@ -35,8 +35,9 @@ export function sessionTransport(
   };
 }
 
-/** The value that Set-Cookie headers, joined by commas, give a cookie of this name. */
+/** The value that Set-Cookie headers, joined by commas, give a cookie of this name: the last, as in browsers. */
 export function cookieOf(setCookie: string | undefined, name: string): string | undefined {
   const escaped = name.replace(/[^\w]/g, '\\$&');
-  return new RegExp(`(?:^|, )${escaped}=([\\w.~-]*)`).exec(setCookie ?? '')?.[1];
+  const values = [...(setCookie ?? '').matchAll(new RegExp(`(?:^|, )${escaped}=([\\w.~-]*)`, 'g'))];
+  return values.at(-1)?.[1];
 }

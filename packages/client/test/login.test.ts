@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loginFile, readLogin, writeLogin } from '../src/cli/login-file.js';
+import { cookieOf } from '../src/login-session.js';
 import type { LoginSession } from '../src/login-session.js';
 import { programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
@@ -241,6 +242,22 @@ describe('the session of a login', () => {
     // Nothing left to end: no failure.
     expect(await run(['logout'])).toMatchObject({ code: 0 });
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
+  });
+
+  it('is not brought back by its own logout, which renews its cookie before it takes it away', async () => {
+    const ending = await startAnswering(() => ({
+      headers: { 'set-cookie': 'session=renewed; Path=/; HttpOnly, session=; Path=/; Max-Age=0' },
+      body: {},
+    }));
+    vi.stubEnv('XDG_STATE_HOME', folder);
+    await writeLogin(ending.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
+    const end = await runCli(['confidant', '--url', ending.url, 'logout'], {
+      env: environment({ XDG_STATE_HOME: folder }),
+    });
+    expect([end.code, await readLogin(ending.url)]).toEqual([0, undefined]);
+    vi.unstubAllEnvs();
+    await ending.close();
+    expect(cookieOf('a=1; Path=/, ab=2, a=3; Path=/', 'a')).toBe('3');
   });
 
   it('is kept when it is not certain that the server has ended it', async () => {

@@ -92,10 +92,15 @@ export class Context {
     return (await this.connection()).client;
   }
 
+  /** Resolves when renewed logins are written: what is written to their file after that, stays. */
+  async settled(): Promise<void> {
+    await this.#renewing;
+  }
+
   /** Ends connections and finishes what goes on beside the command. */
   async close(): Promise<void> {
     for (const connection of [this.#kms, this.#login]) (await connection?.catch(() => undefined))?.close();
-    await this.#renewing;
+    await this.settled();
   }
 
   async #connect(): Promise<KmsConnection> {

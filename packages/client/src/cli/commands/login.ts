@@ -36,13 +36,16 @@ export const handlers: Record<string, Handler> = {
       const inBrowser = given.flag('browser') && hasBrowser();
       const session = inBrowser ? await viaLoopback(context, login) : await viaCode(context, login);
       if (before !== undefined) await endReplaced(context);
+      await context.settled();
       await writeLogin(url, session);
       if (before !== undefined && before.email !== session.email) {
         context.log.warning(`before, you were ${before.email} here`);
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
       if (!(await context.usesLogin())) {
-        context.log.info('the configuration has an auth_key: other commands use this login with --login only');
+        context.log.info(
+          'other commands use this login with --login only: the configuration has an auth_key, or says login: false',
+        );
       }
       if (context.globals.text('url') !== undefined) {
         context.log.info(
@@ -63,6 +66,7 @@ export const handlers: Record<string, Handler> = {
     }
     const { client } = await context.loginConnection();
     await endSession(client);
+    await context.settled();
     await removeLogin(url);
     return success();
   },
