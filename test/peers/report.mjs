@@ -21,7 +21,7 @@ export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
     return value;
   } catch (error) {
     results.failed += 1;
-    console.log(`  FAIL  ${promise}\n${indented(error instanceof Error ? error.message : String(error))}`);
+    console.log(`  FAIL  ${promise}\n${indented(reason(error))}`);
     return undefined;
   } finally {
     abort.abort();
@@ -62,6 +62,12 @@ export function close() {
   for (const { name, reason } of results.notRun) console.log(`NOT RUN, and therefore not proven: ${name}: ${reason}`);
   console.log(`${results.passed} passed, ${results.failed} failed`);
   return results.failed === 0 && results.passed > 0 ? 0 : 1;
+}
+
+/** Node's fetch says why only in the cause. */
+function reason(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reason(error.cause)}`;
 }
 
 function indented(text) {

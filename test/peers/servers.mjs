@@ -207,6 +207,8 @@ export function callers(kms, keys, to) {
       redirect: 'manual',
       signal: AbortSignal.timeout(30_000),
       headers: {
+        // gunicorn ends a connection idle for two seconds without a word before: one kept may be gone when it is used.
+        connection: 'close',
         authorization: `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
