@@ -132,10 +132,61 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
+  it('a mistyped option is named before what it leaves missing, with the one that it is like', () => {
+    for (const [line, message] of [
+      ['get_service --servce web', "unknown option '--servce'; did you mean --service?"],
+      ['get_service web --colour', "unknown option '--colour'"],
+      ['get_service --outptu json', "unknown option '--outptu'; did you mean --output?"],
+      ['get_jwt -environment staging', "unknown option '-e'; did you mean --environment?"],
+      ['--prfile web get_service', "unknown option '--prfile'; did you mean --profile?"],
+      ['--service web get_service', "unknown option '--service': the options of a command stand after it"],
+      ['env --servce web -- ls --help', "unknown option '--servce'; did you mean --service?"],
+    ] as const) {
+      expect([line, refused(...line.split(' '))]).toEqual([line, message]);
+    }
+  });
+
+  it('but help is given whatever else was typed', () => {
+    for (const line of ['get_service --servce --help', '--prfile -h', 'env --servce --help']) {
+      expect(parseArguments(line.split(' ')).kind).toBe('print');
+    }
+  });
+
   it('without repeating a value, which may be a secret', () => {
-    const message = refused('create_credential', '--name', 'n', `--credental-pairs={"a": "s3'cret"}`);
-    expect(message).toMatch(/unknown option '--credental-pairs'/);
-    expect(message).not.toContain('cret"');
+    for (const joined of ['=', '']) {
+      const message = refused('create_credential', '--name', 'n', `--credental-pairs${joined}{"a": "s3'cret"}`);
+      expect(message).toBe("unknown option '--credental-pairs'; did you mean --credential-pairs?");
+    }
+    expect(refused('get_ca', '-pcret')).not.toContain('cret');
+  });
+
+  it('an output that the command has nothing for, with those that it has', () => {
+    expect(refused('list_services', '-o', 'id')).toMatch(
+      /^--output id has no meaning for list_services, .* json, yaml/,
+    );
+    expect(refused('create_credential', '--name', 'n', '--prompt', 'k', '-o', 'shell')).toMatch(/json, yaml.*, id$/);
+    expect(refused('env', '--service', 's', '-o', 'id')).toMatch(/json, yaml.*, dotenv, shell, tfvars$/);
+    for (const name of ['token', 'completion bash']) {
+      expect(refused(...name.split(' '), '-o', 'json')).toMatch(
+        /^--output json has no meaning for \w+: it prints text/,
+      );
+    }
+  });
+
+  it('values as an output of what has none is refused: an empty output would pass for no values', () => {
+    for (const output of ['shell', 'dotenv', 'tfvars']) {
+      const service = ['get_service', '--service', 's', '-o', output];
+      expect(refused(...service, '--metadata-only')).toContain(
+        `--output ${output} has no meaning with --metadata-only`,
+      );
+      expect(refused('get_credential', '--id', 'i', '--metadata-only', '-o', output)).toContain('--metadata-only');
+      const blind = ['get_blind_credential', '--id', 'i', '-o', output];
+      expect(refused(...blind)).toContain('without --decrypt-blind');
+      for (const fine of [service, [...service, '--no-decrypt-blind'], [...blind, '--decrypt-blind']]) {
+        expect(refused(...fine)).toBe('accepted');
+      }
+    }
+    expect(refused('get_service', '--service', 's', '--metadata-only', '-o', 'id')).toBe('accepted');
   });
 
   it('a number that is none or out of bounds', () => {
@@ -161,8 +212,21 @@ describe('help', () => {
     return request.kind === 'print' ? request.text : '';
   };
 
-  it('of the program shows the help of every command and two examples', () => {
+  it('of the program names every command in a line, and every global option, for one screen', () => {
     const help = printed('--help');
+    const lines = help.trimEnd().split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    expect(lines.length).toBeLessThan(COMMANDS.length + 40);
+    for (const { name } of COMMANDS) {
+      expect(lines.filter((line) => line.startsWith(`  ${name} `))).toHaveLength(1);
+    }
+    for (const option of GLOBAL_OPTIONS) expect(help).toContain(`--${longName(option)}`);
+    expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
+  });
+
+  it('help all shows every option of every command, and two examples', () => {
+    const help = printed('help', 'all');
+    for (const { flags } of GLOBAL_OPTIONS) expect(help).toContain(flags);
     for (const { name, options } of COMMANDS) {
       expect(help).toContain(`Usage: confidant ${name}`);
       for (const { flags } of options) expect(help).toContain(flags);

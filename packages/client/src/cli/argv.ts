@@ -1,6 +1,7 @@
 import { COMMANDS } from './command-table.js';
 import { GLOBAL_OPTIONS, longName, shortName, takesValue, takesValues } from './spec.js';
 import type { CommandSpec, OptionSpec } from './spec.js';
+import { similarTo } from './similar.js';
 import { UsageError } from './usage-error.js';
 
 const HELP: OptionSpec = { flags: '-h, --help', text: '' };
@@ -17,17 +18,24 @@ export interface SpelledOut {
 /**
  * Rewrites arguments into the one form commander understands: long options spelled out, and global options before the
  * command wherever they stood. compat: argparse takes any unambiguous beginning of a long option. Throws
- * {@link UsageError} for an ambiguous one, and a global one after the command without its value; all else is left for
- * commander to report.
+ * {@link UsageError} for an ambiguous one, one that does not exist, and a global one after the command without its
+ * value; all else is left for commander to report. It would tell of a missing option first, and leave a mistyped one
+ * to be guessed.
  */
 export function spellOut(argv: readonly string[]): SpelledOut {
   const globals: string[] = [];
+  let unknown: UsageError | undefined;
+  let helps = false;
   let at = 0;
   while (at < argv.length && isOption(argv[at]!) && argv[at] !== '--') {
+    const word = argv[at]!;
     const { words, next } = readOption(argv, at, BEFORE_COMMAND);
+    if (matches(word, BEFORE_COMMAND).length === 0) unknown ??= unknownOption(word, BEFORE_COMMAND, placeOf(word));
+    helps ||= asksForHelp(words[0]);
     globals.push(...words);
     at = next;
   }
+  if (unknown !== undefined && !helps) throw unknown;
   const name = argv[at];
   const command = name === undefined ? undefined : findCommand(name);
   if (command === undefined) return { globals, command: name, rest: argv.slice(at + 1) };
@@ -45,49 +53,66 @@ export function spellOut(argv: readonly string[]): SpelledOut {
       continue;
     }
     const isOwn = matches(word, own).length > 0 || matches(word, BEFORE_COMMAND).length === 0;
+    if (isOwn && matches(word, own).length === 0) {
+      unknown ??= unknownOption(word, [...own, ...BEFORE_COMMAND], '', command.name);
+    }
     const { words, next } = isOwn ? readOption(argv, at, own, command.name) : readOption(argv, at, BEFORE_COMMAND);
     // Put before the command, it would take that for its value.
     if (!isOwn && next > argv.length) throw new UsageError(`option '${words[0]}' argument missing`);
+    helps ||= asksForHelp(words[0]);
     (isOwn ? rest : globals).push(...words);
     at = next;
   }
+  if (unknown !== undefined && !helps) throw unknown;
   return { globals, command: command.name, rest };
 }
 
-/** The command that a mistyped name most likely means: at most a third of its letters differ. */
+/** The command that a mistyped name most likely means. */
 export function similarCommand(name: string): string | undefined {
-  const typed = name.slice(0, 64).toLowerCase().replaceAll('-', '_');
-  const [nearest] = COMMANDS.map((command) => ({ name: command.name, distance: distanceOf(typed, command.name) })).sort(
-    (one, other) => one.distance - other.distance,
+  return similarTo(
+    name.replaceAll('-', '_'),
+    COMMANDS.map((command) => command.name),
   );
-  return nearest !== undefined && nearest.distance <= nearest.name.length / 3 ? nearest.name : undefined;
 }
 
-/** How many letters must be put in, taken out or changed (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...one].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= other.length; column += 1) {
-      const change = row[column - 1]! + (letter === other[column - 1] ? 0 : 1);
-      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
-}
-
-/** The same for a program that has options only. */
+/** The same for a program that has options only. Throws {@link UsageError} for one it does not have, too. */
 export function spellOutOptions(argv: readonly string[], options: readonly OptionSpec[]): string[] {
   const spelled: string[] = [];
+  const known = [...options, HELP];
+  let unknown: UsageError | undefined;
+  let helps = false;
   for (let at = 0; at < argv.length;) {
-    const { words, next } = isOption(argv[at]!)
-      ? readOption(argv, at, [...options, HELP])
-      : { words: [argv[at]!], next: at + 1 };
+    const word = argv[at]!;
+    const { words, next } = isOption(word) ? readOption(argv, at, known) : { words: [word], next: at + 1 };
+    if (isOption(word) && word !== '--' && matches(word, known).length === 0) unknown ??= unknownOption(word, known);
+    helps ||= asksForHelp(words[0]);
     spelled.push(...words);
     at = next;
   }
+  if (unknown !== undefined && !helps) throw unknown;
   return spelled;
+}
+
+/** Where an option belongs that no program has, but a command. */
+function placeOf(word: string): string {
+  const isOfCommand = word.startsWith('--') && COMMANDS.some(({ options }) => matches(word, options).length > 0);
+  return isOfCommand ? ': the options of a command stand after it' : '';
+}
+
+/** What helps with an option that does not exist. */
+function asksForHelp(word: string | undefined): boolean {
+  return word === '--help' || word === '-h';
+}
+
+/** Shows nothing of a value that is joined to the option: it may be a secret. `hint`: when no name is similar. */
+function unknownOption(word: string, options: readonly OptionSpec[], hint = '', command?: string): UsageError {
+  const typed = /^-+([\w-]*)/.exec(word)?.[1] ?? '';
+  const similar = similarTo(typed, options.map(longName));
+  const shown = word.startsWith('--') ? `--${typed.slice(0, 64)}` : word.slice(0, 2);
+  return new UsageError(
+    `unknown option '${shown}'${similar === undefined ? hint : `; did you mean --${similar}?`}`,
+    command,
+  );
 }
 
 /** A lone dash is a value: standard input. */

@@ -70,6 +70,7 @@ const envFailure = { exitCode: 255 };
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'get_service',
+    prints: 'values',
     summary: 'Read a service with the credentials mapped to it',
     options: [
       { flags: '--service <name>', text: 'name of the service', required: true },
@@ -87,7 +88,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'env',
-    summary: "Run a command with a service's credentials in its environment",
+    prints: 'variables',
+    summary: "Run a command with a service's values as variables",
     options: envOptions,
     takesCommand: true,
     failure: envFailure,
@@ -96,6 +98,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'run',
+    prints: 'variables',
     summary: 'Another name of env',
     options: envOptions,
     takesCommand: true,
@@ -105,6 +108,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'create_credential',
+    prints: 'id',
     summary: 'Create a credential',
     options: [
       { flags: '--name <name>', text: 'name of the credential', required: true },
@@ -125,6 +129,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'update_credential',
+    prints: 'id',
     summary: 'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones',
     options: [
       id('credential'),
@@ -143,6 +148,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'get_credential',
+    prints: 'values',
     summary: 'Read a credential',
     options: [
       { flags: '--id <id>', text: 'id of the credential' },
@@ -166,7 +172,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'revert_credential',
-    summary: 'Write a new revision of a credential from an old one',
+    prints: 'values',
+    summary: 'Go back to an old revision of a credential; it is written as a new one',
     options: [id('credential'), revision],
     examples: ['revert_credential --id ID --revision 3'],
     module: 'credentials',
@@ -185,7 +192,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'map',
-    summary: 'Map credentials to a service, which is created when it does not exist',
+    prints: 'id',
+    summary: 'Map credentials to a service; one that does not exist is created',
     options: [
       { flags: '--service <name>', text: 'name of the service: the IAM role it runs as', required: true },
       { flags: '--cred-ids <ids...>', text: 'credentials to add, by id' },
@@ -201,6 +209,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'add_creds',
+    prints: 'id',
     summary: 'Map further credentials to a service',
     options: [
       { flags: '--service-id <name>', text: 'name of the service', required: true },
@@ -212,6 +221,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'remove_creds',
+    prints: 'id',
     summary: 'Take credentials away from a service',
     options: [
       { flags: '--service-id <name>', text: 'name of the service', required: true },
@@ -223,14 +233,16 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'revert_service',
-    summary: 'Write a new revision of a service from an old one',
+    prints: 'id',
+    summary: 'Go back to an old revision of a service; it is written as a new one',
     options: [{ flags: '--id <name>', text: 'name of the service', required: true }, revision],
     examples: ['revert_service --id web-production --revision 2'],
     module: 'services',
   },
   {
     name: 'create_blind_credential',
-    summary: 'Encrypt a credential so that the server can not read it, and store it',
+    prints: 'id',
+    summary: 'Encrypt a credential and store it; the server can not read it',
     options: required(['blind-keys', 'name'], blindOptions),
     exclusive: [
       { of: ['group-context', 'blind-contexts'], required: true },
@@ -244,6 +256,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'update_blind_credential',
+    prints: 'id',
     summary:
       'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones, in all regions',
     options: [id('blind credential'), ...blindOptions],
@@ -255,6 +268,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'get_blind_credential',
+    prints: 'values',
     summary: 'Read a blind credential',
     options: [
       id('blind credential'),
@@ -278,7 +292,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'revert_blind_credential',
-    summary: 'Write a new revision of a blind credential from an old one',
+    prints: 'id',
+    summary: 'Go back to an old revision of a blind credential; it is written as a new one',
     options: [id('blind credential'), revision],
     examples: ['revert_blind_credential --id ID --revision 1'],
     module: 'blind',
@@ -365,7 +380,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'login',
-    summary: 'Log in through the browser, where the server offers it; other commands then act as you',
+    summary: 'Log in through the browser; where the server offers it, other commands then act as you',
     options: [
       {
         flags: '--no-browser',
@@ -391,6 +406,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'token',
+    prints: 'text',
     summary: 'Print a username and token for other programs',
     options: [
       {
@@ -406,7 +422,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'completion',
-    summary: 'Print what makes a shell complete commands and options',
+    prints: 'text',
+    summary: 'Print what makes a shell complete what you type',
     options: [],
     words: '<shell>',
     failure: { exitCode: 1 },

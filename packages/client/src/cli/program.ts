@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { similarCommand, spellOut } from './argv.js';
 import { COMMANDS } from './command-table.js';
+import { fullHelp, programHelp } from './help.js';
+import { refuseOutput } from './outputs.js';
 import { GLOBAL_OPTIONS, PROGRAM, longName, takesValues } from './spec.js';
-import type { CommandSpec, OptionSpec } from './spec.js';
+import type { CommandSpec, OptionSpec, OutputFormat } from './spec.js';
 import { UsageError } from './usage-error.js';
 
 /** What the arguments ask for. */
@@ -27,15 +29,16 @@ type Values = Readonly<Record<string, unknown>>;
 export function parseArguments(argv: readonly string[]): Request {
   let request: Request | undefined;
   const { globals, command: name, rest } = spellOut(argv);
-  if (name === 'help') return parseArguments([...globals, ...rest.slice(0, 1), '--help']);
+  if (name === 'help') {
+    return rest[0] === 'all' ? allHelp() : parseArguments([...globals, ...rest.slice(0, 1), '--help']);
+  }
   if (name !== undefined && !COMMANDS.some((command) => command.name === name)) {
     const similar = similarCommand(name);
     throw new UsageError(`there is no command ${name}${similar === undefined ? '' : `; did you mean ${similar}?`}`);
   }
-  const needed = COMMANDS.filter(
-    (command) => command.name === name && !globals.some((word) => /^(-h|--help)$/.test(word)),
-  );
-  const program = buildProgram(needed.length > 0 ? needed : COMMANDS, (command, values, words) => {
+  const needed = COMMANDS.filter((command) => command.name === name);
+  const program = buildProgram(needed, (command, values, words) => {
+    refuseOutput(command, program.opts<{ output?: OutputFormat }>().output, values);
     request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
   });
   let printed = '';
@@ -48,6 +51,7 @@ export function parseArguments(argv: readonly string[]): Request {
       throw error;
     });
   }
+  program.helpInformation = programHelp;
   try {
     program.parse([...globals, ...(name === undefined ? [] : [name]), ...rest], { from: 'user' });
   } catch (error) {
@@ -77,7 +81,7 @@ export function describeComplaint(complaint: string): string {
 
 type Selected = (command: CommandSpec, values: Values, words: readonly string[]) => void;
 
-/** Making the one command that runs takes a fraction of making all; only the program's help shows all. */
+/** Making the one command that runs takes a fraction of making all. */
 function buildProgram(commands: readonly CommandSpec[], selected: Selected): Command {
   const program = new Command(PROGRAM)
     .description('Fetches and changes secrets kept by a Confidant server.')
@@ -89,21 +93,16 @@ function buildProgram(commands: readonly CommandSpec[], selected: Selected): Com
     .action(() => undefined);
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
   for (const spec of commands) program.addCommand(buildCommand(spec, selected));
-  // compat: the help of the original shows every command's help and two examples.
-  program.addHelpText(
-    'after',
-    () => `\n${program.commands.map((command) => command.helpInformation()).join('\n')}${EXAMPLES}`,
-  );
   return program;
 }
 
-const EXAMPLES = `
-Examples:
-  Run a program with the credentials of a service in its environment:
-    ${PROGRAM} env --service web-production -- ./start-web
-  Read a service as another profile of the configuration, as shell lines:
-    ${PROGRAM} --profile web get_service --service web-production --output shell
-`;
+function allHelp(): Request {
+  const program = buildProgram(COMMANDS, () => undefined);
+  const of = (command: Command): string => command.helpInformation();
+  // Its list of commands says nothing that their own help does not.
+  const text = fullHelp(of(program).replace(/\nCommands:\n[^]*$/, ''), program.commands.map(of));
+  return { kind: 'print', text };
+}
 
 function buildCommand(spec: CommandSpec, selected: Selected): Command {
   const command = new Command(spec.name)

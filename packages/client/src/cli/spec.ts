@@ -28,6 +28,11 @@ export interface CommandSpec {
   words?: string;
   /** What a failure prints to standard output: a JSON body with `result: false` (exit 1), or nothing. */
   failure?: { exitCode: number };
+  /**
+   * What forms of the output it has besides those of the whole answer: `values` of a credential or service, and its
+   * `id`; `variables` alone; the `id` alone; or none at all, since it prints `text`.
+   */
+  prints?: 'values' | 'variables' | 'id' | 'text';
   examples: readonly string[];
   /** Which module of commands/ runs it; loaded only then. */
   module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'login' | 'completion';
