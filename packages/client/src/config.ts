@@ -133,7 +133,13 @@ export interface LoadedProfile {
   file: string | undefined;
   /** The names of the profiles in it. */
   known: readonly string[];
+  /** Keys of the profile that mean nothing: `urll`, `auth_context.form`. Worth a warning, where one is seen. */
+  unknownKeys: readonly string[];
 }
+
+/** What stands in a profile, and in its auth_context. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(KEYS);
+export const AUTH_CONTEXT_KEYS: readonly string[] = ['from', 'to', 'user_type'];
 
 /** The configuration files that CONFIDANT_CONFIG_FILES lists, separated by commas, or the usual ones. */
 export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): readonly string[] {
@@ -143,7 +149,7 @@ export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): rea
 /**
  * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
  * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
- * file or profile is an empty one, unknown keys are ignored. Throws {@link ConfigError} for a file that can not be
+ * file or profile is an empty one, unknown keys are ignored, and named. Throws {@link ConfigError} for a file that can not be
  * read or parsed, or whose values have the wrong type, with all faults at once.
  */
 export async function loadProfile(
@@ -151,11 +157,11 @@ export async function loadProfile(
   profile = process.env['CONFIDANT_PROFILE'] || 'default',
 ): Promise<LoadedProfile> {
   const file = await firstExisting(files.map(expandHome));
-  if (file === undefined) return { profile: {}, file: undefined, known: [] };
+  if (file === undefined) return { profile: {}, file: undefined, known: [], unknownKeys: [] };
   const profiles = await parseConfig(file, await readConfig(file));
   const raw = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
   const known = Object.keys(profiles);
-  if (raw === undefined || raw === null) return { profile: {}, file, known };
+  if (raw === undefined || raw === null) return { profile: {}, file, known, unknownKeys: [] };
   if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
   const faults: string[] = [];
   const read: ConfigProfile = {};
@@ -167,7 +173,27 @@ export async function loadProfile(
     else Object.assign(read, found);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return { profile: read, file, known };
+  return { profile: read, file, known, unknownKeys: unknownKeysOf(raw) };
+}
+
+/**
+ * The names of the profiles of the first of `files` that exists. Throws {@link ConfigError} for a file that can not be
+ * read or parsed.
+ */
+export async function profileNames(files: readonly string[]): Promise<readonly string[]> {
+  const file = await firstExisting(files.map(expandHome));
+  return file === undefined ? [] : Object.keys(await parseConfig(file, await readConfig(file)));
+}
+
+/** compat: the original ignores them too. */
+function unknownKeysOf(profile: Record<string, unknown>): string[] {
+  const { auth_context: context } = profile;
+  return [
+    ...Object.keys(profile).filter((key) => !CONFIG_KEYS.includes(key)),
+    ...Object.keys(isMap(context) ? context : {})
+      .filter((key) => !AUTH_CONTEXT_KEYS.includes(key))
+      .map((key) => `auth_context.${key}`),
+  ];
 }
 
 /**

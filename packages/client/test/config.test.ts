@@ -7,6 +7,7 @@ import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/given.js';
 import { openLog } from '../src/cli/log.js';
 import { ConfigError, completeSettings, loadProfile } from '../src/index.js';
+import { callCli } from './support/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'confidant-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,6 +74,16 @@ describe('configuration files', () => {
       commandSafetyRegex: '-production$',
       commandSafetyMessage: 'careful',
     });
+  });
+
+  it('keys that mean nothing are ignored (compat), and named', async () => {
+    const misspelt = file('default: {urll: https://x, auth_context: {form: a, from: web}, x: {y: 1}}');
+    expect(await loadProfile([misspelt])).toMatchObject({
+      profile: { authContext: { from: 'web' } },
+      unknownKeys: ['urll', 'x', 'auth_context.form'],
+    });
+    expect((await loadProfile([file(FULL)])).unknownKeys).toEqual(['a_key_of_the_future']);
+    expect((await loadProfile([file(FULL)], 'other')).unknownKeys).toEqual([]);
   });
 
   it('may be JSON', async () => {
@@ -200,6 +211,34 @@ describe('options of the command line over the file', () => {
       delete process.env['CONFIDANT_CONFIG_FILES'];
       delete process.env['CONFIDANT_PROFILE'];
     }
+  });
+});
+
+describe('a key that means nothing', () => {
+  it('is told with the one that it is like, or where it belongs, and never with its value', async () => {
+    const content = [
+      'default: {urll: s3cret, auth-key: s3cret, from: s3cret, future: s3cret,',
+      '  auth_context: {form: s3cret, region: s3cret, usertype: s3cret}}',
+    ].join('\n');
+    const path = file(content);
+    const { stderr } = await callCli(['confidant', '--config-files', path, 'list_cas']);
+    expect(stderr.split('\n').filter((line) => line.includes('warning'))).toEqual([
+      `confidant: warning: ${path}: default.urll means nothing; did you mean url?`,
+      `confidant: warning: ${path}: default.auth-key means nothing; did you mean auth_key?`,
+      `confidant: warning: ${path}: default.from means nothing: it belongs under auth_context`,
+      `confidant: warning: ${path}: default.future means nothing`,
+      `confidant: warning: ${path}: default.auth_context.form means nothing; did you mean from?`,
+      `confidant: warning: ${path}: default.auth_context.region means nothing: it belongs beside auth_context, not under it`,
+      `confidant: warning: ${path}: default.auth_context.usertype means nothing; did you mean user_type?`,
+    ]);
+    expect(stderr).not.toContain('s3cret');
+  });
+
+  it('is told by the command line alone: a library prints nothing', async () => {
+    const write = vi.spyOn(process.stderr, 'write');
+    await loadProfile([file('default: {urll: https://x}')]);
+    expect(write).not.toHaveBeenCalled();
+    write.mockRestore();
   });
 });
 

@@ -66,6 +66,9 @@ describe('confidant-format prints what the recorded one printed', () => {
   it('wrong arguments: exit 2; input that is no JSON: exit 1 without repeating it', async () => {
     expect((await runCli(['confidant-format'])).code).toBe(2);
     expect((await runCli(['confidant-format', '--out-format', 'xml'])).code).toBe(2);
+    const mistyped = await runCli(['confidant-format', '--out-fromat', 'jinja']);
+    expect(mistyped).toMatchObject({ code: 2, stdout: '' });
+    expect(mistyped.stderr).toContain("unknown option '--out-fromat'; did you mean --out-format?");
     expect((await runCli(['confidant-format', '--out-format', 'env_export', '--in', '/nonexistent/x'])).code).toBe(2);
     const other = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: '{"credential": {}}' });
     expect(other).toMatchObject({ code: 0, stderr: expect.stringContaining('the input has no credentials') as string });

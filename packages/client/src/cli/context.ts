@@ -1,5 +1,13 @@
 import { existsSync } from 'node:fs';
-import { completeServerSettings, completeSettings, configFiles, ConfigError, loadProfile } from '../config.js';
+import {
+  AUTH_CONTEXT_KEYS,
+  completeServerSettings,
+  completeSettings,
+  CONFIG_KEYS,
+  configFiles,
+  ConfigError,
+  loadProfile,
+} from '../config.js';
 import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
 import type { ConfidantClient } from '../client.js';
@@ -10,6 +18,7 @@ import { readLogin, writeLogin } from './login-file.js';
 import { CommandError } from './outcome.js';
 import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
+import { similarTo } from './similar.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
@@ -147,9 +156,12 @@ export class Context {
   async #read(): Promise<{ profile: ConfigProfile; place: string }> {
     const files = configFiles(this.globals.text('config-files'));
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
-    const { profile, file, known } = await loadProfile(files, name);
+    const { profile, file, known, unknownKeys } = await loadProfile(files, name);
     if (file !== undefined && name !== 'default' && !known.includes(name)) {
       this.log.warning(`${file} has no profile ${name} (it has ${known.join(', ') || 'none'})`);
+    }
+    for (const key of unknownKeys) {
+      this.log.warning(`${file}: ${name}.${key} means nothing${meantInstead(key)}`);
     }
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
     const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
@@ -188,6 +200,18 @@ export class Context {
           }),
     };
   }
+}
+
+/** What a key of the configuration that does not exist may stand for. */
+function meantInstead(key: string): string {
+  const nested = /^auth_context\.(.*)$/s.exec(key)?.[1];
+  if (nested === undefined && AUTH_CONTEXT_KEYS.includes(key)) return `: it belongs under auth_context`;
+  if (nested !== undefined && CONFIG_KEYS.includes(nested)) return `: it belongs beside auth_context, not under it`;
+  const similar = similarTo(
+    (nested ?? key).replaceAll('-', '_'),
+    nested === undefined ? CONFIG_KEYS : AUTH_CONTEXT_KEYS,
+  );
+  return similar === undefined ? '' : `; did you mean ${similar}?`;
 }
 
 /** What the configuration is to blame for, as such. */

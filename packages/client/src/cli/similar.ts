@@ -7,16 +7,19 @@ export function similarTo(typed: string, names: readonly string[]): string | und
   return nearest !== undefined && nearest.distance <= nearest.name.length / 3 ? nearest.name : undefined;
 }
 
-/** How many letters must be put in, taken out or changed (Levenshtein). */
+/** How many letters must be put in, taken out, changed or swapped with the next (optimal string alignment). */
 function distanceOf(one: string, other: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...one].entries()) {
+  for (let index = 0; index < one.length; index += 1) {
     const next = [index + 1];
     for (let column = 1; column <= other.length; column += 1) {
-      const change = row[column - 1]! + (letter === other[column - 1] ? 0 : 1);
-      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1));
+      const change = row[column - 1]! + (one[index] === other[column - 1] ? 0 : 1);
+      const isSwap = column > 1 && one[index] === other[column - 2] && one[index - 1] === other[column - 1];
+      const swap = isSwap ? before[column - 2]! + 1 : Infinity;
+      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1, swap));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[other.length]!;
 }
