@@ -126,6 +126,26 @@ describe('a question', () => {
     expect(at.server.seen).toEqual([]);
   });
 
+  it('for a value that is answered with nothing is asked again, and three times at most', async () => {
+    const again = 'one (nothing was typed; Ctrl-C gives up): ';
+    const terminal = await asking(`echo '{}' | ${ask()} >again.out 2>again.err`);
+    terminal.type('\r');
+    await terminal.shown(again);
+    terminal.type('typed at last\r');
+    expect([(await terminal.ended).code, read('again.out')]).toEqual([0, 'new-id\n']);
+    expect(sent()).toMatchObject({ credential_pairs: { one: 'typed at last' } });
+    at.server.seen.length = 0;
+
+    const empty = await asking(`echo '{}' | ${ask()} >empty.out 2>empty.err`);
+    empty.type('\r');
+    await empty.shown(again);
+    empty.type('\r');
+    await expect.poll(() => empty.screen().split(again), { timeout: 30_000 }).toHaveLength(3);
+    empty.type('\r');
+    expect([(await empty.ended).code, read('empty.out'), at.server.seen]).toEqual([1, '', []]);
+    expect(read('empty.err')).toContain('nothing was typed for one, and nothing is stored');
+  });
+
   it('that is ended by a signal leaves a terminal that echoes', async () => {
     writeFileSync(file('asking.sh'), `echo $$ >pid.new && mv pid.new pid && echo {} >in && exec ${ask()} <in`);
     const terminal = await asking('sh asking.sh; echo "ended $?"; stty -a');

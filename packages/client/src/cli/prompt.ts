@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { ReadStream, isatty } from 'node:tty';
+import { CommandError } from './outcome.js';
 import { UsageError } from './usage-error.js';
 
 /** The person pressed Ctrl-C instead of answering, or the terminal went away. */
@@ -41,6 +42,23 @@ export async function askSecret(message: string): Promise<string> {
     terminal.write('\n');
     terminal.close();
   }
+}
+
+/** Times that a person is asked for one value. */
+const MAX_ASKED = 3;
+
+/**
+ * Asks for a value that may not be empty, and again when it is: Enter was pressed too early, or something was pasted
+ * that a terminal drops. Throws as {@link askSecret} does, and {@link CommandError} when all answers were empty.
+ */
+export async function askValue(key: string): Promise<string> {
+  for (let time = 1; time <= MAX_ASKED; time += 1) {
+    const value = await askSecret(time === 1 ? key : `${key} (nothing was typed; Ctrl-C gives up)`);
+    if (value !== '') return value;
+  }
+  throw new CommandError(
+    `nothing was typed for ${key}, and nothing is stored (--credential-pairs takes an empty value, if one is meant)`,
+  );
 }
 
 /** The controlling terminal; where there is none, standard input if that is one. */

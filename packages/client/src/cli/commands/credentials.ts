@@ -3,7 +3,7 @@ import type { ConfidantClient } from '../../client.js';
 import { CommandError, success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
-import { askSecret } from '../prompt.js';
+import { askValue } from '../prompt.js';
 import { previousRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
@@ -86,7 +86,7 @@ export async function readPairs(given: Given): Promise<Record<string, Scalar> | 
   const keys = given.list('prompt');
   if (keys.length === 0) return undefined;
   const asked: Record<string, Scalar> = {};
-  for (const key of keys) asked[key] = await askSecret(key);
+  for (const key of keys) asked[key] = await askValue(key);
   return asked;
 }
 
