@@ -158,6 +158,38 @@ describe('credentials', () => {
   });
 });
 
+describe('blind credentials', () => {
+  const stored = {
+    id: 'b1',
+    name: 'tls',
+    revision: 1,
+    data_key: { 'us-east-1': 'x', 'us-west-2': 'x' },
+    metadata: { context: { 'us-east-1': { group: 'web' }, 'us-west-2': { group: 'web' } } },
+  };
+  const pairs = ['--credential-pairs', '{"key": "s3cret"}'];
+  const update = (keys: Record<string, string>, ...more: string[]) =>
+    at.call(['update_blind_credential', '--id', 'b1', '--blind-keys', JSON.stringify(keys), ...more]);
+  beforeEach(() => {
+    answers = { 'GET /v1/blind_credentials/b1': { body: stored }, 'PUT /v1/blind_credentials/b1': { body: stored } };
+  });
+
+  it('an update names the regions that it drops', async () => {
+    const end = await update({ 'us-east-1': 'alias/blind-useast1' }, ...pairs);
+    expect(end.code).toBe(0);
+    expect(end.stderr).toBe(
+      'confidant: warning: it can not be decrypted in us-west-2 any more: --blind-keys has no key for it\n',
+    );
+    expect(Object.keys(sent()['data_key'] as object)).toEqual(['us-east-1']);
+  });
+
+  it('and says nothing when it drops none: all are given, or nothing is encrypted anew', async () => {
+    const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
+    expect(await update(both, ...pairs)).toMatchObject({ code: 0, stderr: '' });
+    expect(await update({ 'us-east-1': 'alias/blind-useast1' }, '--disabled')).toMatchObject({ code: 0, stderr: '' });
+    expect(sent()).toEqual({ enabled: false });
+  });
+});
+
 describe('map', () => {
   it('creates a service that does not exist', async () => {
     answers = { ...LIST, 'PUT /v1/services/web': { body: serviceWith({}) } };

@@ -134,6 +134,23 @@ describe('--strict and --require', () => {
     expect(end.stderr).toContain('web gives no CREDENTIALS_OTHER');
   });
 
+  it('a name that a blind credential has, or that is given under the prefix, is told with the option for it', async () => {
+    const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
+    const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
+    at.answer(() => ({ body: { ...serviceWith({ db_user: 'web' }), blind_credentials: service.blind_credentials } }));
+    const extra = { CREDENTIALS_BLIND4_KEY: 'confidant', DB_USER: 'confidant', OTHER: 'confidant' };
+    const end = await env(['--strict'], ['echo', 'ran'], extra);
+    expect(end).toMatchObject({ code: 255, stdout: '' });
+    expect(end.stderr.split('\n').sort()).toEqual([
+      '',
+      expect.stringMatching(/: CREDENTIALS_BLIND4_KEY is in the blind credential .+ \(\w+\): add --blind$/),
+      "confidant: error: DB_USER is given as CREDENTIALS_DB_USER: --prefix '' leaves that out",
+      expect.stringMatching(/: web gives no (CREDENTIALS_BLIND4_KEY|DB_USER|OTHER)(, \w+){2}$/),
+    ]);
+    const blind = await env(['--require', 'CREDENTIALS_BLIND4_KEY', '--blind'], ['echo', 'ran']);
+    expect(blind).toMatchObject({ code: 0, stdout: 'ran\n' });
+  });
+
   it('a variable whose value says that it comes from here', async () => {
     const extra = { CREDENTIALS_MISSING: 'confidant', CREDENTIALS_DB_USER: 'confidant' };
     expect((await env([], ['true'], extra)).code).toBe(0);

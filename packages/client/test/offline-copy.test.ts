@@ -133,9 +133,19 @@ describe('the offline copy', () => {
 
   it('that can not be written stops nothing', async () => {
     writeFileSync(join(at.folder, 'file'), '');
-    at.configure({ offline_copy: join(at.folder, 'file', 'copies') });
-    const { service, log } = await get();
-    expect(service).toBeDefined();
-    expect(log).toContain('the offline copy could not be kept');
+    // Below /proc nobody can make a directory.
+    for (const directory of [join(at.folder, 'file', 'copies'), '/proc/nonexistent/below/copies']) {
+      at.configure({ offline_copy: directory });
+      const { service, log } = await get();
+      expect(service).toBeDefined();
+      expect(log).toContain('the offline copy could not be kept');
+    }
+  });
+
+  it('makes the directories that are missing above its own, for its owner alone', async () => {
+    at.configure({ offline_copy: join(copies, 'of', 'web') });
+    expect((await get()).log).toBe('');
+    for (const directory of ['.', 'of', 'of/web']) expect(statSync(join(copies, directory)).mode & 0o777).toBe(0o700);
+    expect(readdirSync(join(copies, 'of', 'web'))).toHaveLength(1);
   });
 });

@@ -111,7 +111,7 @@ export class TokenGenerator {
     const file = { token, not_after: formatTokenTime(notAfter), auth_context: this.#context, scope: this.#scope() };
     const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeDirectory(dirname(path));
       const handle = await open(draft, 'wx', 0o600);
       try {
         await handle.writeFile(JSON.stringify(file));
@@ -137,6 +137,26 @@ export class TokenGenerator {
   #warn(what: string, error: unknown): void {
     const reason = error instanceof SyntaxError ? 'it is not JSON' : error instanceof Error ? error.message : 'failed';
     this.#options.onWarning?.(`token cache file ${this.#options.cacheFile} ${what}: ${reason}`);
+  }
+}
+
+/**
+ * Makes a directory and those above it that are missing, one at a time: where none can be made (below /proc), Node's
+ * way of making several never ends.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // What is there and no directory is noticed by who writes there.
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 }).catch((problem: NodeJS.ErrnoException) => {
+      // Somebody else made it meanwhile.
+      if (problem.code !== 'EEXIST') throw problem;
+    });
   }
 }
 

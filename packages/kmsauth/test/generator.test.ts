@@ -270,6 +270,12 @@ describe('the cache file', () => {
     expect(warnings.join()).not.toContain(token);
   });
 
+  test('where no directory can be made is a warning too, and no wait without end', async () => {
+    const { warnings, generator } = world();
+    await generator({ cacheFile: '/proc/nonexistent/below/token' }).token();
+    expect(warnings.join()).toMatch(/not written/);
+  });
+
   test('that is a directory is a warning, and what is in it stays', async () => {
     const { warnings, generator } = world();
     await mkdir(join(cacheFile, 'inside'), { recursive: true });

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { ServiceBody } from '@confidant/contract';
-import { conflictsOf, isShellName, valueText, variablesOf } from '../../format/variables.js';
+import { conflictsOf, isShellName, valueText, variableName, variablesOf } from '../../format/variables.js';
 import type { Variable } from '../../format/variables.js';
 import { ConfigError } from '../../config.js';
 import { endAs, startChild } from '../child.js';
@@ -93,7 +93,7 @@ async function fetchVariables(context: Context, given: Given): Promise<Fetched> 
   const fingerprint = fingerprintOf(service);
   if (given.flag('blind')) await decryptBlind(service, await context.connection());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
-  checkNames(context, given, variables);
+  checkNames(context, given, service, variables);
   const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
   if (faulty !== undefined) {
     throw new CommandError(
@@ -108,14 +108,18 @@ function chosen(service: ServiceBody, given: Given): ServiceBody {
   return given.flag('blind') ? service : { ...service, blind_credentials: [] };
 }
 
-function checkNames(context: Context, given: Given, variables: readonly Variable[]): void {
+function checkNames(context: Context, given: Given, fetched: ServiceBody, variables: readonly Variable[]): void {
   const names = new Set(variables.map(({ name }) => name));
   const wanted = (given.text('require') ?? '').split(',').filter((name) => name !== '');
   const isStrict = given.flag('strict');
   if (isStrict) wanted.push(...Object.keys(process.env).filter((name) => process.env[name] === PLACEHOLDER));
   const missing = wanted.filter((name) => !names.has(name));
   const service = given.needed('service');
-  if (missing.length > 0) throw new CommandError(`${service} gives no ${[...new Set(missing)].join(', ')}`);
+  if (missing.length > 0) {
+    const absent = [...new Set(missing)];
+    const advice = absent.flatMap((name) => adviceFor(name, given, fetched, names));
+    throw new CommandError([`${service} gives no ${absent.join(', ')}`, ...advice].join('\n'));
+  }
   const complaints = [
     ...conflictsOf(variables).map(({ name, source }) => `${name} is given twice; ${source.name} (${source.id}) counts`),
     ...variables
@@ -124,6 +128,22 @@ function checkNames(context: Context, given: Given, variables: readonly Variable
   ];
   if (isStrict && complaints.length > 0) throw new CommandError(complaints.join('\n'));
   for (const complaint of complaints) context.log.warning(complaint);
+}
+
+/** Where a name is that was not given: in a blind credential, or under the prefix. */
+function adviceFor(
+  name: string,
+  given: Given,
+  { blind_credentials: blinds }: ServiceBody,
+  names: ReadonlySet<string>,
+): string[] {
+  const prefix = given.needed('prefix');
+  const holder = blinds.find(({ credential_keys: keys }) => keys?.some((key) => variableName(prefix, key) === name));
+  if (holder !== undefined && !given.flag('blind')) {
+    return [`${name} is in the blind credential ${holder.name} (${holder.id}): add --blind`];
+  }
+  const prefixed = variableName(prefix, name);
+  return prefix !== '' && names.has(prefixed) ? [`${name} is given as ${prefixed}: --prefix '' leaves that out`] : [];
 }
 
 function printVariables(context: Context, format: OutputFormat, variables: readonly Variable[]): Outcome {
