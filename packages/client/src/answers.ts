@@ -21,7 +21,12 @@ export class RefusedForNow extends ConfidantError {
  */
 export function readAnswer(what: string, { status, headers, text }: TransportResponse): JsonObject {
   const requestId = headers['x-request-id'];
-  const known = { status, ...(requestId === undefined ? {} : { requestId }) };
+  const aheadMs = Date.parse(headers['date'] ?? '') - Date.now();
+  const known = {
+    status,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(Number.isNaN(aheadMs) ? {} : { serverClockAheadMs: aheadMs }),
+  };
   const body = parseObject(text);
   if (status === 200) {
     if (body !== undefined) return body;

@@ -24,6 +24,8 @@ export interface ConfidantErrorDetails {
   requestId?: string;
   /** The error body of the server: `error`, and `reference` or `conflicts` where there are any. */
   body?: JsonObject;
+  /** By how much the Date of the answer was ahead of this machine's clock: seconds count, less does not. */
+  serverClockAheadMs?: number;
   cause?: unknown;
 }
 
@@ -37,6 +39,7 @@ export class ConfidantError extends Error {
   readonly status: number | undefined;
   readonly requestId: string | undefined;
   readonly body: JsonObject | undefined;
+  readonly serverClockAheadMs: number | undefined;
 
   constructor(message: string, details: ConfidantErrorDetails) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -44,6 +47,7 @@ export class ConfidantError extends Error {
     this.status = details.status;
     this.requestId = details.requestId;
     this.body = details.body;
+    this.serverClockAheadMs = details.serverClockAheadMs;
   }
 
   /** True when nobody answered for Confidant: no network, no answer in time, or a gateway that says so. */

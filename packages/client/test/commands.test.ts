@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { COMMANDS } from '../src/cli/command-table.js';
+import { writeLogin } from '../src/cli/login-file.js';
 import { OUTPUT_FORMATS } from '../src/cli/spec.js';
 import { callCli, programPath, runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
+import { golden } from './support/golden.js';
 import type { Answer } from './support/http.js';
 
 // Every step is a process of its own.
@@ -356,6 +358,82 @@ describe('failures', () => {
     const { stderr } = await at.call(['list_services']);
     expect(stderr).toContain('KMS refused the request (NotFoundException) for alias/unknown in us-east-1');
     at.configure({});
+  });
+
+  it('a token that is not accepted: the clocks, and the names it was made with, on standard error alone', async () => {
+    const rejected = (minutes: number, status = 403, code: string | undefined = 'token_rejected') => ({
+      'GET /v1/services': {
+        status,
+        headers: {
+          date: new Date(Date.now() + minutes * 60_000).toUTCString(),
+          ...(code === undefined ? {} : { 'x-confidant-error': code }),
+        },
+        body: code === undefined ? '<h1>Forbidden</h1>' : { error: 'refused' },
+      },
+    });
+    const token = (await at.call(['token'])).stdout.trim().split(':')[1]!;
+    answers = rejected(30);
+    const behind = await at.call(['list_services']);
+    expect(JSON.parse(behind.stdout)).toEqual({ error: 'refused', result: false });
+    expect(behind.stderr).toContain("this machine's clock is 30 minutes behind the server's");
+    expect(behind.stderr).toContain(
+      'from web, to confidant-production, user_type service, auth_key alias/authnz-service, region us-east-1, token_version 2',
+    );
+    expect(behind.stderr).toContain(`profile default of ${at.config}`);
+    expect(behind.stderr).toContain('auth_key its AUTH_KEY for user_type service');
+    answers = rejected(-3);
+    const ahead = await at.call(['list_services']);
+    expect(ahead.stderr).toContain("this machine's clock is 3 minutes ahead of the server's");
+    // What a token bears needs no words.
+    answers = rejected(1.9, 401, 'unauthenticated');
+    const missing = await at.call(['list_services']);
+    expect(missing.stderr).not.toContain("machine's clock");
+    expect(missing.stderr).toContain('takes the header Authorization away');
+    answers = rejected(0, 403, undefined);
+    const original = await at.call(['list_services']);
+    expect(original.stderr).toContain('the token was made with from web');
+    for (const { stderr } of [behind, ahead, missing, original]) expect(stderr).not.toContain(token);
+  });
+
+  it('a refusal that is not about the token tells who asked, and one that is for everybody does not', async () => {
+    const headers = (code: string) => ({ 'x-confidant-error': code });
+    const refused = { status: 403, headers: headers('not_authorized'), body: { error: 'Access denied.' } };
+    answers = { 'GET /v1/services': refused, 'GET /v1/services/other?metadata_only=False': refused };
+    for (const args of [['list_services'], ['get_service', '--service', 'other']]) {
+      const { stderr } = await at.call(args);
+      expect(stderr).toContain('answered 403: Access denied.');
+      expect(stderr).toContain('asked as the service web: ');
+      expect(stderr).not.toContain('the token was made with');
+    }
+    answers = { 'GET /v1/services': { status: 403, headers: headers('maintenance') } };
+    expect((await at.call(['list_services'])).stderr.split('\n')).toHaveLength(2);
+  });
+
+  it('blind credentials that can not be opened: how to have the rest', async () => {
+    const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
+    const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
+    const body = { ...serviceWith({ key: 'v' }), blind_credentials: service.blind_credentials };
+    answers = { 'GET /v1/services/web?metadata_only=False': { body } };
+    const get = ['get_service', '--service', 'web'];
+    vi.stubEnv('XDG_STATE_HOME', at.folder);
+    await writeLogin(at.server.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
+    vi.unstubAllEnvs();
+    const env = { XDG_STATE_HOME: at.folder, AWS_EC2_METADATA_DISABLED: 'true' };
+    const asPerson = (...args: string[]) =>
+      callCli(['confidant', '--config-files', '/nonexistent', '--url', at.server.url, ...args], env);
+    for (const [options, reason] of [
+      [['--region', 'us-east-1'], 'no AWS credentials were found'],
+      [[], 'no AWS region'],
+    ] as const) {
+      const end = await asPerson(...options, ...get);
+      expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) as string });
+      expect(end.stderr).toMatch(/the blind credentials can not be opened: .*; --no-decrypt-blind reads the service/);
+    }
+    expect(await asPerson(...get, '--no-decrypt-blind')).toMatchObject({ code: 0, stderr: '' });
+    // With credentials, but not of the region or the right.
+    const refused = { ...body, blind_credentials: [{ ...(service.blind_credentials[0] as object), data_key: {} }] };
+    answers = { 'GET /v1/services/web?metadata_only=False': { body: refused } };
+    expect((await at.call(get)).stderr).toMatch(/blind credential .* can not be decrypted .*--no-decrypt-blind/);
   });
 
   it('missing AWS credentials are called that', async () => {

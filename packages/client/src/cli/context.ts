@@ -47,6 +47,11 @@ export class Context {
     return (await this.#load()).profile;
   }
 
+  /** Where the configuration comes from, in words. */
+  async place(): Promise<string> {
+    return (await this.#load()).place;
+  }
+
   /** Everything that is needed to talk to the server with KMS tokens. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
     const { profile, place } = await this.#load();

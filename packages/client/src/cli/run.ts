@@ -9,6 +9,7 @@ import { CommandError, failure, render } from './outcome.js';
 import type { Handler, Outcome } from './outcome.js';
 import type { Request } from './program.js';
 import { Interrupted } from './prompt.js';
+import { adviseRefused } from './refused.js';
 import { PROGRAM } from './spec.js';
 import type { CommandSpec, OutputFormat } from './spec.js';
 import { UsageError } from './usage-error.js';
@@ -33,9 +34,7 @@ export async function runCommand({
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const code = await fail(error, command, options.text('output'), log);
-    if (error instanceof ConfidantError && error.status === 401 && (await context.usesLogin().catch(() => false))) {
-      log.error('the login has ended: confidant login');
-    }
+    await adviseRefused(error, context);
     return code;
   } finally {
     context.progress.stop();

@@ -1,13 +1,16 @@
 import { compareCodePoints } from '@confidant/contract/wire';
 import type { BodyOf, ServiceBody } from '@confidant/contract';
-import { openBlindCredential } from '../../blind.js';
+import { KmsUnavailable } from '@confidant/kmsauth/sender';
+import { BlindCredentialError, openBlindCredential } from '../../blind.js';
 import type { ConfidantClient } from '../../client.js';
+import { ConfigError } from '../../config.js';
 import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
 import { describeError } from '../describe-error.js';
 import { fetchService } from '../offline-copy.js';
 import { CommandError, failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
+import { adviseRefused } from '../refused.js';
 import { idsOfNames, pageOf } from './credentials.js';
 import { previousRevision } from './history.js';
 
@@ -20,7 +23,7 @@ export const handlers: Record<string, Handler> = {
         return success({ service: await connection.client.getService(id, { metadataOnly: true }) });
       }
       const { service, offline } = await fetchService(context, id);
-      if (given.flag('decrypt-blind')) await decryptBlind(service, connection);
+      if (given.flag('decrypt-blind')) await decryptBlind(service, connection).catch(offerToLeaveBlind);
       return success({ service, ...(offline === undefined ? {} : { offline_copy: offline }) });
     } catch (error) {
       const status = error instanceof ConfidantError ? error.status : undefined;
@@ -31,6 +34,7 @@ export const handlers: Record<string, Handler> = {
       }
       if (status === 403) {
         context.log.error(describeError(error));
+        await adviseRefused(error, context);
         return failure((error as ConfidantError).body);
       }
       throw error;
@@ -105,6 +109,16 @@ export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Con
       (credential as unknown as OpenedBlindCredential).decrypted_credential_pairs = opened;
     }),
   );
+}
+
+/** Opening takes more than the rest does (AWS credentials, a region, a right), and the rest can be had without. */
+function offerToLeaveBlind(error: unknown): never {
+  const isBlind = error instanceof BlindCredentialError;
+  const isMissing = error instanceof ConfigError || (error instanceof KmsUnavailable && error.code !== 'Interrupted');
+  if (!isBlind && !isMissing) throw error;
+  const what = isBlind ? '' : 'the blind credentials can not be opened: ';
+  const advice = '--no-decrypt-blind reads the service without opening them';
+  throw new CommandError(`${what}${describeError(error)}; ${advice}`, { cause: error });
 }
 
 interface ServiceChange {
