@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -11,6 +12,8 @@ import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { golden } from './support/golden.js';
 import type { Answer } from './support/http.js';
+import { writeScript } from './support/recipe-server.js';
+import { openTerminal } from './support/terminal.js';
 
 // Every step is a process of its own.
 vi.setConfig({ testTimeout: 60_000 });
@@ -496,34 +499,98 @@ describe('failures', () => {
 });
 
 describe('completion', () => {
-  const complete = async (...words: string[]): Promise<string[]> => {
-    const { stdout: script } = await callCli(['confidant', 'completion', 'bash']);
-    const call = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _confidant; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return execFileSync('bash', ['-c', `${script}\n${call}`], { encoding: 'utf8' })
+  let script: string;
+  let folder: string;
+  beforeAll(async () => {
+    script = (await callCli(['confidant', 'completion', 'bash'])).stdout;
+    folder = mkdtempSync(join(tmpdir(), 'confidant-completion-'));
+    writeScript(
+      join(folder, 'confidant'),
+      `#!/bin/sh\nexec '${process.execPath}' '${programPath('confidant')}' "$@"\n`,
+    );
+    const profiles = ['default: {}', 'demo: {}', 'web-production: {}', '"$(touch ran)": {}', '"two words": {}'];
+    writeFileSync(join(folder, 'config.yaml'), profiles.join('\n'));
+    writeFileSync(join(folder, 'pairs one.json'), '{"key": "value"}');
+    writeFileSync(join(folder, 'other.json'), '{}');
+    mkdirSync(join(folder, 'folder'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** What is offered for the last of the words, by a shell that takes no word apart. */
+  const complete = (...words: string[]): string[] => {
+    const quoted = words.map((word) => `'${word}'`).join(' ');
+    const line = `COMP_LINE='${words.join(' ')}'; COMP_POINT=\${#COMP_LINE}`;
+    const call = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; ${line}; _confidant; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { PATH: `${folder}:${process.env['PATH']}`, HOME: folder, CONFIDANT_CONFIG_FILES: 'config.yaml' };
+    return execFileSync('bash', ['-c', `${script}\n${call}`], { encoding: 'utf8', cwd: folder, env })
       .trim()
       .split('\n');
   };
 
   it('offers commands, then the options of the command', async () => {
-    expect(await complete('confidant', 'get_s')).toEqual(['get_service']);
-    expect(await complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
-    expect(await complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
+    expect(complete('confidant', 'get_s')).toEqual(['get_service']);
+    expect(complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
+    expect(complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
   });
 
   it('offers help, and what there is help for', async () => {
-    expect(await complete('confidant', 'hel')).toEqual(['help']);
-    expect(await complete('confidant', 'help', 'get_jw')).toEqual(['get_jwt', 'get_jwks']);
-    expect(await complete('confidant', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(complete('confidant', 'hel')).toEqual(['help']);
+    expect(complete('confidant', 'help', 'get_jw')).toEqual(['get_jwt', 'get_jwks']);
+    expect(complete('confidant', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
     const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
     expect(fish).toMatch(/^complete -c confidant -f -n '.*' -a help /m);
     expect(fish).toMatch(/^complete -c confidant -f -n '__fish_seen_subcommand_from help' -a '.*get_jwks.*'/m);
   });
 
   it('offers the forms of the output', async () => {
-    expect(await complete('confidant', 'get_service', '--output', '')).toEqual([...OUTPUT_FORMATS]);
-    expect(await complete('confidant', '-o', 'do')).toEqual(['dotenv']);
+    expect(complete('confidant', 'get_service', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(complete('confidant', '-o', 'do')).toEqual(['dotenv']);
     const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
     expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id'/);
+  });
+
+  it('offers the profiles of the configuration, and runs nothing that stands in it', () => {
+    expect(complete('confidant', '--profile', '')).toEqual(['default', 'demo', 'web-production']);
+    expect(complete('confidant', 'get_ca', '--profile=de')).toEqual(['--profile=default', '--profile=demo']);
+    writeFileSync(join(folder, 'elsewhere.yaml'), 'other: {}');
+    for (const files of [['--config-files', 'elsewhere.yaml'], ['--config-files=elsewhere.yaml']]) {
+      expect(complete('confidant', ...files, '--profile', '')).toEqual(['other']);
+    }
+    expect(complete('confidant', '--config-files', '/nonexistent', '--profile', '')).toEqual(['']);
+    expect(existsSync(join(folder, 'ran'))).toBe(false);
+  });
+
+  it('offers files after @ where an option takes JSON, and no option where a value belongs', () => {
+    const create = ['confidant', 'create_credential', '--name', 'n'];
+    expect(complete(...create, '--credential-pairs', '')).toEqual(['@']);
+    expect(complete(...create, '--credential-pairs', '@pairs')).toEqual(['@pairs\\ one.json']);
+    expect(complete(...create, '--metadata=@fold')).toEqual(['--metadata=@folder/']);
+    expect(complete('confidant', 'get_service', '--service', '')).toEqual(['']);
+    expect(complete('confidant', 'token', '--format', '')).toEqual(['basic', 'headers', 'json']);
+    expect(complete('confidant', '--url', 'https://confidant.example.com', 'get_s')).toEqual(['get_service']);
+  });
+
+  it('does so as it is typed', async () => {
+    // Stands for the program in what is typed: it shows the words that it gets.
+    const show = `show() { printf '<%s>' "$@"; }\ncomplete -o default -F _confidant show\nPS1='ready> '\n`;
+    writeFileSync(join(folder, 'completion.bash'), script + show);
+    const terminal = openTerminal('exec bash --noprofile --rcfile completion.bash -i', {
+      folder,
+      env: { PATH: `${folder}:${process.env['PATH']}`, CONFIDANT_CONFIG_FILES: 'config.yaml' },
+    });
+    await terminal.shown('ready> ');
+    for (const [typed, words] of [
+      ['--url https://c.example.com --prof\tdem\tget_se\t', '<--profile><demo><get_service>'],
+      ['--profile=web\tlist_ca\t', '<--profile=web-production><list_cas>'],
+      ['update_credential --metadata \toth\t--id', '<--metadata><@other.json><--id>'],
+      ['create_credential --credential-pairs @pa\t', '<--credential-pairs><@pairs one.json>'],
+      ['create_credential --credential-pairs=@pa\t', '<--credential-pairs=@pairs one.json>'],
+    ] as const) {
+      terminal.type(`show ${typed}\r`);
+      await terminal.shown(words);
+    }
+    terminal.type('exit\r');
+    expect((await terminal.ended).code).toBe(0);
   });
 
   it('knows every command in every shell, and no other shell', async () => {

@@ -13,12 +13,12 @@ const OF_NOBODY: readonly ConfidantErrorCode[] = ['maintenance', 'csrf', 'login_
  * token that was not accepted, the clocks and the names it was made with; of all else, who asked. Says nothing of other
  * failures, and never fails itself.
  */
-export async function adviseRefused(error: unknown, context: Context): Promise<void> {
+export async function adviseRefused(context: Context, error: unknown): Promise<void> {
   if (!(error instanceof ConfidantError) || (error.status !== 401 && error.status !== 403)) return;
-  for (const line of await adviceFor(error, context).catch(() => [])) context.log.error(line);
+  for (const line of await adviceFor(context, error).catch(() => [])) context.log.error(line);
 }
 
-async function adviceFor(error: ConfidantError, context: Context): Promise<string[]> {
+async function adviceFor(context: Context, error: ConfidantError): Promise<string[]> {
   if (await context.usesLogin()) return error.status === 401 ? ['the login has ended: confidant login'] : [];
   if (OF_NOBODY.includes(error.code)) return [];
   const { authContext, authKey, assumeRole, tokenLifetimeMinutes, tokenVersion } = await context.settings();

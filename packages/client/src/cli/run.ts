@@ -34,7 +34,7 @@ export async function runCommand({
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const code = await fail(error, command, options.text('output'), log);
-    await adviseRefused(error, context);
+    await adviseRefused(context, error);
     return code;
   } finally {
     context.progress.stop();

@@ -1,62 +1,145 @@
 import { COMMANDS } from '../command-table.js';
-import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, takesValue } from '../spec.js';
+import { configFiles, profileNames } from '../../config.js';
+import { GLOBAL_OPTIONS, PROGRAM, longName, shortName, takesValue } from '../spec.js';
 import type { OptionSpec } from '../spec.js';
 import type { Handler } from '../outcome.js';
 import { UsageError } from '../usage-error.js';
 
 export const handlers: Record<string, Handler> = {
-  completion(_context, given) {
+  async completion(context, given) {
     const shell = given.words[0]!;
+    if (shell === PROFILES) {
+      const names = await profileNames(configFiles(context.globals.text('config-files')));
+      return { exitCode: 0, text: names.filter(isPlain).join('\n') };
+    }
     const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
     if (script === undefined) throw new UsageError(`completion knows ${Object.keys(SCRIPTS).join(', ')}, not ${shell}`);
-    return Promise.resolve({ exitCode: 0, text: script() });
+    return { exitCode: 0, text: script() };
   },
 };
+
+/** What the scripts ask for the names of profiles: no network, and nothing of a configuration but these. */
+const PROFILES = 'profiles';
+
+/** In a shell it is one word that means itself. */
+function isPlain(name: string): boolean {
+  return /^\w[\w.@:+-]*$/.test(name);
+}
 
 const SCRIPTS: Record<string, () => string> = { bash, zsh, fish };
 
 const commands = COMMANDS.map(({ name }) => name).join(' ');
 /** What is no option but can be completed all the same. */
-const WORDS: Record<string, string> = { help: commands, completion: Object.keys(SCRIPTS).join(' ') };
+const WORDS: Record<string, string> = { help: `${commands} all`, completion: Object.keys(SCRIPTS).join(' ') };
 
 const names = (options: readonly OptionSpec[]): string => options.map((option) => `--${longName(option)}`).join(' ');
 
-const valued = GLOBAL_OPTIONS.filter(takesValue).flatMap((option) => [
-  `--${longName(option)}`,
-  ...(option.flags.startsWith('-') && !option.flags.startsWith('--') ? [option.flags.slice(0, 2)] : []),
-]);
+/** One word for each name, the short one too; a name means the same in every command. */
+function patternOf(options: readonly OptionSpec[]): string {
+  const all = options.flatMap((option) => {
+    const short = shortName(option);
+    return [`--${longName(option)}`, ...(short === undefined ? [] : [`-${short}`])];
+  });
+  return [...new Set(all)].join(' | ');
+}
 
-/** Finds the command among the words before the cursor, then offers its options; after `--`, files. */
+const valued = [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ options }) => options)].filter(takesValue);
+const jsonOptions = valued.filter(({ kind }) => kind === 'json');
+const fileOptions = valued.filter(({ flags }) => /<files?>/.test(flags));
+/** Of these nothing is known beforehand. */
+const otherOptions = valued.filter(
+  (option) =>
+    !jsonOptions.includes(option) &&
+    !fileOptions.includes(option) &&
+    option.choices === undefined &&
+    longName(option) !== 'profile',
+);
+
+/**
+ * Offers commands, then the options of the command, and the values of options that have a few; after `--`, files. Bash
+ * takes a word apart at = : and @ (not from what follows), and wants to be told what comes after the last of them; the
+ * words as they were typed stand in COMP_LINE.
+ */
 function bash(): string {
+  const choices = new Map(valued.flatMap((option) => (option.choices ? [[patternOf([option]), option.choices]] : [])));
+  const values = [...choices].map(([pattern, words]) => `    ${pattern}) offered="${words.join(' ')}" ;;`);
   const cases = [
-    ...Object.entries(WORDS).map(([name, words]) => `    ${name}) offered="${words}" ;;`),
+    ...Object.entries(WORDS).map(([name, words]) => `        ${name}) offered="${words}" ;;`),
     ...COMMANDS.filter(({ name }) => WORDS[name] === undefined).map(
-      ({ name, options }) => `    ${name}) offered="${names(options)} --help" ;;`,
+      ({ name, options }) => `        ${name}) offered="${names(options)} --help" ;;`,
     ),
-  ].join('\n');
+  ];
   return `_${PROGRAM}() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" command='' offered i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    if [[ -n $command && "\${COMP_WORDS[i]}" != -- ]]; then continue; fi
-    case "\${COMP_WORDS[i]}" in
+  local line word="\${COMP_WORDS[COMP_CWORD]}" typed last kept current option value
+  local command='' files='' offered='' name shown i newline=$'\\n'
+  if [[ -n \${ZSH_VERSION-} ]]; then
+    typed=("\${COMP_WORDS[@]:0:$((COMP_CWORD + 1))}")
+  else
+    line="\${COMP_LINE:0:$COMP_POINT}"
+    read -ra typed <<<"$line"
+    if [[ $line == *[[:space:]] ]]; then typed+=(''); fi
+    if [[ $word =~ ^[=:]+@?$ ]]; then word="\${word##*[=:]}"; fi
+  fi
+  last=$((\${#typed[@]} - 1))
+  kept="\${typed[last]%"$word"}"
+  kept="\${kept%@}"
+  current="\${typed[last]}" option="\${typed[last - 1]}" value="\${typed[last]}"
+  if [[ $current == --*=* ]]; then option="\${current%%=*}" value="\${current#*=}"; fi
+  for ((i = 1; i < last; i++)); do
+    case "\${typed[i]}" in
+      --config-files) files="\${typed[i + 1]}" ;;
+      --config-files=*) files="\${typed[i]#*=}" ;;
+    esac
+    if [[ -n $command && "\${typed[i]}" != -- ]]; then continue; fi
+    case "\${typed[i]}" in
       --) return ;;
-      ${valued.join('|')}) ((i++)) ;;
+      ${patternOf(GLOBAL_OPTIONS.filter(takesValue))}) ((i++)) ;;
       -*) ;;
-      *) command="\${COMP_WORDS[i]}" ;;
+      *) command="\${typed[i]}" ;;
     esac
   done
-  case "\${COMP_WORDS[COMP_CWORD - 1]}" in
-    -o | --output)
-      COMPREPLY=($(compgen -W "${OUTPUT_FORMATS.join(' ')}" -- "$current"))
+  case "$option" in
+${values.join('\n')}
+    --profile)
+      offered="$(${PROGRAM} \${files:+--config-files "$files"} completion ${PROFILES} 2>/dev/null)"
+      if [[ -z $offered ]]; then return; fi
+      ;;
+    ${patternOf(jsonOptions)})
+      case "$value" in
+        '') offered=@ && compopt -o nospace 2>/dev/null ;;
+        @*)
+          for name in "\${value#@}"*; do
+            if [[ ! -e $name ]]; then continue; fi
+            printf -v shown %q "$name"
+            if [[ -d $name ]]; then shown+=/; fi
+            offered+="@$shown$newline"
+          done
+          ;;
+        *) return ;;
+      esac
+      ;;
+    ${patternOf(fileOptions)}) return ;;
+    ${patternOf(otherOptions)})
+      compopt +o default 2>/dev/null
       return
       ;;
+    *)
+      option=''
+      case "$command" in
+        '') offered="${commands} help ${names(GLOBAL_OPTIONS)} --help --version" ;;
+${cases.join('\n')}
+        *) return ;;
+      esac
+      ;;
   esac
-  case "$command" in
-    '') offered="${commands} help ${names(GLOBAL_OPTIONS)} --help --version" ;;
-${cases}
-    *) return ;;
-  esac
-  COMPREPLY=($(compgen -W "$offered" -- "$current"))
+  if [[ -z $option ]]; then value="$current"; fi
+  if [[ $value != @* ]]; then offered="\${offered// /$newline}"; fi
+  while IFS= read -r name; do
+    if [[ -z $name || $name != "$value"* ]]; then continue; fi
+    name="\${current%"$value"}$name"
+    COMPREPLY+=("\${name#"$kept"}")
+  done <<<"$offered"
+  if [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == @*/ ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -o default -F _${PROGRAM} ${PROGRAM}
 `;
@@ -70,11 +153,19 @@ ${bash()}`;
 
 function fish(): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  const option = (condition: string, { text, ...spec }: OptionSpec): string =>
-    `complete -c ${PROGRAM} -n ${quote(condition)} -l ${longName({ text, ...spec })}${takesValue({ text, ...spec }) ? ' -r' : ''}${spec.choices === undefined ? '' : ` -f -a ${quote(spec.choices.join(' '))}`} -d ${quote(text)}`;
+  const valuesOf = (spec: OptionSpec): string => {
+    if (!takesValue(spec)) return '';
+    if (spec.choices !== undefined) return ` -r -f -a ${quote(spec.choices.join(' '))}`;
+    if (longName(spec) === 'profile') return ` -r -f -a '(__${PROGRAM}_profiles)'`;
+    if (spec.kind === 'json') return ` -r -f -a '(__${PROGRAM}_json)'`;
+    return fileOptions.includes(spec) ? ' -r -F' : ' -r -f';
+  };
+  const option = (spec: OptionSpec, condition = ''): string =>
+    `complete -c ${PROGRAM}${condition === '' ? '' : ` -n ${quote(condition)}`} ${shortName(spec) === undefined ? '' : `-s ${shortName(spec)} `}-l ${longName(spec)}${valuesOf(spec)} -d ${quote(spec.text)}`;
   const first = `not __fish_seen_subcommand_from ${commands} help`;
   return [
-    ...GLOBAL_OPTIONS.map((spec) => option(first, spec)),
+    FISH_FUNCTIONS,
+    ...GLOBAL_OPTIONS.map((spec) => option(spec)),
     ...Object.entries(WORDS).map(
       ([name, words]) =>
         `complete -c ${PROGRAM} -f -n ${quote(`__fish_seen_subcommand_from ${name}`)} -a ${quote(words)}`,
@@ -82,8 +173,25 @@ function fish(): string {
     `complete -c ${PROGRAM} -f -n ${quote(first)} -a help -d 'Print the help of a command'`,
     ...COMMANDS.flatMap(({ name, summary, options }) => [
       `complete -c ${PROGRAM} -f -n ${quote(first)} -a ${name} -d ${quote(summary)}`,
-      ...options.map((spec) => option(`__fish_seen_subcommand_from ${name}`, spec)),
+      ...options.map((spec) => option(spec, `__fish_seen_subcommand_from ${name}`)),
     ]),
     '',
   ].join('\n');
 }
+
+const FISH_FUNCTIONS = `function __${PROGRAM}_profiles
+    set -l words (commandline -opc)
+    set -l files
+    if set -l at (contains -i -- --config-files $words)
+        set files --config-files $words[(math $at + 1)]
+    end
+    ${PROGRAM} $files completion ${PROFILES} 2>/dev/null
+end
+function __${PROGRAM}_json
+    set -l typed (commandline -ct)
+    if string match -q '@*' -- $typed
+        printf '@%s\\n' (__fish_complete_path (string sub -s 2 -- $typed))
+    else
+        echo @
+    end
+end`;

@@ -34,7 +34,7 @@ export const handlers: Record<string, Handler> = {
       }
       if (status === 403) {
         context.log.error(describeError(error));
-        await adviseRefused(error, context);
+        await adviseRefused(context, error);
         return failure((error as ConfidantError).body);
       }
       throw error;
