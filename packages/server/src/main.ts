@@ -12,6 +12,7 @@ import { dangers, type Environment, type Fault, isEmbedded, migrationNotes } fro
 import type { Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
+import { lockDataDirectory } from './local/data-lock.js';
 import { startKmsEndpoint } from './local/kms-endpoint.js';
 import { firstSteps } from './local/first-steps.js';
 import { issueLoginLink, loginLink } from './local/login-link.js';
@@ -172,6 +173,7 @@ async function openEmbedded(
   logger: Logger,
 ): Promise<{ announce(url: string): void; close(): Promise<void> }> {
   const dataDir = settings.CONFIDANT_DATA_DIR;
+  const unlock = lockDataDirectory(dataDir);
   const keyring = openKeyring(settings);
   const accessKey = openAccessKey(dataDir);
   const endpoint = await startKmsEndpoint({
@@ -207,6 +209,7 @@ async function openEmbedded(
     close: async () => {
       await endpoint.close();
       keyring.close();
+      unlock();
     },
   };
 }
