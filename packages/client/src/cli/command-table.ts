@@ -378,8 +378,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'logout',
     summary: 'End the session of login, at the server and here',
-    options: [],
-    examples: ['logout'],
+    options: [{ flags: '--everywhere', text: 'end all your sessions: in browsers, and on other command lines' }],
+    examples: ['logout', 'logout --everywhere'],
     module: 'login',
   },
   {
