@@ -151,7 +151,7 @@ describe('wrong arguments are refused', () => {
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
     expect(refused('update_credential', '--id', 'i', '--enabled', '--disabled')).toMatch(/cannot be used with/);
-    expect(refused('history')).toMatch(/one of --credential, --blind-credential, --service is required/);
+    expect(refused('history')).toMatch(/one of --credential, .*--blind-credential-name, --service is required/);
   });
 });
 

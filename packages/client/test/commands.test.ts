@@ -136,7 +136,10 @@ describe('credentials', () => {
     expect(end).toMatchObject({ code: 0, stdout: "CREDENTIALS_KEY='v w'\n" });
     const missing = await at.call(['get_credential', '--name', 'data']);
     expect(missing.code).toBe(1);
-    expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });
+    expect(JSON.parse(missing.stdout)).toEqual({
+      error: 'no credential is named data (similar: database, Database)',
+      result: false,
+    });
   });
 
   it('with a prefix that makes no name, no line for another program is printed', async () => {
@@ -410,10 +413,12 @@ describe('completion', () => {
   });
 
   it('offers the forms of the output', async () => {
-    expect(await complete('confidant', 'get_service', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(await complete('confidant', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(await complete('confidant', 'list_services', '-o', 't')).toEqual(['tfvars', 'table']);
+    expect(await complete('confidant', 'get_service', '-o', 't')).toEqual(['tfvars']);
     expect(await complete('confidant', '-o', 'do')).toEqual(['dotenv']);
     const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
-    expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id'/);
+    expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id table'/);
   });
 
   it('knows every command in every shell, and no other shell', async () => {

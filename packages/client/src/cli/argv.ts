@@ -1,4 +1,5 @@
 import { COMMANDS } from './command-table.js';
+import { similarTo } from './similar.js';
 import { GLOBAL_OPTIONS, longName, shortName, takesValue, takesValues } from './spec.js';
 import type { CommandSpec, OptionSpec } from './spec.js';
 import { UsageError } from './usage-error.js';
@@ -54,27 +55,10 @@ export function spellOut(argv: readonly string[]): SpelledOut {
   return { globals, command: command.name, rest };
 }
 
-/** The command that a mistyped name most likely means: at most a third of its letters differ. */
+/** The command that a mistyped name most likely means. */
 export function similarCommand(name: string): string | undefined {
-  const typed = name.slice(0, 64).toLowerCase().replaceAll('-', '_');
-  const [nearest] = COMMANDS.map((command) => ({ name: command.name, distance: distanceOf(typed, command.name) })).sort(
-    (one, other) => one.distance - other.distance,
-  );
-  return nearest !== undefined && nearest.distance <= nearest.name.length / 3 ? nearest.name : undefined;
-}
-
-/** How many letters must be put in, taken out or changed (Levenshtein). */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
-  for (const [index, letter] of [...one].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column <= other.length; column += 1) {
-      const change = row[column - 1]! + (letter === other[column - 1] ? 0 : 1);
-      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[other.length]!;
+  const names = COMMANDS.map((command) => command.name);
+  return similarTo(name.replaceAll('-', '_'), names, 1)[0];
 }
 
 /** The same for a program that has options only. */

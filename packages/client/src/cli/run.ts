@@ -1,6 +1,7 @@
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
 import { NotRunnable } from './child.js';
+import { COMMANDS } from './command-table.js';
 import { Context } from './context.js';
 import { Given } from './given.js';
 import { openLog, visible } from './log.js';
@@ -24,6 +25,11 @@ export async function runCommand({
 }: Extract<Request, { kind: 'run' }>): Promise<number> {
   const given = new Given(values, words);
   const options = new Given(globals);
+  // Before anything is done: a change must not be made, and then its answer be refused.
+  if (options.text('output') === 'table' && !command.lists) {
+    const lists = COMMANDS.filter((each) => each.lists).map(({ name }) => name);
+    throw new UsageError(`${command.name} makes no table: --output table is for ${lists.join(', ')}`);
+  }
   const log = openLog(options.text('log-level') as LogLevel, PROGRAM);
   const context = new Context(options, log, { before, command: command.name, after });
   try {

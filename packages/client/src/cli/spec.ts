@@ -29,13 +29,15 @@ export interface CommandSpec {
   /** What a failure prints to standard output: a JSON body with `result: false` (exit 1), or nothing. */
   failure?: { exitCode: number };
   examples: readonly string[];
+  /** Answers a list, which can be printed as a table. */
+  lists?: true;
   /** Which module of commands/ runs it; loaded only then. */
   module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'login' | 'completion';
 }
 
 export const PROGRAM = 'confidant';
 
-export const OUTPUT_FORMATS = ['json', 'yaml', 'dotenv', 'shell', 'tfvars', 'id'] as const;
+export const OUTPUT_FORMATS = ['json', 'yaml', 'dotenv', 'shell', 'tfvars', 'id', 'table'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Options that stand before the command; ours may also stand after it. compat: names, defaults and short forms. */
@@ -70,7 +72,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: '-o, --output <format>',
-    text: 'json (default), yaml, id, or the values as dotenv, shell or tfvars',
+    text: 'json (default), yaml, id, for lists table, or the values as dotenv, shell or tfvars',
     choices: OUTPUT_FORMATS,
     added: true,
   },

@@ -16,6 +16,7 @@ export const handlers: Record<string, Handler> = {
 const SCRIPTS: Record<string, () => string> = { bash, zsh, fish };
 
 const commands = COMMANDS.map(({ name }) => name).join(' ');
+const listing = COMMANDS.filter(({ lists }) => lists).map(({ name }) => name);
 /** What is no option but can be completed all the same. */
 const WORDS: Record<string, string> = { help: commands, completion: Object.keys(SCRIPTS).join(' ') };
 
@@ -47,7 +48,9 @@ function bash(): string {
   done
   case "\${COMP_WORDS[COMP_CWORD - 1]}" in
     -o | --output)
-      COMPREPLY=($(compgen -W "${OUTPUT_FORMATS.join(' ')}" -- "$current"))
+      offered="${OUTPUT_FORMATS.filter((format) => format !== 'table').join(' ')}"
+      case "$command" in '' | ${listing.join(' | ')}) offered="${OUTPUT_FORMATS.join(' ')}" ;; esac
+      COMPREPLY=($(compgen -W "$offered" -- "$current"))
       return
       ;;
   esac

@@ -127,7 +127,7 @@ function checkNames(context: Context, given: Given, variables: readonly Variable
 }
 
 function printVariables(context: Context, format: OutputFormat, variables: readonly Variable[]): Outcome {
-  if (format === 'id') throw new UsageError('--output id has no meaning here');
+  if (format === 'id' || format === 'table') throw new UsageError(`--output ${format} has no meaning here`);
   if (format === 'json' || format === 'yaml') {
     return success({ variables: Object.fromEntries(variables.map(({ name, value }) => [name, valueText(value)])) });
   }

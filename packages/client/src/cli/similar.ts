@@ -1,0 +1,40 @@
+/** More letters tell no two names apart for a person, and would take long to compare. */
+const MAX_LETTERS = 64;
+const MIN_PART = 3;
+
+/**
+ * Of what there is, the names that a mistyped one most likely means, best first: at most a third of the letters differ,
+ * or it is a part of the name. Case does not count.
+ */
+export function similarTo(typed: string, names: Iterable<string>, most: number): string[] {
+  const wanted = plain(typed);
+  const found: { name: string; distance: number }[] = [];
+  for (const name of new Set(names)) {
+    const other = plain(name);
+    const longest = Math.max(wanted.length, other.length);
+    const isPart = wanted.length >= MIN_PART && other.includes(wanted);
+    if (!isPart && Math.abs(wanted.length - other.length) > longest / 3) continue;
+    const distance = distanceOf(wanted, other);
+    if (distance <= other.length / 3 || isPart) found.push({ name, distance });
+  }
+  found.sort((one, other) => one.distance - other.distance);
+  return found.slice(0, most).map(({ name }) => name);
+}
+
+function plain(name: string): string {
+  return name.slice(0, MAX_LETTERS).toLowerCase();
+}
+
+/** How many letters must be put in, taken out or changed (Levenshtein). */
+function distanceOf(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, column) => column);
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1];
+    for (let column = 1; column <= other.length; column += 1) {
+      const change = row[column - 1]! + (letter === other[column - 1] ? 0 : 1);
+      next.push(Math.min(change, row[column]! + 1, next[column - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[other.length]!;
+}
