@@ -150,7 +150,7 @@ describe('the start', () => {
     const program = await start({ CONFIDANT_DATA_DIR: newDirectory() });
     const lines = program
       .stderr()
-      .match(/^ {2}(\. |ID=|npx ).*$/gm)!
+      .match(/^ {2}(\. |npx ).*$/gm)!
       .join('\n');
     expect(lines.split('\n')).toHaveLength(4);
     const { stdout } = await promisify(execFile)('bash', ['-e', '-c', lines], { cwd: ROOT, timeout: 60_000 });
