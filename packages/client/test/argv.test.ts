@@ -161,9 +161,10 @@ describe('wrong arguments are refused', () => {
   });
 
   it('an output that the command has nothing for, with those that it has', () => {
-    expect(refused('list_services', '-o', 'id')).toMatch(
-      /^--output id has no meaning for list_services, .* json, yaml/,
+    expect(refused('diff', '--service', 's', '-o', 'id')).toBe(
+      '--output id has no meaning for diff, which has json, yaml',
     );
+    expect(refused('list_services', '-o', 'shell')).toMatch(/list_services, which has json, yaml, id, table$/);
     expect(refused('create_credential', '--name', 'n', '--prompt', 'k', '-o', 'shell')).toMatch(/json, yaml.*, id$/);
     expect(refused('env', '--service', 's', '-o', 'id')).toMatch(/json, yaml.*, dotenv, shell, tfvars$/);
     for (const name of ['token', 'completion bash']) {
@@ -202,7 +203,7 @@ describe('wrong arguments are refused', () => {
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
     expect(refused('update_credential', '--id', 'i', '--enabled', '--disabled')).toMatch(/cannot be used with/);
-    expect(refused('history')).toMatch(/one of --credential, --blind-credential, --service is required/);
+    expect(refused('history')).toMatch(/one of --credential, .*--blind-credential-name, --service is required/);
   });
 });
 

@@ -141,7 +141,10 @@ describe('credentials', () => {
     expect(end).toMatchObject({ code: 0, stdout: "CREDENTIALS_KEY='v w'\n" });
     const missing = await at.call(['get_credential', '--name', 'data']);
     expect(missing.code).toBe(1);
-    expect(JSON.parse(missing.stdout)).toEqual({ error: 'no credential is named data', result: false });
+    expect(JSON.parse(missing.stdout)).toEqual({
+      error: 'no credential is named data (similar: database, Database)',
+      result: false,
+    });
   });
 
   it('with a prefix that makes no name, no line for another program is printed', async () => {
@@ -543,10 +546,12 @@ describe('completion', () => {
   });
 
   it('offers the forms of the output', async () => {
-    expect(complete('confidant', 'get_service', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(complete('confidant', '--output', '')).toEqual([...OUTPUT_FORMATS]);
+    expect(complete('confidant', 'list_services', '-o', '')).toEqual(['json', 'yaml', 'id', 'table']);
+    expect(complete('confidant', 'get_service', '-o', 't')).toEqual(['tfvars']);
     expect(complete('confidant', '-o', 'do')).toEqual(['dotenv']);
     const { stdout: fish } = await callCli(['confidant', 'completion', 'fish']);
-    expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id'/);
+    expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id table'/);
   });
 
   it('offers the profiles of the configuration, and runs nothing that stands in it', () => {

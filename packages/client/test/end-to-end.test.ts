@@ -42,7 +42,7 @@ describe('against the real server', { timeout: 60_000 }, () => {
     const lines = server.printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
     expect(lines).toHaveLength(4);
     const { stdout, stderr, code } = await paste(lines.join('\n'));
-    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect({ stderr, code }).toEqual({ stderr: 'confidant: created the service demo-app\n', code: 0 });
     expect(stdout).toContain('"db_password": "correct horse"');
     const [first, second] = stdout.split(/(?<=^\}\n)/m).map((text) => JSON.parse(text) as Record<string, unknown>);
     expect(first).toEqual({ result: true });

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -242,6 +243,44 @@ describe('the session of a login', () => {
     // Nothing left to end: no failure.
     expect(await run(['logout'])).toMatchObject({ code: 0 });
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
+  });
+
+  it('ends with logout --everywhere of another command line, as does the browser', async () => {
+    const other = await startEmbeddedServer();
+    try {
+      const bob = person(other.url);
+      await bob.logIn(/http\S+\/login#\S+/.exec(other.printed)![0]);
+      const homes = ['one', 'two'].map((name) => join(folder, name));
+      const at = (home: string, ...args: string[]) =>
+        runCli(['confidant', '--url', other.url, ...args], { env: { HOME: home } });
+      for (const home of homes) {
+        mkdirSync(home);
+        const browser = addressCatcher(home);
+        const login = startCli(['confidant', '--url', other.url, 'login'], {
+          env: { HOME: home, BROWSER: browser.program },
+        });
+        const { back } = await bob.allow(await browser.address(), await lettersOn(() => login.told()));
+        await fetch(back!);
+        expect(await login.ended).toMatchObject({ code: 0 });
+      }
+      const [one, two] = homes as [string, string];
+      expect(await at(two, 'whoami')).toMatchObject({ code: 0 });
+      expect(await at(one, 'logout', '--everywhere')).toMatchObject({ code: 0 });
+      expect(await at(two, 'whoami')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('the login has ended') as string,
+      });
+      expect(await at(two, 'logout', '--everywhere')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('log in again') as string,
+      });
+      expect(await at(one, 'logout', '--everywhere')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('there is no login') as string,
+      });
+    } finally {
+      await other.stop();
+    }
   });
 
   it('is not brought back by its own logout, which renews its cookie before it takes it away', async () => {

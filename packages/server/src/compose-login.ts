@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { expiringMemory, type SharedEntry } from './adapters/expiring-memory.js';
 import { usersFile } from './adapters/users-file.js';
@@ -23,6 +24,8 @@ import type { Audit, ExpiringStore } from './ports.js';
 const GOOGLE_ISSUER = 'https://accounts.google.com';
 /** Time for an OpenID provider to answer. */
 const PROVIDER_TIMEOUT_MS = 5000;
+/** Writers of the embedded default's sessions hold its file for a moment only. */
+const SESSIONS_BUSY_MS = 2000;
 /** A shorter SESSION_SECRET can be guessed by whoever holds a cookie of their own. */
 const GOOD_SECRET_LENGTH = 32;
 
@@ -99,7 +102,10 @@ function reachedBy(settings: Settings): Reached {
   };
 }
 
-/** Redis where it is configured; else this process, which tells the machine's other workers what it learns. */
+/**
+ * Redis where it is configured; a file of the embedded default; else this process, which tells the machine's other
+ * workers what it learns.
+ */
 // Libraries of providers and of Redis are loaded where they are used: they are half of what a start would load.
 async function openExpiring(settings: Settings, logger: Logger): Promise<ExpiringStore> {
   if (settings.REDIS_URL_FLASK_SESSIONS !== '') {
@@ -110,6 +116,11 @@ async function openExpiring(settings: Settings, logger: Logger): Promise<Expirin
       timeoutMs: settings.REDIS_SOCKET_TIMEOUT * 1000,
       onFault: (error) => logger.error({ err: error }, 'Redis is out of reach: sessions are refused until it is back'),
     });
+  }
+  if (isEmbedded(settings)) {
+    const { openExpiringSqlite } = await import('./adapters/expiring-sqlite.js');
+    const file = join(settings.CONFIDANT_DATA_DIR, 'sessions.db');
+    return openExpiringSqlite({ file, busyTimeoutMs: SESSIONS_BUSY_MS });
   }
   const memory = expiringMemory((entry) => {
     if (cluster.isWorker) process.send?.({ expiring: entry });

@@ -1,7 +1,8 @@
 import { openBootstrap, readBootstrap } from './adapters/secrets-bootstrap.js';
 import { openKms } from './compose-backends.js';
 import { missingTable, withEmbeddedDefaults } from './config/embedded.js';
-import { type Environment, type Fault, readSettings } from './config/parse.js';
+import type { Environment, Fault } from './config/kinds.js';
+import { readSettings } from './config/parse.js';
 import { SETTINGS, type SettingName, type Settings } from './config/settings.js';
 
 /** The settings with what SECRETS_BOOTSTRAP holds. */

@@ -5,7 +5,7 @@ import { customAuthorities } from './adapters/custom-ca.js';
 import { jwtKeys, jwtMemory } from './adapters/jwt-keys.js';
 import { readRequest } from './adapters/signing-request.js';
 import { KeyMaker, NO_SUBJECT } from './adapters/x509.js';
-import type { JwtSettings } from './app/jwts.js';
+import type { JwtSettings } from './app/app.js';
 import type { CaSettings } from './config/ca-settings.js';
 import type { Settings } from './config/settings.js';
 import { CaNames } from './domain/ca-names.js';

@@ -8,10 +8,12 @@ import { openKeyring } from './compose-backends.js';
 import { compose } from './compose.js';
 import { loadSettings } from './compose-settings.js';
 import { serveMetrics } from './compose-telemetry.js';
-import { dangers, type Environment, type Fault, isEmbedded, migrationNotes } from './config/parse.js';
+import type { Environment, Fault } from './config/kinds.js';
+import { dangers, isEmbedded, migrationNotes } from './config/parse.js';
 import type { Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
+import { lockDataDirectory } from './local/data-lock.js';
 import { startKmsEndpoint } from './local/kms-endpoint.js';
 import { firstSteps } from './local/first-steps.js';
 import { issueLoginLink, loginLink } from './local/login-link.js';
@@ -172,6 +174,7 @@ async function openEmbedded(
   logger: Logger,
 ): Promise<{ announce(url: string): void; close(): Promise<void> }> {
   const dataDir = settings.CONFIDANT_DATA_DIR;
+  const unlock = lockDataDirectory(dataDir);
   const keyring = openKeyring(settings);
   const accessKey = openAccessKey(dataDir);
   const endpoint = await startKmsEndpoint({
@@ -207,6 +210,7 @@ async function openEmbedded(
     close: async () => {
       await endpoint.close();
       keyring.close();
+      unlock();
     },
   };
 }

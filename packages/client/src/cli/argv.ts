@@ -69,10 +69,8 @@ export function spellOut(argv: readonly string[]): SpelledOut {
 
 /** The command that a mistyped name most likely means. */
 export function similarCommand(name: string): string | undefined {
-  return similarTo(
-    name.replaceAll('-', '_'),
-    COMMANDS.map((command) => command.name),
-  );
+  const names = COMMANDS.map((command) => command.name);
+  return similarTo(name.replaceAll('-', '_'), names, 1)[0];
 }
 
 /** The same for a program that has options only. Throws {@link UsageError} for one it does not have, too. */
@@ -107,7 +105,7 @@ function asksForHelp(word: string | undefined): boolean {
 /** Shows nothing of a value that is joined to the option: it may be a secret. `hint`: when no name is similar. */
 function unknownOption(word: string, options: readonly OptionSpec[], hint = '', command?: string): UsageError {
   const typed = /^-+([\w-]*)/.exec(word)?.[1] ?? '';
-  const similar = similarTo(typed, options.map(longName));
+  const similar = similarTo(typed, options.map(longName), 1)[0];
   const shown = word.startsWith('--') ? `--${typed.slice(0, 64)}` : word.slice(0, 2);
   return new UsageError(
     `unknown option '${shown}'${similar === undefined ? hint : `; did you mean --${similar}?`}`,

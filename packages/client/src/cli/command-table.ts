@@ -1,7 +1,16 @@
+import {
+  blindCredNames,
+  blindCredentialName,
+  credNames,
+  credentialName,
+  oneBlindCredential,
+  oneCredential,
+  oneSubject,
+} from './name-options.js';
 import { longName } from './spec.js';
 import type { CommandSpec, OptionSpec } from './spec.js';
 
-const id = (what: string): OptionSpec => ({ flags: '--id <id>', text: `id of the ${what}`, required: true });
+const id = (what: string): OptionSpec => ({ flags: '--id <id>', text: `id of the ${what}` });
 const revision: OptionSpec = {
   flags: '--revision <n>',
   text: 'revision to go back to (default: the one before the current)',
@@ -133,6 +142,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones',
     options: [
       id('credential'),
+      credentialName,
       { flags: '--name <name>', text: 'new name' },
       pairs,
       prompt,
@@ -142,8 +152,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       disabled,
       documentation,
     ],
-    exclusive: [{ of: ['credential-pairs', 'prompt'] }, oneState],
-    examples: ['update_credential --id ID --prompt db_user db_password', 'update_credential --id ID --disabled'],
+    exclusive: [oneCredential, { of: ['credential-pairs', 'prompt'] }, oneState],
+    examples: [
+      'update_credential --id ID --prompt db_user db_password',
+      'update_credential --credential-name database --disabled',
+    ],
     module: 'credentials',
   },
   {
@@ -153,10 +166,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--id <id>', text: 'id of the credential' },
       { flags: '--name <name>', text: 'its exact name, instead of the id' },
+      { ...credentialName, text: 'the same as --name' },
       { flags: '--metadata-only', text: 'without its values' },
       { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: 'CREDENTIALS_' },
     ],
-    exclusive: [{ of: ['id', 'name'], required: true }],
+    exclusive: [{ of: ['id', 'name', 'credential-name'], required: true }],
     examples: ['get_credential --name database'],
     module: 'credentials',
   },
@@ -167,27 +181,33 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },
       { flags: '--page <page>', text: 'next_page of the list before' },
     ],
-    examples: ['list_credentials'],
+    examples: ['list_credentials --output table'],
+    prints: 'list',
     module: 'credentials',
   },
   {
     name: 'revert_credential',
     prints: 'values',
     summary: 'Go back to an old revision of a credential; it is written as a new one',
-    options: [id('credential'), revision],
-    examples: ['revert_credential --id ID --revision 3'],
+    options: [id('credential'), credentialName, revision],
+    exclusive: [oneCredential],
+    examples: ['revert_credential --id ID --revision 3', 'revert_credential --credential-name database'],
     module: 'credentials',
   },
   {
     name: 'list_services',
-    summary: 'List services; with a credential, those it is mapped to',
+    summary: 'List services; with a credential or blind credential, those it is mapped to',
     options: [
       { flags: '--credential <id>', text: 'only services this credential is mapped to' },
+      credentialName,
+      { flags: '--blind-credential <id>', text: 'only services this blind credential is mapped to' },
+      blindCredentialName,
       { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },
       { flags: '--page <page>', text: 'next_page of the list before' },
     ],
-    exclusive: [{ of: ['credential', 'limit'] }],
-    examples: ['list_services'],
+    exclusive: [{ of: ['credential', 'credential-name', 'blind-credential', 'blind-credential-name', 'limit'] }],
+    examples: ['list_services --output table', 'list_services --credential-name database --output id'],
+    prints: 'list',
     module: 'services',
   },
   {
@@ -199,6 +219,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--cred-ids <ids...>', text: 'credentials to add, by id' },
       { flags: '--cred-names <names...>', text: 'credentials to add, by exact name' },
       { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to add, by id' },
+      blindCredNames,
       { flags: '--account <account>', text: 'account the service is bound to; empty for none' },
       enabled,
       disabled,
@@ -210,13 +231,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'add_creds',
     prints: 'id',
-    summary: 'Map further credentials to a service',
+    summary: 'Map further credentials to a service; one that does not exist is created',
     options: [
       { flags: '--service-id <name>', text: 'name of the service', required: true },
       { flags: '--cred-ids <ids...>', text: 'credentials to add' },
+      credNames,
       { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to add' },
+      blindCredNames,
     ],
-    examples: ['add_creds --service-id web-production --cred-ids ID1 ID2'],
+    examples: [
+      'add_creds --service-id web-production --cred-ids ID1 ID2',
+      'add_creds --service-id web-production --cred-names database',
+    ],
     module: 'services',
   },
   {
@@ -226,7 +252,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--service-id <name>', text: 'name of the service', required: true },
       { flags: '--cred-ids <ids...>', text: 'credentials to take away' },
+      credNames,
       { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to take away' },
+      blindCredNames,
     ],
     examples: ['remove_creds --service-id web-production --cred-ids ID'],
     module: 'services',
@@ -259,8 +287,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     prints: 'id',
     summary:
       'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones, in all regions',
-    options: [id('blind credential'), ...blindOptions],
-    exclusive: [{ of: ['group-context', 'blind-contexts'] }, { of: ['credential-pairs', 'prompt'] }, oneState],
+    options: [id('blind credential'), blindCredentialName, ...blindOptions],
+    exclusive: [
+      oneBlindCredential,
+      { of: ['group-context', 'blind-contexts'] },
+      { of: ['credential-pairs', 'prompt'] },
+      oneState,
+    ],
     examples: [
       `update_blind_credential --id ID --blind-keys '{"us-east-1":"alias/blind"}' --credential-pairs @tls.json`,
     ],
@@ -272,6 +305,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Read a blind credential',
     options: [
       id('blind credential'),
+      blindCredentialName,
       { flags: '--decrypt-blind', text: 'decrypt it' },
       {
         flags: '--prefix <prefix>',
@@ -280,21 +314,24 @@ export const COMMANDS: readonly CommandSpec[] = [
         added: true,
       },
     ],
-    examples: ['get_blind_credential --id ID --decrypt-blind'],
+    exclusive: [oneBlindCredential],
+    examples: ['get_blind_credential --id ID --decrypt-blind', 'get_blind_credential --blind-credential-name tls'],
     module: 'blind',
   },
   {
     name: 'list_blind_credentials',
     summary: 'List blind credentials',
     options: [],
-    examples: ['list_blind_credentials'],
+    examples: ['list_blind_credentials --output table'],
+    prints: 'list',
     module: 'blind',
   },
   {
     name: 'revert_blind_credential',
     prints: 'id',
     summary: 'Go back to an old revision of a blind credential; it is written as a new one',
-    options: [id('blind credential'), revision],
+    options: [id('blind credential'), blindCredentialName, revision],
+    exclusive: [oneBlindCredential],
     examples: ['revert_blind_credential --id ID --revision 1'],
     module: 'blind',
   },
@@ -303,24 +340,30 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'List the revisions of a credential, blind credential or service',
     options: [
       { flags: '--credential <id>', text: 'of this credential' },
+      credentialName,
       { flags: '--blind-credential <id>', text: 'of this blind credential' },
+      blindCredentialName,
       { flags: '--service <name>', text: 'of this service' },
     ],
-    exclusive: [{ of: ['credential', 'blind-credential', 'service'], required: true }],
-    examples: ['history --service web-production'],
+    exclusive: [oneSubject],
+    examples: ['history --service web-production', 'history --credential-name database --output table'],
+    prints: 'list',
     module: 'history',
   },
   {
     name: 'diff',
-    summary: 'Compare two revisions of a credential or service; values are never shown',
+    summary: 'Compare two revisions of a credential, blind credential or service; values are never shown',
     options: [
       { flags: '--credential <id>', text: 'of this credential' },
+      credentialName,
+      { flags: '--blind-credential <id>', text: 'of this blind credential; nothing is decrypted' },
+      blindCredentialName,
       { flags: '--service <name>', text: 'of this service' },
       { flags: '--old <n>', text: 'old revision (default: the one before the new)', kind: 'whole' },
       { flags: '--new <n>', text: 'new revision (default: the current)', kind: 'whole' },
     ],
-    exclusive: [{ of: ['credential', 'service'], required: true }],
-    examples: ['diff --credential ID', 'diff --service web-production --old 1 --new 4'],
+    exclusive: [oneSubject],
+    examples: ['diff --credential-name database', 'diff --service web-production --old 1 --new 4'],
     module: 'history',
   },
   {
@@ -358,6 +401,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'List certificate authorities',
     options: [],
     examples: ['list_cas'],
+    prints: 'list',
     module: 'certificates',
   },
   {
@@ -393,8 +437,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'logout',
     summary: 'End the session of login, at the server and here',
-    options: [],
-    examples: ['logout'],
+    options: [{ flags: '--everywhere', text: 'end all your sessions: in browsers, and on other command lines' }],
+    examples: ['logout', 'logout --everywhere'],
     module: 'login',
   },
   {

@@ -212,10 +212,8 @@ function meantInstead(key: string): string {
   const nested = /^auth_context\.(.*)$/s.exec(key)?.[1];
   if (nested === undefined && AUTH_CONTEXT_KEYS.includes(key)) return `: it belongs under auth_context`;
   if (nested !== undefined && CONFIG_KEYS.includes(nested)) return `: it belongs beside auth_context, not under it`;
-  const similar = similarTo(
-    (nested ?? key).replaceAll('-', '_'),
-    nested === undefined ? CONFIG_KEYS : AUTH_CONTEXT_KEYS,
-  );
+  const keys = nested === undefined ? CONFIG_KEYS : AUTH_CONTEXT_KEYS;
+  const [similar] = similarTo((nested ?? key).replaceAll('-', '_'), keys, 1);
   return similar === undefined ? '' : `; did you mean ${similar}?`;
 }
 

@@ -55,7 +55,13 @@ export async function render(
   // These go into other programs, a failure must not.
   if (!body.result) return '';
   const subject = body.service ?? body.credential ?? body.blind_credential;
-  if (subject === undefined) throw new CommandError(`there is nothing here to print as ${format}`);
+  if (subject === undefined && (format === 'id' || format === 'table')) {
+    const { renderList } = await import('./lists.js');
+    const list = renderList(body, format, options.log);
+    if (list !== undefined) return list;
+  }
+  if (subject === undefined || format === 'table')
+    throw new CommandError(`there is nothing here to print as ${format}`);
   if (format === 'id') return `${subject.id}\n`;
   return renderValues(variablesOf(sourcesOf(body), options.prefix), format, options.log);
 }

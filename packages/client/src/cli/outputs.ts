@@ -6,11 +6,12 @@ import { UsageError } from './usage-error.js';
 const OF_VALUES: readonly OutputFormat[] = ['dotenv', 'shell', 'tfvars'];
 
 /** What `--output` can be of a command. */
-function outputsOf({ prints }: CommandSpec): readonly OutputFormat[] {
+export function outputsOf({ prints }: CommandSpec): readonly OutputFormat[] {
   if (prints === 'text') return [];
   return OUTPUT_FORMATS.filter((format) => {
     if (OF_VALUES.includes(format)) return prints === 'values' || prints === 'variables';
-    return format !== 'id' || prints === 'values' || prints === 'id';
+    if (format === 'table') return prints === 'list';
+    return format !== 'id' || prints === 'values' || prints === 'id' || prints === 'list';
   });
 }
 

@@ -1,10 +1,28 @@
-/** The name that a mistyped one most likely means: at most a third of its letters differ. Undefined when none does. */
-export function similarTo(typed: string, names: readonly string[]): string | undefined {
-  const short = typed.slice(0, 64).toLowerCase();
-  const [nearest] = names
-    .map((name) => ({ name, distance: distanceOf(short, name) }))
-    .sort((one, other) => one.distance - other.distance);
-  return nearest !== undefined && nearest.distance <= nearest.name.length / 3 ? nearest.name : undefined;
+/** More letters tell no two names apart for a person, and would take long to compare. */
+const MAX_LETTERS = 64;
+const MIN_PART = 3;
+
+/**
+ * Of what there is, the names that a mistyped one most likely means, best first: at most a third of the letters differ,
+ * or it is a part of the name. Case does not count.
+ */
+export function similarTo(typed: string, names: Iterable<string>, most: number): string[] {
+  const wanted = plain(typed);
+  const found: { name: string; distance: number }[] = [];
+  for (const name of new Set(names)) {
+    const other = plain(name);
+    const longest = Math.max(wanted.length, other.length);
+    const isPart = wanted.length >= MIN_PART && other.includes(wanted);
+    if (!isPart && Math.abs(wanted.length - other.length) > longest / 3) continue;
+    const distance = distanceOf(wanted, other);
+    if (distance <= other.length / 3 || isPart) found.push({ name, distance });
+  }
+  found.sort((one, other) => one.distance - other.distance);
+  return found.slice(0, most).map(({ name }) => name);
+}
+
+function plain(name: string): string {
+  return name.slice(0, MAX_LETTERS).toLowerCase();
 }
 
 /** How many letters must be put in, taken out, changed or swapped with the next (optimal string alignment). */

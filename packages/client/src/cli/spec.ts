@@ -30,9 +30,9 @@ export interface CommandSpec {
   failure?: { exitCode: number };
   /**
    * What forms of the output it has besides those of the whole answer: `values` of a credential or service, and its
-   * `id`; `variables` alone; the `id` alone; or none at all, since it prints `text`.
+   * `id`; `variables` alone; the `id` alone; ids and a table of a `list`; or none at all, since it prints `text`.
    */
-  prints?: 'values' | 'variables' | 'id' | 'text';
+  prints?: 'values' | 'variables' | 'id' | 'list' | 'text';
   examples: readonly string[];
   /** Which module of commands/ runs it; loaded only then. */
   module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'login' | 'completion';
@@ -40,7 +40,7 @@ export interface CommandSpec {
 
 export const PROGRAM = 'confidant';
 
-export const OUTPUT_FORMATS = ['json', 'yaml', 'dotenv', 'shell', 'tfvars', 'id'] as const;
+export const OUTPUT_FORMATS = ['json', 'yaml', 'dotenv', 'shell', 'tfvars', 'id', 'table'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 /** Options that stand before the command; ours may also stand after it. compat: names, defaults and short forms. */
@@ -75,7 +75,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: '-o, --output <format>',
-    text: 'json (default), yaml, id, or the values as dotenv, shell or tfvars',
+    text: 'json (default), yaml, id, for lists table, or the values as dotenv, shell or tfvars',
     choices: OUTPUT_FORMATS,
     added: true,
   },

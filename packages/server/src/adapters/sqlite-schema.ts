@@ -65,8 +65,8 @@ export function openDatabase(file: string, busyTimeoutMs: number): Database {
   }
 }
 
-/** SQLite gives its -wal and -shm files the mode of the file. */
-function makePrivate(file: string): void {
+/** Makes the file with mode 0600. SQLite gives its journals the mode of the file. */
+export function makePrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {

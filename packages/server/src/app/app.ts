@@ -8,13 +8,23 @@ import type {
   CertificateAuthorities,
   Clock,
   Events,
+  ExpiringStore,
   Metrics,
   Roles,
   Sealer,
+  SigningKeys,
   Store,
 } from '../ports.js';
 import type { NameIndex, ServiceIndex } from './indexes.js';
-import type { JwtSettings } from './jwts.js';
+
+/** What JWTs are made with. */
+export interface JwtSettings {
+  keys: SigningKeys;
+  /** Of a token, in seconds; callers may ask for less, never for more. */
+  lifetimeSeconds: number;
+  /** Tokens that were made lately; null: every request gets a new one. */
+  cache: { store: Pick<ExpiringStore, 'get' | 'set'>; ttlSeconds: number } | null;
+}
 
 /** What the use-cases work with: ports, and the few settings that are rules of the business. */
 export interface App {

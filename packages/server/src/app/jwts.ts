@@ -1,19 +1,10 @@
 import { Refusal } from '../domain/refusal.js';
 import { microsecondsOf } from '../domain/instant.js';
 import { metricPart } from '../domain/metric-name.js';
-import type { ExpiringStore, PublicKey, SigningKeys } from '../ports.js';
+import type { PublicKey } from '../ports.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 import { timed } from './timed.js';
-
-/** What JWTs are made with. */
-export interface JwtSettings {
-  keys: SigningKeys;
-  /** Of a token, in seconds; callers may ask for less, never for more. */
-  lifetimeSeconds: number;
-  /** Tokens that were made lately; null: every request gets a new one. */
-  cache: { store: Pick<ExpiringStore, 'get' | 'set'>; ttlSeconds: number } | null;
-}
 
 /** What is asked for. */
 export interface TokenRequest {

@@ -82,7 +82,7 @@ export class CliCodes {
     const expected = createHash('sha256').update(challengeText({ verifier, server, letters })).digest('base64url');
     if (!sameText(expected, challenge)) return undefined;
     const { person, startedAt, saml } = session;
-    if (await sessions.hasEnded({ id: session.id, startedAt, ...(saml && { saml }) })) return undefined;
+    if (await sessions.hasEnded({ id: session.id, person, startedAt, ...(saml && { saml }) })) return undefined;
     if (!(await used.add(`cli-code:${id}`, '1', CODE_SECONDS))) return undefined;
     return { person, startedAt, saml };
   }

@@ -153,6 +153,11 @@ export class Sessions {
     else await records.delete(recordKey(session.id));
   }
 
+  /** Ends every session that the person has begun by now, in browsers and on command lines. */
+  async endAll({ email }: Person): Promise<void> {
+    await this.#options.ended.set(personKey(email), String(this.#options.now()), this.#idleSeconds);
+  }
+
   /**
    * Ends the sessions that a SAML identity provider logs out: those of one login, or without `sessionIndex` all that
    * the person has begun by now.
@@ -162,23 +167,28 @@ export class Sessions {
   }
 
   /** Whether a session was ended before its time: by its person, or by the provider. */
-  async hasEnded(session: Pick<Session, 'id' | 'startedAt' | 'saml'>): Promise<boolean> {
+  async hasEnded(session: Pick<Session, 'id' | 'startedAt' | 'saml' | 'person'>): Promise<boolean> {
     const { records } = this.#options;
     const isGone = records !== undefined && (await records.get(recordKey(session.id))) === undefined;
     return isGone || this.#isRememberedAsEnded(session);
   }
 
   /** The same for a session whose record was just read. */
-  async #isRememberedAsEnded({ id, startedAt, saml }: Pick<Session, 'id' | 'startedAt' | 'saml'>): Promise<boolean> {
+  async #isRememberedAsEnded({
+    id,
+    startedAt,
+    saml,
+    person,
+  }: Pick<Session, 'id' | 'startedAt' | 'saml' | 'person'>): Promise<boolean> {
     const { ended, records } = this.#options;
     // With a shared store the record's absence says it.
     if (records === undefined && (await ended.get(`ended:${digest(id)}`)) !== undefined) return true;
-    if (saml === undefined) return false;
-    const { nameId, sessionIndex } = saml;
-    const times = await Promise.all([
-      ended.get(samlKey(nameId, null)),
-      sessionIndex === null ? undefined : ended.get(samlKey(nameId, sessionIndex)),
-    ]);
+    const keys = [personKey(person.email)];
+    if (saml !== undefined) {
+      keys.push(samlKey(saml.nameId, null));
+      if (saml.sessionIndex !== null) keys.push(samlKey(saml.nameId, saml.sessionIndex));
+    }
+    const times = await Promise.all(keys.map((key) => ended.get(key)));
     return times.some((time) => time !== undefined && startedAt <= Number(time));
   }
 
@@ -261,6 +271,10 @@ function digest(value: string): string {
 
 function recordKey(id: string): string {
   return `session:${digest(id)}`;
+}
+
+function personKey(email: string): string {
+  return `person-ended:${digest(email.toLowerCase())}`;
 }
 
 function samlKey(nameId: string, sessionIndex: string | null): string {

@@ -1,6 +1,5 @@
 import { BadPattern, CaNames } from '../domain/ca-names.js';
-import { BadValue, flag, type Setting, text, whole } from './kinds.js';
-import type { Environment, Fault } from './parse.js';
+import { BadValue, type Environment, type Fault, flag, type Setting, text, whole } from './kinds.js';
 
 /** A Python pattern with a group `service_name`. */
 export function servicePattern(doc: string): Setting<string> {

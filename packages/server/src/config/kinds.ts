@@ -1,6 +1,16 @@
 /** A setting could not be understood. The message says what is expected and never repeats the value. */
 export class BadValue extends Error {}
 
+/** Something that stops the start. */
+export interface Fault {
+  setting: string;
+  /** What is expected; never the value. */
+  problem: string;
+}
+
+/** The environment as given: variables that are not settings are ignored. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** How one setting is read, and what the reference page says of it. */
 export interface Setting<Value> {
   /** One or two sentences for docs/reference/settings.md. */

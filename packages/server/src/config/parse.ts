@@ -1,18 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readCaSettings } from './ca-settings.js';
-import { BadValue, type Setting } from './kinds.js';
+import { BadValue, type Environment, type Fault, type Setting } from './kinds.js';
 import { loginFaults } from './people.js';
 import { type SettingName, SETTINGS, type Settings, type TableSettings } from './settings.js';
-
-/** Something that stops the start. */
-export interface Fault {
-  setting: string;
-  /** What is expected; never the value. */
-  problem: string;
-}
-
-/** The environment as given: variables that are not settings are ignored. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads every setting. `bootstrap` holds what SECRETS_BOOTSTRAP carried: for settings that may come from it, its value

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Fault } from './parse.js';
+import type { Fault } from './kinds.js';
 import { samlSettings } from './saml.js';
 import type { SettingName, Settings } from './settings.js';
 

@@ -92,21 +92,27 @@ export class Callers {
     return session;
   }
 
-  /** Logs out, if anybody is logged in. Returns the session that ended. */
-  async end(request: FastifyRequest, reply: FastifyReply): Promise<Session | undefined> {
+  /**
+   * Logs out, if anybody is logged in. Returns the session that ended.
+   *
+   * @param everywhere ends all other sessions of the person too
+   */
+  async end(request: FastifyRequest, reply: FastifyReply, everywhere = false): Promise<Session | undefined> {
     if (this.browsers === undefined) return undefined;
     for (const name of [this.browsers.sessionCookie, this.browsers.xsrfCookie]) {
       this.setCookie(request, reply, name, '', { maxAgeSeconds: 0, scripts: false });
     }
-    return this.#endSent(request);
+    return this.#endSent(request, everywhere);
   }
 
-  async #endSent(request: FastifyRequest): Promise<Session | undefined> {
+  async #endSent(request: FastifyRequest, everywhere = false): Promise<Session | undefined> {
     const { sessions, sessionCookie } = this.browsers!;
     const cookie = this.cookies(request).get(sessionCookie);
     const opened = cookie === undefined ? undefined : await sessions.open(cookie);
-    if (opened !== undefined) await sessions.end(opened.session);
-    return opened?.session;
+    if (opened === undefined) return undefined;
+    if (everywhere) await sessions.endAll(opened.session.person);
+    await sessions.end(opened.session);
+    return opened.session;
   }
 
   cookies(request: FastifyRequest): ReadonlyMap<string, string> {

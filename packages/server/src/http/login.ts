@@ -52,6 +52,7 @@ export interface PageConfig {
 export const PAGE: { config: PageConfig } = { config: { page: true } };
 
 const openIdFlow = z.object({ state: z.string(), nonce: z.string(), codeVerifier: z.string() });
+const logoutBody = z.object({ everywhere: z.boolean().default(false) });
 const linkBody = z.object({ secret: z.string().min(20).max(200) });
 
 /** Registers `/v1/login` and `/v1/logout`, for every way to log in. */
@@ -85,29 +86,43 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
     return sendJson(reply, { location: '/' });
   });
 
-  // A logout may come from a form, which can send no header, so the token may be one of its fields.
+  // A logout may come from a form, which can send no header, so the token may be one of its fields. With `everywhere`
+  // it ends all sessions of the person.
   server.post('/v1/logout', PAGE, async (request, reply) => {
     const form = formOf(request);
+    const everywhere = form?.has('everywhere') ?? isEverywhere(request);
     const loggedIn = await callers.loggedIn(request, reply, true);
     if (loggedIn !== undefined) {
       demandToken(loggedIn.session, request.headers['x-xsrf-token'] ?? form?.get('xsrf'));
-      await logOut(options, request, reply);
+      await logOut(options, request, reply, everywhere);
+    } else if (everywhere) {
+      // Other sessions may live: nobody shall think that they are over.
+      throw new Refusal('unauthenticated');
     }
     return form === undefined ? sendJson(reply, { location: '/loggedout' }) : redirect(reply, '/loggedout', 303);
   });
 }
 
-/** Ends the session in this browser and says so in the audit log. */
+/** Ends the session in this browser, or all of its person, and says so in the audit log. */
 export async function logOut(
   { callers, audit }: LoginOptions,
   request: FastifyRequest,
   reply: FastifyReply,
+  everywhere = false,
 ): Promise<SamlSubject | undefined> {
-  const session = await callers.end(request, reply);
+  const session = await callers.end(request, reply, everywhere);
   if (session === undefined) return undefined;
-  const resourceType = resourceTypeOf(session);
+  const resourceType = everywhere ? 'all sessions' : resourceTypeOf(session);
   audit({ ...subjectOf(session.person, request), action: 'logout', resourceType, outcome: 'ok' });
   return session.saml;
+}
+
+/** Whether the body of a logout asks for it. A body is not needed. @throws Refusal `invalid_json`, `invalid_request` */
+function isEverywhere(request: FastifyRequest): boolean {
+  if (!Buffer.isBuffer(request.body) || request.body.length === 0) return false;
+  const body = logoutBody.safeParse(jsonOf(request));
+  if (!body.success) throw new Refusal('invalid_request', 'everywhere: must be true or false');
+  return body.data.everywhere;
 }
 
 /** Starts the session of somebody who proved who they are, if they may log in. */

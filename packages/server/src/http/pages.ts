@@ -59,6 +59,9 @@ main { box-sizing: border-box; width: min(26rem, 100vw); padding: 2rem; backgrou
 h1 { margin: 0 0 1rem; font-size: 1.4rem; }
 .product { margin: 0 0 .25rem; color: #57606a; font-size: .85rem; letter-spacing: .04em; text-transform: uppercase; }
 a.action, button { display: inline-block; padding: .5rem 1rem; border: 0; border-radius: 6px; background: #0b5cad; color: #fff; font: inherit; text-decoration: none; cursor: pointer; }
+button.quiet { padding: 0; background: none; color: inherit; text-decoration: underline; }
+.note { color: #57606a; font-size: .85rem; }
+form { margin: 1rem 0 0; }
 a.action:focus-visible, button:focus-visible { outline: 3px solid #79b8ff; outline-offset: 2px; }
 code { padding: .1rem .3rem; background: #eaeef2; border-radius: 4px; }
 textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4 ui-monospace, monospace; word-break: break-all; }
@@ -66,7 +69,7 @@ textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4
 @media (prefers-color-scheme: dark) {
   body { background: #0d1117; color: #e6edf3; }
   main { background: #161b22; border-color: #30363d; }
-  .product { color: #9198a1; }
+  .product, .note { color: #9198a1; }
   code { background: #262c36; }
 }
 `;

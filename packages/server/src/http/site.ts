@@ -31,15 +31,20 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     if (loggedIn === undefined) return redirect(reply, '/loggedout');
     const { firstName, lastName, email } = loggedIn.person;
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
+    const token = html`<input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" />`;
     // A provider's logout leads through its own addresses, which no form may be sent to, but every link may.
     const leave =
       loggedIn.session?.saml === undefined
-        ? html`<form method="post" action="/v1/logout">
-            <input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" /><button id="logout">
-              Log out
-            </button>
-          </form>`
-        : html`<a class="action" id="logout" href="/v1/saml/logout">Log out</a>`;
+        ? html`<form method="post" action="/v1/logout">${token}<button id="logout">Log out</button></form>`
+        : html`<p><a class="action" id="logout" href="/v1/saml/logout">Log out</a></p>`;
+    // A proxy that vouches for somebody would only vouch again.
+    const leaveAll =
+      loggedIn.session === undefined || module.kind === 'header'
+        ? html``
+        : html`<form method="post" action="/v1/logout">
+            ${token}<button id="logout-everywhere" class="quiet" name="everywhere" value="1">Log out everywhere</button>
+            <span class="note">in all browsers and on all command lines</span>
+          </form>`;
     const root = rootOf(request, options.reached);
     const commandLine =
       options.cliCodes === undefined
@@ -50,7 +55,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
       200,
       'Logged in',
       html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
-        ${commandLine}${leave}`,
+        ${commandLine}${leave}${leaveAll}`,
     );
   });
 

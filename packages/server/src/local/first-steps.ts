@@ -25,8 +25,8 @@ Confidant is ready.
 Try it: paste these lines into another terminal, in this directory.
 
   . '${at.envFile}'
-  ID=$(npx confidant create_credential --name 'Demo database' --credential-pairs '{"db_password":"correct horse"}' --output id)
-  npx confidant add_creds --service-id demo-app --cred-ids "$ID"
+  npx confidant create_credential --name 'Demo database' --credential-pairs '{"db_password":"correct horse"}'
+  npx confidant map --service demo-app --cred-names 'Demo database'
   npx confidant --profile demo get_service --service demo-app
 
 The first three act as you, the last one as the service demo-app, which gets what is mapped to it and nothing else.

@@ -117,6 +117,46 @@ describe('with an OpenID provider', () => {
     expect([...audited].map(([, action]) => action)).toEqual(['allow', 'login', 'logout']);
   });
 
+  it('a logout everywhere ends the person’s browsers and command lines, and codes that are on their way', async () => {
+    const [visitor, other] = [await loggedIn(), await loggedIn()];
+    const commandLine = async (): Promise<[Visitor, string]> => {
+      const asked = ask(confidant.url);
+      const cli = new Visitor(confidant.url);
+      const answer = await cli.go('/v1/login/cli', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ code: codeOf(await allow(visitor, asked)), verifier: asked.verifier }),
+      });
+      return [cli, (JSON.parse(answer.text) as { csrf_token: string }).csrf_token];
+    };
+    const [[one, csrf], [two]] = [await commandLine(), await commandLine()];
+    const asked = ask(confidant.url);
+    const code = codeOf(await allow(visitor, asked));
+    const logOut = (everywhere: unknown): Promise<Visit> =>
+      one.go('/v1/logout', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-xsrf-token': csrf },
+        body: JSON.stringify({ everywhere }),
+      });
+
+    const unclear = await logOut('yes');
+    expect([unclear.status, JSON.parse(unclear.text)]).toEqual([400, { error: 'everywhere: must be true or false' }]);
+    const statuses = (): Promise<number[]> =>
+      Promise.all([visitor, other, one, two].map(async (it) => (await it.go('/v1/user/email')).status));
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    expect((await logOut(true)).status).toBe(200);
+    expect(await statuses()).toEqual([401, 401, 401, 401]);
+    // Whose own session is over is not told that all are.
+    expect((await logOut(true)).status).toBe(401);
+    expect((await exchange(code, asked.verifier)).status).toBe(401);
+    expect(confidant.log()).toMatch(/"action":"logout","resourceType":"all sessions","outcome":"ok"/);
+
+    const [again, beside] = [await loggedIn(), await loggedIn()];
+    const page = await again.go('/');
+    await again.post('/v1/logout', { xsrf: hidden(page, 'xsrf'), everywhere: '1' });
+    expect((await beside.go('/v1/user/email')).status).toBe(401);
+  });
+
   it('who is not logged in logs in first, and comes back to the page', async () => {
     const visitor = new Visitor(confidant.url);
     const asked = ask(confidant.url);

@@ -6,7 +6,8 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { compose } from '../../src/compose.js';
 import { withEmbeddedDefaults } from '../../src/config/embedded.js';
-import { type Fault, readSettings } from '../../src/config/parse.js';
+import type { Fault } from '../../src/config/kinds.js';
+import { readSettings } from '../../src/config/parse.js';
 
 /** A secret of the length that is asked for. */
 export const SECRET = 'a-secret-of-tests-of-forty-characters....';

@@ -166,6 +166,28 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       if (later?.renewed) expect(await sessions.open(later.renewed.value)).toBeUndefined();
     });
 
+    it('is over after a logout everywhere, for its person alone; what begins after that is not', async () => {
+      const sessions = openSessions();
+      const [here, there] = [await sessions.start(ALICE), await sessions.start(ALICE)];
+      const commandLine = await sessions.start(ALICE, { commandLineOf: here.session.startedAt });
+      const bob = await sessions.start({ ...ALICE, email: 'bob@example.com' });
+      now += HOUR;
+      await sessions.endAll(ALICE);
+      for (const { cookie, session } of [here, there, commandLine]) {
+        expect(await sessions.open(cookie.value)).toBeUndefined();
+        expect(await sessions.hasEnded(session)).toBe(true);
+      }
+      expect(await sessions.open(bob.cookie.value)).toBeDefined();
+      now += 1;
+      const { value } = (await sessions.start(ALICE)).cookie;
+      expect(await sessions.open(value)).toBeDefined();
+      // Never again, not even when what is remembered of it may be forgotten.
+      now += 12 * HOUR;
+      for (const { cookie } of [here, there, commandLine]) {
+        expect(await sessions.open(cookie.value)).toBeUndefined();
+      }
+    });
+
     it('survives the rotation of the secret, until the old one is taken out', async () => {
       const store = place === 'in a store' ? expiringMemory() : undefined;
       const kept = store ? { records: store, ended: store } : {};

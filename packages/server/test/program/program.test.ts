@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { get, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,6 +83,23 @@ describe('the start', () => {
     expect(second.stderr()).toMatch(/in use.*PORT/);
   });
 
+  test('refuses a data directory that another server uses, and leaves its files alone', async () => {
+    const dataDir = newDirectory();
+    const first = await start({ CONFIDANT_DATA_DIR: dataDir, WEB_CONCURRENCY: '2' });
+    const files = (): string[] =>
+      ['client.yaml', 'client.env'].map((name) => readFileSync(join(dataDir, name), 'utf8'));
+    const before = files();
+    const second = await start({ CONFIDANT_DATA_DIR: dataDir });
+    expect(await second.exited).toBe(1);
+    expect(second.stderr()).toMatch(/another server .*CONFIDANT_DATA_DIR/);
+    expect(files()).toEqual(before);
+
+    first.process.kill('SIGKILL');
+    await first.exited;
+    const third = await start({ CONFIDANT_DATA_DIR: dataDir });
+    expect(third.url).not.toBe('');
+  });
+
   test('refuses to put a new keyring in the place of a lost one', async () => {
     const dataDir = newDirectory();
     const first = await start({ CONFIDANT_DATA_DIR: dataDir });
@@ -133,7 +150,7 @@ describe('the start', () => {
     const program = await start({ CONFIDANT_DATA_DIR: newDirectory() });
     const lines = program
       .stderr()
-      .match(/^ {2}(\. |ID=|npx ).*$/gm)!
+      .match(/^ {2}(\. |npx ).*$/gm)!
       .join('\n');
     expect(lines.split('\n')).toHaveLength(4);
     const { stdout } = await promisify(execFile)('bash', ['-e', '-c', lines], { cwd: ROOT, timeout: 60_000 });

@@ -1,14 +1,15 @@
-import type { BodyOf, JsonObject } from '@confidant/contract';
+import type { BlindCredentialBody, BodyOf, JsonObject } from '@confidant/contract';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
 import type { Given } from '../given.js';
+import { idOf } from '../names.js';
 import { CommandError, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential } from '../outcome.js';
 import { UsageError } from '../usage-error.js';
 import { readPairs } from './credentials.js';
-import { previousRevision } from './history.js';
+import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async create_blind_credential(context, given) {
@@ -27,7 +28,6 @@ export const handlers: Record<string, Handler> = {
 
   async update_blind_credential(context, given) {
     const connection = await context.connection();
-    const id = given.needed('id');
     const changesPairs = given.text('credential-pairs') !== undefined || given.list('prompt').length > 0;
     const keys = textMap(given, 'blind-keys');
     if (changesPairs && keys === undefined) throw new UsageError('new credential pairs need --blind-keys');
@@ -35,6 +35,7 @@ export const handlers: Record<string, Handler> = {
     if (isContextGiven && !changesPairs) {
       throw new UsageError('another context needs new --credential-pairs: the context is bound to what is encrypted');
     }
+    const id = await idOf(context, given, 'blind-credential', 'id');
     const stored = await connection.client.getBlindCredential(id);
     const storedContexts = contextsOf(stored.metadata);
     const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
@@ -64,7 +65,9 @@ export const handlers: Record<string, Handler> = {
 
   async get_blind_credential(context, given) {
     const { client, region, kmsFor } = await context.connection();
-    const credential: OpenedBlindCredential = await client.getBlindCredential(given.needed('id'));
+    const credential: OpenedBlindCredential = await client.getBlindCredential(
+      await idOf(context, given, 'blind-credential', 'id'),
+    );
     if (given.flag('decrypt-blind')) {
       credential.decrypted_credential_pairs = await openBlindCredential(credential, await region(), kmsFor);
     }
@@ -78,10 +81,11 @@ export const handlers: Record<string, Handler> = {
 
   async revert_blind_credential(context, given) {
     const client = await context.client();
-    const id = given.needed('id');
+    const id = await idOf(context, given, 'blind-credential', 'id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'blind-credential', id));
     context.log.info(`reverting blind credential ${id} to revision ${revision}`);
-    return success({ blind_credential: await client.revertBlindCredential(id, revision) });
+    const revert = (): Promise<BlindCredentialBody> => client.revertBlindCredential(id, revision);
+    return success({ blind_credential: await tellingRevision(client, 'blind-credential', id, [revision], revert) });
   },
 };
 

@@ -1,6 +1,7 @@
 import { COMMANDS } from '../command-table.js';
 import { configFiles, profileNames } from '../../config.js';
-import { GLOBAL_OPTIONS, PROGRAM, longName, shortName, takesValue } from '../spec.js';
+import { outputsOf } from '../outputs.js';
+import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, shortName, takesValue } from '../spec.js';
 import type { OptionSpec } from '../spec.js';
 import type { Handler } from '../outcome.js';
 import { UsageError } from '../usage-error.js';
@@ -61,8 +62,13 @@ const otherOptions = valued.filter(
  * words as they were typed stand in COMP_LINE.
  */
 function bash(): string {
-  const choices = new Map(valued.flatMap((option) => (option.choices ? [[patternOf([option]), option.choices]] : [])));
+  const choices = new Map(
+    valued
+      .filter((option) => longName(option) !== 'output')
+      .flatMap((option) => (option.choices ? [[patternOf([option]), option.choices]] : [])),
+  );
   const values = [...choices].map(([pattern, words]) => `    ${pattern}) offered="${words.join(' ')}" ;;`);
+  const outputs = COMMANDS.map((command) => `        ${command.name}) offered="${outputsOf(command).join(' ')}" ;;`);
   const cases = [
     ...Object.entries(WORDS).map(([name, words]) => `        ${name}) offered="${words}" ;;`),
     ...COMMANDS.filter(({ name }) => WORDS[name] === undefined).map(
@@ -100,6 +106,12 @@ function bash(): string {
   done
   case "$option" in
 ${values.join('\n')}
+    -o | --output)
+      case "$command" in
+        '') offered="${OUTPUT_FORMATS.join(' ')}" ;;
+${outputs.join('\n')}
+      esac
+      ;;
     --profile)
       offered="$(${PROGRAM} \${files:+--config-files "$files"} completion ${PROFILES} 2>/dev/null)"
       if [[ -z $offered ]]; then return; fi

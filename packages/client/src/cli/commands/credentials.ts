@@ -1,10 +1,10 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import type { ConfidantClient } from '../../client.js';
 import { CommandError, success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
+import { idOf, idsOfNames } from '../names.js';
 import { askValue } from '../prompt.js';
-import { previousRevision } from './history.js';
+import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async create_credential(context, given) {
@@ -19,6 +19,8 @@ export const handlers: Record<string, Handler> = {
 
   async update_credential(context, given) {
     const name = given.text('name');
+    // A name that nobody has is told before a person types values.
+    const id = await idOf(context, given, 'credential', 'id');
     const pairs = await readPairs(given);
     const { enabled } = given;
     const body: BodyOf<'updateCredential'> = {
@@ -29,7 +31,6 @@ export const handlers: Record<string, Handler> = {
     };
     if (Object.keys(body).length === 0) throw new CommandError('No changes to make');
     const client = await context.client();
-    const id = given.needed('id');
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(await client.updateCredential(id, body));
@@ -45,7 +46,10 @@ export const handlers: Record<string, Handler> = {
   async get_credential(context, given) {
     const client = await context.client();
     const name = given.text('name');
-    const id = given.text('id') ?? (await idsOfNames(client, [name!]))[0]!;
+    const id =
+      name === undefined
+        ? await idOf(context, given, 'credential', 'id')
+        : (await idsOfNames(client, 'credential', [name]))[0]!;
     const options = { metadataOnly: given.flag('metadata-only') };
     return success({ credential: await client.getCredential(id, options) });
   },
@@ -56,10 +60,11 @@ export const handlers: Record<string, Handler> = {
 
   async revert_credential(context, given) {
     const client = await context.client();
-    const id = given.needed('id');
+    const id = await idOf(context, given, 'credential', 'id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'credential', id));
     context.log.info(`reverting credential ${id} to revision ${revision}`);
-    return success({ credential: await client.revertCredential(id, revision) });
+    const revert = (): Promise<CredentialBody> => client.revertCredential(id, revision);
+    return success({ credential: await tellingRevision(client, 'credential', id, [revision], revert) });
   },
 };
 
@@ -94,14 +99,4 @@ export function pageOf(given: Given): { limit?: number; page?: string } {
   const limit = given.number('limit');
   const page = given.text('page');
   return { ...(limit === undefined ? {} : { limit }), ...(page === undefined ? {} : { page }) };
-}
-
-/** The ids of credentials with exactly these names. Throws {@link CommandError} naming those that do not exist. */
-export async function idsOfNames(client: ConfidantClient, names: readonly string[]): Promise<string[]> {
-  if (names.length === 0) return [];
-  const { credentials } = await client.listCredentials();
-  const byName = new Map(credentials.map(({ id, name }) => [name, id]));
-  const unknown = names.filter((name) => !byName.has(name));
-  if (unknown.length > 0) throw new CommandError(`no credential is named ${unknown.join(' or ')}`);
-  return names.map((name) => byName.get(name)!);
 }

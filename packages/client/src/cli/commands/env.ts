@@ -147,7 +147,7 @@ function adviceFor(
 }
 
 function printVariables(context: Context, format: OutputFormat, variables: readonly Variable[]): Outcome {
-  if (format === 'id') throw new UsageError('--output id has no meaning here');
+  if (format === 'id' || format === 'table') throw new UsageError(`--output ${format} has no meaning here`);
   if (format === 'json' || format === 'yaml') {
     return success({ variables: Object.fromEntries(variables.map(({ name, value }) => [name, valueText(value)])) });
   }

@@ -1,59 +1,115 @@
+import type { BlindCredentialBody, CredentialBody, ServiceBody } from '@confidant/contract';
 import type { ConfidantClient } from '../../client.js';
+import { ConfidantError } from '../../errors.js';
+import type { Context } from '../context.js';
+import { idOf } from '../names.js';
 import { CommandError, success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
 
 export const handlers: Record<string, Handler> = {
   async history(context, given) {
-    const { kind, id } = subjectOf(given);
+    const { kind, id } = await subjectOf(context, given);
     return success({ revisions: await revisionsOf(await context.client(), kind, id) });
   },
 
   async diff(context, given) {
     const client = await context.client();
-    const { kind, id } = subjectOf(given);
-    const newer = given.number('new') ?? (await revisionsOf(client, kind, id))[0]!.revision;
-    const older = given.number('old') ?? (await previousRevision(client, kind, id, newer));
-    const diff =
-      kind === 'service' ? await client.diffService(id, older, newer) : await client.diffCredential(id, older, newer);
+    const { kind, id } = await subjectOf(context, given);
+    let known: Revision[] | undefined;
+    const revisions = async (): Promise<Revision[]> => (known ??= await revisionsOf(client, kind, id));
+    const newer = given.number('new') ?? (await revisions())[0]!.revision;
+    const older = given.number('old') ?? revisionBefore(await revisions(), id, newer);
+    const compare = {
+      credential: () => client.diffCredential(id, older, newer),
+      service: () => client.diffService(id, older, newer),
+      'blind-credential': async () =>
+        diffBlind(context, id, (await revisions()) as BlindCredentialBody[], older, newer),
+    }[kind];
+    const diff = await tellingRevision<Record<string, unknown>>(client, kind, id, [older, newer], compare);
     return success({ diff, old: older, new: newer });
   },
 };
 
 type Kind = 'credential' | 'blind-credential' | 'service';
+type Revision = CredentialBody | BlindCredentialBody | ServiceBody;
 
-function subjectOf(given: Given): { kind: Kind; id: string } {
-  const kinds: readonly Kind[] = ['credential', 'blind-credential', 'service'];
-  const kind = kinds.find((name) => given.text(name) !== undefined)!;
-  return { kind, id: given.needed(kind) };
+async function subjectOf(context: Context, given: Given): Promise<{ kind: Kind; id: string }> {
+  const service = given.text('service');
+  if (service !== undefined) return { kind: 'service', id: service };
+  const isBlind = ['blind-credential', 'blind-credential-name'].some((option) => given.text(option) !== undefined);
+  const kind = isBlind ? 'blind-credential' : 'credential';
+  return { kind, id: await idOf(context, given, kind, kind) };
 }
 
 /** All revisions of one thing, newest first. Throws {@link CommandError} when there is none. */
-async function revisionsOf(
-  client: ConfidantClient,
-  kind: Kind,
-  id: string,
-): Promise<{ revision: number; [field: string]: unknown }[]> {
+async function revisionsOf(client: ConfidantClient, kind: Kind, id: string): Promise<Revision[]> {
   const { revisions } = await {
     credential: () => client.getCredentialHistory(id),
     'blind-credential': () => client.getBlindCredentialHistory(id),
     service: () => client.getServiceHistory(id),
   }[kind]();
   if (revisions.length === 0) throw new CommandError(`${id} has no revisions`);
-  const sortable: readonly { revision: number }[] = revisions;
+  const sortable: readonly Revision[] = revisions;
   return [...sortable].sort((a, b) => b.revision - a.revision);
 }
 
-/** The newest revision before `than`, by default before the current. Numbers may have gaps. */
-export async function previousRevision(
-  client: ConfidantClient,
-  kind: Kind,
-  id: string,
-  than = Infinity,
-): Promise<number> {
-  const revisions = await revisionsOf(client, kind, id);
+/** The newest revision before the current. Numbers may have gaps. */
+export async function previousRevision(client: ConfidantClient, kind: Kind, id: string): Promise<number> {
+  return revisionBefore(await revisionsOf(client, kind, id), id);
+}
+
+/** The newest of `revisions`, which come newest first, before `than`, by default before the newest of all. */
+function revisionBefore(revisions: readonly Revision[], id: string, than = Infinity): number {
   const limit = Math.min(than, revisions[0]!.revision);
   const previous = revisions.find(({ revision }) => revision < limit);
   if (previous === undefined) throw new CommandError(`${id} has no revision before ${limit}`);
   return previous.revision;
+}
+
+/**
+ * What `work` answers. Where the server says 404 though there is such a thing, rejects with {@link CommandError} that
+ * tells which of the revisions is missing: the server's own words are the same for both.
+ */
+export async function tellingRevision<Answer>(
+  client: ConfidantClient,
+  kind: Kind,
+  id: string,
+  revisions: readonly number[],
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ConfidantError) || error.status !== 404) throw error;
+    const known = await revisionsOf(client, kind, id).catch(() => undefined);
+    if (known !== undefined) refuseMissing(known, kind, id, revisions);
+    throw error;
+  }
+}
+
+function refuseMissing(known: readonly Revision[], kind: Kind, id: string, revisions: readonly number[]): void {
+  const missing = [...new Set(revisions)].filter((number) => !known.some(({ revision }) => revision === number));
+  if (missing.length === 0) return;
+  const what = { credential: 'Credential', 'blind-credential': 'Blind credential', service: 'Service' }[kind];
+  const newest = known[0]!.revision;
+  throw new CommandError(`${what} ${id} has no revision ${missing.join(' or ')}. The newest is ${newest}.`);
+}
+
+/** The server compares no blind credentials: what changed is found here, out of all revisions. Nothing is decrypted. */
+async function diffBlind(
+  context: Context,
+  id: string,
+  revisions: readonly BlindCredentialBody[],
+  older: number,
+  newer: number,
+): Promise<Record<string, unknown>> {
+  refuseMissing(revisions, 'blind-credential', id, [older, newer]);
+  const numbered = (number: number): BlindCredentialBody => revisions.find(({ revision }) => revision === number)!;
+  const pair = [numbered(Math.min(older, newer)), numbered(Math.max(older, newer))] as const;
+  if (pair.some(({ credential_pairs: pairs }) => Object.keys(pairs).length === 0)) {
+    context.log.warning('the regions are not compared: the server does not show you the ciphertext');
+  }
+  const { diffBlindRevisions } = await import('../blind-diff.js');
+  return diffBlindRevisions(...pair);
 }

@@ -58,14 +58,17 @@ export const handlers: Record<string, Handler> = {
     }
   },
 
-  async logout(context) {
+  async logout(context, given) {
     const { url } = await context.serverSettings();
+    const everywhere = given.flag('everywhere');
     if ((await readLogin(url)) === undefined) {
+      if (everywhere) throw new CommandError(`there is no login at ${url}; ${TO_END_ALL}`);
       context.log.info(`there is no login at ${url}`);
       return success();
     }
     const { client } = await context.loginConnection();
-    await endSession(client);
+    if (everywhere) await endAll(client);
+    else await endSession(client);
     await context.settled();
     await removeLogin(url);
     return success();
@@ -87,6 +90,18 @@ async function endSession(client: ConfidantClient): Promise<void> {
     // It may be over already, or the server did not take the logout for one.
     const answer: unknown = await client.getUserEmail().catch((problem: unknown) => problem);
     if (!isOver(answer)) throw error;
+  }
+}
+
+const TO_END_ALL = 'to end all sessions, log in again, or use "Log out everywhere" on the page of the server';
+
+/** Ends all sessions of the person. Whose own has ended cannot ask for that. */
+async function endAll(client: ConfidantClient): Promise<void> {
+  try {
+    await client.request('POST', '/v1/logout', { body: { everywhere: true } });
+  } catch (error) {
+    if (!(error instanceof ConfidantError && error.status === 401)) throw error;
+    throw new CommandError(`the login has ended; ${TO_END_ALL}`, { cause: error });
   }
 }
 

@@ -2,17 +2,19 @@ import { compareCodePoints } from '@confidant/contract/wire';
 import type { BodyOf, ServiceBody } from '@confidant/contract';
 import { KmsUnavailable } from '@confidant/kmsauth/sender';
 import { BlindCredentialError, openBlindCredential } from '../../blind.js';
-import type { ConfidantClient } from '../../client.js';
 import { ConfigError } from '../../config.js';
 import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
+import type { Context } from '../context.js';
 import { describeError } from '../describe-error.js';
+import type { Given } from '../given.js';
+import { idOf, idsOfNames } from '../names.js';
 import { fetchService } from '../offline-copy.js';
 import { CommandError, failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
 import { adviseRefused } from '../refused.js';
-import { idsOfNames, pageOf } from './credentials.js';
-import { previousRevision } from './history.js';
+import { pageOf } from './credentials.js';
+import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async get_service(context, given) {
@@ -43,20 +45,25 @@ export const handlers: Record<string, Handler> = {
 
   async list_services(context, given) {
     const client = await context.client();
-    const credential = given.text('credential');
-    if (credential !== undefined) return success(await client.getCredentialServices(credential));
+    const isGiven = (option: string): boolean => given.text(option) !== undefined;
+    if (isGiven('credential') || isGiven('credential-name')) {
+      return success(await client.getCredentialServices(await idOf(context, given, 'credential', 'credential')));
+    }
+    if (isGiven('blind-credential') || isGiven('blind-credential-name')) {
+      const id = await idOf(context, given, 'blind-credential', 'blind-credential');
+      return success(await client.getBlindCredentialServices(id));
+    }
     return success(await client.listServices(pageOf(given)));
   },
 
   async map(context, given) {
-    const client = await context.client();
     const { enabled } = given;
     const account = given.text('account');
-    const addedIds = [...given.list('cred-ids'), ...(await idsOfNames(client, given.list('cred-names')))];
-    return changeService(client, given.needed('service'), {
+    const added = await givenIds(context, given);
+    return changeService(context, given.needed('service'), {
       mayCreate: true,
-      credentials: (ids) => [...ids, ...addedIds],
-      blindCredentials: (ids) => [...ids, ...given.list('blind-cred-ids')],
+      credentials: (ids) => [...ids, ...added.credentials],
+      blindCredentials: (ids) => [...ids, ...added.blindCredentials],
       ...(enabled === undefined ? {} : { enabled }),
       ...(account === undefined ? {} : { account: account === '' ? null : account }),
       unchanged: (service) => success({ service }),
@@ -65,10 +72,11 @@ export const handlers: Record<string, Handler> = {
 
   // compat: answers without the service, unless its id is asked for. One that does not exist is made, as by `map`.
   async add_creds(context, given) {
-    const outcome = await changeService(await context.client(), given.needed('service-id'), {
-      mayCreate: given.list('cred-ids').length + given.list('blind-cred-ids').length > 0,
-      credentials: (ids) => [...ids, ...given.list('cred-ids')],
-      blindCredentials: (ids) => [...ids, ...given.list('blind-cred-ids')],
+    const added = await givenIds(context, given);
+    const outcome = await changeService(context, given.needed('service-id'), {
+      mayCreate: added.credentials.length + added.blindCredentials.length > 0,
+      credentials: (ids) => [...ids, ...added.credentials],
+      blindCredentials: (ids) => [...ids, ...added.blindCredentials],
       unchanged: noChanges,
     });
     return context.globals.text('output') === 'id' ? outcome : success();
@@ -77,10 +85,11 @@ export const handlers: Record<string, Handler> = {
   async remove_creds(context, given) {
     const without = (removed: readonly string[]) => (ids: readonly string[]) =>
       ids.filter((id) => !removed.includes(id));
-    const outcome = await changeService(await context.client(), given.needed('service-id'), {
+    const removed = await givenIds(context, given);
+    const outcome = await changeService(context, given.needed('service-id'), {
       mayCreate: false,
-      credentials: without(given.list('cred-ids')),
-      blindCredentials: without(given.list('blind-cred-ids')),
+      credentials: without(removed.credentials),
+      blindCredentials: without(removed.blindCredentials),
       unchanged: noChanges,
     });
     return context.globals.text('output') === 'id' ? outcome : success();
@@ -91,9 +100,26 @@ export const handlers: Record<string, Handler> = {
     const id = given.needed('id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'service', id));
     context.log.info(`reverting service ${id} to revision ${revision}`);
-    return success({ service: await client.revertService(id, revision) });
+    const revert = (): Promise<ServiceBody> => client.revertService(id, revision);
+    return success({ service: await tellingRevision(client, 'service', id, [revision], revert) });
   },
 };
+
+/** What `map`, `add_creds` and `remove_creds` are about, by id and by name. */
+async function givenIds(
+  context: Context,
+  given: Given,
+): Promise<{ credentials: readonly string[]; blindCredentials: readonly string[] }> {
+  const client = await context.client();
+  const [named, namedBlind] = await Promise.all([
+    idsOfNames(client, 'credential', given.list('cred-names')),
+    idsOfNames(client, 'blind-credential', given.list('blind-cred-names')),
+  ]);
+  return {
+    credentials: [...given.list('cred-ids'), ...named],
+    blindCredentials: [...given.list('blind-cred-ids'), ...namedBlind],
+  };
+}
 
 const noChanges = (): never => {
   throw new CommandError('No changes to make');
@@ -134,8 +160,9 @@ interface ServiceChange {
 /** What the server takes for a new service. Checked here, because some proxies take a slash in a name for a path. */
 const SERVICE_NAME = /^[\w+=,.@:-]+$/;
 
-/** Reads a service and writes it changed; writes nothing when it stays the same. */
-async function changeService(client: ConfidantClient, id: string, change: ServiceChange): Promise<Outcome> {
+/** Reads a service and writes it changed; writes nothing when it stays the same. One that it creates is told. */
+async function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
+  const client = await context.client();
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
     throw error;
@@ -156,7 +183,10 @@ async function changeService(client: ConfidantClient, id: string, change: Servic
     blind_credentials: sortedIds(change.blindCredentials(before.blind_credentials)),
   } satisfies BodyOf<'putService'>;
   if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) return change.unchanged(service);
-  return success({ service: await client.putService(id, after) });
+  const written = await client.putService(id, after);
+  // It may be a slip of the pen, which nothing else would tell.
+  if (service === undefined && written.revision === 1) context.log.info(`created the service ${id}`);
+  return success({ service: written });
 }
 
 /** compat: the original sends ids sorted. */

@@ -1,0 +1,112 @@
+import type { Log } from './log.js';
+import { visible } from './log.js';
+import type { OutcomeBody } from './outcome.js';
+
+type Row = Readonly<Record<string, unknown>>;
+type Column = readonly [title: string, cell: (row: Row) => string];
+
+const text =
+  (field: string) =>
+  (row: Row): string => {
+    const value = row[field];
+    if (typeof value === 'boolean') return value ? 'yes' : 'no';
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  };
+
+/** Of a list its items, of a map `name=value`: tags. */
+const words =
+  (field: string) =>
+  (row: Row): string => {
+    const value = row[field];
+    if (Array.isArray(value)) return value.map(String).join(', ');
+    if (typeof value !== 'object' || value === null) return '';
+    return Object.entries(value)
+      .map(([name, of]) => `${name}=${String(of)}`)
+      .join(', ');
+  };
+
+/** To the second, in UTC: some answers have ISO 8601 with microseconds, others RFC 1123. */
+const instant =
+  (field: string) =>
+  (row: Row): string => {
+    const given = text(field)(row);
+    const date = new Date(given);
+    return Number.isNaN(date.getTime()) ? given : `${date.toISOString().slice(0, 19)}Z`;
+  };
+
+const STATE: readonly Column[] = [
+  ['REVISION', text('revision')],
+  ['ENABLED', text('enabled')],
+];
+const CHANGE: readonly Column[] = [
+  ['MODIFIED', instant('modified_date')],
+  ['BY', text('modified_by')],
+];
+const TAGS: Column = ['TAGS', words('tags')];
+
+/** By the field of an answer that holds the list: what names a row, and its columns. Only these are shown: no values. */
+const LISTS: Record<string, { id: string; columns: readonly Column[] }> = {
+  credentials: { id: 'id', columns: [['NAME', text('name')], ['ID', text('id')], ...STATE, ...CHANGE, TAGS] },
+  blind_credentials: { id: 'id', columns: [['NAME', text('name')], ['ID', text('id')], ...STATE, ...CHANGE] },
+  services: { id: 'id', columns: [['SERVICE', text('id')], ...STATE, ['ACCOUNT', text('account')], ...CHANGE] },
+  cas: { id: 'ca', columns: [['CA', text('ca')], TAGS] },
+  revisions: {
+    id: 'id',
+    columns: [
+      ...STATE,
+      ...CHANGE,
+      ['NAME', text('name')],
+      ['ACCOUNT', text('account')],
+      ['KEYS', words('credential_keys')],
+      TAGS,
+    ],
+  },
+};
+
+/**
+ * A list as a table for people, or as ids, one in a line. Undefined when the answer holds no list. That it goes on is
+ * told to `log`.
+ */
+export function renderList(body: OutcomeBody, format: 'id' | 'table', log: Log): string | undefined {
+  const field = Object.keys(LISTS).find((name) => Array.isArray(body[name]));
+  if (field === undefined) return undefined;
+  const { id, columns } = LISTS[field]!;
+  const rows = body[field] as readonly Row[];
+  const next = body['next_page'];
+  if (typeof next === 'string' && next !== '') log.info(`there are more: the same with --page ${next}`);
+  return format === 'id' ? rows.map((row) => `${text(id)(row)}\n`).join('') : toTable(columns, rows);
+}
+
+/** Aligned columns under their titles; a column that no row has anything for is left out. */
+function toTable(columns: readonly Column[], rows: readonly Row[]): string {
+  const filled = columns
+    .map(([title, cell]) => [title, ...rows.map((row) => oneLine(cell(row)))])
+    .filter(([, ...cells]) => rows.length === 0 || cells.some((cell) => cell !== ''))
+    .map((cells) => cells.map((cell) => cell || '-'));
+  const widths = filled.map((cells) => cells.reduce((widest, cell) => Math.max(widest, widthOf(cell)), 0));
+  const lines = [-1, ...rows.keys()].map((row) =>
+    filled
+      .map((cells, column) => cells[row + 1]! + ' '.repeat(widths[column]! - widthOf(cells[row + 1]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What others wrote can neither steer the terminal nor begin a line of its own. */
+function oneLine(cell: string): string {
+  return visible(cell).replace(/[\t\n\u2028\u2029]/g, (char) => {
+    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+const NO_CELL = /\p{Mn}|\p{Me}|\u200d/u;
+const TWO_CELLS =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+
+/** How many cells of a terminal a text takes, about: terminals do not agree on every character. */
+function widthOf(cell: string): number {
+  let width = 0;
+  for (const char of cell) width += NO_CELL.test(char) ? 0 : TWO_CELLS.test(char) ? 2 : 1;
+  return width;
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { DatabaseSync } from '@photostructure/sqlite';
+import { ensurePrivateDirectory, LocalFileError, privateFileExists, touchPrivateFile } from './private-files.js';
+
+const FILE_NAME = 'server.lock';
+
+/**
+ * Takes the data directory for one server: two would overwrite each other's client files, and neither would hear of the
+ * sessions that the other has ended. Administrative commands and the workers of one server need no lock.
+ *
+ * The lock is SQLite's own on an empty database, which the operating system drops with the process, however it ends:
+ * there is nothing to clean up after a crash.
+ *
+ * @returns what gives the directory free again
+ * @throws LocalFileError when another server has it, or the directory cannot be trusted
+ */
+export function lockDataDirectory(dataDir: string): () => void {
+  ensurePrivateDirectory(dataDir);
+  const path = join(dataDir, FILE_NAME);
+  if (!privateFileExists(path)) touchPrivateFile(path);
+  let db: InstanceType<typeof DatabaseSync> | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 0 });
+    db.exec('BEGIN EXCLUSIVE');
+    return () => db?.close();
+  } catch (error) {
+    db?.close();
+    const isTaken = error instanceof Error && /locked/.test(error.message);
+    throw new LocalFileError(
+      isTaken
+        ? `another server runs with the data directory ${dataDir}. Stop it, or set CONFIDANT_DATA_DIR to another directory.`
+        : `the lock ${path} cannot be taken`,
+      { cause: isTaken ? undefined : error },
+    );
+  }
+}
