@@ -1,0 +1,193 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeLogin } from '../src/cli/login-file.js';
+import { callCli, programPath, runCli } from './support/cli.js';
+import { deploy, serviceWith } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import { golden } from './support/golden.js';
+import type { Answer } from './support/http.js';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let at: Deployment;
+let answers: Record<string, Answer>;
+beforeAll(async () => {
+  at = await deploy();
+  at.answer(({ method, path }) => answers[`${method} ${path}`]);
+});
+afterAll(() => at.close());
+beforeEach(() => {
+  at.server.seen.length = 0;
+});
+
+describe('failures', () => {
+  it('tell what, why and the request id on standard error, and the text alone on standard output', async () => {
+    const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
+    answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
+    const end = await at.call(['list_services']);
+    expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "Try again later.",\n    "result": false\n}\n' });
+    expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
+  });
+
+  it('keys that two credentials share are told, with the credentials that hold them', async () => {
+    const conflicts = { db_password: { credentials: ['c1', 'c2'], blind_credentials: ['b1'] } };
+    answers = { 'PUT /v1/services/web': { status: 400, body: { error: 'Conflicting key pairs.', conflicts } } };
+    const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1', 'c2']);
+    expect(end.stderr).toContain('Conflicting key pairs.; db_password is in c1, c2, b1');
+    expect(JSON.parse(end.stdout)).toEqual({ error: 'Conflicting key pairs.', conflicts, result: false });
+    expect((await at.call(['map', '--service', 'web', '--cred-ids', 'c1', '-o', 'dotenv'])).stdout).toBe('');
+  });
+
+  it('a redirect tells where to, without the query, and what to do', async () => {
+    const headers = { location: 'https://confidant.example.com/v1/services?x=s3cret' };
+    answers = { 'GET /v1/services': { status: 302, headers, body: '' } };
+    const { code, stderr, stdout } = await at.call(['list_services']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/302, a redirect to https:\/\/confidant.example.com\/v1\/services, .*use https .* SSLIFY/);
+    expect(JSON.parse(stdout)).toMatchObject({ error: expect.stringContaining('SSLIFY'), result: false });
+    expect(stderr).not.toContain('s3cret');
+  });
+
+  it('a key that KMS refuses is named, with its region', async () => {
+    at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
+    const { stderr } = await at.call(['list_services']);
+    expect(stderr).toContain('KMS refused the request (NotFoundException) for alias/unknown in us-east-1');
+    at.configure({});
+  });
+
+  it('a token that is not accepted: the clocks, and the names it was made with, on standard error alone', async () => {
+    const rejected = (minutes: number, status = 403, code: string | undefined = 'token_rejected') => ({
+      'GET /v1/services': {
+        status,
+        headers: {
+          date: new Date(Date.now() + minutes * 60_000).toUTCString(),
+          ...(code === undefined ? {} : { 'x-confidant-error': code }),
+        },
+        body: code === undefined ? '<h1>Forbidden</h1>' : { error: 'refused' },
+      },
+    });
+    const token = (await at.call(['token'])).stdout.trim().split(':')[1]!;
+    answers = rejected(30);
+    const behind = await at.call(['list_services']);
+    expect(JSON.parse(behind.stdout)).toEqual({ error: 'refused', result: false });
+    expect(behind.stderr).toContain("this machine's clock is 30 minutes behind the server's");
+    expect(behind.stderr).toContain(
+      'from web, to confidant-production, user_type service, auth_key alias/authnz-service, region us-east-1, token_version 2',
+    );
+    expect(behind.stderr).toContain(`profile default of ${at.config}`);
+    expect(behind.stderr).toContain('auth_key its AUTH_KEY for user_type service');
+    answers = rejected(-3);
+    const ahead = await at.call(['list_services']);
+    expect(ahead.stderr).toContain("this machine's clock is 3 minutes ahead of the server's");
+    // What a token bears needs no words.
+    answers = rejected(1.9, 401, 'unauthenticated');
+    const missing = await at.call(['list_services']);
+    expect(missing.stderr).not.toContain("machine's clock");
+    expect(missing.stderr).toContain('takes the header Authorization away');
+    answers = rejected(0, 403, undefined);
+    const original = await at.call(['list_services']);
+    expect(original.stderr).toContain('the token was made with from web');
+    for (const { stderr } of [behind, ahead, missing, original]) expect(stderr).not.toContain(token);
+  });
+
+  it('a refusal that is not about the token tells who asked, and one that is for everybody does not', async () => {
+    const headers = (code: string) => ({ 'x-confidant-error': code });
+    const refused = { status: 403, headers: headers('not_authorized'), body: { error: 'Access denied.' } };
+    answers = { 'GET /v1/services': refused, 'GET /v1/services/other?metadata_only=False': refused };
+    for (const args of [['list_services'], ['get_service', '--service', 'other']]) {
+      const { stderr } = await at.call(args);
+      expect(stderr).toContain('answered 403: Access denied.');
+      expect(stderr).toContain('asked as the service web: ');
+      expect(stderr).not.toContain('the token was made with');
+    }
+    answers = { 'GET /v1/services': { status: 403, headers: headers('maintenance') } };
+    expect((await at.call(['list_services'])).stderr.split('\n')).toHaveLength(2);
+  });
+
+  it('blind credentials that can not be opened: how to have the rest', async () => {
+    const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
+    const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
+    const body = { ...serviceWith({ key: 'v' }), blind_credentials: service.blind_credentials };
+    answers = { 'GET /v1/services/web?metadata_only=False': { body } };
+    const get = ['get_service', '--service', 'web'];
+    vi.stubEnv('XDG_STATE_HOME', at.folder);
+    await writeLogin(at.server.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
+    vi.unstubAllEnvs();
+    const env = { XDG_STATE_HOME: at.folder, AWS_EC2_METADATA_DISABLED: 'true' };
+    const asPerson = (...args: string[]) =>
+      callCli(['confidant', '--config-files', '/nonexistent', '--url', at.server.url, ...args], env);
+    for (const [options, reason] of [
+      [['--region', 'us-east-1'], 'no AWS credentials were found'],
+      [[], 'no AWS region'],
+    ] as const) {
+      const end = await asPerson(...options, ...get);
+      expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) as string });
+      expect(end.stderr).toMatch(/the blind credentials can not be opened: .*; --no-decrypt-blind reads the service/);
+    }
+    expect(await asPerson(...get, '--no-decrypt-blind')).toMatchObject({ code: 0, stderr: '' });
+    // With credentials, but not of the region or the right.
+    const refused = { ...body, blind_credentials: [{ ...(service.blind_credentials[0] as object), data_key: {} }] };
+    answers = { 'GET /v1/services/web?metadata_only=False': { body: refused } };
+    expect((await at.call(get)).stderr).toMatch(/blind credential .* can not be decrypted .*--no-decrypt-blind/);
+  });
+
+  it('missing AWS credentials are called that', async () => {
+    at.configure({ token_cache_file: '' });
+    const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, AWS_EC2_METADATA_DISABLED: 'true' };
+    const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('no AWS credentials were found') });
+    at.configure({});
+  });
+
+  it('without a configuration, beside a server that was started here: how to use it', async () => {
+    mkdirSync(join(at.folder, 'data'));
+    writeFileSync(join(at.folder, 'data', 'client.env'), '');
+    const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
+    expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('. ./data/client.env\n') });
+  });
+
+  it('wrong arguments show the way to the help of the command', async () => {
+    for (const args of [['get_ca'], ['history'], ['create_blind_credential', '--blind', 'x'], ['completion', 'cmd']]) {
+      const { code, stderr } = await at.call(args);
+      expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([2, `confidant: see confidant ${args[0]} --help`]);
+    }
+    expect((await at.call(['get_cas'])).stderr).toMatch(/see confidant --help\n$/);
+  });
+
+  it('a wrong global option points at the help that lists it, wherever it stands', async () => {
+    for (const wrong of [
+      ['--token-version', '3'],
+      ['--output', 'csv'],
+      ['--retries=x'],
+      ['--token', '1'],
+      ['--region'],
+    ]) {
+      for (const args of [
+        [...wrong, 'list_cas'],
+        ['list_cas', ...wrong],
+      ]) {
+        if (wrong.length === 1 && args[0] === '--region') continue;
+        const { code, stderr } = await at.call(args);
+        expect([args, code, stderr.trimEnd().split('\n').at(-1)]).toEqual([args, 2, 'confidant: see confidant --help']);
+      }
+    }
+    expect((await at.call(['get_ca', '--help'])).stdout).toContain('confidant --help lists the global options');
+  });
+
+  it('repetitions are told, so that nobody looks at a silent terminal', async () => {
+    at.configure({ retries: 1, backoff: 0.001 });
+    answers = { 'GET /v1/services': { status: 503 } };
+    expect((await at.call(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
+    expect((await at.call(['--log-level', 'error', 'list_services'])).stderr).not.toMatch(/trying/);
+    at.configure({});
+  });
+
+  it('a reader that leaves early is no failure', () => {
+    const help = `"${process.execPath}" "${programPath('confidant')}" --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    expect(execFileSync('bash', ['-c', help], { encoding: 'utf8' })).toBe(
+      'Usage: confidant [global options] COMMAND [options]\n0\n',
+    );
+  });
+});
