@@ -115,6 +115,13 @@ describe('login', () => {
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });
   });
 
+  it('says what to do where the session can not be kept', async () => {
+    vi.stubEnv('XDG_STATE_HOME', '/proc/nonexistent/state');
+    const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
+    await expect(writeLogin(server.url, session)).rejects.toThrow(/can not be written \(\w+\): set XDG_STATE_HOME/);
+    vi.unstubAllEnvs();
+  });
+
   it('by a code that the person carries, asked for without echo', async () => {
     const terminal = openTerminal(
       `exec '${process.execPath}' '${programPath('confidant')}' --url '${server.url}' login --no-browser`,

@@ -58,9 +58,15 @@ async function readOwn(path: string): Promise<string | undefined> {
   }
 }
 
-/** Keeps the session at a server, for its owner alone (mode 0600). */
+/** Keeps the session at a server, for its owner alone (mode 0600). Throws {@link ConfigError} when that fails. */
 export async function writeLogin(serverUrl: string, session: LoginSession): Promise<void> {
-  await replaceFile(loginFile(serverUrl), JSON.stringify({ ...session, server: identityOf(serverUrl) }));
+  const path = loginFile(serverUrl);
+  const content = JSON.stringify({ ...session, server: identityOf(serverUrl) });
+  await replaceFile(path, content).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError([
+      `${path} can not be written (${error.code}): set XDG_STATE_HOME to a directory of yours, and log in again`,
+    ]);
+  });
 }
 
 export async function removeLogin(serverUrl: string): Promise<void> {
