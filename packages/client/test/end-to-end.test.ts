@@ -43,10 +43,13 @@ describe('against the real server', { timeout: 60_000 }, () => {
     expect(lines).toHaveLength(4);
     const { stdout, stderr, code } = await paste(lines.join('\n'));
     expect({ stderr, code }).toEqual({ stderr: 'confidant: created the service demo-app\n', code: 0 });
-    expect(stdout).toContain('"db_password": "correct horse"');
-    const [first, second] = stdout.split(/(?<=^\}\n)/m).map((text) => JSON.parse(text) as Record<string, unknown>);
-    expect(first).toEqual({ result: true });
-    expect(second).toMatchObject({ result: true, service: { id: 'demo-app', revision: 1 } });
+    const [created, mapped, fetched] = stdout
+      .split(/(?<=^\}\n)/m)
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+    expect(created).toMatchObject({ result: true, credential: { name: 'Demo database', credential_pairs: {} } });
+    expect(mapped).toMatchObject({ result: true, service: { id: 'demo-app', revision: 1 } });
+    const credentials = [{ name: 'Demo database', credential_pairs: { db_password: 'correct horse' } }];
+    expect(fetched).toMatchObject({ result: true, service: { id: 'demo-app', credentials } });
   });
 
   it('a service runs with its values, and reads no other service', async () => {
