@@ -25,7 +25,7 @@ const GOOGLE_ISSUER = 'https://accounts.google.com';
 /** Time for an OpenID provider to answer. */
 const PROVIDER_TIMEOUT_MS = 5000;
 /** Writers of the embedded default's sessions hold its file for a moment only. */
-const SESSIONS_BUSY_MS = 2000;
+const SESSIONS_BUSY_MS = 500;
 /** A shorter SESSION_SECRET can be guessed by whoever holds a cookie of their own. */
 const GOOD_SECRET_LENGTH = 32;
 

@@ -14,6 +14,10 @@ export interface ExpiringSqliteOptions {
 }
 
 const MAX_ENTRIES = 100_000;
+/** Until the tables are there: other workers start at the same moment. */
+const START_TIMEOUT_MS = 5000;
+/** What has expired is kept this much longer: a clock that was ahead for a moment must not make it forgotten. */
+const GRACE_MS = 86_400_000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS expiring (
@@ -27,14 +31,12 @@ const SCHEMA = `
  * of racing processes one wins. When a purpose has too many entries, `set` forgets the one that would expire first, and
  * `add` rejects: what was used once would otherwise count again.
  *
- * Throws SQLite's error when the file cannot be opened.
+ * Throws an Error that says what to do when the file cannot be opened.
  */
 export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStore {
   const { file, busyTimeoutMs, maxEntries = MAX_ENTRIES, now = Date.now } = options;
   makePrivate(file);
-  const database = new DatabaseSync(file, { timeout: busyTimeoutMs, defensive: true });
-  // Not a write-ahead log: writes are rare, and processes that start at once would race to switch it on.
-  database.exec(`PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+  const database = openFile(file, busyTimeoutMs);
 
   const read = database.prepare('SELECT value FROM expiring WHERE key = ? AND expires_at > ?');
   const count = database.prepare('SELECT count(*) AS entries FROM expiring WHERE purpose = ?');
@@ -48,6 +50,8 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
   const drop = database.prepare('DELETE FROM expiring WHERE key = ?');
 
   const valueOf = (key: string): string | undefined => (read.get(key, now()) as { value: string } | undefined)?.value;
+
+  const isFull = (purpose: string): boolean => (count.get(purpose) as { entries: number }).entries >= maxEntries;
 
   /** Puts the entry where `condition` holds; the two are one transaction. */
   const put = (
@@ -64,8 +68,11 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
         const isKnown = valueOf(key) !== undefined;
         const isPut = condition(isKnown);
         if (isPut) {
-          dropExpired.run(purpose, now());
-          if (!isKnown && (count.get(purpose) as { entries: number }).entries >= maxEntries) full(purpose);
+          dropExpired.run(purpose, now() - GRACE_MS);
+          if (!isKnown && isFull(purpose)) {
+            dropExpired.run(purpose, now());
+            if (isFull(purpose)) full(purpose);
+          }
           write.run(key, purpose, value, now() + ttlSeconds * 1000);
         }
         database.exec('COMMIT');
@@ -94,6 +101,21 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
       return Promise.resolve();
     },
   };
+}
+
+function openFile(file: string, busyTimeoutMs: number): InstanceType<typeof DatabaseSync> {
+  const database = new DatabaseSync(file, { timeout: START_TIMEOUT_MS, defensive: true });
+  try {
+    // Not a write-ahead log: writes are rare, and processes that start at once would race to switch it on.
+    database.exec(`PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    return database;
+  } catch (error) {
+    database.close();
+    const advice =
+      'Moved away, it is made anew; sessions that were ended before their time then live until they expire';
+    throw new Error(`${file} cannot be used: it is damaged, locked, or no database. ${advice}`, { cause: error });
+  }
 }
 
 /** SQLite answers at once, or waits for the process that writes. */

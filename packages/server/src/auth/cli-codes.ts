@@ -11,7 +11,7 @@ const CODE_SECONDS = 300;
 
 const sealedConsent = z.object({
   id: z.string(),
-  session: storedSession.pick({ id: true, person: true, startedAt: true, saml: true }),
+  session: storedSession.pick({ id: true, person: true, startedAt: true, logouts: true, saml: true }),
   challenge: z.string(),
   letters: z.string(),
   expiresAt: z.number(),
@@ -20,8 +20,8 @@ const sealedConsent = z.object({
 /** What a person let a command line have. */
 export interface CliConsent {
   person: Person;
-  /** When the person proved who they are, in seconds since 1970. */
-  startedAt: number;
+  /** The session in which they did. */
+  session: Pick<Session, 'startedAt' | 'logouts'>;
   saml: SamlSubject | undefined;
 }
 
@@ -51,14 +51,14 @@ export class CliCodes {
   }
 
   async issue(
-    { id: sessionId, person, startedAt, saml }: Session,
+    { id: sessionId, person, startedAt, logouts, saml }: Session,
     { challenge, letters }: { challenge: string; letters: string },
   ): Promise<string> {
     const { now, shared, used } = this.#options;
     const id = randomBytes(24).toString('base64url');
     const sealed = await this.#seal.seal({
       id,
-      session: { id: sessionId, person, startedAt, saml },
+      session: { id: sessionId, person, startedAt, logouts, saml },
       challenge,
       letters,
       expiresAt: now() + CODE_SECONDS,
@@ -81,10 +81,10 @@ export class CliCodes {
     const { id, challenge, letters, session } = parsed.data;
     const expected = createHash('sha256').update(challengeText({ verifier, server, letters })).digest('base64url');
     if (!sameText(expected, challenge)) return undefined;
-    const { person, startedAt, saml } = session;
-    if (await sessions.hasEnded({ id: session.id, person, startedAt, ...(saml && { saml }) })) return undefined;
+    const { person, startedAt, logouts, saml } = session;
+    if (await sessions.hasEnded({ id: session.id, person, logouts, ...(saml && { saml }) })) return undefined;
     if (!(await used.add(`cli-code:${id}`, '1', CODE_SECONDS))) return undefined;
-    return { person, startedAt, saml };
+    return { person, session: { startedAt, logouts }, saml };
   }
 }
 

@@ -13,6 +13,10 @@ export interface Session {
   csrf: string;
   startedAt: number;
   usedAt: number;
+  /** When it is over unless it is used again, by the settings of its last use: later ones never lengthen it. */
+  until: number;
+  /** The logouts that had ended older sessions of the person when this one began, as {@link Sessions} names them. */
+  logouts: readonly string[];
   /** What a SAML identity provider calls this login, for single logout. */
   saml?: SamlSubject;
   /** Of a command line: it is never a browser session, and lets nobody else in. */
@@ -22,8 +26,8 @@ export interface Session {
 /** How a login was proven, where it was not just now at a provider. */
 export interface Proof {
   saml?: SamlSubject | undefined;
-  /** The login of a browser that a command line's session comes from, in seconds since 1970: its end is theirs. */
-  commandLineOf?: number;
+  /** The session of a browser that a command line's comes from: its end is theirs. */
+  commandLineOf?: Pick<Session, 'startedAt' | 'logouts'>;
 }
 
 /** A session cookie to send. `maxAgeSeconds` null: until the browser closes. */
@@ -54,6 +58,10 @@ export interface SessionOptions {
 const LONGEST_IDLE_SECONDS = 86_400;
 /** Browsers drop a cookie beyond 4096 bytes, name and attributes included. */
 const MAX_COOKIE_VALUE_LENGTH = 3800;
+/** What ended is remembered this much longer than it could live: a request in flight may still have renewed it. */
+const MARGIN_SECONDS = 3600;
+/** A logout everywhere is remembered for this long at least, in case lifetimes were longer before. */
+const LOGOUT_MEMORY_SECONDS = 30 * 86_400;
 /** A session's last use is written down at most this often, so that a page with ten requests sets one cookie. */
 const LONGEST_TOUCH_SECONDS = 300;
 
@@ -69,6 +77,8 @@ export const storedSession = z.object({
   csrf: z.string(),
   startedAt: z.number(),
   usedAt: z.number(),
+  until: z.number(),
+  logouts: z.array(z.string()),
   saml: z
     .object({ nameId: z.string(), nameIdFormat: z.string().nullable(), sessionIndex: z.string().nullable() })
     .optional(),
@@ -77,6 +87,9 @@ export const storedSession = z.object({
 
 /**
  * Sessions of people, in encrypted cookies or in a shared store.
+ *
+ * A logout of many sessions, everywhere or by a SAML provider, is a random name kept under whom it means. A session
+ * remembers the names that were there when it began, and is over when there is another: no clock decides.
  *
  * What ending a session means: with a shared store the record is gone, everywhere and at once. With cookies the browser
  * is told to forget it, and this machine remembers until it would have expired that it ended; another machine would
@@ -111,15 +124,16 @@ export class Sessions {
   ): Promise<{ session: Session; cookie: SessionCookie }> {
     if (!isAdmitted(this.#options.admission, person.email)) throw new Refusal('not_authorized');
     const now = this.#options.now();
-    const session: Session = {
+    const logouts = commandLineOf?.logouts ?? (await this.#logouts({ person, saml })).map((name) => name ?? '');
+    const session = this.#used({
       id: randomBytes(32).toString('base64url'),
       person,
       csrf: randomBytes(24).toString('base64url'),
-      startedAt: commandLineOf ?? now,
-      usedAt: now,
+      startedAt: commandLineOf?.startedAt ?? now,
+      logouts,
       ...(saml && { saml }),
       ...(commandLineOf !== undefined && { commandLine: true }),
-    };
+    });
     const sealed = await this.#sealed(session);
     await this.#options.records?.set(recordKey(session.id), sealed, this.#remaining(session));
     return { session, cookie: this.#cookie(session, sealed) };
@@ -137,7 +151,7 @@ export class Sessions {
     if (!isAdmitted(this.#options.admission, session.person.email)) return undefined;
     const now = this.#options.now();
     if (now - session.usedAt < this.#touchSeconds) return { session };
-    const used = { ...session, usedAt: now };
+    const used = this.#used(session);
     const sealed = await this.#sealed(used);
     const { records } = this.#options;
     // A logout that came in between has taken the record away: it must not come back.
@@ -147,15 +161,16 @@ export class Sessions {
 
   /** Ends a session before its time. */
   async end(session: Session): Promise<void> {
-    const { records, ended } = this.#options;
+    const { records, ended, now } = this.#options;
     // Remembered as long as the freshest copy of the cookie could be presented.
-    if (records === undefined) await ended.set(`ended:${digest(session.id)}`, '1', this.#idleSeconds);
+    const seconds = Math.max(this.#idleSeconds, session.until - now()) + MARGIN_SECONDS;
+    if (records === undefined) await ended.set(`ended:${digest(session.id)}`, '1', seconds);
     else await records.delete(recordKey(session.id));
   }
 
   /** Ends every session that the person has begun by now, in browsers and on command lines. */
   async endAll({ email }: Person): Promise<void> {
-    await this.#options.ended.set(personKey(email), String(this.#options.now()), this.#idleSeconds);
+    await this.#logOut(personKey(email));
   }
 
   /**
@@ -163,33 +178,47 @@ export class Sessions {
    * the person has begun by now.
    */
   async endSaml(nameId: string, sessionIndex: string | null): Promise<void> {
-    await this.#options.ended.set(samlKey(nameId, sessionIndex), String(this.#options.now()), this.#idleSeconds);
+    await this.#logOut(samlKey(nameId, sessionIndex));
+  }
+
+  async #logOut(key: string): Promise<void> {
+    const { ended, maximumSeconds } = this.#options;
+    const seconds = Math.max(this.#idleSeconds, maximumSeconds, LOGOUT_MEMORY_SECONDS) + MARGIN_SECONDS;
+    await ended.set(key, randomBytes(12).toString('base64url'), seconds);
+  }
+
+  /** The last logouts of all, of the SAML subject, and of its one login. */
+  async #logouts({
+    person,
+    saml,
+  }: {
+    person: Person;
+    saml?: SamlSubject | undefined;
+  }): Promise<(string | undefined)[]> {
+    const keys = [personKey(person.email)];
+    if (saml !== undefined) {
+      keys.push(samlKey(saml.nameId, null));
+      if (saml.sessionIndex !== null) keys.push(samlKey(saml.nameId, saml.sessionIndex));
+    }
+    return Promise.all(keys.map((key) => this.#options.ended.get(key)));
   }
 
   /** Whether a session was ended before its time: by its person, or by the provider. */
-  async hasEnded(session: Pick<Session, 'id' | 'startedAt' | 'saml' | 'person'>): Promise<boolean> {
+  async hasEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { records } = this.#options;
     const isGone = records !== undefined && (await records.get(recordKey(session.id))) === undefined;
     return isGone || this.#isRememberedAsEnded(session);
   }
 
   /** The same for a session whose record was just read. */
-  async #isRememberedAsEnded({
-    id,
-    startedAt,
-    saml,
-    person,
-  }: Pick<Session, 'id' | 'startedAt' | 'saml' | 'person'>): Promise<boolean> {
+  async #isRememberedAsEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { ended, records } = this.#options;
-    // With a shared store the record's absence says it.
-    if (records === undefined && (await ended.get(`ended:${digest(id)}`)) !== undefined) return true;
-    const keys = [personKey(person.email)];
-    if (saml !== undefined) {
-      keys.push(samlKey(saml.nameId, null));
-      if (saml.sessionIndex !== null) keys.push(samlKey(saml.nameId, saml.sessionIndex));
-    }
-    const times = await Promise.all(keys.map((key) => ended.get(key)));
-    return times.some((time) => time !== undefined && startedAt <= Number(time));
+    const [own, logouts] = await Promise.all([
+      // With a shared store the record's absence says it.
+      records === undefined ? ended.get(`ended:${digest(session.id)}`) : undefined,
+      this.#logouts(session),
+    ]);
+    return own !== undefined || logouts.some((name, i) => name !== undefined && name !== session.logouts[i]);
   }
 
   async #sealed(session: Session): Promise<string> {
@@ -239,13 +268,22 @@ export class Sessions {
   }
 
   /** Seconds until the session expires when it is not used again. */
-  #remaining({ startedAt, usedAt, commandLine }: Session): number {
-    const { idleSeconds, maximumSeconds, now } = this.#options;
+  #remaining(session: Session): number {
+    return Math.min(this.#endOf(session), session.until) - this.#options.now();
+  }
+
+  /** The session as it is when it is used now. */
+  #used(session: Omit<Session, 'usedAt' | 'until'>): Session {
+    const used = { ...session, usedAt: this.#options.now() };
+    return { ...used, until: this.#endOf(used) };
+  }
+
+  #endOf({ startedAt, usedAt, commandLine }: Omit<Session, 'until'>): number {
+    const { idleSeconds, maximumSeconds } = this.#options;
     const idleEnd = usedAt + this.#idleSeconds;
     // A command line is not closed as a browser is.
     const hasMaximum = idleSeconds !== 0 || commandLine === true;
-    const end = hasMaximum ? Math.min(idleEnd, startedAt + (maximumSeconds || this.#idleSeconds)) : idleEnd;
-    return end - now();
+    return hasMaximum ? Math.min(idleEnd, startedAt + (maximumSeconds || this.#idleSeconds)) : idleEnd;
   }
 }
 

@@ -99,10 +99,12 @@ export class Callers {
    */
   async end(request: FastifyRequest, reply: FastifyReply, everywhere = false): Promise<Session | undefined> {
     if (this.browsers === undefined) return undefined;
+    const ended = await this.#endSent(request, everywhere);
+    // Not before: whose logout failed must be able to ask for it again.
     for (const name of [this.browsers.sessionCookie, this.browsers.xsrfCookie]) {
       this.setCookie(request, reply, name, '', { maxAgeSeconds: 0, scripts: false });
     }
-    return this.#endSent(request, everywhere);
+    return ended;
   }
 
   async #endSent(request: FastifyRequest, everywhere = false): Promise<Session | undefined> {

@@ -104,8 +104,8 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
         'This code was used before or is too old, or its letters were not those of the terminal.',
       );
     }
-    const { person, startedAt, saml } = consent;
-    const session = await finishLogin(options, request, reply, person, { saml, commandLineOf: startedAt });
+    const { person, saml } = consent;
+    const session = await finishLogin(options, request, reply, person, { saml, commandLineOf: consent.session });
     const answer: CliLoginAnswer = {
       email: person.email,
       session_cookie: options.sessionCookie,

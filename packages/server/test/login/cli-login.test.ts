@@ -358,7 +358,8 @@ describe.each([
     now += 3600;
     const [code, late] = [await codes.issue(session, asked), await codes.issue(session, asked)];
     now += 299;
-    const consent = { person: ALICE, startedAt: session.startedAt, saml: SAML };
+    const { startedAt, logouts } = session;
+    const consent = { person: ALICE, session: { startedAt, logouts }, saml: SAML };
     expect(await codes.redeem(code, asked.verifier, SERVER)).toEqual(consent);
     expect(await codes.redeem(code, asked.verifier, SERVER)).toBeUndefined();
     now += 1;
@@ -381,6 +382,18 @@ describe.each([
     }
   });
 
+  it('gives no session that lives when the person logs out everywhere while it is redeemed', async () => {
+    const { sessions, codes } = serverWith(expiringMemory());
+    const { session } = await sessions.start(ALICE);
+    const asked = ask(SERVER);
+    const consent = (await codes.redeem(await codes.issue(session, asked), asked.verifier, SERVER))!;
+    now += 1;
+    await sessions.endAll(ALICE);
+    now += 1;
+    const { cookie } = await sessions.start(consent.person, { commandLineOf: consent.session });
+    expect(await sessions.open(cookie.value)).toBeUndefined();
+  });
+
   it('is taken by the other servers too, while a secret is rotated', async () => {
     const used = expiringMemory();
     const older = serverWith(used, ['an older secret of tests']);
@@ -389,6 +402,8 @@ describe.each([
     const code = await older.codes.issue(session, asked);
     expect(await serverWith(used).codes.redeem(code, asked.verifier, SERVER)).toBeUndefined();
     const rotating = serverWith(used, [SECRET, 'an older secret of tests']);
-    expect(await rotating.codes.redeem(code, asked.verifier, SERVER)).toMatchObject({ startedAt: session.startedAt });
+    expect(await rotating.codes.redeem(code, asked.verifier, SERVER)).toMatchObject({
+      session: { startedAt: session.startedAt },
+    });
   });
 });

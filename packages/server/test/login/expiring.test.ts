@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -102,6 +102,20 @@ describe('what was used and ended, in a file', () => {
     await Promise.all([one.close(), two.close()]);
     expect(await inFile().get('ended:a')).toBe('1');
     expect(statSync(join(folder, 'sessions.db')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is not forgotten because the clock was ahead for one write', async () => {
+    const store = inFile();
+    await store.set('ended:a', '1', 60);
+    nowMs += 3_600_000;
+    await store.set('ended:b', '1', 60);
+    nowMs -= 3_600_000;
+    expect(await store.get('ended:a')).toBe('1');
+  });
+
+  it('refused with the name of the file: one that is no database', () => {
+    writeFileSync(join(folder, 'sessions.db'), 'x'.repeat(5000));
+    expect(inFile).toThrow(/sessions\.db cannot be used/);
   });
 
   it('is unavailable while the file is held by somebody, never absent, and comes back', async () => {

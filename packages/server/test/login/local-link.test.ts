@@ -2,6 +2,7 @@ import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
+import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issueLoginLink, redeemLoginLink } from '../../src/local/login-link.js';
 import { admin } from '../archive/admin.js';
@@ -32,6 +33,19 @@ describe('the one-time link', () => {
     expect([first.status, first.text]).toEqual([200, '{"location":"/"}']);
     expect((await first.visitor.go('/v1/user/email')).status).toBe(200);
     expect((await redeem(secret)).status).toBe(401);
+  });
+
+  it('503, and still logged in: a logout that cannot be written down', async () => {
+    const { visitor } = await redeem(issueLoginLink(confidant.dataDir));
+    const copy = visitor.jar().get('confidant_session');
+    const logOut = () => visitor.post('/v1/logout', { xsrf: visitor.jar().get('XSRF-TOKEN')! });
+    const holder = new DatabaseSync(join(confidant.dataDir, 'sessions.db'));
+    holder.exec('BEGIN IMMEDIATE');
+    expect((await logOut()).status).toBe(503);
+    expect(visitor.jar().get('confidant_session')).toBe(copy);
+    holder.close();
+    expect((await logOut()).location).toBe('/loggedout');
+    expect(visitor.jar().get('confidant_session') ?? '').toBe('');
   });
 
   it('of several who come at the same moment exactly one gets in', async () => {

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expiringMemory } from '../../src/adapters/expiring-memory.js';
+import { openExpiringSqlite } from '../../src/adapters/expiring-sqlite.js';
 import { usersFile } from '../../src/adapters/users-file.js';
 import { CookieSeal } from '../../src/auth/cookie-seal.js';
 import { localPath } from '../../src/auth/local-path.js';
 import { type SessionOptions, Sessions } from '../../src/auth/sessions.js';
 import { emailOf, groupsOf, type Person } from '../../src/domain/person.js';
-import { BackendUnavailable } from '../../src/ports.js';
+import { BackendUnavailable, type ExpiringStore } from '../../src/ports.js';
 import { SECRET } from './confidant.js';
 
 const HOUR = 3600;
@@ -139,7 +140,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       const sessions = openSessions();
       const { session } = await sessions.start(ALICE);
       now += 23 * HOUR;
-      const { cookie } = await sessions.start(ALICE, { commandLineOf: session.startedAt });
+      const { cookie } = await sessions.start(ALICE, { commandLineOf: session });
       expect(cookie.maxAgeSeconds).toBe(HOUR);
       now += HOUR;
       expect(await sessions.open(cookie.value)).toBeUndefined();
@@ -148,7 +149,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
     it('for a command line ends at the maximum also where browsers keep theirs until they are closed', async () => {
       const sessions = openSessions({ idleSeconds: 0 });
       const { session } = await sessions.start(ALICE);
-      let { value } = (await sessions.start(ALICE, { commandLineOf: session.startedAt })).cookie;
+      let { value } = (await sessions.start(ALICE, { commandLineOf: session })).cookie;
       for (let hour = 0; hour < 23; hour++) {
         now += HOUR;
         value = (await sessions.open(value))!.renewed!.value;
@@ -169,7 +170,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
     it('is over after a logout everywhere, for its person alone; what begins after that is not', async () => {
       const sessions = openSessions();
       const [here, there] = [await sessions.start(ALICE), await sessions.start(ALICE)];
-      const commandLine = await sessions.start(ALICE, { commandLineOf: here.session.startedAt });
+      const commandLine = await sessions.start(ALICE, { commandLineOf: here.session });
       const bob = await sessions.start({ ...ALICE, email: 'bob@example.com' });
       now += HOUR;
       await sessions.endAll(ALICE);
@@ -186,6 +187,61 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       for (const { cookie } of [here, there, commandLine]) {
         expect(await sessions.open(cookie.value)).toBeUndefined();
       }
+    });
+
+    it('is over after a logout everywhere though it began under a clock that was ahead, and stays so after a second one', async () => {
+      const sessions = openSessions();
+      now += HOUR;
+      const { cookie } = await sessions.start(ALICE);
+      now -= HOUR;
+      await sessions.endAll(ALICE);
+      expect(await sessions.open(cookie.value)).toBeUndefined();
+      now -= HOUR;
+      await sessions.endAll(ALICE);
+      now += 2 * HOUR;
+      expect(await sessions.open(cookie.value)).toBeUndefined();
+    });
+
+    it('is over for good though a request renewed it while its person logged out everywhere', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'confidant-sessions-'));
+      const store = openExpiringSqlite({ file: join(folder, 'db'), busyTimeoutMs: 100, now: () => now * 1000 });
+      try {
+        let pause: Promise<void> | undefined;
+        const slow: ExpiringStore = {
+          ...store,
+          get: async (key) => {
+            const value = await store.get(key);
+            await pause;
+            return value;
+          },
+        };
+        const sessions = openSessions({ ended: slow, ...(place === 'in a store' && { records: slow }) });
+        const { cookie } = await sessions.start(ALICE);
+        now += HOUR;
+        let goOn = (): void => undefined;
+        pause = new Promise((resolve) => (goOn = resolve));
+        const inFlight = sessions.open(cookie.value);
+        await sessions.endAll(ALICE);
+        // The request comes to its renewal when the logout is over.
+        now += 60;
+        goOn();
+        const renewed = (await inFlight)?.renewed?.value ?? cookie.value;
+        pause = undefined;
+        for (const later of [0, 12 * HOUR - 61, 2, 60, 12 * HOUR, 800 * HOUR]) {
+          now += later;
+          expect(await sessions.open(renewed)).toBeUndefined();
+        }
+      } finally {
+        await store.close();
+        rmSync(folder, { recursive: true });
+      }
+    });
+
+    it('is never lengthened by settings that the server is given later, when its logout may be forgotten', async () => {
+      const records = place === 'in a store' ? { records: expiringMemory() } : {};
+      const { value } = (await open({ ...records, idleSeconds: HOUR }).start(ALICE)).cookie;
+      now += 2 * HOUR;
+      expect(await open({ ...records, idleSeconds: 12 * HOUR }).open(value)).toBeUndefined();
     });
 
     it('survives the rotation of the secret, until the old one is taken out', async () => {
