@@ -63,7 +63,8 @@ export class AwsSession {
   readonly #options: AwsSessionOptions;
   readonly #kms = new Map<string, ReturnType<typeof awsKms>>();
   #chain: Promise<CredentialProvider> | undefined;
-  #temporary: Promise<Credentials> | undefined;
+  #temporary: Credentials | undefined;
+  #asking: Promise<Credentials> | undefined;
   #user: Promise<{ name: string; arn: string }> | undefined;
 
   constructor(options: AwsSessionOptions) {
@@ -107,11 +108,13 @@ export class AwsSession {
   async #credentials(): Promise<Credentials> {
     const { assumeRole, mfaCode } = this.#options;
     if (!assumeRole && mfaCode === undefined) return this.#base();
-    const current = await this.#temporary?.catch(() => undefined);
-    if (current === undefined || (current.expiration?.getTime() ?? 0) - Date.now() < RENEW_BEFORE_MS) {
-      this.#temporary = this.#askSts();
-    }
-    return this.#temporary!;
+    const endsAtMs = this.#temporary?.expiration?.getTime() ?? 0;
+    if (this.#temporary !== undefined && endsAtMs - Date.now() >= RENEW_BEFORE_MS) return this.#temporary;
+    // Calls at the same moment share one answer: a code of an MFA device is good once.
+    this.#asking ??= this.#askSts()
+      .then((credentials) => (this.#temporary = credentials))
+      .finally(() => (this.#asking = undefined));
+    return this.#asking;
   }
 
   async #base(): Promise<Credentials> {
@@ -153,7 +156,10 @@ export class AwsSession {
   }
 
   #iamUser(): Promise<{ name: string; arn: string }> {
-    this.#user ??= this.#getUser();
+    this.#user ??= this.#getUser().catch((error: unknown) => {
+      this.#user = undefined;
+      throw error;
+    });
     return this.#user;
   }
 

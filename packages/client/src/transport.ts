@@ -50,7 +50,8 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
   const begin: Begin = (url, how) => {
     if (url.protocol !== 'https:') return http.request(url, { ...how, agent: plain });
     const https = builtin('node:https') as typeof Https;
-    tls ??= new https.Agent({ ...agentOptions, ...ca });
+    // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would switch it off.
+    tls ??= new https.Agent({ ...agentOptions, ...ca, rejectUnauthorized: true });
     return https.request(url, { ...how, agent: tls });
   };
   const send = async (request: TransportRequest): Promise<TransportResponse> => {

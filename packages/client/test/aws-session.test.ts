@@ -92,6 +92,35 @@ describe('credentials', () => {
     expect(codes).toBe(1);
   });
 
+  it('MFA: the code is asked for once for calls of several regions at once, and again when it was refused', async () => {
+    let codes = 0;
+    const mfaCode = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return String((codes += 1)).padStart(6, '0');
+    };
+    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000, mfaCode });
+    const encryptIn = (region: string) =>
+      session.kms(region).encrypt({ keyId: 'alias/authnz-user', plaintext: Buffer.from('x'), context: {} });
+    try {
+      isRefusing = true;
+      const refused = await Promise.allSettled(['us-east-1', 'us-west-2'].map(encryptIn));
+      expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      isRefusing = false;
+      aws.seen.length = 0;
+      codes = 0;
+      // The stand-in has keys in one region.
+      await Promise.all([
+        encryptIn('us-east-1'),
+        encryptIn('us-east-1'),
+        encryptIn('us-west-2').catch(() => undefined),
+      ]);
+      expect(asked().filter(({ Action }) => Action === 'GetSessionToken')).toHaveLength(1);
+      expect(codes).toBe(1);
+    } finally {
+      session.close();
+    }
+  });
+
   it('a refusal names the call and the error, and nothing that AWS said', async () => {
     isRefusing = true;
     await expect(encrypt({ assumeRole: 'arn:aws:iam::1:role/x' })).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { ExactNumber } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { renderJinja } from '../src/format/formatter.js';
-import { conflictsOf, isShellName, shellQuote, variablesOf } from '../src/format/variables.js';
+import { conflictsOf, isPortableName, isShellName, shellQuote, variablesOf } from '../src/format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/format/writers.js';
 import { runCli } from './support/cli.js';
 import { recordings } from './support/golden.js';
@@ -118,8 +118,8 @@ describe('output forms are read back as they were', () => {
     expect(values).toEqual(Object.values(asText));
   });
 
-  it('dotenv: by Node, except for values with every kind of quote, which are refused', () => {
-    const writable = variables.filter(({ key }) => key !== 'quotes');
+  it('dotenv: by Node, except for what its readers take apart differently, which is refused', () => {
+    const writable = variables.filter(({ key }) => key !== 'quotes' && key !== 'interpolation');
     writeFileSync(join(folder, '.env'), toDotenv(writable));
     const read = execFileSync(
       process.execPath,
@@ -129,6 +129,9 @@ describe('output forms are read back as they were', () => {
     const environment = JSON.parse(read) as Record<string, string>;
     for (const { name, key } of writable) expect(environment[name]).toBe(asText[key]);
     expect(() => toDotenv(variables)).toThrow(/the value of P_QUOTES can not be written as dotenv/);
+    for (const value of ['\\\\server\\share', 'x${HOME}y', '${NOPE:-z}', 'a\r\nb', 'a\rb', `it's \\ a "x"`]) {
+      expect(() => toDotenv(variablesOf([{ id: 'i', name: 'n', pairs: { value } }], ''))).toThrow(/VALUE can not/);
+    }
   });
 
   it('tfvars: quotes, line breaks and interpolation are escaped as HCL wants them', () => {
@@ -138,6 +141,8 @@ describe('output forms are read back as they were', () => {
     expect(lines).toContain('nothing = null');
     expect(lines).toContain('interpolation = "$${PATH} %%{if} $(id) $$"');
     expect(lines).toContain(String.raw`lines = "line 1\nline 2\n\ttabbed # no comment"`);
+    const backslashes = toTfvars(variablesOf([{ id: 'i', name: 'n', pairs: { a: 'CORP\\bob\\f', b: '\b\f\\' } }], ''));
+    expect(backslashes).toBe('a = "CORP\\\\bob\\\\f"\nb = "\\u0008\\u000c\\\\"\n');
     expect(isTerraformName('a-b_1')).toBe(true);
     expect(isTerraformName('1a')).toBe(false);
   });
@@ -150,6 +155,29 @@ describe('output forms are read back as they were', () => {
     expect(read).toEqual({ a: [NASTY.lines], b: { number: 12345678901234567890n, octal: '010', yes: 'yes' } });
   });
 
+  it('yaml: what PyYAML refuses or changes when it stands bare is quoted and escaped', async () => {
+    const texts = [
+      'x\ty',
+      '=',
+      '<<',
+      'a\u2028b',
+      'a\u007fb',
+      'a\u0085b',
+      'a\u009fb',
+      'a\ufffeb',
+      '\ufeffa',
+      'a\rb',
+      'a\r\nb',
+    ];
+    const text = await toYaml({ texts, 'key\t\u0085': new ExactNumber('1.0'), big: new ExactNumber('0.10') });
+    expect(text).not.toMatch(/[\t\r\x7f-\x9f\u2028\ufeff\ufffe]/);
+    expect(text).toContain('- "="\n');
+    expect(text).toContain('- "<<"\n');
+    expect(text).toContain(': 1.0\n');
+    expect(text).toContain('big: 0.10\n');
+    expect(parseYaml(text, { version: '1.1' })).toEqual({ texts, 'key\t\u0085': 1, big: 0.1 });
+  });
+
   it('a NUL character, which no environment can hold, is refused by name', () => {
     const bad = variablesOf([{ id: 'i', name: 'n', pairs: { k: 'a\0b' } }], '');
     expect(() => toShell(bad)).toThrow('the value of K holds a NUL character');
@@ -159,6 +187,8 @@ describe('output forms are read back as they were', () => {
 describe('names', () => {
   it('are what Python takes for words: letters and digits of any script, no digit first', () => {
     for (const good of ['a', '_x1', 'Übel', 'ключ', 'a²']) expect(isShellName(good)).toBe(true);
+    for (const good of ['a', '_X1']) expect(isPortableName(good)).toBe(true);
+    for (const bad of ['', '1a', 'a-b', 'ÜBEL', 'a²']) expect(isPortableName(bad)).toBe(false);
     for (const bad of ['', '1num', '٣a', 'bad-key', 'a b', 'a.b', "a'"]) expect(isShellName(bad)).toBe(false);
   });
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { ExactNumber, ROUTES } from '@confidant/contract';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConfidantClient, ConfidantError, nodeTransport } from '../src/index.js';
 import type { CallerOptions, NodeTransportOptions, RetryEvent } from '../src/index.js';
 import { startAnswering } from './support/http.js';
@@ -342,6 +342,9 @@ describe('certificates', () => {
     const refused = await failureOf(clientOf(url).listServices());
     expect(refused).toMatchObject({ code: 'network' });
     expect(refused.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    expect(await failureOf(clientOf(url).listServices())).toMatchObject({ code: 'network' });
+    vi.unstubAllEnvs();
     const answer = await clientOf(url, {}, { caFile: fixture('localhost-cert.pem') }).listServices();
     expect(answer).toEqual({ services: [] });
   });

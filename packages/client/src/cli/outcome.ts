@@ -1,7 +1,7 @@
 import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
-import { conflictsOf, isShellName, variablesOf } from '../format/variables.js';
+import { conflictsOf, isPortableName, variablesOf } from '../format/variables.js';
 import type { ValueSource, Variable } from '../format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
 import type { Context } from './context.js';
@@ -68,9 +68,12 @@ export async function render(
 
 /** Values in a form for other programs; what has no name there is left out with a warning. */
 export function renderValues(variables: readonly Variable[], format: 'dotenv' | 'shell' | 'tfvars', log: Log): string {
-  const named = variables.filter(({ key, name, source }) => {
-    if (format === 'tfvars' ? isTerraformName(key) : isShellName(key) && isShellName(name)) return true;
-    const what = isShellName(key) ? `${name}, with its prefix,` : `the key ${key}`;
+  const isName = format === 'tfvars' ? isTerraformName : isPortableName;
+  // Terraform tells capitals apart.
+  const renamed = format === 'tfvars' ? variables.map((variable) => ({ ...variable, name: variable.key })) : variables;
+  const named = renamed.filter(({ key, name, source }) => {
+    if (isName(key) && isName(name)) return true;
+    const what = isName(key) ? `${name}, with its prefix,` : `the key ${key}`;
     log.warning(`${source.name} (${source.id}): ${what} is no name in ${format} and is left out`);
     return false;
   });

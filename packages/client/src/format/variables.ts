@@ -59,6 +59,11 @@ export function isShellName(key: string): boolean {
   return /^(?!\p{Nd})[\p{L}\p{N}_]+$/u.test(key);
 }
 
+/** A name that every POSIX shell and every reader of dotenv takes. */
+export function isPortableName(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name);
+}
+
 /** compat: as Python's shlex.quote: plain when nothing in it means anything to a shell, else in single quotes. */
 export function shellQuote(text: string): string {
   if (text === '') return "''";
