@@ -1,6 +1,7 @@
 import { KmsRefused, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
+import { proxyAgent } from './proxy.js';
 
 type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;
 type Credentials = Awaited<ReturnType<CredentialProvider>>;
@@ -85,6 +86,7 @@ export class AwsSession {
         // Looking for credentials (instance metadata, SSO, a code typed by a person) takes longer than KMS does.
         deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
         credentials: () => this.#credentials(),
+        httpsAgent: (endpoint) => proxyAgent(endpoint, { maxSockets: 10 }),
       });
       this.#kms.set(region, kms);
     }
@@ -134,7 +136,7 @@ export class AwsSession {
         ? {}
         : { SerialNumber: `${account}:mfa/${user.name}`, TokenCode: await mfaCode() };
     const { STSClient, AssumeRoleCommand, GetSessionTokenCommand } = await import('@aws-sdk/client-sts');
-    const sts = new STSClient(this.#clientOptions());
+    const sts = new STSClient(await this.#clientOptions(`https://sts.${this.#options.region}.amazonaws.com`));
     try {
       if (!assumeRole) return fromSts(await sts.send(new GetSessionTokenCommand(mfa)));
       const roleName = assumeRole.slice(assumeRole.lastIndexOf('/') + 1);
@@ -165,7 +167,7 @@ export class AwsSession {
 
   async #getUser(): Promise<{ name: string; arn: string }> {
     const { IAMClient, GetUserCommand } = await import('@aws-sdk/client-iam');
-    const iam = new IAMClient(this.#clientOptions());
+    const iam = new IAMClient(await this.#clientOptions('https://iam.amazonaws.com'));
     try {
       const { User } = await iam.send(new GetUserCommand({}));
       if (!User?.UserName || !User.Arn) throw new Error('no user');
@@ -177,12 +179,17 @@ export class AwsSession {
     }
   }
 
-  #clientOptions() {
+  async #clientOptions(endpoint: string) {
+    const httpsAgent = await proxyAgent(endpoint, { maxSockets: 1 });
     return {
       region: this.#options.region,
       maxAttempts: MAX_ATTEMPTS,
       credentials: () => this.#base(),
-      requestHandler: { connectionTimeout: this.#options.timeoutMs, requestTimeout: this.#options.timeoutMs },
+      requestHandler: {
+        connectionTimeout: this.#options.timeoutMs,
+        requestTimeout: this.#options.timeoutMs,
+        ...(httpsAgent && { httpsAgent }),
+      },
     };
   }
 }

@@ -3,6 +3,7 @@ import type * as Http from 'node:http';
 import type * as Https from 'node:https';
 import { createRequire } from 'node:module';
 import { ConfidantError } from './errors.js';
+import { proxyAgent } from './proxy.js';
 
 // `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
 // longer than most commands run.
@@ -41,20 +42,29 @@ export interface NodeTransportOptions {
   maxSockets?: number;
 }
 
-/** {@link Transport} over node:http with kept-alive connections. Throws when `caFile` can not be read. */
+/**
+ * {@link Transport} over node:http with kept-alive connections, through the proxy of the environment where it names
+ * one. Throws when `caFile` can not be read.
+ */
 export function nodeTransport(options: NodeTransportOptions): Transport & { close(): void } {
   const agentOptions = { keepAlive: true, maxSockets: options.maxSockets ?? 20, timeout: options.timeoutMs };
   const plain = new http.Agent(agentOptions);
   const ca = options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) };
-  let tls: Https.Agent | undefined;
+  // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would switch it off.
+  const verified = { ...ca, rejectUnauthorized: true };
+  const tls = new Map<string, Https.Agent>();
   const begin: Begin = (url, how) => {
     if (url.protocol !== 'https:') return http.request(url, { ...how, agent: plain });
     const https = builtin('node:https') as typeof Https;
-    // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would switch it off.
-    tls ??= new https.Agent({ ...agentOptions, ...ca, rejectUnauthorized: true });
-    return https.request(url, { ...how, agent: tls });
+    return https.request(url, { ...how, ...verified, agent: tls.get(url.origin) });
   };
   const send = async (request: TransportRequest): Promise<TransportResponse> => {
+    const { origin, protocol } = request.url;
+    if (protocol === 'https:' && !tls.has(origin)) {
+      const https = builtin('node:https') as typeof Https;
+      const proxy = await proxyAgent(origin, agentOptions);
+      if (!tls.has(origin)) tls.set(origin, proxy ?? new https.Agent({ ...agentOptions, ...verified }));
+    }
     try {
       return await exchange(request, begin, options);
     } catch (error) {
@@ -66,7 +76,7 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
   return Object.assign(send, {
     close() {
       plain.destroy();
-      tls?.destroy();
+      for (const agent of tls.values()) agent.destroy();
     },
   });
 }
@@ -112,6 +122,12 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
     request.signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('timeout', timedOut);
     outgoing.on('error', broken);
+    // Its answer would pass for the server's, a 403 or 404 too.
+    outgoing.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+      if (statusCode === 200) return;
+      const message = `${what}: the proxy makes no connection to ${request.url.origin} (it answered ${statusCode})`;
+      fail(new ConfidantError(message, { code: 'network' }));
+    });
     outgoing.on('response', (incoming) => {
       answered = true;
       const chunks: Buffer[] = [];

@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https';
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { KmsRefused, KmsUnavailable } from './kms.js';
 import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
@@ -14,6 +15,8 @@ export interface AwsKmsOptions {
   maxAttempts: number;
   /** One call with its attempts, pauses and search for credentials; attempts times both time-outs by default. */
   deadlineMs?: number;
+  /** For connections over TLS, given the endpoint; undefined or left out: kept-alive connections of its own. */
+  httpsAgent?: (endpoint: string) => Promise<Agent | undefined>;
   /** The SDK's default chain without it. */
   credentials?: KMSClientConfig['credentials'];
 }
@@ -136,9 +139,12 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
 }
 
 async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSClient }> {
-  const [sdk, { NodeHttpHandler }] = await Promise.all([
+  const endpoint =
+    options.endpoint ?? process.env['AWS_ENDPOINT_URL_KMS'] ?? `https://kms.${options.region}.amazonaws.com`;
+  const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-kms'),
     import('@smithy/node-http-handler'),
+    options.httpsAgent?.(endpoint),
   ]);
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -156,7 +162,7 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
           // Without this the handler only writes a warning when the time is over, and goes on waiting.
           throwOnRequestTimeout: true,
           httpAgent: agent,
-          httpsAgent: agent,
+          httpsAgent: httpsAgent ?? agent,
           logger: silent,
         }),
       }),
