@@ -125,10 +125,19 @@ async function openExpiring(settings: Settings, logger: Logger): Promise<Expirin
   const memory = expiringMemory((entry) => {
     if (cluster.isWorker) process.send?.({ expiring: entry });
   });
-  const learn = (message: { expiring?: SharedEntry }): void => {
+  let catchUp = (): void => undefined;
+  const caughtUp = new Promise<void>((resolve) => (catchUp = resolve));
+  const learn = (message: { expiring?: SharedEntry; allExpiring?: SharedEntry[] }): void => {
     if (message.expiring !== undefined) memory.learn(message.expiring);
+    if (message.allExpiring === undefined) return;
+    for (const entry of message.allExpiring) memory.learn(entry);
+    catchUp();
   };
   process.on('message', learn);
+  if (cluster.isWorker) {
+    process.send?.({ asksForExpiring: true });
+    await caughtUp;
+  }
   return {
     ...memory,
     close: async () => {

@@ -1,10 +1,20 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
+import { type SharedEntry, toldEntries } from './adapters/expiring-memory.js';
 
 /** A worker that dies sooner than this after its start counts as failing. */
 const HEALTHY_AFTER_MS = 10_000;
 /** So many failing starts in a row, and the supervisor gives up: something is wrong that a restart does not mend. */
 const MAX_FAILURES = 5;
+
+/** What workers tell their supervisor. */
+interface WorkerMessage {
+  /** The address. */
+  listening?: string;
+  expiring?: SharedEntry;
+  /** Is answered with `allExpiring`. */
+  asksForExpiring?: true;
+}
 
 /**
  * Runs worker processes that share the port, and replaces those that die. On SIGTERM or SIGINT all of them stop
@@ -23,6 +33,9 @@ export function superviseWorkers(
     let announced = false;
     let exitCode = 0;
 
+    // For workers that come later: with none of them lives a session again that was ended.
+    const told = toldEntries();
+
     // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
     let alive = 0;
 
@@ -30,9 +43,11 @@ export function superviseWorkers(
       alive += 1;
       const worker = cluster.fork();
       startedAt.set(worker.id, Date.now());
-      worker.on('message', (message: { listening?: string; expiring?: object }) => {
+      worker.on('message', (message: WorkerMessage) => {
+        if (message.asksForExpiring === true) worker.send({ allExpiring: told.all() });
         // What one worker learns of ended sessions and used assertions, the others must know.
         if (message.expiring !== undefined) {
+          told.keep(message.expiring);
           for (const other of workers()) if (other !== worker && other.isConnected()) other.send(message);
         }
         if (announced || message.listening === undefined) return;

@@ -11,6 +11,16 @@ export interface SharedEntry {
   ttlSeconds: number;
 }
 
+/** What all workers have told each other, kept for those that start later. When full, the oldest is forgotten. */
+export function toldEntries(maxEntries = 3 * MAX_ENTRIES): { keep(entry: SharedEntry): void; all(): SharedEntry[] } {
+  const told = new LRUCache<string, string>({ max: maxEntries });
+  return {
+    keep: ({ key, value, ttlSeconds }) => void told.set(key, value, { ttl: Math.max(1, ttlSeconds * 1000) }),
+    all: () =>
+      [...told.entries()].map(([key, value]) => ({ key, value, ttlSeconds: told.getRemainingTTL(key) / 1000 })),
+  };
+}
+
 /**
  * An {@link ExpiringStore} in this process. Each purpose, which is what a key says before its colon, has a memory of its
  * own, so that none is forgotten over another. When one is full, `set` forgets what was used longest ago, and `add`
