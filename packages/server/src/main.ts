@@ -10,7 +10,7 @@ import { loadSettings } from './compose-settings.js';
 import { serveMetrics } from './compose-telemetry.js';
 import type { Environment, Fault } from './config/kinds.js';
 import { dangers, isEmbedded, migrationNotes } from './config/parse.js';
-import type { Settings } from './config/settings.js';
+import { SETTINGS, type Settings } from './config/settings.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
 import { lockDataDirectory } from './local/data-lock.js';
@@ -200,6 +200,7 @@ async function openEmbedded(
           kmsUrl: endpoint.url,
           envFile: shortest(envPath),
           dataDir: resolve(dataDir),
+          isUsualDataDir: dataDir === SETTINGS.CONFIDANT_DATA_DIR.fallback,
           loginUrl:
             settings.USE_AUTH && settings.USER_AUTH_MODULE === 'local'
               ? loginLink(serverUrl, issueLoginLink(dataDir))

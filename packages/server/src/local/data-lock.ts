@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { ensurePrivateDirectory, LocalFileError, privateFileExists, touchPrivateFile } from './private-files.js';
+import {
+  ensurePrivateDirectory,
+  LocalFileError,
+  privateFileExists,
+  readPrivateFile,
+  touchPrivateFile,
+} from './private-files.js';
 
 const FILE_NAME = 'server.lock';
 
@@ -28,9 +34,20 @@ export function lockDataDirectory(dataDir: string): () => void {
     const isTaken = error instanceof Error && /locked/.test(error.message);
     throw new LocalFileError(
       isTaken
-        ? `another server runs with the data directory ${dataDir}. Stop it, or set CONFIDANT_DATA_DIR to another directory.`
+        ? `another server runs with the data directory ${dataDir}${address(dataDir)}. Stop it, or set CONFIDANT_DATA_DIR ` +
+            `to another directory.`
         : `the lock ${path} cannot be taken`,
       { cause: isTaken ? undefined : error },
     );
+  }
+}
+
+/** Where the server that holds it says that it is. */
+function address(dataDir: string): string {
+  try {
+    const url = /^\s+url: (http\S+)$/m.exec(readPrivateFile(join(dataDir, 'client.yaml')) ?? '')?.[1];
+    return url === undefined ? '' : ` (its address: ${url})`;
+  } catch {
+    return '';
   }
 }

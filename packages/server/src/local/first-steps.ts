@@ -9,12 +9,15 @@ export function firstSteps(at: {
   kmsUrl: string;
   envFile: string;
   dataDir: string;
+  /** Whether commands find it without being told. */
+  isUsualDataDir: boolean;
   /** Address of the one-time login link; undefined when people log in another way. */
   loginUrl: string | undefined;
 }): string {
+  const link = `${at.isUsualDataDir ? '' : `CONFIDANT_DATA_DIR='${at.dataDir}' `}npx confidant-admin login-link`;
   const browser = `
   Browser    ${at.loginUrl}
-             (logs you in, once, within ${LOGIN_LINK_MINUTES} minutes; another one: npx confidant-admin login-link)`;
+             (logs you in, once, within ${LOGIN_LINK_MINUTES} minutes; another one: ${link})`;
   return `
 Confidant is ready.
 

@@ -92,6 +92,7 @@ describe('the start', () => {
     const second = await start({ CONFIDANT_DATA_DIR: dataDir });
     expect(await second.exited).toBe(1);
     expect(second.stderr()).toMatch(/another server .*CONFIDANT_DATA_DIR/);
+    expect(second.stderr()).toContain(first.url);
     expect(files()).toEqual(before);
 
     first.process.kill('SIGKILL');
