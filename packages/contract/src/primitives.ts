@@ -54,12 +54,19 @@ export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
     .meta({ type: 'object', additionalProperties: { type: 'string' } });
 }
 
-const STEERING_CLASS = '\\u0000-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069';
-/** Characters that terminals and pages obey instead of show: controls, and marks that turn the direction of writing. */
+// Without the joiners U+200C and U+200D, which some scripts and emoji need.
+const STEERING_CLASS =
+  '\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff';
+/**
+ * Characters that terminals and pages obey instead of show: controls, line ends, marks that turn the direction of
+ * writing, and those that nobody sees, with which one name looks like another.
+ */
 export const STEERING = new RegExp(`[${STEERING_CLASS}]`);
 
 /** Text of one line, for names and tags: policies and logs take them at their word. */
-export const plainText = z.string().regex(new RegExp(`^[^${STEERING_CLASS}]*$`), 'must not contain control characters');
+export const plainText = z
+  .string()
+  .regex(new RegExp(`^[^${STEERING_CLASS}]*$`), 'must not contain control or invisible characters');
 
 /** The name of a credential or blind credential. */
 export const name = plainText.min(1, 'name must not be empty').max(1024);

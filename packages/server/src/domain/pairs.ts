@@ -6,7 +6,7 @@ export type Pairs = Readonly<Record<string, Scalar>>;
 
 /**
  * The pairs as they are kept: keys in lower case (compat). Throws {@link Refusal} `invalid_request` for keys with white
- * space or control characters, and for keys that differ only in case, which the original merged silently (bug 18).
+ * space, control or invisible characters, and for keys that differ only in case, which the original merged silently (bug 18).
  */
 export function normalizePairs(pairs: Pairs): Pairs {
   const entries = Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value] as const);
@@ -15,7 +15,10 @@ export function normalizePairs(pairs: Pairs): Pairs {
       throw new Refusal('invalid_request', 'credential_pairs: credential key must not contain whitespace');
     }
     if (STEERING.test(key)) {
-      throw new Refusal('invalid_request', 'credential_pairs: credential key must not contain control characters');
+      throw new Refusal(
+        'invalid_request',
+        'credential_pairs: credential key must not contain control or invisible characters',
+      );
     }
   }
   if (new Set(entries.map(([key]) => key)).size < entries.length) {

@@ -24,7 +24,7 @@ async function create(body: Record<string, unknown> = {}): Promise<Record<string
 describe('a credential', () => {
   test('400: names, tags and keys with what a terminal would obey; nothing is stored', async () => {
     const before = (await server.call(alice, 'GET', '/v1/credentials')).json as { credentials: unknown[] };
-    for (const character of ['\u001b', '\u0000', '\u009b', '\u202e', '\u2066']) {
+    for (const character of ['\u001b', '\u0000', '\u009b', '\u202e', '\u2066', '\u200b', '\u00ad', '\ufeff']) {
       for (const [field, body] of Object.entries({
         name: { name: `a${character}b` },
         tags: { tags: [`a${character}b`] },
