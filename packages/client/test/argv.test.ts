@@ -146,6 +146,41 @@ describe('wrong arguments are refused', () => {
     }
   });
 
+  it('an option without its value does not take the next option for it', () => {
+    const needs = (name: string) =>
+      `option '--${name}' needs a value, and an option follows; a value that begins with a dash is given as --${name}=VALUE`;
+    for (const [line, name] of [
+      ['update_credential --credential-name p1 --tags -o id', 'tags'],
+      ['update_credential --id i --documentation --disabled', 'documentation'],
+      ['update_credential --id i --documentation --dis', 'documentation'],
+      ['update_credential --id i --documentation --colour', 'documentation'],
+      ['update_credential --id i --documentation --tags=x', 'documentation'],
+      ['update_credential --id i --documentation -uhttp://x', 'documentation'],
+      ['update_credential --id i --documentation -h', 'documentation'],
+      ['run --service --require A -- true', 'service'],
+      ['run --service -- true', 'service'],
+      ['--profile --url u list_cas', 'profile'],
+      ['--profile -u u list_cas', 'profile'],
+      ['get_ca --ca private --region --profile x', 'region'],
+      ['get_ca --region --ca private', 'region'],
+    ] as const) {
+      const message = refused(...line.split(' '));
+      // Who asks for help gets it.
+      expect([line, line.endsWith('-h') ? needs(name) : message]).toEqual([line, needs(name)]);
+    }
+    expect(refused('create_credential', '--name', 'n', '--documentation', '--s3cret')).not.toContain('s3cret');
+  });
+
+  it('but what begins with a dash can be a value: joined, a number, a text with spaces, a lone dash', () => {
+    const documented = (...words: string[]) => parsed('update_credential', '--id', 'i', ...words).values;
+    expect(documented('--documentation=--disabled')).toMatchObject({ documentation: '--disabled' });
+    expect(documented('--tags=-o', '--tags', 'id')).toMatchObject({ tags: ['-o', 'id'] });
+    for (const value of ['-', '', '-1', '-.5', '-----BEGIN KEY-----\nx', '-- see the page', '-note', '-o is short']) {
+      expect(documented('--documentation', value)).toMatchObject({ documentation: value });
+    }
+    expect(parsed('get_certificate_from_csr', '--ca', 'c', '--csr-file', '-').values).toMatchObject({ csrFile: '-' });
+  });
+
   it('but help is given whatever else was typed', () => {
     for (const line of ['get_service --servce --help', '--prfile -h', 'env --servce --help']) {
       expect(parseArguments(line.split(' ')).kind).toBe('print');

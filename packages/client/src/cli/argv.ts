@@ -18,24 +18,25 @@ export interface SpelledOut {
 /**
  * Rewrites arguments into the one form commander understands: long options spelled out, and global options before the
  * command wherever they stood. compat: argparse takes any unambiguous beginning of a long option. Throws
- * {@link UsageError} for an ambiguous one, one that does not exist, and a global one after the command without its
- * value; all else is left for commander to report. It would tell of a missing option first, and leave a mistyped one
+ * {@link UsageError} for an ambiguous one, one that does not exist, one with another option in the place of its
+ * value, and a global one after the command without its value; all else is left for commander to report. It would tell of a missing option first, and leave a mistyped one
  * to be guessed.
  */
 export function spellOut(argv: readonly string[]): SpelledOut {
   const globals: string[] = [];
-  let unknown: UsageError | undefined;
+  let wrong: UsageError | undefined;
   let helps = false;
   let at = 0;
   while (at < argv.length && isOption(argv[at]!) && argv[at] !== '--') {
     const word = argv[at]!;
-    const { words, next } = readOption(argv, at, BEFORE_COMMAND);
-    if (matches(word, BEFORE_COMMAND).length === 0) unknown ??= unknownOption(word, BEFORE_COMMAND, placeOf(word));
+    const { words, next, fault } = readOption(argv, at, BEFORE_COMMAND);
+    if (matches(word, BEFORE_COMMAND).length === 0) wrong ??= unknownOption(word, BEFORE_COMMAND, placeOf(word));
+    wrong ??= fault;
     helps ||= asksForHelp(words[0]);
     globals.push(...words);
     at = next;
   }
-  if (unknown !== undefined && !helps) throw unknown;
+  if (wrong !== undefined && !helps) throw wrong;
   const name = argv[at];
   const command = name === undefined ? undefined : findCommand(name);
   if (command === undefined) return { globals, command: name, rest: argv.slice(at + 1) };
@@ -54,16 +55,19 @@ export function spellOut(argv: readonly string[]): SpelledOut {
     }
     const isOwn = matches(word, own).length > 0 || matches(word, BEFORE_COMMAND).length === 0;
     if (isOwn && matches(word, own).length === 0) {
-      unknown ??= unknownOption(word, [...own, ...BEFORE_COMMAND], '', command.name);
+      wrong ??= unknownOption(word, [...own, ...BEFORE_COMMAND], '', command.name);
     }
-    const { words, next } = isOwn ? readOption(argv, at, own, command.name) : readOption(argv, at, BEFORE_COMMAND);
+    const { words, next, fault } = isOwn
+      ? readOption(argv, at, own, BEFORE_COMMAND, command.name)
+      : readOption(argv, at, BEFORE_COMMAND, own);
+    wrong ??= fault;
     // Put before the command, it would take that for its value.
     if (!isOwn && next > argv.length) throw new UsageError(`option '${words[0]}' argument missing`);
     helps ||= asksForHelp(words[0]);
     (isOwn ? rest : globals).push(...words);
     at = next;
   }
-  if (unknown !== undefined && !helps) throw unknown;
+  if (wrong !== undefined && !helps) throw wrong;
   return { globals, command: command.name, rest };
 }
 
@@ -77,17 +81,20 @@ export function similarCommand(name: string): string | undefined {
 export function spellOutOptions(argv: readonly string[], options: readonly OptionSpec[]): string[] {
   const spelled: string[] = [];
   const known = [...options, HELP];
-  let unknown: UsageError | undefined;
+  let wrong: UsageError | undefined;
   let helps = false;
   for (let at = 0; at < argv.length;) {
     const word = argv[at]!;
-    const { words, next } = isOption(word) ? readOption(argv, at, known) : { words: [word], next: at + 1 };
-    if (isOption(word) && word !== '--' && matches(word, known).length === 0) unknown ??= unknownOption(word, known);
+    const { words, next, fault }: ReadOption = isOption(word)
+      ? readOption(argv, at, known)
+      : { words: [word], next: at + 1 };
+    if (isOption(word) && word !== '--' && matches(word, known).length === 0) wrong ??= unknownOption(word, known);
+    wrong ??= fault;
     helps ||= asksForHelp(words[0]);
     spelled.push(...words);
     at = next;
   }
-  if (unknown !== undefined && !helps) throw unknown;
+  if (wrong !== undefined && !helps) throw wrong;
   return spelled;
 }
 
@@ -123,13 +130,24 @@ function findCommand(name: string): CommandSpec | undefined {
   return COMMANDS.find((command) => command.name === name.replaceAll('-', '_'));
 }
 
-/** The option at `at` with its values, spelled out, and where the next word is. `command`: whose help lists it. */
+interface ReadOption {
+  words: string[];
+  next: number;
+  /** It needs a value, and the next option stands in its place. */
+  fault?: UsageError;
+}
+
+/**
+ * The option at `at` with its values, spelled out, and where the next word is. `others`: what may stand beside these
+ * options. `command`: whose help lists it.
+ */
 function readOption(
   argv: readonly string[],
   at: number,
   options: readonly OptionSpec[],
+  others: readonly OptionSpec[] = [],
   command?: string,
-): { words: string[]; next: number } {
+): ReadOption {
   const word = argv[at]!;
   const [option, other] = matches(word, options);
   if (option === undefined) return { words: [word], next: at + 1 };
@@ -141,9 +159,34 @@ function readOption(
   const spelled = isLong ? `--${longName(option)}${word.includes('=') ? word.slice(word.indexOf('=')) : ''}` : word;
   const hasValue = isLong ? word.includes('=') : word.length > 2;
   let next = at + 1;
-  if (takesValue(option) && !hasValue) next += 1;
+  if (takesValue(option) && !hasValue) {
+    if (next < argv.length && isNoValue(argv[next]!, [...options, ...others])) {
+      return { words: [spelled], next, fault: missingValue(longName(option), command) };
+    }
+    next += 1;
+  }
   if (takesValues(option)) while (next < argv.length && !isOption(argv[next]!)) next += 1;
   return { words: [spelled, ...argv.slice(at + 1, next)], next };
+}
+
+/**
+ * Whether a word in the place of a value is the next option, so that the value was forgotten. compat: as argparse, which
+ * takes negative numbers and what has a space for values. A single dash before a letter that is no option's is one too.
+ */
+function isNoValue(word: string, options: readonly OptionSpec[]): boolean {
+  if (!isOption(word) || /^-\d*\.?\d+$/.test(word)) return false;
+  if (word === '--') return true;
+  const isKnown = matches(word, options).length > 0;
+  if (!word.startsWith('--')) return isKnown && !/\s/.test(word);
+  return isKnown || !/\s/.test(word);
+}
+
+/** Does not show the word in its place: that may be a secret. */
+function missingValue(name: string, command: string | undefined): UsageError {
+  return new UsageError(
+    `option '--${name}' needs a value, and an option follows; a value that begins with a dash is given as --${name}=VALUE`,
+    command,
+  );
 }
 
 /** The options a word can mean: one when it is exact; else the original's before ours. */
