@@ -45,7 +45,9 @@ describe('values come from where nobody else sees them', () => {
 
   it('standard input; --output id prints the id alone', async () => {
     const end = await at.run([...create, '--credential-pairs', '-'], { stdin: '{"a": 12345678901234567890}' });
-    expect(end).toMatchObject({ code: 0, stdout: 'new-id\n', stderr: '' });
+    expect(end).toMatchObject({ code: 0, stdout: 'new-id\n', stderr: 'confidant: stored: a\n' });
+    const quiet = await at.run(['--log-level', 'warning', ...create, '--credential-pairs', '-'], { stdin: '{"a": 1}' });
+    expect(quiet).toMatchObject({ code: 0, stderr: '' });
     expect(at.server.seen[0]!.body).toBe('{"name":"db","credential_pairs":{"a":12345678901234567890},"enabled":true}');
   });
 
@@ -126,6 +128,41 @@ describe('credentials', () => {
     expect(await at.call(update)).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it("--tags '' takes all tags away, and no tag is ever empty", async () => {
+    answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
+    await at.call(['update_credential', '--id', 'c1', '--tags', '']);
+    expect(sent()).toEqual({ tags: [] });
+    await at.call(['update_credential', '--id', 'c1', '--tags', 'a', '', 'b']);
+    expect(sent()).toEqual({ tags: ['a', 'b'] });
+  });
+
+  it('--key prints that one value as it is, and nothing else after a failure', async () => {
+    const path = 'GET /v1/credentials/c2?metadata_only=False';
+    answers = { ...LIST, [path]: { body: credentialWith('c2', { url: "pg://u:p'w@db\n", port: 5432 }) } };
+    const get = ['get_credential', '--name', 'Database', '--key'];
+    expect(await at.call([...get, 'url'])).toMatchObject({ code: 0, stdout: "pg://u:p'w@db\n", stderr: '' });
+    expect(await at.call([...get, 'port'])).toMatchObject({ code: 0, stdout: '5432' });
+    for (const absent of ['urll', 'toString']) {
+      expect(await at.call([...get, absent])).toEqual({
+        code: 1,
+        signal: null,
+        stdout: '',
+        stderr: `confidant: error: credential Credential c2 (c2) has no key ${absent}; it has url, port\n`,
+      });
+    }
+    answers = LIST;
+    expect(await at.call([...get, 'url'])).toMatchObject({ code: 1, stdout: '' });
+    at.server.seen.length = 0;
+    for (const more of [['-o', 'json'], ['-o', 'shell'], ['--metadata-only']]) {
+      expect(await at.call([...get, 'url', ...more])).toMatchObject({ code: 2, stdout: '' });
+    }
+    expect(await at.call(['get_blind_credential', '--id', 'b1', '--key', 'url'])).toMatchObject({
+      code: 2,
+      stdout: '',
+    });
+    expect(at.server.seen).toEqual([]);
+  });
+
   it('are found by their exact name', async () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
@@ -180,6 +217,33 @@ describe('blind credentials', () => {
       'confidant: warning: it can not be decrypted in us-west-2 any more: --blind-keys has no key for it\n',
     );
     expect(Object.keys(sent()['data_key'] as object)).toEqual(['us-east-1']);
+  });
+
+  it('an update names the keys that go with the old pairs', async () => {
+    answers['GET /v1/blind_credentials/b1'] = { body: { ...stored, credential_keys: ['key', 'ca', 'chain'] } };
+    const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
+    const end = await update(both, ...pairs);
+    expect(end.stderr).toBe(
+      'confidant: warning: gone with the old pairs: ca, chain (revert_blind_credential --id b1 takes it all back)\n',
+    );
+    expect(await update(both, '--disabled')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('--key prints one value that was decrypted, found by --name', async () => {
+    const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
+    await update(both, ...pairs);
+    answers = {
+      'GET /v1/blind_credentials': { body: { blind_credentials: [{ id: 'b1', name: 'tls' }] } },
+      'GET /v1/blind_credentials/b1': { body: { ...stored, ...sent() } },
+    };
+    const get = ['get_blind_credential', '--name', 'tls', '--decrypt-blind', '--key'];
+    expect(await at.call([...get, 'key'])).toMatchObject({ code: 0, stdout: 's3cret', stderr: '' });
+    const missing = await at.call([...get, 'crt']);
+    expect(missing).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('no key crt; it has key\n') as string,
+    });
   });
 
   it('and says nothing when it drops none: all are given, or nothing is encrypted anew', async () => {

@@ -27,12 +27,17 @@ const prompt: OptionSpec = {
   added: true,
 };
 const documentation: OptionSpec = { flags: '--documentation <text>', text: 'how to rotate the credential' };
-const enabled: OptionSpec = { flags: '--enabled', text: 'take that mark away' };
+const enabled: OptionSpec = { flags: '--enabled', text: 'take the mark of --disabled away' };
+const key: OptionSpec = {
+  flags: '--key <key>',
+  text: 'print the value of this key alone, as it is, for $(...)',
+  added: true,
+};
 const disabled: OptionSpec = {
   flags: '--disabled',
   text: 'mark it disabled, for people; who gets its values stays: take them away with remove_creds',
 };
-const tags: OptionSpec = { flags: '--tags <tags...>', text: 'tags' };
+const tags: OptionSpec = { flags: '--tags <tags...>', text: "tags, in place of those there are; '' for none" };
 const metadata: OptionSpec = { flags: '--metadata <json>', text: 'metadata as JSON', kind: 'json' };
 const oneState = { of: ['enabled', 'disabled'] } as const;
 
@@ -169,9 +174,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       { ...credentialName, text: 'the same as --name' },
       { flags: '--metadata-only', text: 'without its values' },
       { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: 'CREDENTIALS_' },
+      key,
     ],
-    exclusive: [{ of: ['id', 'name', 'credential-name'], required: true }],
-    examples: ['get_credential --name database'],
+    exclusive: [{ of: ['id', 'name', 'credential-name'], required: true }, { of: ['key', 'metadata-only'] }],
+    examples: ['get_credential --name database', 'get_credential --name database --key db_password'],
     module: 'credentials',
   },
   {
@@ -305,8 +311,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Read a blind credential',
     options: [
       id('blind credential'),
-      blindCredentialName,
+      { flags: '--name <name>', text: 'its exact name, instead of the id', added: true },
+      { ...blindCredentialName, text: 'the same as --name' },
       { flags: '--decrypt-blind', text: 'decrypt it' },
+      key,
       {
         flags: '--prefix <prefix>',
         text: 'for dotenv and shell: put before every name',
@@ -314,8 +322,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         added: true,
       },
     ],
-    exclusive: [oneBlindCredential],
-    examples: ['get_blind_credential --id ID --decrypt-blind', 'get_blind_credential --blind-credential-name tls'],
+    exclusive: [{ of: ['id', 'name', 'blind-credential-name'], required: true }],
+    examples: [
+      'get_blind_credential --id ID --decrypt-blind',
+      'get_blind_credential --name tls --decrypt-blind --key ssl_key',
+    ],
     module: 'blind',
   },
   {

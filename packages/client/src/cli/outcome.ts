@@ -1,7 +1,7 @@
 import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
-import { conflictsOf, isPortableName, variablesOf } from '../format/variables.js';
+import { conflictsOf, isPortableName, valueText, variablesOf } from '../format/variables.js';
 import type { ValueSource, Variable } from '../format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
 import type { Context } from './context.js';
@@ -37,6 +37,17 @@ export function success(body: Record<string, unknown> = {}): Outcome {
 
 export function failure(body: Record<string, unknown> = {}): Outcome {
   return { exitCode: 1, body: { ...body, result: false } };
+}
+
+/**
+ * One value as it is, for `$(...)`: a line end after it on a terminal only. Throws {@link CommandError} with the names
+ * of the keys there are; `what` has them.
+ */
+export function oneValue(what: string, pairs: Readonly<Record<string, unknown>>, key: string): Outcome {
+  if (!Object.hasOwn(pairs, key)) {
+    throw new CommandError(`${what} has no key ${key}; it has ${Object.keys(pairs).join(', ') || 'none'}`);
+  }
+  return { exitCode: 0, text: `${valueText(pairs[key] as Scalar)}${process.stdout.isTTY ? '\n' : ''}` };
 }
 
 /** A command can not do what was asked for; the message says what to do instead. */

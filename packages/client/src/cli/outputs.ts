@@ -29,6 +29,7 @@ export function refuseOutput(
   const refuse = (reason: string): never => {
     throw new UsageError(`--output ${output} has no meaning ${reason}`, command.name);
   };
+  if (given['key'] !== undefined) refuse('beside --key: it prints that one value as it is');
   const outputs = outputsOf(command);
   if (outputs.length === 0) refuse(`for ${command.name}: it prints text for other programs`);
   if (!outputs.includes(output)) refuse(`for ${command.name}, which has ${outputs.join(', ')}`);

@@ -33,7 +33,9 @@ export async function runCommand({
     return outcome.exitCode;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    const code = await fail(error, command, options.text('output'), log);
+    // Like `env`, --key prints for another program: it must not take an error for a value.
+    const bare = given.text('key') === undefined ? command.failure?.exitCode : 1;
+    const code = await fail(error, command, bare, options.text('output'), log);
     await adviseRefused(context, error);
     return code;
   } finally {
@@ -72,8 +74,17 @@ function isBare(error: unknown, command: CommandSpec): boolean {
   return command.module === 'blind' || (error instanceof ConfidantError && error.status === 401);
 }
 
-/** compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. */
-async function fail(error: unknown, command: CommandSpec, output: string | undefined, log: Log): Promise<number> {
+/**
+ * compat: exit 1 with `{"result": false}`, nothing for a bad configuration; `env` answers 255. `bare` is the exit code of
+ * a command that prints nothing after a failure.
+ */
+async function fail(
+  error: unknown,
+  command: CommandSpec,
+  bare: number | undefined,
+  output: string | undefined,
+  log: Log,
+): Promise<number> {
   // Loaded only now: most commands fail seldom, and some need nothing of KMS.
   const { KmsUnavailable } = await import('@confidant/kmsauth/sender');
   const { describeError, failureBody } = await import('./describe-error.js');
@@ -90,7 +101,7 @@ async function fail(error: unknown, command: CommandSpec, output: string | undef
     log.error(`see ${PROGRAM} --help`);
     return 1;
   }
-  if (command.failure !== undefined) return command.failure.exitCode;
+  if (bare !== undefined) return bare;
   const outcome = failure(isBare(error, command) ? {} : failureBody(error));
   await print(outcome, (output ?? 'json') as OutputFormat, new Given({}), log);
   return outcome.exitCode;

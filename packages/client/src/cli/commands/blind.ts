@@ -1,14 +1,14 @@
-import type { BlindCredentialBody, BodyOf, JsonObject } from '@confidant/contract';
+import type { BlindCredentialBody, BodyOf, JsonObject, Scalar } from '@confidant/contract';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
 import type { Given } from '../given.js';
 import { idOf } from '../names.js';
-import { CommandError, success } from '../outcome.js';
+import { CommandError, oneValue, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential } from '../outcome.js';
 import { UsageError } from '../usage-error.js';
-import { readPairs } from './credentials.js';
+import { idOrName, readPairs, warnOfGone } from './credentials.js';
 import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
@@ -17,7 +17,7 @@ export const handlers: Record<string, Handler> = {
     const keys = textMap(given, 'blind-keys')!;
     const contexts = givenContexts(given, Object.keys(keys))!;
     const body = {
-      ...(await seal(connection, given, keys, contexts)),
+      ...(await seal(connection, given, (await readPairs(given))!, keys, contexts)),
       name: given.needed('name'),
       metadata: { ...given.json('metadata'), context: contexts },
       enabled: given.enabled ?? true,
@@ -46,8 +46,9 @@ export const handlers: Record<string, Handler> = {
     const metadata = given.json('metadata');
     const name = given.text('name');
     const { enabled } = given;
+    const pairs = await readPairs(given);
     const body: BodyOf<'updateBlindCredential'> = {
-      ...(changesPairs ? await seal(connection, given, keys!, contexts!) : {}),
+      ...(pairs === undefined ? {} : await seal(connection, given, pairs, keys!, contexts!)),
       ...(metadata === undefined && !isContextGiven
         ? {}
         : {
@@ -60,16 +61,24 @@ export const handlers: Record<string, Handler> = {
       ...(enabled === undefined ? {} : { enabled }),
       ...documentationOf(given),
     };
-    return success({ blind_credential: await connection.client.updateBlindCredential(id, body) });
+    const credential = await connection.client.updateBlindCredential(id, body);
+    if (pairs !== undefined) {
+      const revert = `revert_blind_credential --id ${id}`;
+      warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);
+    }
+    return success({ blind_credential: credential });
   },
 
   async get_blind_credential(context, given) {
+    const key = given.text('key');
+    if (key !== undefined && !given.flag('decrypt-blind')) throw new UsageError('--key needs --decrypt-blind');
     const { client, region, kmsFor } = await context.connection();
-    const credential: OpenedBlindCredential = await client.getBlindCredential(
-      await idOf(context, given, 'blind-credential', 'id'),
-    );
+    const id = await idOrName(context, given, 'blind-credential');
+    const credential: OpenedBlindCredential = await client.getBlindCredential(id);
     if (given.flag('decrypt-blind')) {
-      credential.decrypted_credential_pairs = await openBlindCredential(credential, await region(), kmsFor);
+      const pairs = await openBlindCredential(credential, await region(), kmsFor);
+      if (key !== undefined) return oneValue(`blind credential ${credential.name} (${id})`, pairs, key);
+      credential.decrypted_credential_pairs = pairs;
     }
     return success({ blind_credential: credential });
   },
@@ -93,10 +102,10 @@ export const handlers: Record<string, Handler> = {
 async function seal(
   { kmsFor }: Connection,
   given: Given,
+  pairs: Record<string, Scalar>,
   keys: Record<string, string>,
   contexts: Record<string, EncryptionContext>,
 ): Promise<Omit<BodyOf<'createBlindCredential'>, 'name'>> {
-  const pairs = (await readPairs(given))!;
   for (const [key, value] of Object.entries(pairs)) {
     const isScalar = value === null || ['string', 'number', 'boolean'].includes(typeof value);
     if (!isScalar) throw new UsageError(`the value of ${key} must be text, or a number JavaScript can hold`);

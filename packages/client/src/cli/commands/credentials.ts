@@ -1,8 +1,10 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import { CommandError, success } from '../outcome.js';
+import { CommandError, oneValue, success } from '../outcome.js';
+import type { Context } from '../context.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
 import { idOf, idsOfNames } from '../names.js';
+import type { Nameable } from '../names.js';
 import { askValue } from '../prompt.js';
 import { previousRevision, tellingRevision } from './history.js';
 
@@ -14,7 +16,10 @@ export const handlers: Record<string, Handler> = {
       credential_pairs: (await readPairs(given))!,
       enabled: given.enabled ?? true,
     };
-    return success({ credential: withoutValues(await (await context.client()).createCredential(body)) });
+    const credential = withoutValues(await (await context.client()).createCredential(body));
+    // The answer shows no values: a mistyped key is seen here.
+    context.log.info(`stored: ${Object.keys(body.credential_pairs).join(', ')}`);
+    return success({ credential });
   },
 
   async update_credential(context, given) {
@@ -34,24 +39,17 @@ export const handlers: Record<string, Handler> = {
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(await client.updateCredential(id, body));
-    const gone = before?.credential_keys.filter((key) => !credential.credential_keys.includes(key)) ?? [];
-    if (gone.length > 0) {
-      context.log.warning(
-        `gone with the old pairs: ${gone.join(', ')} (revert_credential --id ${id} takes it all back)`,
-      );
-    }
+    warnOfGone(context, before?.credential_keys ?? [], credential.credential_keys, `revert_credential --id ${id}`);
     return success({ credential });
   },
 
   async get_credential(context, given) {
     const client = await context.client();
-    const name = given.text('name');
-    const id =
-      name === undefined
-        ? await idOf(context, given, 'credential', 'id')
-        : (await idsOfNames(client, 'credential', [name]))[0]!;
-    const options = { metadataOnly: given.flag('metadata-only') };
-    return success({ credential: await client.getCredential(id, options) });
+    const id = await idOrName(context, given, 'credential');
+    const credential = await client.getCredential(id, { metadataOnly: given.flag('metadata-only') });
+    const key = given.text('key');
+    if (key !== undefined) return oneValue(`credential ${credential.name} (${id})`, credential.credential_pairs, key);
+    return success({ credential });
   },
 
   async list_credentials(context, given) {
@@ -68,6 +66,24 @@ export const handlers: Record<string, Handler> = {
   },
 };
 
+/** Where `--name` is no new name, it says which one too. Rejects as {@link idOf} does. */
+export async function idOrName(context: Context, given: Given, kind: Nameable): Promise<string> {
+  const name = given.text('name');
+  if (name === undefined) return idOf(context, given, kind, 'id');
+  return (await idsOfNames(await context.client(), kind, [name]))[0]!;
+}
+
+/** New pairs replace all the old ones: tells the keys that are not among them. `revert` is the way back. */
+export function warnOfGone(
+  { log }: Context,
+  before: readonly string[],
+  after: readonly string[],
+  revert: string,
+): void {
+  const gone = before.filter((key) => !after.includes(key));
+  if (gone.length > 0) log.warning(`gone with the old pairs: ${gone.join(', ')} (${revert} takes it all back)`);
+}
+
 /** What was typed without echo, or read from a file, is not shown on the terminal after all. */
 function withoutValues(credential: CredentialBody): CredentialBody {
   return { ...credential, credential_pairs: {} };
@@ -80,7 +96,8 @@ function fieldsOf(given: Given): Pick<BodyOf<'updateCredential'>, 'documentation
   return {
     ...(documentation === undefined ? {} : { documentation }),
     ...(metadata === undefined ? {} : { metadata }),
-    ...(tags.length === 0 ? {} : { tags: [...tags] }),
+    // `--tags ''` takes all away: a tag is never empty.
+    ...(tags.length === 0 ? {} : { tags: tags.filter((tag) => tag !== '') }),
   };
 }
 
