@@ -148,6 +148,46 @@ describe('failures', () => {
     expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('. ./data/client.env\n') });
   });
 
+  it('without a key and a login: the line that helps comes first, and there are few', async () => {
+    const state = { XDG_STATE_HOME: join(at.folder, 'state') };
+    const call = (env: Record<string, string>, ...args: string[]) =>
+      callCli(['confidant', '--config-files', '/nonexistent/config', ...args], env);
+    const lines = ({ stderr }: { stderr: string }) =>
+      stderr.split('\n').map((line) => line.replace(/^confidant: (error: )?/, ''));
+    expect(lines(await call(state, '--url', at.server.url, 'whoami'))).toEqual([
+      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers it`,
+      'for KMS tokens, set auth_key and auth_context in /nonexistent/config (none of them exists): see docs/client.md',
+      'see confidant --help',
+      '',
+    ]);
+    const noAddress = 'no server address: set url in /nonexistent/config (none of them exists), or give --url';
+    expect(lines(await call(state, 'whoami'))).toEqual([noAddress, 'see confidant --help', '']);
+    vi.stubEnv('XDG_STATE_HOME', state.XDG_STATE_HOME);
+    const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
+    await writeLogin('https://one.example.com/', session);
+    const hint = 'a login is kept for https://one.example.com: --url https://one.example.com';
+    for (const command of ['whoami', 'logout', 'login']) {
+      expect(lines(await call(state, command))).toEqual([noAddress, hint, 'see confidant --help', '']);
+    }
+    await writeLogin('https://two.example.com', session);
+    vi.unstubAllEnvs();
+    expect(lines(await call(state, 'whoami'))).toEqual([noAddress, 'see confidant --help', '']);
+    // Tokens are nothing that a login could make, whether there is one or not.
+    const one = await call(state, '--url', 'https://one.example.com', 'token');
+    expect(one).toMatchObject({ code: 1, stdout: '' });
+    expect(lines(one)[0]).toMatch(/^tokens are made with an auth_key, and a login has none: set auth_key/);
+    const none = await call(state, '--url', 'https://none.example.com', 'token');
+    expect(none).toMatchObject({ code: 1, stdout: '' });
+    for (const { stderr } of [one, none]) expect(stderr).not.toMatch(/confidant .*login/);
+  });
+
+  it("the address of the server may end as the API's does, in /v1", async () => {
+    answers = { 'GET /v1/services': { body: { services: [] } } };
+    for (const end of ['/v1', '/v1/', '/']) {
+      expect(await at.call(['--url', `${at.server.url}${end}`, 'list_services'])).toMatchObject({ code: 0 });
+    }
+  });
+
   it('wrong arguments show the way to the help of the command', async () => {
     for (const args of [['get_ca'], ['history'], ['create_blind_credential', '--blind', 'x'], ['completion', 'cmd']]) {
       const { code, stderr } = await at.call(args);

@@ -86,6 +86,7 @@ describe('login', () => {
       out: { email: expect.any(String) as string, result: true },
     });
     expect(end.stderr).toContain(`logged in as `);
+    expect(end.stderr).toContain('confidant: if no browser appears: Ctrl-C, and confidant login --no-browser\n');
     // What it says to do works.
     writeFileSync(join(folder, '.confidant'), /~\/\.confidant can say: (.*)/.exec(end.stderr)![1]!);
     expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
@@ -94,7 +95,7 @@ describe('login', () => {
 
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login', result: true });
     const created = await run(['create_credential', '--name', 'By login', '--credential-pairs', '{"a": "b"}']);
-    expect(created).toMatchObject({ code: 0, stderr: '' });
+    expect(created).toMatchObject({ code: 0, stderr: 'confidant: stored: a\n' });
     expect((await run(['get_credential', '--name', 'By login', '-o', 'dotenv'])).stdout).toBe('CREDENTIALS_A=b\n');
     expect(await run(['logout'])).toMatchObject({ code: 0 });
   });

@@ -14,7 +14,7 @@ import type { ConfidantClient } from '../client.js';
 import type { LoginSession } from '../login-session.js';
 import type { Given } from './given.js';
 import type { Log } from './log.js';
-import { readLogin, writeLogin } from './login-file.js';
+import { readLogin, serversOfLogins, writeLogin } from './login-file.js';
 import { CommandError } from './outcome.js';
 import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
@@ -59,21 +59,31 @@ export class Context {
       return completeSettings(profile, place);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
-      throw new ConfigError([
-        ...error.faults,
-        ...(isLocal ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`] : []),
-        ...(profile.url && !profile.authKey
-          ? [`a person can log in instead, where the server offers it: confidant --url ${profile.url} login`]
-          : []),
-      ]);
+      const faults = this.#mostUseful(error.faults, profile, place);
+      throw new ConfigError([...faults, ...(await hintsFor(profile, place))]);
     }
+  }
+
+  /** Who has no key at all is told the one line that helps, not each part of what a key needs. */
+  #mostUseful(faults: readonly string[], { url, authKey }: ConfigProfile, place: string): readonly string[] {
+    if (authKey) return faults;
+    if (!url) return faults.slice(0, 1);
+    const tokens =
+      faults.length === 1 ? faults : [`for KMS tokens, set auth_key and auth_context in ${place}: see docs/client.md`];
+    // Tokens are nothing that a login could make.
+    if (this.argv.command === 'token') return tokens;
+    return [`nobody is logged in at ${url}: confidant --url ${url} login, where the server offers it`, ...tokens];
   }
 
   /** What is needed to talk to the server, whoever one is. Rejects with ConfigError. */
   async serverSettings(): Promise<ServerSettings> {
     const { profile, place } = await this.#load();
-    return completeServerSettings(profile, place);
+    try {
+      return completeServerSettings(profile, place);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new ConfigError([...error.faults, ...(await hintsFor(profile, place))]);
+    }
   }
 
   /**
@@ -170,7 +180,9 @@ export class Context {
     }
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
     const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
-    return { profile: { ...profile, ...this.#overrides(profile) }, place };
+    const whole = { ...profile, ...this.#overrides(profile) };
+    // What the API's own answers and logs call its address; every path of a call begins with it.
+    return { profile: { ...whole, ...(whole.url ? { url: whole.url.replace(/\/v1\/*$/, '') } : {}) }, place };
   }
 
   #overrides(profile: ConfigProfile): Partial<ConfigProfile> {
@@ -205,6 +217,16 @@ export class Context {
           }),
     };
   }
+}
+
+/** Of what is there already, what could be used instead of a configuration. */
+async function hintsFor({ url }: ConfigProfile, place: string): Promise<string[]> {
+  const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
+  const [server, another] = url ? [] : await serversOfLogins();
+  return [
+    ...(isLocal ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`] : []),
+    ...(server !== undefined && another === undefined ? [`a login is kept for ${server}: --url ${server}`] : []),
+  ];
 }
 
 /** What a key of the configuration that does not exist may stand for. */

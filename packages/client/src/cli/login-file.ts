@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ConfigError } from '../config.js';
 import type { LoginSession } from '../login-session.js';
 import { replaceFile } from './private-file.js';
@@ -76,4 +76,25 @@ export async function removeLogin(serverUrl: string): Promise<void> {
 /** One text for the ways to write one address. */
 function identityOf(serverUrl: string): string {
   return URL.canParse(serverUrl) ? new URL(serverUrl).href.replace(/\/+$/, '') : serverUrl;
+}
+
+/** More are not looked at: who has so many logins has to say which. */
+const MAX_LOGINS = 20;
+
+/** The addresses at which a session is kept; files that can not be used are left out. */
+export async function serversOfLogins(): Promise<string[]> {
+  const directory = dirname(loginFile(''));
+  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const servers = await Promise.all(
+    names.slice(0, MAX_LOGINS).map(async (name) => {
+      try {
+        const { server } = JSON.parse((await readOwn(join(directory, name))) ?? '{}') as { server?: unknown };
+        // It is shown, so it must be what names this very file.
+        return typeof server === 'string' && loginFile(server) === join(directory, name) ? [server] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return servers.flat();
 }

@@ -199,6 +199,7 @@ async function viaLoopback({ log }: Context, login: Login): Promise<LoginSession
       timeoutMs: PATIENCE_MS,
     });
     log.info(`log in with your browser, and type these letters into the page that asks: ${login.letters}`);
+    log.info('if no browser appears: Ctrl-C, and confidant login --no-browser');
     void openBrowser(address).then((started) => {
       if (!started) log.info(`no browser could be started; open this address in one on this machine:\n${address}`);
     });

@@ -1,8 +1,15 @@
 import { pythonJson } from '@confidant/contract/wire';
+import { CommandError } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async token(context, given) {
+    const { authKey } = await context.profile();
+    if (!authKey && (await context.usesLogin())) {
+      throw new CommandError(
+        `tokens are made with an auth_key, and a login has none: set auth_key and auth_context in ${await context.place()}`,
+      );
+    }
     const { username, token } = await (await context.kmsConnection()).token();
     const forms: Record<string, string> = {
       basic: `${username}:${token}`,
