@@ -129,6 +129,15 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_services')).toBe('there is no command get_services; did you mean get_service?');
     expect(refused('list-cerdentials')).toContain('did you mean list_credentials?');
     expect(refused('frobnicate')).toBe('there is no command frobnicate');
+    expect(refused('list')).toBe(
+      'there is no command list; did you mean list_credentials, list_services, list_blind_credentials, list_cas?',
+    );
+    expect(refused('get')).toBe('there is no command get; did you mean get_service, get_credential?');
+    for (const name of ['delete', 'delete_credential', 'rm', 'remove-service']) {
+      expect(refused(name)).toMatch(/: nothing is deleted.*archived \(docs\/operations.md\); remove_creds /);
+    }
+    expect(refused('remove_cred')).toBe('there is no command remove_cred; did you mean remove_creds?');
+    expect(refused('constructor')).toBe('there is no command constructor');
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
@@ -238,6 +247,10 @@ describe('wrong arguments are refused', () => {
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
     expect(refused('update_credential', '--id', 'i', '--enabled', '--disabled')).toMatch(/cannot be used with/);
+    expect(refused('update_credential', '--name', 'n', '--disabled')).toBe(
+      'one of --id, --credential-name is required, to say which one: --name is the new name',
+    );
+    expect(refused('update_credential', '--disabled')).toBe('one of --id, --credential-name is required');
     expect(refused('history')).toMatch(/one of --credential, .*--blind-credential-name, --service is required/);
   });
 });
@@ -268,6 +281,16 @@ describe('help', () => {
       for (const { flags } of options) expect(help).toContain(flags);
     }
     expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
+  });
+
+  it('of a command says what is required', () => {
+    expect(printed('create_credential', '--help')).toMatch(/--name <name> .*\(required\)/);
+    expect(printed('create_credential', '--help')).toContain('One of --credential-pairs, --prompt is required.\n');
+    expect(printed('list_services', '--help')).not.toContain('required');
+    for (const { name, options } of COMMANDS) {
+      const marked = printed(name, '--help').match(/\(required\)/g) ?? [];
+      expect([name, marked.length]).toEqual([name, options.filter(({ required }) => required).length]);
+    }
   });
 
   it('of a command shows its examples, which can be parsed', () => {

@@ -78,6 +78,11 @@ describe('values come from where nobody else sees them', () => {
       expect(end.stderr).not.toContain('s3cret');
     }
     expect((await at.run([...create, '--credential-pairs', '@/nonexistent/x'])).code).toBe(2);
+    const path = join(at.folder, 'forgotten.json');
+    writeFileSync(path, '{"a": "s3cret"}');
+    const forgotten = await at.call([...create, '--credential-pairs', path]);
+    expect(forgotten).toMatchObject({ code: 2, stderr: expect.stringContaining(`; did you mean @${path}?`) as string });
+    expect((await at.call([...create, '--credential-pairs', '/none/s3cret'])).stderr).not.toMatch(/s3cret|did you/);
     expect(at.server.seen).toEqual([]);
   });
 
@@ -270,6 +275,28 @@ describe('map', () => {
     ]);
     expect(end.code).toBe(0);
     expect(sent()).toEqual({ account: 'x', enabled: true, credentials: ['a', 'c1'], blind_credentials: [] });
+  });
+
+  it('a name that only the other kind has is told, with the option that takes it', async () => {
+    answers = { ...LIST, 'GET /v1/blind_credentials': { body: { blind_credentials: [{ id: 'b1', name: 'tls' }] } } };
+    for (const command of [
+      ['map', '--service'],
+      ['add_creds', '--service-id'],
+      ['remove_creds', '--service-id'],
+    ]) {
+      const plain = await at.call([...command, 'web', '--cred-names', 'tls']);
+      expect(plain.stderr).toContain(
+        'no credential is named tls; a blind credential is named tls: --blind-cred-names takes those',
+      );
+      const blind = await at.call([...command, 'web', '--blind-cred-names', 'database']);
+      expect(blind.stderr).toContain('; a credential is named database: --cred-names takes those');
+    }
+    expect((await at.call(['get_credential', '--name', 'tls'])).stderr).toContain(
+      '; a blind credential is named tls\n',
+    );
+    expect((await at.call(['map', '--service', 'web', '--cred-names', 'none'])).stderr).toMatch(
+      /no credential is named none\n$/,
+    );
   });
 
   it('keeps what is mapped, and writes no revision when nothing changes', async () => {

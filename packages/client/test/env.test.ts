@@ -71,6 +71,12 @@ describe('the environment of the command', () => {
     at.answer(() => ({ body: (JSON.parse(recorded.stdout) as { service: unknown }).service }));
     expect(await shown([])).not.toHaveProperty('CREDENTIALS_BLIND4_KEY');
     expect(await shown(['--blind'])).toMatchObject({ CREDENTIALS_BLIND4_KEY: 'blind value 4' });
+    const { blind_credentials: blinds } = (
+      JSON.parse(recorded.stdout) as { service: { blind_credentials: { name: string }[] } }
+    ).service;
+    const line = `confidant: left out without --blind: ${blinds.map(({ name }) => name).join(', ')}\n`;
+    expect(await env([], ['true'])).toMatchObject({ code: 0, stderr: line });
+    expect(await env(['--blind'], ['true'])).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('values stand in the environment only: not in arguments, not in what is logged', async () => {

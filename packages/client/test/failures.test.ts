@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeLogin } from '../src/cli/login-file.js';
-import { callCli, programPath, runCli } from './support/cli.js';
+import { awsEnvironment, callCli, programPath, runCli } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { golden } from './support/golden.js';
@@ -186,6 +186,31 @@ describe('failures', () => {
     for (const end of ['/v1', '/v1/', '/']) {
       expect(await at.call(['--url', `${at.server.url}${end}`, 'list_services'])).toMatchObject({ code: 0 });
     }
+  });
+
+  it('nobody who listens on this machine: what to start, or what to read again', async () => {
+    const refused = await at.call(['--url', 'http://127.0.0.1:1', 'list_services']);
+    expect(refused.stderr).toBe(
+      'confidant: error: GET /v1/services: can not reach http://127.0.0.1:1 (ECONNREFUSED); is the server running? (npm start)\n',
+    );
+    at.configure({ retries: 2, backoff: 0.001 });
+    const repeated = (await at.call(['--url', 'http://127.0.0.1:1', 'list_services'])).stderr.split('\n');
+    expect(repeated.map((line) => line.includes('is the server running?'))).toEqual([true, false, true, false]);
+    at.configure({ token_cache_file: '' });
+    const elsewhere = awsEnvironment('http://127.0.0.1:1');
+    const kms = await callCli(['confidant', '--config-files', at.config, 'list_services'], elsewhere);
+    expect(kms.stderr).toMatch(
+      /ECONNREFUSED.*; the server may have been started with other ports: \. data\/client\.env again\n$/,
+    );
+    at.configure({});
+  });
+
+  it('https where plain http is spoken is called that', async () => {
+    const end = await at.call(['--url', at.server.url.replace('http:', 'https:'), 'list_services']);
+    expect(end).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('; the server speaks plain http there') as string,
+    });
   });
 
   it('wrong arguments show the way to the help of the command', async () => {

@@ -71,11 +71,25 @@ export function spellOut(argv: readonly string[]): SpelledOut {
   return { globals, command: command.name, rest };
 }
 
-/** The command that a mistyped name most likely means. */
-export function similarCommand(name: string): string | undefined {
+/** What a name that is no command's most likely means, to put after it; empty when it is like none. */
+export function adviseCommand(name: string): string {
+  if (/^(delete|destroy|rm|remove(?![_-]creds?$))/i.test(name)) {
+    return (
+      ': nothing is deleted. Credentials that are disabled and in no service are archived (docs/operations.md); ' +
+      'remove_creds takes them away from a service'
+    );
+  }
   const names = COMMANDS.map((command) => command.name);
-  return similarTo(name.replaceAll('-', '_'), names, 1)[0];
+  const meant =
+    (Object.hasOwn(MEANT_BY, name) ? MEANT_BY[name] : undefined) ?? similarTo(name.replaceAll('-', '_'), names, 1);
+  return meant.length === 0 ? '' : `; did you mean ${meant.join(', ')}?`;
 }
+
+/** Words that other programs have for what is several commands here. */
+const MEANT_BY: Readonly<Record<string, readonly string[] | undefined>> = {
+  list: COMMANDS.map(({ name }) => name).filter((name) => name.startsWith('list_')),
+  get: ['get_service', 'get_credential'],
+};
 
 /** The same for a program that has options only. Throws {@link UsageError} for one it does not have, too. */
 export function spellOutOptions(argv: readonly string[], options: readonly OptionSpec[]): string[] {

@@ -19,6 +19,7 @@ import { CommandError } from './outcome.js';
 import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
 import { similarTo } from './similar.js';
+import { adviseNoServer } from './unreachable.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
@@ -157,7 +158,9 @@ export class Context {
     return {
       ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
       onRetry: ({ attempt, retries, delayMs, error }) =>
-        this.log.info(`${error.message}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`),
+        this.log.info(
+          `${error.message}${attempt === 1 ? adviseNoServer(error) : ''}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`,
+        ),
       onAsking: this.progress.asking,
       onWarning: (message) => this.log.warning(message),
     };

@@ -5,12 +5,15 @@ import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
 import { UnwritableValue } from '../format/writers.js';
 import { CommandError } from './outcome.js';
+import { adviseNoKms, adviseNoServer } from './unreachable.js';
 
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
 export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
     const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
-    return [`${error.message}${request}`, ...describeConflicts(error.body?.['conflicts'])].join('; ');
+    return [`${error.message}${request}${adviseNoServer(error)}`, ...describeConflicts(error.body?.['conflicts'])].join(
+      '; ',
+    );
   }
   if (error instanceof KmsUnavailable && error.code === NO_CREDENTIALS) {
     return (
@@ -20,7 +23,7 @@ export function describeError(error: unknown): string {
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
     const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    return `${error.message}${reason}`;
+    return `${error.message}${reason}${error instanceof KmsUnavailable ? adviseNoKms(error) : ''}`;
   }
   const isKnown = [ConfigError, CommandError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
     (known) => error instanceof known,

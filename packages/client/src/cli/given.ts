@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { parseJson } from '@confidant/contract/wire';
 import type { JsonObject } from '@confidant/contract';
 import { UsageError } from './usage-error.js';
@@ -61,13 +61,23 @@ export class Given {
       value = undefined;
     }
     if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
-      throw new UsageError(`--${name} must be a JSON object, @file or -`);
+      // The name of a file that is there is no secret.
+      const isPath = given !== '-' && !given.startsWith('@') && isFile(given);
+      throw new UsageError(`--${name} must be a JSON object, @file or -${isPath ? `; did you mean @${given}?` : ''}`);
     }
     return value as JsonObject;
   }
 
   #get(name: string): unknown {
     return this.#values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }
 

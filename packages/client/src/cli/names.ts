@@ -26,12 +26,17 @@ export async function idOf(context: Context, given: Given, kind: Nameable, optio
 /**
  * The ids of what has exactly these names, in their order. Rejects with {@link CommandError} that tells the names that
  * nothing has, with similar ones, and the ids of those that more than one has: servers of the original may give a name
- * twice.
+ * twice. What is a name of the other kind is told as such, with the option that takes those, `forOther`.
  */
-export async function idsOfNames(client: ConfidantClient, kind: Nameable, names: readonly string[]): Promise<string[]> {
+export async function idsOfNames(
+  client: ConfidantClient,
+  kind: Nameable,
+  names: readonly string[],
+  forOther?: string,
+): Promise<string[]> {
   if (names.length === 0) return [];
   const holders = new Map<string, Set<string>>();
-  for (const { id, name } of kind === 'credential' ? await allCredentials(client) : await allBlindCredentials(client)) {
+  for (const { id, name } of await allOf(client, kind)) {
     holders.set(name, (holders.get(name) ?? new Set()).add(id));
   }
   const what = kind.replace('-', ' ');
@@ -41,13 +46,33 @@ export async function idsOfNames(client: ConfidantClient, kind: Nameable, names:
       const similar = similarTo(name, holders.keys(), MAX_SIMILAR);
       return similar.length === 0 ? name : `${name} (similar: ${similar.join(', ')})`;
     });
-    throw new CommandError(`no ${what} is named ${described.join(' or ')}`);
+    const other = await describeOther(client, kind, unknown, forOther);
+    throw new CommandError(`no ${what} is named ${described.join(' or ')}${other}`);
   }
   return names.map((name) => {
     const ids = [...holders.get(name)!];
     if (ids.length === 1) return ids[0]!;
     throw new CommandError(`more than one ${what} is named ${name}: give the id, one of ${ids.join(', ')}`);
   });
+}
+
+function allOf(client: ConfidantClient, kind: Nameable): Promise<Named[]> {
+  return kind === 'credential' ? allCredentials(client) : allBlindCredentials(client);
+}
+
+/** Of names that nothing of `kind` has, those that something of the other kind has. Who may not list it is told nothing. */
+async function describeOther(
+  client: ConfidantClient,
+  kind: Nameable,
+  unknown: readonly string[],
+  option: string | undefined,
+): Promise<string> {
+  const other = kind === 'credential' ? 'blind-credential' : 'credential';
+  const held = new Set((await allOf(client, other).catch(() => [])).map(({ name }) => name));
+  const names = unknown.filter((name) => held.has(name));
+  const what = other.replace('-', ' ');
+  if (names.length === 0) return '';
+  return `; a ${what} is named ${names.join(' and ')}${option === undefined ? '' : `: ${option} takes those`}`;
 }
 
 interface Named {

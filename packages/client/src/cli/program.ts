@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { similarCommand, spellOut } from './argv.js';
+import { adviseCommand, spellOut } from './argv.js';
 import { COMMANDS } from './command-table.js';
 import { fullHelp, programHelp } from './help.js';
 import { refuseOutput } from './outputs.js';
@@ -33,8 +33,7 @@ export function parseArguments(argv: readonly string[]): Request {
     return rest[0] === 'all' ? allHelp() : parseArguments([...globals, ...rest.slice(0, 1), '--help']);
   }
   if (name !== undefined && !COMMANDS.some((command) => command.name === name)) {
-    const similar = similarCommand(name);
-    throw new UsageError(`there is no command ${name}${similar === undefined ? '' : `; did you mean ${similar}?`}`);
+    throw new UsageError(`there is no command ${name}${adviseCommand(name)}`);
   }
   const needed = COMMANDS.filter((command) => command.name === name);
   const program = buildProgram(needed, (command, values, words) => {
@@ -112,6 +111,10 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
   for (const option of spec.options) command.addOption(withConflicts(toOption(option), option, spec));
   if (spec.takesCommand) command.argument('[command...]', 'command to run, best after --').passThroughOptions();
   if (spec.words !== undefined) command.argument(spec.words);
+  const needed = (spec.exclusive ?? []).filter(({ required }) => required);
+  if (needed.length > 0) {
+    command.addHelpText('after', `\n${needed.map(({ of }) => `One of ${namesOf(of)} is required.`).join('\n')}`);
+  }
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${example}`).join('\n');
   command.addHelpText(
     'after',
@@ -120,15 +123,22 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
   return command.action(() => {
     for (const { of, required } of spec.exclusive ?? []) {
       const isGiven = of.some((name) => command.getOptionValueSource(attributeOf(spec, name)) === 'cli');
-      if (required && !isGiven)
-        throw new UsageError(`one of ${of.map((name) => `--${name}`).join(', ')} is required`, spec.name);
+      if (required && !isGiven) {
+        const isRenamed = of.includes('id') && command.getOptionValueSource('name') === 'cli';
+        const hint = isRenamed ? ', to say which one: --name is the new name' : '';
+        throw new UsageError(`one of ${namesOf(of)} is required${hint}`, spec.name);
+      }
     }
     selected(spec, command.opts(), command.args);
   });
 }
 
+function namesOf(options: readonly string[]): string {
+  return options.map((name) => `--${name}`).join(', ');
+}
+
 export function toOption(spec: OptionSpec): Option {
-  const option = new Option(spec.flags, spec.text);
+  const option = new Option(spec.flags, `${spec.text}${spec.required ? ' (required)' : ''}`);
   if (spec.required) option.makeOptionMandatory();
   if (spec.choices !== undefined) option.choices(spec.choices);
   if (spec.fallback !== undefined) option.default(spec.fallback);

@@ -36,7 +36,8 @@ async function runEnv(context: Context, given: Given): Promise<Outcome> {
   const hasCommand = given.words.length > 0;
   if (format !== undefined && hasCommand) throw new UsageError('--output prints the variables: it takes no command');
   const fetched = await fetchVariables(context, given);
-  const { variables } = fetched;
+  const { variables, leftOut } = fetched;
+  if (leftOut.length > 0) context.log.info(`left out without --blind: ${leftOut.join(', ')}`);
   if (format !== undefined) return printVariables(context, format, variables);
   if (!hasCommand) {
     context.log.info('no command was given: nothing to run (--output shell prints the variables)');
@@ -83,6 +84,8 @@ function watch(
 
 interface Fetched {
   variables: Variable[];
+  /** The names of blind credentials that give no variables. */
+  leftOut: string[];
   /** Changes when the service or a credential of it does. */
   fingerprint: string;
 }
@@ -100,7 +103,11 @@ async function fetchVariables(context: Context, given: Given): Promise<Fetched> 
       `${JSON.stringify(faulty.name)} of ${faulty.source.name} can not be an environment variable`,
     );
   }
-  return { variables, fingerprint };
+  return {
+    variables,
+    leftOut: given.flag('blind') ? [] : service.blind_credentials.map(({ name }) => name),
+    fingerprint,
+  };
 }
 
 /** compat: blind credentials give no variables unless asked for. */

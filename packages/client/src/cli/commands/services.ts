@@ -112,8 +112,8 @@ async function givenIds(
 ): Promise<{ credentials: readonly string[]; blindCredentials: readonly string[] }> {
   const client = await context.client();
   const [named, namedBlind] = await Promise.all([
-    idsOfNames(client, 'credential', given.list('cred-names')),
-    idsOfNames(client, 'blind-credential', given.list('blind-cred-names')),
+    idsOfNames(client, 'credential', given.list('cred-names'), '--blind-cred-names'),
+    idsOfNames(client, 'blind-credential', given.list('blind-cred-names'), '--cred-names'),
   ]);
   return {
     credentials: [...given.list('cred-ids'), ...named],
