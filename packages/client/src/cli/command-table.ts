@@ -43,7 +43,11 @@ const oneState = { of: ['enabled', 'disabled'] } as const;
 
 const blindOptions: readonly OptionSpec[] = [
   { flags: '--blind-keys <json>', text: 'region to KMS key, as JSON', kind: 'json' },
-  { flags: '--group-context <json>', text: 'one encryption context for all regions, as JSON', kind: 'json' },
+  {
+    flags: '--group-context <json>',
+    text: 'encryption context for all regions, as JSON: KMS opens the values only with it',
+    kind: 'json',
+  },
   { flags: '--blind-contexts <json>', text: 'region to encryption context, as JSON', kind: 'json' },
   { flags: '--name <name>', text: 'name of the blind credential' },
   pairs,
