@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { spellOut } from '../src/cli/argv.js';
+import { spellOut, spellOutOptions } from '../src/cli/argv.js';
 import { parseArguments } from '../src/cli/program.js';
 import { COMMANDS } from '../src/cli/command-table.js';
 import { GLOBAL_OPTIONS, longName } from '../src/cli/spec.js';
@@ -177,6 +177,12 @@ describe('wrong arguments are refused', () => {
       // Who asks for help gets it.
       expect([line, line.endsWith('-h') ? needs(name) : message]).toEqual([line, needs(name)]);
     }
+    const ofFormat = [
+      { flags: '--in <file>', text: '' },
+      { flags: '--out <file>', text: '' },
+    ];
+    expect(() => spellOutOptions(['--in', '--out', 'x'], ofFormat)).toThrow(needs('in'));
+    expect(spellOutOptions(['--in', '-', '--out=--x'], ofFormat)).toEqual(['--in', '-', '--out=--x']);
     expect(refused('create_credential', '--name', 'n', '--documentation', '--s3cret')).not.toContain('s3cret');
   });
 

@@ -42,7 +42,10 @@ describe('against the real server', { timeout: 60_000 }, () => {
     const lines = server.printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
     expect(lines).toHaveLength(4);
     const { stdout, stderr, code } = await paste(lines.join('\n'));
-    expect({ stderr, code }).toEqual({ stderr: 'confidant: created the service demo-app\n', code: 0 });
+    expect({ stderr, code }).toEqual({
+      stderr: 'confidant: stored: db_password\nconfidant: created the service demo-app\n',
+      code: 0,
+    });
     const [created, mapped, fetched] = stdout
       .split(/(?<=^\}\n)/m)
       .map((text) => JSON.parse(text) as Record<string, unknown>);

@@ -77,7 +77,7 @@ describe('values on standard input leave the terminal for questions', () => {
     await terminal.shown('two: ');
     terminal.type('zweites gehéimnis\r');
     const { code, screen } = await terminal.ended;
-    expect({ code, err: read('prompt.err') }).toEqual({ code: 0, err: '' });
+    expect({ code, err: read('prompt.err') }).toEqual({ code: 0, err: 'confidant: stored: one, two\n' });
     expect(sent()).toMatchObject({
       credential_pairs: { one: 'first s3cret', two: 'zweites gehéimnis' },
       metadata: { team: 'web' },
