@@ -193,6 +193,9 @@ describe('wrong arguments are refused', () => {
     for (const value of ['-', '', '-1', '-.5', '-----BEGIN KEY-----\nx', '-- see the page', '-note', '-o is short']) {
       expect(documented('--documentation', value)).toMatchObject({ documentation: value });
     }
+    const tags = ['a', '-5', 'b', '- c', '-- d'];
+    expect(documented('--tags', ...tags, '--disabled')).toMatchObject({ tags, disabled: true });
+    expect(documented('--tags', '-5')).toMatchObject({ tags: ['-5'] });
     expect(parsed('get_certificate_from_csr', '--ca', 'c', '--csr-file', '-').values).toMatchObject({ csrFile: '-' });
   });
 

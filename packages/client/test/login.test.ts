@@ -86,7 +86,9 @@ describe('login', () => {
       out: { email: expect.any(String) as string, result: true },
     });
     expect(end.stderr).toContain(`logged in as `);
-    expect(end.stderr).toContain('confidant: if no browser appears: Ctrl-C, and confidant login --no-browser\n');
+    expect(end.stderr).toContain(
+      `if no browser appears: Ctrl-C, and confidant --url ${server.url} login --no-browser\n`,
+    );
     // What it says to do works.
     writeFileSync(join(folder, '.confidant'), /~\/\.confidant can say: (.*)/.exec(end.stderr)![1]!);
     expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });

@@ -172,27 +172,31 @@ function readOption(
   const isLong = word.startsWith('--');
   const spelled = isLong ? `--${longName(option)}${word.includes('=') ? word.slice(word.indexOf('=')) : ''}` : word;
   const hasValue = isLong ? word.includes('=') : word.length > 2;
+  const words = [spelled];
   let next = at + 1;
+  const all = [...options, ...others];
   if (takesValue(option) && !hasValue) {
-    if (next < argv.length && isNoValue(argv[next]!, [...options, ...others])) {
-      return { words: [spelled], next, fault: missingValue(longName(option), command) };
+    const value = argv[next];
+    if (value !== undefined && !isValue(value, all) && (value.startsWith('--') || matches(value, all).length > 0)) {
+      return { words, next, fault: missingValue(longName(option), command) };
     }
+    words.push(...argv.slice(next, next + 1));
     next += 1;
   }
-  if (takesValues(option)) while (next < argv.length && !isOption(argv[next]!)) next += 1;
-  return { words: [spelled, ...argv.slice(at + 1, next)], next };
+  for (; takesValues(option) && next < argv.length && isValue(argv[next]!, all); next += 1) {
+    // Only directly after the option is a word with a dash certain to be taken for its value.
+    words.push(...(isOption(argv[next]!) ? [`--${longName(option)}`] : []), argv[next]!);
+  }
+  return { words, next };
 }
 
 /**
- * Whether a word in the place of a value is the next option, so that the value was forgotten. compat: as argparse, which
- * takes negative numbers and what has a space for values. A single dash before a letter that is no option's is one too.
+ * Whether a word can be the value of the option before it, not the next option. compat: argparse takes negative numbers,
+ * and what has a space in it, for values.
  */
-function isNoValue(word: string, options: readonly OptionSpec[]): boolean {
-  if (!isOption(word) || /^-\d*\.?\d+$/.test(word)) return false;
-  if (word === '--') return true;
-  const isKnown = matches(word, options).length > 0;
-  if (!word.startsWith('--')) return isKnown && !/\s/.test(word);
-  return isKnown || !/\s/.test(word);
+function isValue(word: string, options: readonly OptionSpec[]): boolean {
+  if (!isOption(word) || /^-\d*\.?\d+$/.test(word)) return true;
+  return /\s/.test(word) && !(word.startsWith('--') && matches(word, options).length > 0);
 }
 
 /** Does not show the word in its place: that may be a secret. */

@@ -187,7 +187,7 @@ class Login {
 
 const REFUSED = 'the server refused the code: were the letters typed as they stand here?';
 
-async function viaLoopback({ log }: Context, login: Login): Promise<LoginSession> {
+async function viaLoopback({ log, globals }: Context, login: Login): Promise<LoginSession> {
   const state = randomBytes(24).toString('base64url');
   const loopback = await listenOnLoopback();
   try {
@@ -199,7 +199,10 @@ async function viaLoopback({ log }: Context, login: Login): Promise<LoginSession
       timeoutMs: PATIENCE_MS,
     });
     log.info(`log in with your browser, and type these letters into the page that asks: ${login.letters}`);
-    log.info('if no browser appears: Ctrl-C, and confidant login --no-browser');
+    const url = globals.text('url');
+    log.info(
+      `if no browser appears: Ctrl-C, and confidant ${url === undefined ? '' : `--url ${url} `}login --no-browser`,
+    );
     void openBrowser(address).then((started) => {
       if (!started) log.info(`no browser could be started; open this address in one on this machine:\n${address}`);
     });
