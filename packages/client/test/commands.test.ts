@@ -86,6 +86,18 @@ describe('values come from where nobody else sees them', () => {
     expect(at.server.seen).toEqual([]);
   });
 
+  it('a file that is no UTF-8 is refused with exit 2, and one with the mark of an editor is read', async () => {
+    const file = join(at.folder, 'pairs.json');
+    writeFileSync(file, Buffer.concat([Buffer.from('{"a": "'), Buffer.from([0xe4, 0xff]), Buffer.from('"}')]));
+    const damaged = await at.call([...create, '--credential-pairs', `@${file}`]);
+    expect(damaged).toMatchObject({ code: 2, stderr: expect.stringContaining('is no UTF-8 text') as string });
+    expect(at.server.seen).toEqual([]);
+    answers = { 'POST /v1/credentials': { body: credentialWith('c1', { a: 'v' }) } };
+    writeFileSync(file, '\ufeff{"a": "v"}');
+    expect((await at.call([...create, '--credential-pairs', `@${file}`])).code).toBe(0);
+    expect(sent()).toMatchObject({ credential_pairs: { a: 'v' } });
+  });
+
   it('and are not shown by the answer, of a creation nor of an update', async () => {
     const body = credentialWith('c1', { key: 'typed without echo' });
     answers = { 'POST /v1/credentials': { body }, 'PUT /v1/credentials/c1': { body } };

@@ -81,7 +81,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** The text of a file, or of standard input for 0. Throws {@link UsageError} when it can not be read or is too large. */
+/** The text of a file, or of standard input for 0. Throws {@link UsageError} when it can not be read, is too large or no UTF-8. */
 export function readInput(source: string | 0, name: string): string {
   let content: Buffer;
   try {
@@ -91,5 +91,10 @@ export function readInput(source: string | 0, name: string): string {
     throw new UsageError(`--${name}: can not read ${source === 0 ? 'standard input' : source} (${reason})`);
   }
   if (content.length > MAX_INPUT_BYTES) throw new UsageError(`--${name}: more than ${MAX_INPUT_BYTES} bytes`);
-  return content.toString('utf8');
+  try {
+    // Takes away the mark that some editors put in front; what is damaged would otherwise be stored so.
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch {
+    throw new UsageError(`--${name}: ${source === 0 ? 'standard input' : source} is no UTF-8 text`);
+  }
 }
