@@ -197,7 +197,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'revert_credential',
-    prints: 'values',
+    prints: 'id',
     summary: 'Go back to an old revision of a credential; it is written as a new one',
     options: [id('credential'), credentialName, revision],
     exclusive: [oneCredential],
