@@ -1,7 +1,8 @@
 import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
-import { conflictsOf, isPortableName, valueText, variablesOf } from '../format/variables.js';
+import { decidesWhatLoads } from '../format/loader-names.js';
+import { conflictsOf, isPortableName, shownName, valueText, variablesOf } from '../format/variables.js';
 import type { ValueSource, Variable } from '../format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
 import type { Context } from './context.js';
@@ -77,15 +78,29 @@ export async function render(
   return renderValues(variablesOf(sourcesOf(body), options.prefix), format, options.log);
 }
 
-/** Values in a form for other programs; what has no name there is left out with a warning. */
-export function renderValues(variables: readonly Variable[], format: 'dotenv' | 'shell' | 'tfvars', log: Log): string {
+/**
+ * Values in a form for other programs; what has no name there is left out with a warning, and so is what decides which
+ * code programs load, unless it is `allowed`.
+ */
+export function renderValues(
+  variables: readonly Variable[],
+  format: 'dotenv' | 'shell' | 'tfvars',
+  log: Log,
+  allowed: readonly string[] = [],
+): string {
   const isName = format === 'tfvars' ? isTerraformName : isPortableName;
   // Terraform tells capitals apart.
   const renamed = format === 'tfvars' ? variables.map((variable) => ({ ...variable, name: variable.key })) : variables;
   const named = renamed.filter(({ key, name, source }) => {
-    if (isName(key) && isName(name)) return true;
-    const what = isName(key) ? `${name}, with its prefix,` : `the key ${key}`;
-    log.warning(`${source.name} (${source.id}): ${what} is no name in ${format} and is left out`);
+    const of = `${shownName(source.name)} (${source.id})`;
+    const isNamed = isName(key) && isName(name);
+    if (isNamed && (format === 'tfvars' || allowed.includes(name) || !decidesWhatLoads(name))) return true;
+    const what = isName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
+    log.warning(
+      isNamed
+        ? `${name} of ${of} decides what programs load and is left out: env --require ${name} --output ${format} allows it`
+        : `${of}: ${what} is no name in ${format} and is left out`,
+    );
     return false;
   });
   for (const { name, source } of conflictsOf(named)) {

@@ -1,6 +1,7 @@
 import { ExactNumber } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
-import { isShellName, shellQuote, variableName } from './variables.js';
+import { decidesWhatLoads } from './loader-names.js';
+import { isShellName, shellQuote, shownName, variableName } from './variables.js';
 
 /** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
 export class FormatError extends Error {
@@ -60,20 +61,28 @@ export function readService(input: Json): FormatterService {
 /**
  * Lines for a shell that set each variable unless it is set already. compat: the form, and whose prefix counts: an
  * empty `env_var_prefix` means the default for credentials, but no prefix for blind ones. Blind credentials that were
- * not decrypted give nothing. Throws {@link FormatError} for a value that is not text.
+ * not decrypted give nothing. Whoever writes a credential chooses its keys and its prefix: a name that is none of a
+ * shell variable, or that decides what programs load, is left out with a warning. Throws {@link FormatError} for a
+ * value that is not text.
  */
 export function envExport({ credentials }: FormatterService, defaultPrefix: string, warn: Warn): string {
   return credentials
-    .flatMap(({ metadata, pairs, isBlind }) => {
+    .flatMap(({ id, name: title, metadata, pairs, isBlind }) => {
       const own = metadata['env_var_prefix'];
       const prefix = typeof own === 'string' && (own !== '' || isBlind) ? own : defaultPrefix;
       return Object.entries(pairs ?? {}).map(([key, value]) => {
-        if (!isShellName(key)) {
-          warn(`the key ${key} is no name of a shell variable and is left out`);
+        const name = variableName(prefix, key);
+        if (!isShellName(key) || !isShellName(name)) {
+          const what = isShellName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
+          warn(`${what} is no name of a shell variable and is left out`);
+          return '';
+        }
+        if (decidesWhatLoads(name)) {
+          warn(`${name} of ${shownName(text(title))} (${text(id)}) decides what programs load and is left out`);
           return '';
         }
         if (typeof value !== 'string') throw new FormatError(`the value of ${key} is not text`);
-        const name = variableName(prefix, key);
+        if (value.includes('\0')) throw new FormatError(`the value of ${key} holds a NUL character`);
         return `: \${${name}=${shellQuote(value)}}\nexport ${name}\n`;
       });
     })

@@ -64,6 +64,14 @@ export function isPortableName(name: string): boolean {
   return /^[A-Za-z_]\w*$/.test(name);
 }
 
+const MAX_SHOWN = 100;
+
+/** A name that others chose, in a message: it begins no line of its own, and is no longer than a line. */
+export function shownName(name: string): string {
+  const short = name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name;
+  return /[\p{Cc}\u2028\u2029]/u.test(short) ? JSON.stringify(short) : short;
+}
+
 /** compat: as Python's shlex.quote: plain when nothing in it means anything to a shell, else in single quotes. */
 export function shellQuote(text: string): string {
   if (text === '') return "''";

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { ServiceBody } from '@confidant/contract';
-import { conflictsOf, isShellName, valueText, variableName, variablesOf } from '../../format/variables.js';
+import { decidesWhatLoads } from '../../format/loader-names.js';
+import { conflictsOf, isShellName, shownName, valueText, variableName, variablesOf } from '../../format/variables.js';
 import type { Variable } from '../../format/variables.js';
 import { ConfigError } from '../../config.js';
 import { endAs, startChild } from '../child.js';
@@ -20,6 +21,7 @@ const REMOVED = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SECURITY_TOK
 const FAILED = 255;
 /** With --strict: the value of a variable that says "this comes from Confidant". */
 const PLACEHOLDER = 'confidant';
+const MAX_COMPLAINTS = 20;
 
 export const handlers: Record<string, Handler> = { env: runEnv, run: runEnv };
 
@@ -38,7 +40,7 @@ async function runEnv(context: Context, given: Given): Promise<Outcome> {
   const fetched = await fetchVariables(context, given);
   const { variables, leftOut } = fetched;
   if (leftOut.length > 0) context.log.info(`left out without --blind: ${leftOut.join(', ')}`);
-  if (format !== undefined) return printVariables(context, format, variables);
+  if (format !== undefined) return printVariables(context, given, format, variables);
   if (!hasCommand) {
     context.log.info('no command was given: nothing to run (--output shell prints the variables)');
     return { exitCode: 0 };
@@ -90,13 +92,18 @@ interface Fetched {
   fingerprint: string;
 }
 
-/** Throws {@link CommandError} when `--strict` or `--require` are not satisfied. */
+/**
+ * Throws {@link CommandError} when `--strict` or `--require` are not satisfied, and for what no environment can hold or
+ * no credential is to set.
+ */
 async function fetchVariables(context: Context, given: Given): Promise<Fetched> {
   const { service } = await fetchService(context, given.needed('service'));
   const fingerprint = fingerprintOf(service);
   if (given.flag('blind')) await decryptBlind(service, await context.connection());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
   checkNames(context, given, service, variables);
+  // Terraform takes the keys, and no environment.
+  if (context.globals.text('output') !== 'tfvars') refuseDeciding(given, variables);
   const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
   if (faulty !== undefined) {
     throw new CommandError(
@@ -110,6 +117,22 @@ async function fetchVariables(context: Context, given: Given): Promise<Fetched> 
   };
 }
 
+/** Who may write a credential is not to run code wherever it is mapped. */
+function refuseDeciding(given: Given, variables: readonly Variable[]): void {
+  const allowed = requiredNames(given);
+  const refused = variables.filter(({ name }) => decidesWhatLoads(name) && !allowed.includes(name));
+  if (refused.length === 0) return;
+  const lines = refused.map(({ name, source }) => {
+    const of = `${shownName(source.name)} (${source.id})`;
+    return `${shownName(name)} of ${of} decides what programs load: --require ${shownName(name)} allows it, if it is meant`;
+  });
+  throw new CommandError(lines.slice(0, MAX_COMPLAINTS).join('\n'));
+}
+
+function requiredNames(given: Given): string[] {
+  return (given.text('require') ?? '').split(',').filter((name) => name !== '');
+}
+
 /** compat: blind credentials give no variables unless asked for. */
 function chosen(service: ServiceBody, given: Given): ServiceBody {
   return given.flag('blind') ? service : { ...service, blind_credentials: [] };
@@ -117,7 +140,7 @@ function chosen(service: ServiceBody, given: Given): ServiceBody {
 
 function checkNames(context: Context, given: Given, fetched: ServiceBody, variables: readonly Variable[]): void {
   const names = new Set(variables.map(({ name }) => name));
-  const wanted = (given.text('require') ?? '').split(',').filter((name) => name !== '');
+  const wanted = requiredNames(given);
   const isStrict = given.flag('strict');
   if (isStrict) wanted.push(...Object.keys(process.env).filter((name) => process.env[name] === PLACEHOLDER));
   const missing = wanted.filter((name) => !names.has(name));
@@ -153,12 +176,12 @@ function adviceFor(
   return prefix !== '' && names.has(prefixed) ? [`${name} is given as ${prefixed}: --prefix '' leaves that out`] : [];
 }
 
-function printVariables(context: Context, format: OutputFormat, variables: readonly Variable[]): Outcome {
+function printVariables(context: Context, given: Given, format: OutputFormat, variables: readonly Variable[]): Outcome {
   if (format === 'id' || format === 'table') throw new UsageError(`--output ${format} has no meaning here`);
   if (format === 'json' || format === 'yaml') {
     return success({ variables: Object.fromEntries(variables.map(({ name, value }) => [name, valueText(value)])) });
   }
-  return { exitCode: 0, text: renderValues(variables, format, context.log) };
+  return { exitCode: 0, text: renderValues(variables, format, context.log, requiredNames(given)) };
 }
 
 function environmentOf(given: Given, variables: readonly Variable[]): Record<string, string> {
