@@ -1,6 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startChild } from '../src/cli/child.js';
 import { golden } from './support/golden.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
@@ -64,6 +65,31 @@ describe('the environment of the command', () => {
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('"CREDENTIALS_K"');
+  });
+
+  it('a value or a sum that no system starts a command with is refused by name, never by value', async () => {
+    at.answer(() => ({ body: serviceWith({ k: 'v'.repeat(131_072), other: 'x' }) }));
+    const end = await env([], ['echo', 'ran']);
+    expect(end).toMatchObject({ code: 255, stdout: '' });
+    expect(end.stderr).toMatch(
+      /CREDENTIALS_K of Credential c1 \(c1\) is too large .*: 131086 bytes .* 131071 at most\n$/,
+    );
+    // The largest that Linux takes.
+    at.answer(() => ({ body: serviceWith({ k: 'v'.repeat(131_071 - 'CREDENTIALS_K='.length) }) }));
+    expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 0, stdout: 'ran\n' });
+    at.answer(() => ({
+      body: serviceWith(Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${n}`, 'v'.repeat(60_000)]))),
+    }));
+    const sum = await env([], ['echo', 'ran']);
+    expect(sum).toMatchObject({ code: 255, stdout: '' });
+    expect(sum.stderr).toMatch(/have \d+ bytes, 2097152 at most: web gives 40 variables/);
+    // What is printed goes where it may.
+    expect((await at.run(['env', '--service', 'web', '-o', 'dotenv'])).stdout.length).toBeGreaterThan(2_400_000);
+  });
+
+  it('arguments that no system starts a command with: 126, and why', async () => {
+    const child = () => startChild(['echo', 'x'.repeat(200_000)], {});
+    expect(child).toThrow('echo: can not be run (E2BIG: its environment and arguments are too large)');
   });
 
   it('holds blind values only when asked for', async () => {
@@ -280,6 +306,18 @@ describe('--watch', () => {
     await running.printed('started one');
     revision = 2;
     expect(await running.ended).toMatchObject({ code: 5, stdout: 'started one\nreload\n' });
+  });
+
+  it('leaves the command alone when it could not be started with the new values, and tells which', async () => {
+    let revision = 1;
+    at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'v'.repeat(200_000) }, revision) }));
+    const running = watch("trap 'echo stopped; exit 0' TERM");
+    await running.printed('started one');
+    revision = 2;
+    while (!running.told().includes('CREDENTIALS_A')) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(running.told()).toMatch(/the command goes on as it is: CREDENTIALS_A of .* is too large/);
+    running.process.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: 0, stdout: 'started one\nstopped\n' });
   });
 
   it('leaves the command alone while the server fails, and ends when the command ends', async () => {

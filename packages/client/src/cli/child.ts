@@ -17,8 +17,9 @@ export class NotRunnable extends Error {
   constructor(
     command: string,
     readonly exitCode: 126 | 127,
+    why = '',
   ) {
-    super(`${command}: ${exitCode === 127 ? 'command not found' : 'can not be run'}`);
+    super(`${command}: ${exitCode === 127 ? 'command not found' : 'can not be run'}${why}`);
   }
 }
 
@@ -36,7 +37,7 @@ export interface Child {
 export function startChild(words: readonly string[], environment: Record<string, string>): Child {
   const [command, ...rest] = words as [string, ...string[]];
   // Looked up in our own PATH: the command's environment may have none.
-  const child = spawn(findProgram(command), rest, { stdio: 'inherit', env: environment, argv0: command });
+  const child = begin(command, rest, environment);
   const started = new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error: NodeJS.ErrnoException) =>
@@ -44,6 +45,18 @@ export function startChild(words: readonly string[], environment: Record<string,
     );
   });
   return { started, ended: endOf(child), kill: (signal) => void child.kill(signal) };
+}
+
+/** Some failures Node throws at once; the others its child tells. */
+function begin(command: string, rest: readonly string[], environment: Record<string, string>): ChildProcess {
+  const program = findProgram(command);
+  try {
+    return spawn(program, rest, { stdio: 'inherit', env: environment, argv0: command });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+    const why = code === 'E2BIG' ? ' (E2BIG: its environment and arguments are too large)' : ` (${code})`;
+    throw new NotRunnable(command, 126, why);
+  }
 }
 
 function endOf(started: ChildProcess): Promise<ChildEnd> {

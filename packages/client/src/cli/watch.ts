@@ -63,7 +63,7 @@ async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<C
     try {
       if (await watch.hasChanged()) return undefined;
     } catch (error) {
-      watch.log.warning(`could not look for changes: ${describeError(error)}`);
+      watch.log.warning(`could not look for changes, the command goes on as it is: ${describeError(error)}`);
     }
   }
 }

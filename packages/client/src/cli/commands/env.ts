@@ -22,6 +22,11 @@ const FAILED = 255;
 /** With --strict: the value of a variable that says "this comes from Confidant". */
 const PLACEHOLDER = 'confidant';
 const MAX_COMPLAINTS = 20;
+/** What Linux takes in `name=value`, without the NUL at its end, and in the environment and the arguments together. */
+const MAX_VARIABLE_BYTES = 131_071;
+const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
+/** The NUL at the end of each, and the pointer to it. */
+const OVERHEAD_BYTES = 9;
 
 export const handlers: Record<string, Handler> = { env: runEnv, run: runEnv };
 
@@ -107,9 +112,10 @@ async function fetchVariables(context: Context, given: Given): Promise<Fetched> 
   const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
   if (faulty !== undefined) {
     throw new CommandError(
-      `${JSON.stringify(faulty.name)} of ${faulty.source.name} can not be an environment variable`,
+      `${JSON.stringify(faulty.name)} of ${shownName(faulty.source.name)} can not be an environment variable`,
     );
   }
+  if (given.words.length > 0) refuseTooLarge(given, variables);
   return {
     variables,
     leftOut: given.flag('blind') ? [] : service.blind_credentials.map(({ name }) => name),
@@ -127,6 +133,30 @@ function refuseDeciding(given: Given, variables: readonly Variable[]): void {
     return `${shownName(name)} of ${of} decides what programs load: --require ${shownName(name)} allows it, if it is meant`;
   });
   throw new CommandError(lines.slice(0, MAX_COMPLAINTS).join('\n'));
+}
+
+/** Before a command that runs is stopped for one that could not be started. Throws {@link CommandError}. */
+function refuseTooLarge(given: Given, variables: readonly Variable[]): void {
+  const sizeOf = (name: string, value: string): number => Buffer.byteLength(name) + 1 + Buffer.byteLength(value);
+  for (const { name, value, source } of variables) {
+    const size = sizeOf(name, valueText(value));
+    if (size <= MAX_VARIABLE_BYTES) continue;
+    throw new CommandError(
+      `${shownName(name)} of ${shownName(source.name)} (${source.id}) is too large for an environment variable: ` +
+        `${size} bytes with its name, ${MAX_VARIABLE_BYTES} at most`,
+    );
+  }
+  const sizes = [
+    ...Object.entries(environmentOf(given, variables)).map(([name, value]) => sizeOf(name, value)),
+    ...given.words.map((word) => Buffer.byteLength(word)),
+  ];
+  const total = sizes.reduce((sum, size) => sum + size + OVERHEAD_BYTES, 0);
+  if (total > MAX_ENVIRONMENT_BYTES) {
+    throw new CommandError(
+      `the environment and arguments of the command have ${total} bytes, ${MAX_ENVIRONMENT_BYTES} at most: ` +
+        `${given.needed('service')} gives ${variables.length} variables`,
+    );
+  }
 }
 
 function requiredNames(given: Given): string[] {
