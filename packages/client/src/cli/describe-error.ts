@@ -45,12 +45,24 @@ export function failureBody(error: unknown): Record<string, unknown> {
   return { error: describeError(error) };
 }
 
-/** `db_password is in ID, ID` for each key of `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`. */
+const MAX_CONFLICTS = 20;
+
+/**
+ * `db_password is in ID, ID` for each key of `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`;
+ * nothing for what has another shape, since nobody but the server says what it answers.
+ */
 function describeConflicts(conflicts: unknown): string[] {
-  if (typeof conflicts !== 'object' || conflicts === null) return [];
-  return Object.entries(conflicts as Record<string, Record<string, string[] | undefined>>).map(([key, carriers]) => {
-    const { credentials = [], blind_credentials: blinds = [], services = [] } = carriers;
-    const where = services.length === 0 ? '' : ` (mapped to ${services.join(', ')})`;
-    return `${key} is in ${[...credentials, ...blinds].join(', ')}${where}`;
+  if (typeof conflicts !== 'object' || conflicts === null || Array.isArray(conflicts)) return [];
+  const described = Object.entries(conflicts as Record<string, unknown>).flatMap(([key, carriers]) => {
+    const listed = (field: string): string[] => {
+      const list = (carriers as Record<string, unknown> | null | undefined)?.[field];
+      return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+    };
+    const ids = [...listed('credentials'), ...listed('blind_credentials')];
+    const services = listed('services');
+    if (ids.length === 0 && services.length === 0) return [];
+    return [`${key} is in ${ids.join(', ')}${services.length === 0 ? '' : ` (mapped to ${services.join(', ')})`}`];
   });
+  const more = described.length - MAX_CONFLICTS;
+  return [...described.slice(0, MAX_CONFLICTS), ...(more > 0 ? [`and ${more} more`] : [])];
 }

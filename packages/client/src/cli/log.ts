@@ -12,13 +12,14 @@ export interface Log {
 }
 
 /**
- * Text with what a terminal would obey instead of show (control characters, marks that turn the direction of writing)
- * as `\u001b`: names and errors come from others. Tabs and line ends stay.
+ * Text with what a terminal would obey instead of show, or not show at all, as `\u001b`: control characters, marks that
+ * turn the direction of writing, what has no width. Names and errors come from others, and no two are to look alike.
+ * Tabs and line ends stay.
  */
 export function visible(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => {
-    return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(/(?![\t\n])[\p{Cc}\p{Cf}]/gu, (char) => {
+    const code = char.codePointAt(0)!.toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
   });
 }
 

@@ -67,14 +67,15 @@ export async function render(
   // These go into other programs, a failure must not.
   if (!body.result) return '';
   const subject = body.service ?? body.credential ?? body.blind_credential;
-  if (subject === undefined && (format === 'id' || format === 'table')) {
-    const { renderList } = await import('./lists.js');
-    const list = renderList(body, format, options.log);
-    if (list !== undefined) return list;
+  const nothing = new CommandError(`there is nothing here to print as ${format}`);
+  if (format === 'id' || format === 'table') {
+    const { idLine, renderList } = await import('./lists.js');
+    if (subject !== undefined && format === 'id') return idLine(subject.id);
+    const list = subject === undefined ? renderList(body, format, options.log) : undefined;
+    if (list === undefined) throw nothing;
+    return list;
   }
-  if (subject === undefined || format === 'table')
-    throw new CommandError(`there is nothing here to print as ${format}`);
-  if (format === 'id') return `${subject.id}\n`;
+  if (subject === undefined) throw nothing;
   return renderValues(variablesOf(sourcesOf(body), options.prefix), format, options.log);
 }
 

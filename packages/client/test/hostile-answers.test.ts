@@ -1,0 +1,164 @@
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { renderList } from '../src/cli/lists.js';
+import { openLog, visible } from '../src/cli/log.js';
+import { idsOfNames } from '../src/cli/names.js';
+import { ConfidantClient } from '../src/client.js';
+import { similarTo } from '../src/cli/similar.js';
+import { deploy } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import type { Answer } from './support/http.js';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let at: Deployment;
+let answers: Record<string, Answer>;
+beforeAll(async () => {
+  at = await deploy();
+  at.answer(({ method, path }) => answers[`${method} ${path}`]);
+});
+afterAll(() => at.close());
+beforeEach(() => (answers = {}));
+
+const listing = (credentials: readonly unknown[], further: object = {}) => {
+  answers['GET /v1/credentials'] = { body: { credentials, next_page: null, ...further } };
+};
+const quiet = () => openLog('critical', 'x', new PassThrough());
+
+describe('tables', () => {
+  it('no cell makes the others wide: it is cut, and the last column is not filled up', async () => {
+    const tags = Array.from({ length: 1000 }, (_, index) => `${index}`.padEnd(256, 't'));
+    listing([
+      { id: 'a', name: 'n'.repeat(5000), revision: 1, tags },
+      { id: 'b', name: 'plain', revision: 1, tags: ['x'] },
+    ]);
+    const { stdout } = await at.call(['list_credentials', '-o', 'table']);
+    const [head, wide, plain] = stdout.split('\n') as [string, string, string];
+    expect(wide).toMatch(/^n{99}… {2}a {3}1 +0t+…$/);
+    expect(Math.max(head.length, wide.length)).toBeLessThan(250);
+    expect(plain).toMatch(/ x$/);
+    const whole = JSON.parse((await at.call(['list_credentials'])).stdout) as { credentials: { tags: string[] }[] };
+    expect(whole.credentials[0]!.tags).toEqual(tags);
+  });
+
+  it('of so many rows that no person reads them are refused, where one wide name would fill the memory', () => {
+    const credentials = Array.from({ length: 100_001 }, (_, index) => ({ id: `${index}`, name: 'n' }));
+    expect(() => renderList({ result: true, credentials }, 'table', quiet())).toThrow('more than 100000 rows');
+    expect(renderList({ result: true, credentials }, 'id', quiet())).toHaveLength(588_897);
+  });
+
+  it('rows and cells of another shape are shown as empty', async () => {
+    listing([null, 7, { id: 'a', name: { toString: 1 }, tags: [{ toString: 1, valueOf: 1 }, 'x', null] }]);
+    const { code, stdout } = await at.call(['list_credentials', '-o', 'table']);
+    expect([code, stdout.split('\n')[3]]).toEqual([0, 'a   x']);
+  });
+
+  it('what can not be seen is shown as an escape: no two names look alike', async () => {
+    const names = ['Prod\u200b', 'Prod\u00ad', 'Prod\u061c', 'Prod\ufeff', 'Prod\u{e0041}', 'Prod\u202e', 'Prod\n'];
+    listing(names.map((name, index) => ({ id: `${index}`, name })));
+    const { stdout } = await at.call(['list_credentials', '-o', 'table']);
+    expect(stdout.split('\n').slice(1, -1)).toEqual([
+      String.raw`Prod\u200b     0`,
+      String.raw`Prod\u00ad     1`,
+      String.raw`Prod\u061c     2`,
+      String.raw`Prod\ufeff     3`,
+      String.raw`Prod\u{e0041}  4`,
+      String.raw`Prod\u202e     5`,
+      String.raw`Prod\u000a     6`,
+    ]);
+    expect(visible('a\u200db\tc\nd é 漢')).toBe('a\\u200db\tc\nd é 漢');
+  });
+});
+
+describe('ids for scripts', () => {
+  it('one that would be more than one line, or could not be seen, is refused; so is a row without one', async () => {
+    for (const id of ['x\ny', 'x\r', 'x\u001b[2J', 'x\u2028y', 'x\u200b', '', 7, null]) {
+      listing([{ id: 'fine' }, { id }]);
+      const end = await at.call(['list_credentials', '-o', 'id']);
+      expect(end).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/no id that a line can hold/) as string,
+      });
+    }
+    answers['GET /v1/credentials/c?metadata_only=False'] = { body: { id: 'x\ny', name: 'n', credential_pairs: {} } };
+    expect(await at.call(['get_credential', '--id', 'c', '-o', 'id'])).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe('hints', () => {
+  it("the server's word for the next page is quoted for the shell that it may be pasted into", async () => {
+    const told = async (next: string) => {
+      listing([{ id: 'a', name: 'b' }], { next_page: next });
+      return (await at.call(['list_credentials', '-o', 'id'])).stderr;
+    };
+    expect(await told('abc=')).toBe('confidant: there are more: the same with --page abc=\n');
+    expect(await told('$(touch x)')).toBe("confidant: there are more: the same with --page '$(touch x)'\n");
+    expect(await told('--url=http://x')).toBe('confidant: there are more: the same with --page=--url=http://x\n');
+    for (const next of ['a\nb', 'a'.repeat(5000), 'a\u200b']) {
+      expect(await told(next)).toBe('confidant: there are more: next_page of the output json says where\n');
+    }
+  });
+});
+
+describe('names', () => {
+  const pages = (page: (number: number) => object) => {
+    let asked = 0;
+    return new ConfidantClient({
+      url: 'http://localhost',
+      auth: () => ({}),
+      transport: () => Promise.resolve({ status: 200, headers: {}, text: JSON.stringify(page((asked += 1))) }),
+    });
+  };
+  const many = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, index) => ({ id: `i${from + index}`, name: `cred-${from + index}` }));
+
+  it('among 150,000 in one answer one is found', async () => {
+    const client = pages(() => ({ credentials: many(150_000) }));
+    expect(await idsOfNames(client, 'credential', ['cred-149999', 'cred-3'])).toEqual(['i149999', 'i3']);
+  });
+
+  it('a list of more than 200,000 is an error that says to use ids; what it held is not kept', async () => {
+    const client = pages((number) => ({ credentials: many(50_000, number * 50_000), next_page: 'on' }));
+    await expect(idsOfNames(client, 'credential', ['cred-1'])).rejects.toThrow(
+      /more than 200000 credentials: give ids instead of names/,
+    );
+    const endless = pages(() => ({ credentials: [], next_page: 'on' }));
+    await expect(idsOfNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
+  });
+
+  it('a mistyped name is compared with the first 10,000 only, and a name that a thousand have tells ten ids', async () => {
+    const list = [...many(10_000), { id: 'late', name: 'database' }];
+    const client = pages(() => ({ credentials: list }));
+    const error = await idsOfNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
+    expect(error).toBe('no credential is named databse');
+    const first = pages(() => ({ credentials: [...list].reverse() }));
+    await expect(idsOfNames(first, 'credential', ['databse'])).rejects.toThrow('databse (similar: database)');
+    const twice = pages(() => ({ credentials: many(1000).map(({ id }) => ({ id, name: 'n' })) }));
+    await expect(idsOfNames(twice, 'credential', ['n'])).rejects.toThrow(/one of i0, .*, i9, … \(1000 in all\)$/);
+    expect(similarTo('a', [], 3)).toEqual([]);
+  });
+
+  it('entries of another shape are nobody', async () => {
+    const client = pages(() => ({ credentials: [null, { id: 1, name: 'x' }, { id: 'i', name: 'x' }] }));
+    expect(await idsOfNames(client, 'credential', ['x'])).toEqual(['i']);
+  });
+});
+
+describe('conflicts of another shape', () => {
+  it('are left out, and end nothing', async () => {
+    const map = async (conflicts: unknown) => {
+      answers['GET /v1/services/web?metadata_only=True'] = { status: 404, body: { error: 'none' } };
+      answers['PUT /v1/services/web'] = { status: 400, body: { error: 'Conflicting.', conflicts } };
+      const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1']);
+      expect([end.code, JSON.parse(end.stdout)]).toEqual([1, { error: 'Conflicting.', conflicts, result: false }]);
+      return end.stderr.replace('confidant: error: PUT /v1/services/web answered 400: Conflicting.', '').trim();
+    };
+    for (const shape of [{ a: null }, { a: 5 }, { a: { credentials: 5, services: 7 } }, [null], 'x', 7]) {
+      expect(await map(shape)).toBe('');
+    }
+    expect(await map({ a: { credentials: ['c1', null, 7], services: ['s'] } })).toBe('; a is in c1 (mapped to s)');
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, key) => [`k${key}`, { credentials: ['c'] }]));
+    expect(await map(many)).toMatch(/; k19 is in c; and 10 more$/);
+  });
+});
