@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -113,6 +114,13 @@ describe('login', () => {
     const link = join(folder, '.local/state/confidant/logins', basename(loginFile(server.url)));
     symlinkSync(moved, link);
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('ELOOP') as string });
+    rmSync(link);
+    // Nobody ever writes into it.
+    execFileSync('mkfifo', ['-m', '600', link]);
+    expect(await run(['whoami'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not a regular') as string,
+    });
     rmSync(link);
     writeFileSync(link, '{}', { mode: 0o600 });
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });

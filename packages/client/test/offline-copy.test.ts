@@ -1,4 +1,16 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -110,6 +122,28 @@ describe('the offline copy', () => {
     answer = DOWN;
     expect((await get('other')).error?.message).toMatch(/belongs to something else/);
     expect((await get('third')).error).toMatchObject({ code: 'network' });
+  });
+
+  it('that is a link, a pipe, too large or open to others is refused, and nothing of it is read', async () => {
+    await get();
+    const [path, kept] = [copyPath(), join(at.folder, 'kept')];
+    answer = DOWN;
+    renameSync(path, kept);
+    const plants: [string, () => void][] = [
+      ['it is a link', () => symlinkSync(kept, path)],
+      ['it is not a regular file', () => execFileSync('mkfifo', ['-m', '600', path])],
+      // A hole: it takes no room.
+      ['it is too large', () => (writeFileSync(path, '', { mode: 0o600 }), truncateSync(path, 5 * 2 ** 30))],
+      ['other users can read it', () => (copyFileSync(kept, path), chmodSync(path, 0o644))],
+      ['other users can write it', () => (copyFileSync(kept, path), chmodSync(path, 0o622))],
+    ];
+    for (const [reason, plant] of plants) {
+      plant();
+      expect((await get()).error?.message).toContain(`the offline copy of web can not be read: ${reason}`);
+      rmSync(path);
+    }
+    renameSync(kept, path);
+    expect((await get()).offline).toBeDefined();
   });
 
   it('older than allowed is refused; 0 hours forbids it', async () => {

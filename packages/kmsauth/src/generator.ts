@@ -1,8 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { KmsLike } from './kms.js';
+import { readPrivateFile, replaceFile } from './private-file.js';
 import { encodePayload, formatTokenTime, formatUsername, parseTokenTime, tokenContext } from './token.js';
 import type { TokenVersion } from './token.js';
 
@@ -93,7 +90,8 @@ export class TokenGenerator {
 
   async #read(path: string): Promise<KeptToken | undefined> {
     try {
-      const text = await readPrivately(path);
+      // A planted token would show our requests to whoever planted it, under a name we did not choose.
+      const text = await readPrivateFile(path, { maxBytes: MAX_CACHE_FILE_BYTES, readableByOthers: true });
       if (text === undefined) return undefined;
       const file = JSON.parse(text) as Record<string, unknown>;
       const notAfter = parseTokenTime(file['not_after']);
@@ -106,21 +104,11 @@ export class TokenGenerator {
     }
   }
 
-  /** Whole or not at all: other processes read while this one writes. */
   async #write(path: string, { token, notAfter }: KeptToken): Promise<void> {
     const file = { token, not_after: formatTokenTime(notAfter), auth_context: this.#context, scope: this.#scope() };
-    const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
     try {
-      await makeDirectory(dirname(path));
-      const handle = await open(draft, 'wx', 0o600);
-      try {
-        await handle.writeFile(JSON.stringify(file));
-      } finally {
-        await handle.close();
-      }
-      await rename(draft, path);
+      await replaceFile(path, JSON.stringify(file));
     } catch (error) {
-      await rm(draft, { force: true }).catch(() => undefined);
       this.#warn('not written', error);
     }
   }
@@ -137,48 +125,6 @@ export class TokenGenerator {
   #warn(what: string, error: unknown): void {
     const reason = error instanceof SyntaxError ? 'it is not JSON' : error instanceof Error ? error.message : 'failed';
     this.#options.onWarning?.(`token cache file ${this.#options.cacheFile} ${what}: ${reason}`);
-  }
-}
-
-/**
- * Makes a directory and those above it that are missing, one at a time: where none can be made (below /proc), Node's
- * way of making several never ends.
- */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // What is there and no directory is noticed by who writes there.
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await mkdir(path, { mode: 0o700 }).catch((problem: NodeJS.ErrnoException) => {
-      // Somebody else made it meanwhile.
-      if (problem.code !== 'EEXIST') throw problem;
-    });
-  }
-}
-
-/** The file's text; undefined when there is none. Throws when anybody but us could have written it. */
-async function readPrivately(path: string): Promise<string | undefined> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-      throw error;
-    },
-  );
-  if (handle === undefined) return undefined;
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new Error('it is not a regular file');
-    // A planted token would show our requests to whoever planted it, under a name we did not choose.
-    if (process.geteuid && stats.uid !== process.geteuid()) throw new Error('another user owns it');
-    if (process.geteuid && (stats.mode & 0o022) !== 0) throw new Error('other users can write it');
-    if (stats.size > MAX_CACHE_FILE_BYTES) throw new Error('it is too large');
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmod, chown, link, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -274,6 +275,14 @@ describe('the cache file', () => {
     const { warnings, generator } = world();
     await generator({ cacheFile: '/proc/nonexistent/below/token' }).token();
     expect(warnings.join()).toMatch(/not written/);
+  });
+
+  test('that is a pipe is a warning, and no wait without end', async () => {
+    const { warnings, generator } = world();
+    await mkdir(join(directory, 'kept'));
+    execFileSync('mkfifo', ['-m', '600', cacheFile]);
+    await generator({ cacheFile }).token();
+    expect(warnings.join()).toMatch(/not a regular file/);
   });
 
   test('that is a directory is a warning, and what is in it stays', async () => {

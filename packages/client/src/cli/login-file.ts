@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { NotPrivate, readPrivateFile, replaceFile } from '@confidant/kmsauth/private-file';
 import { ConfigError } from '../config.js';
 import type { LoginSession } from '../login-session.js';
-import { replaceFile } from './private-file.js';
 
 /** As large as a session can be: cookies end at 4 KB. */
 const MAX_BYTES = 16 * 1024;
@@ -23,7 +22,10 @@ export function loginFile(serverUrl: string): string {
  */
 export async function readLogin(serverUrl: string): Promise<LoginSession | undefined> {
   const path = loginFile(serverUrl);
-  const content = await readOwn(path);
+  const content = await readPrivateFile(path, { maxBytes: MAX_BYTES }).catch((error: NodeJS.ErrnoException) => {
+    const reason = error instanceof NotPrivate ? error.message : `${error.code}`;
+    throw new ConfigError([`${path} can not be used (${reason}): delete it, and log in again`]);
+  });
   if (content === undefined) return undefined;
   let kept: Partial<LoginSession & { server: string }>;
   try {
@@ -36,26 +38,6 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
     throw new ConfigError([`${path} is damaged: delete it, and log in again`]);
   }
   return { email, cookieName, cookie, csrfToken };
-}
-
-async function readOwn(path: string): Promise<string | undefined> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0)).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw new ConfigError([`${path} can not be read (${error.code})`]);
-    },
-  );
-  try {
-    const found = await file?.stat();
-    if (file === undefined || found === undefined) return undefined;
-    const isOwn = process.geteuid === undefined || found.uid === process.geteuid();
-    if (!isOwn || !found.isFile() || (found.mode & 0o077) !== 0) {
-      throw new ConfigError([`${path} is open to other users: delete it, and log in again`]);
-    }
-    return found.size > MAX_BYTES ? '' : await file.readFile('utf8');
-  } finally {
-    await file?.close();
-  }
 }
 
 /** Keeps the session at a server, for its owner alone (mode 0600). Throws {@link ConfigError} when that fails. */
@@ -88,7 +70,7 @@ export async function serversOfLogins(): Promise<string[]> {
   const servers = await Promise.all(
     names.slice(0, MAX_LOGINS).map(async (name) => {
       try {
-        const { server } = JSON.parse((await readOwn(join(directory, name))) ?? '{}') as { server?: unknown };
+        const { server } = JSON.parse((await readPrivateFile(join(directory, name), { maxBytes: MAX_BYTES })) ?? '{}') as { server?: unknown };
         // It is shown, so it must be what names this very file.
         return typeof server === 'string' && loginFile(server) === join(directory, name) ? [server] : [];
       } catch {

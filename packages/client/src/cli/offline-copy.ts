@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson, stringifyJson } from '@confidant/contract/wire';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
 import type { EncryptionContext } from '@confidant/kmsauth';
+import { NotPrivate, readPrivateFile, replaceFile } from '@confidant/kmsauth/private-file';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
 import { CommandError } from './outcome.js';
-import { replaceFile } from './private-file.js';
 
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;
@@ -101,13 +101,13 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
     },
 
     async load() {
-      const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw new CommandError(`the offline copy can not be read (${error.code})`);
+      const text = await readPrivateFile(path, { maxBytes: MAX_COPY_BYTES }).catch((error: NodeJS.ErrnoException) => {
+        const reason = error instanceof NotPrivate ? error.message : error.code;
+        throw new CommandError(`the offline copy of ${id} can not be read: ${reason} (${path})`);
       });
-      if (text === undefined || text.length > MAX_COPY_BYTES) return undefined;
+      if (text === undefined) return undefined;
       try {
-        const sealed = JSON.parse(text.toString('utf8')) as { data_key: string; content: string };
+        const sealed = JSON.parse(text) as { data_key: string; content: string };
         const key = await keys.open(sealed.data_key, encryptionContext);
         const content = parseJson(Buffer.from(key.decrypt(sealed.content)).toString('utf8')) as JsonObject;
         const { identity: of, saved_at: savedAt, service } = content;
