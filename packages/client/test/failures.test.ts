@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeLogin } from '../src/cli/login-file.js';
@@ -146,6 +146,44 @@ describe('failures', () => {
     writeFileSync(join(at.folder, 'data', 'client.env'), '');
     const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
     expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('. ./data/client.env\n') });
+    const withoutKeys = () => runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder });
+    at.configure({ token_cache_file: '' });
+    expect((await withoutKeys()).stderr).toMatch(
+      /no AWS credentials were found.*started here: \. \.\/data\/client\.env\n/,
+    );
+    at.configure({});
+  });
+
+  it('a file for that which somebody else could have written is not offered: who takes it in runs it', async () => {
+    const [data, file] = [join(at.folder, 'data'), join(at.folder, 'data', 'client.env')];
+    const told = async () => {
+      const bare = await runCli(['confidant', 'list_services'], { cwd: at.folder });
+      at.configure({ token_cache_file: '' });
+      const other = await runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder });
+      at.configure({});
+      return /client\.env/.test(bare.stderr + other.stderr);
+    };
+    expect(await told()).toBe(true);
+    chmodSync(file, 0o666);
+    expect(await told()).toBe(false);
+    chmodSync(file, 0o600);
+    chmodSync(data, 0o777);
+    expect(await told()).toBe(false);
+    chmodSync(data, 0o700);
+    renameSync(file, join(at.folder, 'elsewhere'));
+    symlinkSync(join(at.folder, 'elsewhere'), file);
+    expect(await told()).toBe(false);
+    rmSync(file);
+    execFileSync('mkfifo', [file]);
+    expect(await told()).toBe(false);
+    rmSync(file);
+    writeFileSync(file, '', { mode: 0o600 });
+    // Only root can give files away.
+    if (process.geteuid?.() === 0) {
+      chownSync(file, 65_534, 65_534);
+      expect(await told()).toBe(false);
+    }
+    rmSync(data, { recursive: true });
   });
 
   it('without a key and a login: the line that helps comes first, and there are few', async () => {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import {
   AUTH_CONTEXT_KEYS,
   completeServerSettings,
@@ -14,8 +13,9 @@ import type { ConfidantClient } from '../client.js';
 import type { LoginSession } from '../login-session.js';
 import type { Given } from './given.js';
 import type { Log } from './log.js';
+import { localEnvironment } from './local-environment.js';
 import { readLogin, serversOfLogins, writeLogin } from './login-file.js';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
 import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
 import { similarTo } from './similar.js';
@@ -25,8 +25,6 @@ import { adviseNoServer } from './unreachable.js';
 const DEFAULT_RETRIES = 5;
 
 const NO_FILE = '(none of them exists)';
-/** What the embedded default writes in the directory that it is started in. */
-const LOCAL_ENVIRONMENT = './data/client.env';
 
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
@@ -224,10 +222,10 @@ export class Context {
 
 /** Of what is there already, what could be used instead of a configuration. */
 async function hintsFor({ url }: ConfigProfile, place: string): Promise<string[]> {
-  const isLocal = place.endsWith(NO_FILE) && existsSync(LOCAL_ENVIRONMENT);
+  const local = place.endsWith(NO_FILE) ? localEnvironment() : undefined;
   const [server, another] = url ? [] : await serversOfLogins();
   return [
-    ...(isLocal ? [`for the server that was started here: . ${LOCAL_ENVIRONMENT}`] : []),
+    ...(local === undefined ? [] : [`for the server that was started here: ${local}`]),
     ...(server !== undefined && another === undefined ? [`a login is kept for ${server}: --url ${server}`] : []),
   ];
 }

@@ -4,7 +4,8 @@ import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
 import { UnwritableValue } from '../format/writers.js';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
+import { localEnvironment } from './local-environment.js';
 import { adviseNoKms, adviseNoServer } from './unreachable.js';
 
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
@@ -16,9 +17,10 @@ export function describeError(error: unknown): string {
     );
   }
   if (error instanceof KmsUnavailable && error.code === NO_CREDENTIALS) {
+    const local = localEnvironment();
     return (
-      'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; ' +
-      'for a server on this machine: . ./data/client.env'
+      'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' +
+      (local === undefined ? '' : `; for the server that was started here: ${local}`)
     );
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) {

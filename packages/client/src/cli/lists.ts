@@ -1,7 +1,7 @@
 import { shellQuote } from '../format/variables.js';
 import type { Log } from './log.js';
 import { visible } from './log.js';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
 import type { OutcomeBody } from './outcome.js';
 
 /** In cells of a terminal. What is longer is read in the JSON, by programs. */

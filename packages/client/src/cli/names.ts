@@ -2,7 +2,7 @@ import type { ConfidantClient } from '../client.js';
 import { shownName } from '../format/variables.js';
 import type { Context } from './context.js';
 import type { Given } from './given.js';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
 import { similarTo } from './similar.js';
 
 /** What has a name beside its id; also the beginning of the option that takes the name: `--credential-name`. */

@@ -7,7 +7,7 @@ import type { EncryptionContext } from '@confidant/kmsauth';
 import { NotPrivate, readPrivateFile, replaceFile } from '@confidant/kmsauth/private-file';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
 
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;

@@ -5,6 +5,7 @@ import { decidesWhatLoads } from '../format/loader-names.js';
 import { conflictsOf, isPortableName, shownName, valueText, variablesOf } from '../format/variables.js';
 import type { ValueSource, Variable } from '../format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
+import { CommandError } from './command-error.js';
 import type { Context } from './context.js';
 import type { Given } from './given.js';
 import type { Log } from './log.js';
@@ -49,11 +50,6 @@ export function oneValue(what: string, pairs: Readonly<Record<string, unknown>>,
     throw new CommandError(`${what} has no key ${key}; it has ${Object.keys(pairs).join(', ') || 'none'}`);
   }
   return { exitCode: 0, text: `${valueText(pairs[key] as Scalar)}${process.stdout.isTTY ? '\n' : ''}` };
-}
-
-/** A command can not do what was asked for; the message says what to do instead. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
 }
 
 /** The text of an answer in a form. Throws {@link CommandError} when it has nothing of that form. */

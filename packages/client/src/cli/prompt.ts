@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { ReadStream, isatty } from 'node:tty';
-import { CommandError } from './outcome.js';
+import { CommandError } from './command-error.js';
 import { UsageError } from './usage-error.js';
 
 /** The person pressed Ctrl-C instead of answering, or the terminal went away. */

@@ -8,7 +8,7 @@ const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 /** What to do where KMS could not be reached, to put after that; else empty. */
 export function adviseNoKms({ code }: KmsUnavailable): string {
   return code === 'ECONNREFUSED' && LOOPBACK.test(kmsHost())
-    ? '; the server may have been started with other ports: . data/client.env again'
+    ? '; the server may have been started with other ports: take in its client.env again'
     : '';
 }
 

@@ -1,5 +1,6 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import { CommandError, oneValue, success } from '../outcome.js';
+import { CommandError } from '../command-error.js';
+import { oneValue, success } from '../outcome.js';
 import type { Context } from '../context.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';

@@ -3,7 +3,8 @@ import type { ConfidantClient } from '../../client.js';
 import { ConfidantError } from '../../errors.js';
 import type { Context } from '../context.js';
 import { idOf } from '../names.js';
-import { CommandError, success } from '../outcome.js';
+import { CommandError } from '../command-error.js';
+import { success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
 

@@ -13,7 +13,8 @@ import { hasBrowser, openBrowser } from '../browser.js';
 import type { Context } from '../context.js';
 import { readLogin, removeLogin, writeLogin } from '../login-file.js';
 import { listenOnLoopback } from '../loopback.js';
-import { CommandError, success } from '../outcome.js';
+import { CommandError } from '../command-error.js';
+import { success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import { askSecret } from '../prompt.js';
 
