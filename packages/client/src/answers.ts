@@ -17,13 +17,18 @@ export class RefusedForNow extends ConfidantError {
 
 /**
  * The JSON object of a 200; every other answer is thrown as {@link ConfidantError}. `what` is the method and path, for
- * the message.
+ * the message; `anonymous`: nothing was sent that proves who calls.
  */
-export function readAnswer(what: string, { status, headers, text }: TransportResponse): JsonObject {
+export function readAnswer(
+  what: string,
+  { status, headers, text }: TransportResponse,
+  { anonymous }: { anonymous: boolean },
+): JsonObject {
   const requestId = headers['x-request-id'];
   const aheadMs = Date.parse(headers['date'] ?? '') - Date.now();
   const known = {
     status,
+    anonymous,
     ...(requestId === undefined ? {} : { requestId }),
     ...(Number.isNaN(aheadMs) ? {} : { serverClockAheadMs: aheadMs }),
   };

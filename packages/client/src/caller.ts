@@ -61,8 +61,9 @@ export class RouteCaller {
   readonly #options: CallerOptions;
   readonly #base: URL;
 
-  /** Throws TypeError when `url` is no http or https address. */
+  /** Throws TypeError when `url` is no http or https address, RangeError for a `backoffMs` that is no time. */
   constructor(options: CallerOptions) {
+    if (!((options.backoffMs ?? 0) >= 0)) throw new RangeError('backoffMs must be 0 or more');
     this.#options = options;
     this.#base = parseServerUrl(options.url);
   }
@@ -122,7 +123,7 @@ export class RouteCaller {
       ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
       ...(signal === undefined ? {} : { signal }),
     });
-    return readAnswer(`${method} ${url.pathname}`, response);
+    return readAnswer(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
   }
 
   #urlOf(path: string, { params = {}, query = {} }: RequestInput): URL {

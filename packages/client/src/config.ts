@@ -2,11 +2,15 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenVersion } from '@confidant/kmsauth';
+import { parseServerUrl } from './caller.js';
 import { parsePlainYaml } from './plain-yaml.js';
 
 /** Where the configuration is looked for; the first file that exists is used, alone. */
 export const DEFAULT_CONFIG_FILES = ['~/.confidant', '/etc/confidant/config'];
-const MAX_CONFIG_BYTES = 1024 * 1024;
+/** Some hundred profiles; YAML takes long to read where a file is made for that. */
+const MAX_CONFIG_BYTES = 64 * 1024;
+/** Timers of Node end at once beyond 25 days, and some are set for ten times as long as they are configured. */
+export const MAX_SECONDS = 86_400;
 
 /** Who sends tokens to whom. Without `from`, a user's name is asked of IAM. */
 export interface AuthContext {
@@ -72,11 +76,11 @@ const text =
 const number =
   (
     name: keyof ConfigProfile,
-    { min, scale = 1, whole = false }: { min: number; scale?: number; whole?: boolean },
+    { min, max = Infinity, scale = 1, whole = false }: { min: number; max?: number; scale?: number; whole?: boolean },
   ): Reader =>
   (value) => {
     const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-    if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < min) return undefined;
+    if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < min || parsed > max) return undefined;
     return whole && !Number.isInteger(parsed) ? undefined : { [name]: parsed * scale };
   };
 
@@ -87,7 +91,10 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
   auth_context: { expects: 'a map with from, to and user_type', read: readAuthContext },
   region: { expects: 'the name of an AWS region', read: text('region') },
   assume_role: { expects: 'the name or ARN of a role', read: text('assumeRole') },
-  token_lifetime: { expects: 'minutes, more than 3', read: number('tokenLifetimeMinutes', { min: 3.01 }) },
+  token_lifetime: {
+    expects: `minutes, more than 3 and at most ${MAX_SECONDS}`,
+    read: number('tokenLifetimeMinutes', { min: 3.01, max: MAX_SECONDS }),
+  },
   token_version: {
     expects: '1 or 2',
     read: (value) =>
@@ -98,7 +105,10 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
     read: (value) => (typeof value === 'string' ? { tokenCacheFile: expandHome(value) } : undefined),
   },
   retries: { expects: 'a whole number, 0 or more', read: number('retries', { min: 0, whole: true }) },
-  backoff: { expects: 'seconds', read: number('backoffMs', { min: 0, scale: 1000 }) },
+  backoff: {
+    expects: `seconds, at most ${MAX_SECONDS}`,
+    read: number('backoffMs', { min: 0, max: MAX_SECONDS, scale: 1000 }),
+  },
   verify: {
     expects: 'true, or the path of a CA file',
     read: (value) => {
@@ -106,7 +116,10 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
       return value === true ? {} : value === false ? { verifyOff: true } : undefined;
     },
   },
-  timeout: { expects: 'seconds, more than 0', read: number('timeoutMs', { min: 0.001, scale: 1000 }) },
+  timeout: {
+    expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
+    read: number('timeoutMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
+  },
   command_wrap: { expects: 'a command line', read: text('commandWrap') },
   command_safety_regex: { expects: 'a regular expression', read: text('commandSafetyRegex') },
   command_safety_msg: { expects: 'text', read: text('commandSafetyMessage') },
@@ -205,7 +218,9 @@ export function completeSettings(profile: ConfigProfile, place = 'the configurat
   const need = (key: string, option: string, what: string): void => {
     faults.push(`no ${what}: set ${key} in ${place}, or give ${option}`);
   };
-  if (!profile.url) need('url', '--url', 'server address');
+  const { url } = profile;
+  if (!url) need('url', '--url', 'server address');
+  else if (!isServerUrl(url)) faults.push(wrongUrl(place));
   if (!profile.authKey) need('auth_key', '--auth-key', 'key to authenticate with');
   const { from, to, userType } = profile.authContext ?? {};
   if (!to) need('auth_context.to', '--to', 'name of the server (its AUTH_CONTEXT)');
@@ -215,7 +230,7 @@ export function completeSettings(profile: ConfigProfile, place = 'the configurat
   return {
     ...DEFAULTS,
     ...profile,
-    url: profile.url!,
+    url: url!,
     authKey: profile.authKey!,
     authContext: { ...(from ? { from } : {}), to: to!, userType: userType! },
   };
@@ -225,7 +240,23 @@ export function completeSettings(profile: ConfigProfile, place = 'the configurat
 export function completeServerSettings(profile: ConfigProfile, place = 'the configuration'): ServerSettings {
   const { url } = profile;
   if (!url) throw new ConfigError([`no server address: set url in ${place}, or give --url`]);
+  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(place)]);
   return { ...DEFAULTS, ...profile, url };
+}
+
+/** Whether it can be shown: an address with a password in it is none. */
+export function isServerUrl(url: string): boolean {
+  try {
+    parseServerUrl(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Does not repeat it: it may hold a password. */
+function wrongUrl(place: string): string {
+  return `the server address must be like https://confidant.example.com, without user and password: url in ${place}, or --url`;
 }
 
 /** Replaces a leading `~` by the home directory. */
@@ -236,7 +267,9 @@ export function expandHome(path: string): string {
 async function firstExisting(files: readonly string[]): Promise<string | undefined> {
   for (const file of files) {
     const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) return file;
+    if (!found?.isFile()) continue;
+    if (found.size > MAX_CONFIG_BYTES) throw tooLarge(file);
+    return file;
   }
   return undefined;
 }
@@ -245,15 +278,22 @@ async function readConfig(file: string): Promise<string> {
   const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new ConfigError([`${file}: can not be read (${error.code})`]);
   });
-  if (content.length > MAX_CONFIG_BYTES) throw new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes`]);
+  // It may have grown meanwhile.
+  if (content.length > MAX_CONFIG_BYTES) throw tooLarge(file);
   return content.toString('utf8');
+}
+
+function tooLarge(file: string): ConfigError {
+  return new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes, which no configuration is`]);
 }
 
 async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
   let value = parseJsonConfig(content) ?? parsePlainYaml(content);
   try {
-    // compat: the original reads YAML 1.1, where `yes` is true.
-    value ??= (await import('yaml')).parse(content, { version: '1.1', logLevel: 'error', prettyErrors: false });
+    // compat: the original reads YAML 1.1, where `yes` is true and the last of two equal keys counts. Looking for equal
+    // keys takes the square of their number.
+    const how = { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false } as const;
+    value ??= (await import('yaml')).parse(content, how);
   } catch {
     // The parser's message may quote the file.
     throw new ConfigError([`${file}: is neither YAML nor JSON`]);

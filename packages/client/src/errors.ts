@@ -26,6 +26,8 @@ export interface ConfidantErrorDetails {
   body?: JsonObject;
   /** By how much the Date of the answer was ahead of this machine's clock: seconds count, less does not. */
   serverClockAheadMs?: number;
+  /** Nothing was sent that proves who calls: the answer is not about that. */
+  anonymous?: boolean;
   cause?: unknown;
 }
 
@@ -40,6 +42,7 @@ export class ConfidantError extends Error {
   readonly requestId: string | undefined;
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
+  readonly anonymous: boolean;
 
   constructor(message: string, details: ConfidantErrorDetails) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -48,6 +51,7 @@ export class ConfidantError extends Error {
     this.requestId = details.requestId;
     this.body = details.body;
     this.serverClockAheadMs = details.serverClockAheadMs;
+    this.anonymous = details.anonymous ?? false;
   }
 
   /** True when nobody answered for Confidant: no network, no answer in time, or a gateway that says so. */

@@ -32,7 +32,7 @@ export interface TransportResponse {
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
 
 export interface NodeTransportOptions {
-  /** To connect, and between two signs of life; a whole exchange may take ten times that. */
+  /** To connect, and between two signs of life; a whole exchange may take ten times that. At most a day. */
   timeoutMs: number;
   /** A file of PEM certificates to trust instead of the system's. Certificates are always verified. */
   caFile?: string;
@@ -42,11 +42,17 @@ export interface NodeTransportOptions {
   maxSockets?: number;
 }
 
+/** Ten times that is still short of where timers of Node end at once. */
+const MAX_TIMEOUT_MS = 86_400_000;
+
 /**
  * {@link Transport} over node:http with kept-alive connections, through the proxy of the environment where it names
- * one. Throws when `caFile` can not be read.
+ * one. Throws when `caFile` can not be read, and RangeError for a `timeoutMs` that is none.
  */
 export function nodeTransport(options: NodeTransportOptions): Transport & { close(): void } {
+  if (!(options.timeoutMs > 0 && options.timeoutMs <= MAX_TIMEOUT_MS)) {
+    throw new RangeError(`timeoutMs must be above 0 and at most ${MAX_TIMEOUT_MS}`);
+  }
   const agentOptions = { keepAlive: true, maxSockets: options.maxSockets ?? 20, timeout: options.timeoutMs };
   const plain = new http.Agent(agentOptions);
   const ca = options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) };

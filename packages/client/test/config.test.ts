@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/given.js';
 import { openLog } from '../src/cli/log.js';
-import { ConfigError, completeSettings, loadProfile } from '../src/index.js';
+import { ConfigError, completeServerSettings, completeSettings, loadProfile } from '../src/index.js';
 import { callCli } from './support/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'confidant-config-'));
@@ -128,6 +128,38 @@ describe('configuration files', () => {
     }
   });
 
+  it('of two equal keys the last counts (compat), whichever reader takes it; more than 64 KiB are refused', async () => {
+    const twice = 'default: {region: s3cret}\ndefault:\n  region: one\n  region: two\n';
+    expect((await loadProfile([file(twice)])).profile).toEqual({ region: 'two' });
+    expect((await loadProfile([file(JSON.stringify({ default: { region: 'x' } }))])).profile).toEqual({ region: 'x' });
+    for (const content of ['default: {a: b}\n', 'default:\n  region: one\n', '{"default": {}}\n']) {
+      const whole = content + '#'.repeat(64 * 1024 - content.length);
+      if (!content.startsWith('{')) expect((await loadProfile([file(whole)])).known).toEqual(['default']);
+      expect(await faultsOf(loadProfile([file(`${whole}#`)]))).toEqual([
+        expect.stringMatching(/: larger than 65536 bytes, which no configuration is$/),
+      ]);
+    }
+  });
+
+  it('a time that no timer can wait for is a fault', async () => {
+    for (const key of ['timeout', 'backoff', 'token_lifetime']) {
+      expect((await loadProfile([file(`default: {${key}: 86400}`)])).profile).not.toEqual({});
+      for (const value of ['86401', '3000000', '1e300']) {
+        expect(await faultsOf(loadProfile([file(`default: {${key}: ${value}}`)]))).toEqual([
+          expect.stringContaining('at most 86400'),
+        ]);
+      }
+    }
+    for (const argv of [
+      ['--timeout', '3000000', 'list_cas'],
+      ['--token-lifetime', '86401', 'list_cas'],
+      ['run', '--service', 'web', '--watch-interval', '3000000', '--', 'true'],
+    ]) {
+      const end = await callCli(['confidant', '--config-files', '/nonexistent', ...argv]);
+      expect(end).toMatchObject({ code: 2, stderr: expect.stringContaining('above 0, at most 86400') as string });
+    }
+  });
+
   it('an alias bomb is refused', async () => {
     const levels = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
     for (const [now, before] of ['ba', 'cb', 'dc', 'ed', 'fe'].map((pair) => [...pair])) {
@@ -164,6 +196,27 @@ describe('settings', () => {
     });
     const service = () => completeSettings({ ...COMPLETE, authContext: { to, userType: 'service' } });
     expect(await faultsOf(Promise.resolve().then(service))).toEqual([expect.stringContaining('--from')]);
+  });
+});
+
+describe('an address with a user and a password in it', () => {
+  it('is refused by every command before anything is told or asked, and never repeated', async () => {
+    const url = 'https://alice:s3cret@confidant.example.com';
+    const profiles = [{ url }, { url, login: true }, { url, auth_key: 'alias/x' }, { url, auth_key: 'x', login: true }];
+    for (const profile of profiles) {
+      const path = file(JSON.stringify({ default: profile }));
+      for (const command of [['whoami'], ['login'], ['logout'], ['list_cas'], ['token']]) {
+        const end = await callCli(['confidant', '--config-files', path, '--region', 'us-east-1', ...command]);
+        expect(end).toMatchObject({
+          code: 1,
+          stdout: '',
+          stderr: expect.stringContaining('without user and password') as string,
+        });
+        expect(end.stderr).not.toMatch(/s3cret|alice/);
+      }
+    }
+    expect(() => completeSettings({ ...COMPLETE, url })).toThrow(ConfigError);
+    expect(() => completeServerSettings({ url })).toThrow(ConfigError);
   });
 });
 

@@ -106,6 +106,18 @@ describe('failures', () => {
     expect((await at.call(['list_services'])).stderr.split('\n')).toHaveLength(2);
   });
 
+  it('a refusal of what anybody may ask tells nothing of the caller, and asks nothing of KMS', async () => {
+    at.configure({ token_cache_file: '', auth_context: { to: 'confidant-production', user_type: 'user' } });
+    const calls = at.kms.calls.length;
+    for (const status of [401, 403]) {
+      answers = { 'GET /v1/jwks/public/staging': { status, body: { error: 'no' } } };
+      const { stderr } = await at.call(['get_jwks', '--environment', 'staging']);
+      expect(stderr).toBe(`confidant: error: GET /v1/jwks/public/staging answered ${status}: no\n`);
+    }
+    expect(at.kms.calls).toHaveLength(calls);
+    at.configure({});
+  });
+
   it('blind credentials that can not be opened: how to have the rest', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };

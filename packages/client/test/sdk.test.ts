@@ -290,6 +290,14 @@ describe('time', () => {
     expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined });
   });
 
+  it('a time that no timer can wait for is refused: it would be over at once', () => {
+    for (const timeoutMs of [0, -1, 86_400_001, Infinity, Number.NaN]) {
+      expect(() => nodeTransport({ timeoutMs })).toThrow(RangeError);
+    }
+    expect(() => clientOf('http://localhost', { backoffMs: Number.NaN })).toThrow(RangeError);
+    nodeTransport({ timeoutMs: 86_400_000 }).close();
+  });
+
   it('an answer that trickles for ever ends too', async () => {
     const server = createTrickle();
     const error = await failureOf(clientOf(await server.url, {}, { timeoutMs: 40 }).listServices());

@@ -5,6 +5,7 @@ import {
   CONFIG_KEYS,
   configFiles,
   ConfigError,
+  isServerUrl,
   loadProfile,
 } from '../config.js';
 import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
@@ -66,7 +67,7 @@ export class Context {
   /** Who has no key at all is told the one line that helps, not each part of what a key needs. */
   #mostUseful(faults: readonly string[], { url, authKey }: ConfigProfile, place: string): readonly string[] {
     if (authKey) return faults;
-    if (!url) return faults.slice(0, 1);
+    if (!url || !isServerUrl(url)) return faults.slice(0, 1);
     const tokens =
       faults.length === 1 ? faults : [`for KMS tokens, set auth_key and auth_context in ${place}: see docs/client.md`];
     // Tokens are nothing that a login could make.

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { MAX_SECONDS } from '../config.js';
 import { adviseCommand, spellOut } from './argv.js';
 import { COMMANDS } from './command-table.js';
 import { fullHelp, programHelp } from './help.js';
@@ -160,7 +161,10 @@ export function toOption(spec: OptionSpec): Option {
 const NUMBERS = {
   whole: { text: 'a whole number, 1 or more', fits: (value: number) => Number.isSafeInteger(value) && value >= 1 },
   count: { text: 'a whole number, 0 or more', fits: (value: number) => Number.isSafeInteger(value) },
-  seconds: { text: 'a number above 0', fits: (value: number) => value > 0 && value < 1e9 },
+  seconds: {
+    text: `a number above 0, at most ${MAX_SECONDS}`,
+    fits: (value: number) => value > 0 && value <= MAX_SECONDS,
+  },
   version: { text: '1 or 2', fits: (value: number) => value === 1 || value === 2 },
 };
 

@@ -19,6 +19,8 @@ export async function adviseRefused(context: Context, error: unknown): Promise<v
 }
 
 async function adviceFor(context: Context, error: ConfidantError): Promise<string[]> {
+  // Whose name and keys were never sent, they are not the reason, and KMS need not be asked for them.
+  if (error.anonymous) return [];
   if (await context.usesLogin()) return error.status === 401 ? ['the login has ended: confidant login'] : [];
   if (OF_NOBODY.includes(error.code)) return [];
   const { authContext, authKey, assumeRole, tokenLifetimeMinutes, tokenVersion } = await context.settings();
