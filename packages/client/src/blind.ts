@@ -1,5 +1,6 @@
 import type { BlindCredentialBody, MappedBlindCredentialBody } from '@confidant/contract';
 import type { BlindValue, EncryptionContext, KmsLike } from '@confidant/kmsauth';
+import { shownSource } from './format/variables.js';
 
 type AnyBlindCredential = Pick<
   BlindCredentialBody | MappedBlindCredentialBody,
@@ -21,7 +22,7 @@ export async function openBlindCredential(
   kmsFor: (region: string) => KmsLike,
 ): Promise<Record<string, BlindValue>> {
   const { cipher_type: cipherType, cipher_version: cipherVersion } = credential;
-  const what = `blind credential ${credential.name} (${credential.id})`;
+  const what = `blind credential ${shownSource(credential)}`;
   if (cipherType !== 'fernet' || cipherVersion !== 2) {
     throw new BlindCredentialError(`${what} has cipher ${cipherType} version ${cipherVersion}, not fernet version 2`);
   }

@@ -3,14 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenVersion } from '@confidant/kmsauth';
 import { parseServerUrl } from './caller.js';
+import { MAX_SECONDS } from './limits.js';
 import { parsePlainYaml } from './plain-yaml.js';
 
 /** Where the configuration is looked for; the first file that exists is used, alone. */
 export const DEFAULT_CONFIG_FILES = ['~/.confidant', '/etc/confidant/config'];
 /** Some hundred profiles; YAML takes long to read where a file is made for that. */
 const MAX_CONFIG_BYTES = 64 * 1024;
-/** Timers of Node end at once beyond 25 days, and some are set for ten times as long as they are configured. */
-export const MAX_SECONDS = 86_400;
 
 /** Who sends tokens to whom. Without `from`, a user's name is asked of IAM. */
 export interface AuthContext {

@@ -3,6 +3,7 @@ import type * as Http from 'node:http';
 import type * as Https from 'node:https';
 import { createRequire } from 'node:module';
 import { ConfidantError } from './errors.js';
+import { MAX_SECONDS } from './limits.js';
 import { proxyAgent } from './proxy.js';
 
 // `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
@@ -42,8 +43,7 @@ export interface NodeTransportOptions {
   maxSockets?: number;
 }
 
-/** Ten times that is still short of where timers of Node end at once. */
-const MAX_TIMEOUT_MS = 86_400_000;
+const MAX_TIMEOUT_MS = MAX_SECONDS * 1000;
 
 /**
  * {@link Transport} over node:http with kept-alive connections, through the proxy of the environment where it names

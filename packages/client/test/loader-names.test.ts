@@ -69,6 +69,17 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--prefix', 'node_', '--', 'echo', 'ran')).toMatchObject({ code: 255, stdout: '' });
   });
 
+  it('a name or a credential that would write into what is told, or into a shell by it, does not', async () => {
+    const credential = { ...credentialWith('c1', { 'ld_$(x)': 'v' }), name: 'x\nconfidant: all is well' };
+    at.answer(() => ({ body: { ...serviceWith({}), credentials: [credential] } }));
+    const { stderr } = await run('--prefix', '', '--', 'echo', 'ran');
+    expect(stderr).toBe(
+      'confidant: error: LD_$(X) of "x\\nconfidant: all is well" (c1) decides what programs load: ' +
+        "--require 'LD_$(X)' allows it, if it is meant\n",
+    );
+    expect(await run('--prefix', '', '--require', 'LD_$(X)', '--', 'echo', 'ran')).toMatchObject({ code: 0 });
+  });
+
   it('--require NAME allows that name, and no other', async () => {
     const print = ['--', 'sh', '-c', 'echo $NODE_OPTIONS'];
     const end = await run('--prefix', '', '--require', 'NODE_OPTIONS', ...print);

@@ -216,9 +216,21 @@ describe('login', () => {
     const misled = await runCli(['confidant', '--url', elsewhere.url, 'login'], { env: environment() });
     expect(misled).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('--url https://confidant.example.com') as string,
+      stderr: expect.stringContaining('(--url https://confidant.example.com)') as string,
     });
     await elsewhere.close();
+    for (const [server, told] of [
+      [
+        'https://x/$(touch owned)\nhttps://y',
+        /calls itself \S+: log in there \(--url 'https:\/\/x\/\$\(touch%20owned\)\S*'\)\n$/,
+      ],
+      ['$(touch owned)', /calls itself something else\n$/],
+    ] as const) {
+      const hostile = await startAnswering(() => ({ body: { server } }));
+      const end = await runCli(['confidant', '--url', hostile.url, 'login'], { env: environment() });
+      expect(end).toMatchObject({ code: 1, stderr: expect.stringMatching(told) as string });
+      await hostile.close();
+    }
   });
 });
 

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { NotPrivate, readPrivateFile, replaceFile } from '@confidant/kmsauth/private-file';
 import { ConfigError } from '../config.js';
 import type { LoginSession } from '../login-session.js';
 
@@ -22,6 +21,7 @@ export function loginFile(serverUrl: string): string {
  */
 export async function readLogin(serverUrl: string): Promise<LoginSession | undefined> {
   const path = loginFile(serverUrl);
+  const { NotPrivate, readPrivateFile } = await privateFiles();
   const content = await readPrivateFile(path, { maxBytes: MAX_BYTES }).catch((error: NodeJS.ErrnoException) => {
     const reason = error instanceof NotPrivate ? error.message : `${error.code}`;
     throw new ConfigError([`${path} can not be used (${reason}): delete it, and log in again`]);
@@ -44,6 +44,7 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
 export async function writeLogin(serverUrl: string, session: LoginSession): Promise<void> {
   const path = loginFile(serverUrl);
   const content = JSON.stringify({ ...session, server: identityOf(serverUrl) });
+  const { replaceFile } = await privateFiles();
   await replaceFile(path, content).catch((error: NodeJS.ErrnoException) => {
     throw new ConfigError([
       `${path} can not be written (${error.code}): set XDG_STATE_HOME to a directory of yours, and log in again`,
@@ -53,6 +54,11 @@ export async function writeLogin(serverUrl: string, session: LoginSession): Prom
 
 export async function removeLogin(serverUrl: string): Promise<void> {
   await rm(loginFile(serverUrl), { force: true });
+}
+
+/** Loaded when a login is looked for: services have none. */
+function privateFiles() {
+  return import('@confidant/kmsauth/private-file');
 }
 
 /** One text for the ways to write one address. */
@@ -66,6 +72,7 @@ const MAX_LOGINS = 20;
 /** The addresses at which a session is kept; files that can not be used are left out. */
 export async function serversOfLogins(): Promise<string[]> {
   const directory = dirname(loginFile(''));
+  const { readPrivateFile } = await privateFiles();
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.json'));
   const servers = await Promise.all(
     names.slice(0, MAX_LOGINS).map(async (name) => {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { parseJson, stringifyJson } from '@confidant/contract/wire';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
 import type { EncryptionContext } from '@confidant/kmsauth';
-import { NotPrivate, readPrivateFile, replaceFile } from '@confidant/kmsauth/private-file';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
 import { CommandError } from './command-error.js';
@@ -82,6 +81,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
   const { url, authKey, authContext } = await context.settings();
   const { region, kmsFor, token } = await context.kmsConnection();
   const { DataKeys } = await import('@confidant/kmsauth');
+  const { NotPrivate, readPrivateFile, replaceFile } = await import('@confidant/kmsauth/private-file');
   const keys = new DataKeys({ kms: kmsFor(await region()), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });
   const caller = authContext.from ?? (await token()).username.split('/').at(-1)!;
   const encryptionContext: EncryptionContext = {

@@ -2,7 +2,7 @@ import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
 import { decidesWhatLoads } from '../format/loader-names.js';
-import { conflictsOf, isPortableName, shownName, valueText, variablesOf } from '../format/variables.js';
+import { conflictsOf, isPortableName, shownName, shownSource, valueText, variablesOf } from '../format/variables.js';
 import type { ValueSource, Variable } from '../format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../format/writers.js';
 import { CommandError } from './command-error.js';
@@ -89,7 +89,7 @@ export function renderValues(
   // Terraform tells capitals apart.
   const renamed = format === 'tfvars' ? variables.map((variable) => ({ ...variable, name: variable.key })) : variables;
   const named = renamed.filter(({ key, name, source }) => {
-    const of = `${shownName(source.name)} (${source.id})`;
+    const of = shownSource(source);
     const isNamed = isName(key) && isName(name);
     if (isNamed && (format === 'tfvars' || allowed.includes(name) || !decidesWhatLoads(name))) return true;
     const what = isName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
@@ -101,7 +101,7 @@ export function renderValues(
     return false;
   });
   for (const { name, source } of conflictsOf(named)) {
-    log.warning(`${name} is given by more than one credential; ${source.name} (${source.id}) counts`);
+    log.warning(`${name} is given by more than one credential; ${shownSource(source)} counts`);
   }
   const last = [...new Map(named.map((variable) => [variable.name, variable])).values()];
   return { dotenv: toDotenv, shell: toShell, tfvars: toTfvars }[format](last);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { MAX_SECONDS } from '../config.js';
+import { MAX_SECONDS } from '../limits.js';
 import { adviseCommand, spellOut } from './argv.js';
 import { COMMANDS } from './command-table.js';
 import { fullHelp, programHelp } from './help.js';

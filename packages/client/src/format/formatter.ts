@@ -1,7 +1,7 @@
 import { ExactNumber } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
 import { decidesWhatLoads } from './loader-names.js';
-import { isShellName, shellQuote, shownName, variableName } from './variables.js';
+import { isShellName, shellQuote, shownName, shownSource, variableName } from './variables.js';
 
 /** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
 export class FormatError extends Error {
@@ -78,7 +78,7 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
           return '';
         }
         if (decidesWhatLoads(name)) {
-          warn(`${name} of ${shownName(text(title))} (${text(id)}) decides what programs load and is left out`);
+          warn(`${name} of ${shownText(title, id)} decides what programs load and is left out`);
           return '';
         }
         if (typeof value !== 'string') throw new FormatError(`the value of ${key} is not text`);
@@ -100,9 +100,9 @@ export function combineCredentials(
   const combined = new Map<string, Scalar>();
   const source = new Map<string, Json>();
   for (const { id, name, pairs } of credentials) {
-    if (pairs === undefined) throw new FormatError(`blind credential ${text(name)} (${text(id)}) is not decrypted`);
+    if (pairs === undefined) throw new FormatError(`blind credential ${shownText(name, id)} is not decrypted`);
     if (Object.keys(pairs).some((key) => combined.has(key))) {
-      warn(`credential ${text(name)} (${text(id)}) has a key that another credential has too; its value counts`);
+      warn(`credential ${shownText(name, id)} has a key that another credential has too; its value counts`);
     }
     for (const [key, value] of Object.entries(pairs)) {
       combined.set(key, value);
@@ -156,6 +156,6 @@ function asList(value: Json, what: string): Json[] {
   return value;
 }
 
-function text(value: Json): string {
-  return typeof value === 'string' ? value : '?';
+function shownText(name: Json, id: Json): string {
+  return shownSource({ name: typeof name === 'string' ? name : '?', id: typeof id === 'string' ? id : '?' });
 }

@@ -72,6 +72,11 @@ export function shownName(name: string): string {
   return /[\p{Cc}\u2028\u2029]/u.test(short) ? JSON.stringify(short) : short;
 }
 
+/** A credential in a message: its name, and its id. */
+export function shownSource({ id, name }: { id: string; name: string }): string {
+  return `${shownName(name)} (${shownName(id)})`;
+}
+
 /** compat: as Python's shlex.quote: plain when nothing in it means anything to a shell, else in single quotes. */
 export function shellQuote(text: string): string {
   if (text === '') return "''";

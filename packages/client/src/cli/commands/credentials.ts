@@ -1,4 +1,5 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
+import { shellQuote, shownName } from '../../format/variables.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
 import type { Context } from '../context.js';
@@ -40,7 +41,7 @@ export const handlers: Record<string, Handler> = {
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(await client.updateCredential(id, body));
-    warnOfGone(context, before?.credential_keys ?? [], credential.credential_keys, `revert_credential --id ${id}`);
+    warnOfGone(context, before?.credential_keys ?? [], credential.credential_keys, `revert_credential --id ${shellQuote(id)}`);
     return success({ credential });
   },
 
@@ -82,7 +83,7 @@ export function warnOfGone(
   revert: string,
 ): void {
   const gone = before.filter((key) => !after.includes(key));
-  if (gone.length > 0) log.warning(`gone with the old pairs: ${gone.join(', ')} (${revert} takes it all back)`);
+  if (gone.length > 0) log.warning(`gone with the old pairs: ${gone.map(shownName).join(', ')} (${revert} takes it all back)`);
 }
 
 /** What was typed without echo, or read from a file, is not shown on the terminal after all. */

@@ -1,7 +1,16 @@
 import { constants } from 'node:os';
 import type { ServiceBody } from '@confidant/contract';
 import { decidesWhatLoads } from '../../format/loader-names.js';
-import { conflictsOf, isShellName, shownName, valueText, variableName, variablesOf } from '../../format/variables.js';
+import {
+  conflictsOf,
+  isShellName,
+  shellQuote,
+  shownName,
+  shownSource,
+  valueText,
+  variableName,
+  variablesOf,
+} from '../../format/variables.js';
 import type { Variable } from '../../format/variables.js';
 import { ConfigError } from '../../config.js';
 import { endAs, startChild } from '../child.js';
@@ -130,8 +139,8 @@ function refuseDeciding(given: Given, variables: readonly Variable[]): void {
   const refused = variables.filter(({ name }) => decidesWhatLoads(name) && !allowed.includes(name));
   if (refused.length === 0) return;
   const lines = refused.map(({ name, source }) => {
-    const of = `${shownName(source.name)} (${source.id})`;
-    return `${shownName(name)} of ${of} decides what programs load: --require ${shownName(name)} allows it, if it is meant`;
+    const allowing = `--require ${shellQuote(shownName(name))} allows it, if it is meant`;
+    return `${shownName(name)} of ${shownSource(source)} decides what programs load: ${allowing}`;
   });
   throw new CommandError(lines.slice(0, MAX_COMPLAINTS).join('\n'));
 }
@@ -143,7 +152,7 @@ function refuseTooLarge(given: Given, variables: readonly Variable[]): void {
     const size = sizeOf(name, valueText(value));
     if (size <= MAX_VARIABLE_BYTES) continue;
     throw new CommandError(
-      `${shownName(name)} of ${shownName(source.name)} (${source.id}) is too large for an environment variable: ` +
+      `${shownName(name)} of ${shownSource(source)} is too large for an environment variable: ` +
         `${size} bytes with its name, ${MAX_VARIABLE_BYTES} at most`,
     );
   }
@@ -182,10 +191,12 @@ function checkNames(context: Context, given: Given, fetched: ServiceBody, variab
     throw new CommandError([`${service} gives no ${absent.join(', ')}`, ...advice].join('\n'));
   }
   const complaints = [
-    ...conflictsOf(variables).map(({ name, source }) => `${name} is given twice; ${source.name} (${source.id}) counts`),
+    ...conflictsOf(variables).map(
+      ({ name, source }) => `${shownName(name)} is given twice; ${shownSource(source)} counts`,
+    ),
     ...variables
       .filter(({ key, name }) => isStrict && !(isShellName(key) && isShellName(name)))
-      .map(({ name }) => `${name} is no variable name`),
+      .map(({ name }) => `${shownName(name)} is no variable name`),
   ];
   if (isStrict && complaints.length > 0) throw new CommandError(complaints.join('\n'));
   for (const complaint of complaints) context.log.warning(complaint);
@@ -201,7 +212,7 @@ function adviceFor(
   const prefix = given.needed('prefix');
   const holder = blinds.find(({ credential_keys: keys }) => keys?.some((key) => variableName(prefix, key) === name));
   if (holder !== undefined && !given.flag('blind')) {
-    return [`${name} is in the blind credential ${holder.name} (${holder.id}): add --blind`];
+    return [`${name} is in the blind credential ${shownSource(holder)}: add --blind`];
   }
   const prefixed = variableName(prefix, name);
   return prefix !== '' && names.has(prefixed) ? [`${name} is given as ${prefixed}: --prefix '' leaves that out`] : [];

@@ -3,12 +3,14 @@ import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, lettersOf } from '@confi
 import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
 import { RouteCaller, parseServerUrl } from '../../caller.js';
 import type { ConfidantClient } from '../../client.js';
+import { isServerUrl } from '../../config.js';
 import type { ServerSettings } from '../../config.js';
 import { ConfidantError } from '../../errors.js';
 import { cookieOf } from '../../login-session.js';
 import type { LoginSession } from '../../login-session.js';
 import type { Transport } from '../../transport.js';
 import { openTransport } from '../../connect.js';
+import { shellQuote } from '../../format/variables.js';
 import { hasBrowser, openBrowser } from '../browser.js';
 import type { Context } from '../context.js';
 import { readLogin, removeLogin, writeLogin } from '../login-file.js';
@@ -156,7 +158,10 @@ class Login {
       });
     const { server } = offer as Partial<CliLoginOffer>;
     if (typeof server === 'string' && server !== this.#server) {
-      throw new CommandError(`the server at ${this.#server} calls itself ${server}: log in there (--url ${server})`);
+      // A word of the server, and a person may paste it into a shell.
+      const there = isServerUrl(server) ? new URL(server).href.replace(/\/+$/, '') : undefined;
+      const advice = there === undefined ? 'something else' : `${there}: log in there (--url ${shellQuote(there)})`;
+      throw new CommandError(`the server at ${this.#server} calls itself ${advice}`);
     }
   }
 
