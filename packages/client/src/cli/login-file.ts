@@ -77,7 +77,9 @@ export async function serversOfLogins(): Promise<string[]> {
   const servers = await Promise.all(
     names.slice(0, MAX_LOGINS).map(async (name) => {
       try {
-        const { server } = JSON.parse((await readPrivateFile(join(directory, name), { maxBytes: MAX_BYTES })) ?? '{}') as { server?: unknown };
+        const { server } = JSON.parse(
+          (await readPrivateFile(join(directory, name), { maxBytes: MAX_BYTES })) ?? '{}',
+        ) as { server?: unknown };
         // It is shown, so it must be what names this very file.
         return typeof server === 'string' && loginFile(server) === join(directory, name) ? [server] : [];
       } catch {

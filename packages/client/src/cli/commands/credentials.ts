@@ -41,7 +41,12 @@ export const handlers: Record<string, Handler> = {
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(await client.updateCredential(id, body));
-    warnOfGone(context, before?.credential_keys ?? [], credential.credential_keys, `revert_credential --id ${shellQuote(id)}`);
+    warnOfGone(
+      context,
+      before?.credential_keys ?? [],
+      credential.credential_keys,
+      `revert_credential --id ${shellQuote(id)}`,
+    );
     return success({ credential });
   },
 
@@ -83,7 +88,8 @@ export function warnOfGone(
   revert: string,
 ): void {
   const gone = before.filter((key) => !after.includes(key));
-  if (gone.length > 0) log.warning(`gone with the old pairs: ${gone.map(shownName).join(', ')} (${revert} takes it all back)`);
+  if (gone.length > 0)
+    log.warning(`gone with the old pairs: ${gone.map(shownName).join(', ')} (${revert} takes it all back)`);
 }
 
 /** What was typed without echo, or read from a file, is not shown on the terminal after all. */

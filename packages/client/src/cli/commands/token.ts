@@ -1,5 +1,5 @@
 import { pythonJson } from '@confidant/contract/wire';
-import { CommandError } from '../outcome.js';
+import { CommandError } from '../command-error.js';
 import type { Handler } from '../outcome.js';
 
 export const handlers: Record<string, Handler> = {
