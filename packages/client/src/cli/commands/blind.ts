@@ -1,4 +1,5 @@
 import type { BlindCredentialBody, BodyOf, JsonObject, Scalar } from '@confidant/contract';
+import { shellQuote } from '../../format/variables.js';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { contextsOf, openBlindCredential } from '../../blind.js';
@@ -64,7 +65,7 @@ export const handlers: Record<string, Handler> = {
     };
     const credential = await connection.client.updateBlindCredential(id, body);
     if (pairs !== undefined) {
-      const revert = `revert_blind_credential --id ${id}`;
+      const revert = `revert_blind_credential --id ${shellQuote(id)}`;
       warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);
     }
     return success({ blind_credential: credential });
