@@ -84,7 +84,7 @@ ID=$(printf '{"k": "one"}' | npx confidant create_credential --name 'Another' --
 npx confidant update_credential --id "$ID" --credential-pairs '{"k": "two", "n": 12345678901234567890}' -o id
 npx confidant get_credential --name Another -o dotenv
 npx confidant diff --credential "$ID" -o yaml
-npx confidant revert_credential --id "$ID" -o dotenv --log-level warning
+npx confidant revert_credential --id "$ID" -o id
 npx confidant get_credential --id "$ID" -o tfvars
 npx confidant history --credential "$ID" | grep -c '"revision"'
 `);

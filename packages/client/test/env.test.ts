@@ -287,6 +287,17 @@ describe('--watch', () => {
     expect(end).toMatchObject({ code: 0, stdout: 'started one\nstopped\nstarted two\nstopped\n' });
   });
 
+  it('a signal to end that comes during a restart ends it: nothing is started any more', async () => {
+    let revision = 1;
+    at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
+    const running = watch("trap 'echo stopping; sleep 1; exit 7' TERM");
+    await running.printed('started one');
+    revision = 2;
+    await running.printed('stopping');
+    running.process.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ code: 7, stdout: expect.not.stringContaining('two') as string });
+  });
+
   it('looks at revisions only: values are fetched when something changed', async () => {
     at.server.seen.length = 0;
     at.answer(() => ({ body: serviceWith({ a: 'one' }) }));

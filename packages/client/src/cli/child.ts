@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 
 /** Handed on to the command. Those of the terminal reach it without us, see {@link superviseChild}. */
 const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
+/** Who sends one of these wants an end, of us too. */
+export const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'];
 const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
 
 /** How a command ended: with a code, or killed by a signal. */
@@ -84,12 +86,16 @@ function findProgram(command: string): string {
 /**
  * Hands our signals on to whatever `current` answers, until the returned function is called; while there is none, they
  * end this process. What a terminal sends (Ctrl-C) reaches the whole foreground group, so the command has it already:
- * a second one would make it give up.
+ * a second one would make it give up. `heard` is told of each.
  */
-export function forwardSignals(current: () => Child | undefined): () => void {
+export function forwardSignals(
+  current: () => Child | undefined,
+  heard: (signal: NodeJS.Signals) => void = () => undefined,
+): () => void {
   const isOnTerminal = process.stdin.isTTY || process.stderr.isTTY;
   const listeners = FORWARDED.map((signal) => {
     const forward = (): void => {
+      heard(signal);
       const child = current();
       if (child === undefined) process.exit(128 + constants.signals[signal]);
       if (!isOnTerminal || !OF_THE_TERMINAL.includes(signal)) child.kill(signal);

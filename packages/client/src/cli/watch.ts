@@ -1,5 +1,5 @@
 import type { ServiceBody } from '@confidant/contract';
-import { forwardSignals } from './child.js';
+import { ENDING, forwardSignals } from './child.js';
 import type { Child, ChildEnd } from './child.js';
 import { describeError } from './describe-error.js';
 import type { Log } from './log.js';
@@ -30,8 +30,16 @@ export function fingerprintOf(service: ServiceBody): string {
  */
 export async function runUntilDone(start: () => Child, watch?: WatchOptions): Promise<ChildEnd> {
   let child: Child | undefined;
+  let isToEnd = false;
+  let isTerminated = false;
   // From before the start: a signal that comes first would end us alone and leave the command without anybody.
-  const stopForwarding = forwardSignals(() => child);
+  const stopForwarding = forwardSignals(
+    () => child,
+    (signal) => {
+      isToEnd ||= ENDING.includes(signal);
+      isTerminated ||= signal === 'SIGTERM';
+    },
+  );
   try {
     child = start();
     await child.started;
@@ -39,13 +47,18 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
     for (;;) {
       const end = await Promise.race([child.ended, changed(watch, child.ended)]);
       if (end !== undefined) return end;
+      // It takes its time to end, or does not want to: in no case is it started again.
+      if (isTerminated) return await child.ended;
       if (watch.signal !== undefined) {
         watch.log.info(`a credential changed: sending ${watch.signal}`);
         child.kill(watch.signal);
         continue;
       }
       watch.log.info('a credential changed: restarting the command');
-      await stop(child);
+      // What came before, as SIGHUP, was for the command, which went on.
+      isToEnd = false;
+      const stopped = await stop(child);
+      if (isToEnd) return stopped;
       child = undefined;
       child = start();
       await child.started;
@@ -68,11 +81,12 @@ async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<C
   }
 }
 
-async function stop(child: Child): Promise<void> {
+async function stop(child: Child): Promise<ChildEnd> {
   child.kill('SIGTERM');
-  if ((await Promise.race([child.ended, after(STOP_TIMEOUT_MS)])) !== undefined) return;
+  const end = await Promise.race([child.ended, after(STOP_TIMEOUT_MS)]);
+  if (end !== undefined) return end;
   child.kill('SIGKILL');
-  await child.ended;
+  return child.ended;
 }
 
 function after(delayMs: number): Promise<undefined> {
