@@ -11,6 +11,7 @@ import { serveMetrics } from './compose-telemetry.js';
 import type { Environment, Fault } from './config/kinds.js';
 import { dangers, isEmbedded, migrationNotes } from './config/parse.js';
 import { SETTINGS, type Settings } from './config/settings.js';
+import { prepareHangUp } from './http/hang-up.js';
 import { openAccessKey } from './local/access-key.js';
 import { writeClientFiles } from './local/client-files.js';
 import { lockDataDirectory } from './local/data-lock.js';
@@ -124,13 +125,12 @@ async function supervise(settings: Settings, logger: Logger, announce: (url: str
   return exitCode;
 }
 
-const HANG_UP_EVERY_MS = 50;
-
 /** One process that serves: until SIGTERM or SIGINT, then requests in flight end. */
 async function serve(settings: Settings, logger: Logger, announce?: (url: string) => void): Promise<number> {
   const composed = await compose(settings, logger);
   // Workers have no port of their own for this: the supervisor asks them.
   const metrics = cluster.isWorker ? undefined : await serveMetrics(settings, logger, composed.prometheus);
+  const hangUp = prepareHangUp(composed.server.server);
   const address = await composed.server.listen({ host: settings.HOST, port: settings.PORT });
   announce?.(address);
   void composed.check();
@@ -141,11 +141,10 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
     logger.warn('requests in flight did not end in time');
     process.exit(0);
   }, settings.SHUTDOWN_TIMEOUT_SECONDS * 1000);
-  // A connection whose request has just ended is kept alive by its client: nobody would hang up.
-  const hangUp = setInterval(() => composed.server.server.closeIdleConnections(), HANG_UP_EVERY_MS);
+  const stopHangingUp = hangUp();
   await composed.close();
   await metrics?.close();
-  clearInterval(hangUp);
+  stopHangingUp();
   clearTimeout(overdue);
   // A worker that listens to its supervisor lives until one of them hangs up.
   if (cluster.isWorker) process.disconnect();

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { get, request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -185,6 +187,22 @@ describe('the stop', () => {
     slow.end('}');
     expect(await answered).toBe(401);
     expect(await program.exited).toBe(0);
+  });
+
+  test.each(['1', '2'])('does not wait for connections on which nothing was asked, with %s processes', async (count) => {
+    const program = await start({ CONFIDANT_DATA_DIR: newDirectory(), WEB_CONCURRENCY: count });
+    // As browsers open them ahead, and load balancers to see whether anybody is there.
+    const silent = Array.from({ length: 4 }, () => connect(Number(new URL(program.url).port), '127.0.0.1'));
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    const hungUp = silent.map((socket) => once(socket.resume(), 'close'));
+    // One that was answered after them: they have reached a server.
+    expect(await Promise.all([0, 1, 2, 3].map(() => statusOf(`${program.url}/healthcheck`)))).toEqual(
+      Array(4).fill(200),
+    );
+    program.process.kill('SIGTERM');
+    await Promise.all(hungUp);
+    expect(await program.exited).toBe(0);
+    expect(program.stdout()).not.toContain('did not end in time');
   });
 
   test('kill -9 loses nothing that was acknowledged, and a new start goes on', async () => {
