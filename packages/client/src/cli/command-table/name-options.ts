@@ -1,4 +1,4 @@
-import type { OptionSpec } from './spec.js';
+import type { OptionSpec } from '../spec.js';
 
 /**
  * How things are named instead of giving their ids, alike in every command: the id's option has a sibling for the name.
