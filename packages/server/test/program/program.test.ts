@@ -189,21 +189,24 @@ describe('the stop', () => {
     expect(await program.exited).toBe(0);
   });
 
-  test.each(['1', '2'])('does not wait for connections on which nothing was asked, with %s processes', async (count) => {
-    const program = await start({ CONFIDANT_DATA_DIR: newDirectory(), WEB_CONCURRENCY: count });
-    // As browsers open them ahead, and load balancers to see whether anybody is there.
-    const silent = Array.from({ length: 4 }, () => connect(Number(new URL(program.url).port), '127.0.0.1'));
-    await Promise.all(silent.map((socket) => once(socket, 'connect')));
-    const hungUp = silent.map((socket) => once(socket.resume(), 'close'));
-    // One that was answered after them: they have reached a server.
-    expect(await Promise.all([0, 1, 2, 3].map(() => statusOf(`${program.url}/healthcheck`)))).toEqual(
-      Array(4).fill(200),
-    );
-    program.process.kill('SIGTERM');
-    await Promise.all(hungUp);
-    expect(await program.exited).toBe(0);
-    expect(program.stdout()).not.toContain('did not end in time');
-  });
+  test.each(['1', '2'])(
+    'does not wait for connections on which nothing was asked, with %s processes',
+    async (count) => {
+      const program = await start({ CONFIDANT_DATA_DIR: newDirectory(), WEB_CONCURRENCY: count });
+      // As browsers open them ahead, and load balancers to see whether anybody is there.
+      const silent = Array.from({ length: 4 }, () => connect(Number(new URL(program.url).port), '127.0.0.1'));
+      await Promise.all(silent.map((socket) => once(socket, 'connect')));
+      const hungUp = silent.map((socket) => once(socket.resume(), 'close'));
+      // One that was answered after them: they have reached a server.
+      expect(await Promise.all([0, 1, 2, 3].map(() => statusOf(`${program.url}/healthcheck`)))).toEqual(
+        Array(4).fill(200),
+      );
+      program.process.kill('SIGTERM');
+      await Promise.all(hungUp);
+      expect(await program.exited).toBe(0);
+      expect(program.stdout()).not.toContain('did not end in time');
+    },
+  );
 
   test('kill -9 loses nothing that was acknowledged, and a new start goes on', async () => {
     const dataDir = newDirectory();
