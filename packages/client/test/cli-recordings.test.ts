@@ -33,6 +33,7 @@ const BLIND = '/v1/blind_credentials';
 const BLIND_ID = `${BLIND}/23782e6f3be144cbac9b1b0b0b634951`;
 const service16 = (ids: readonly string[]): Body => ({
   id: 'svc-16-production',
+  revision: 3,
   account: null,
   enabled: true,
   credentials: ids.map((id) => ({ id })),
@@ -263,12 +264,12 @@ describe('what is sent', () => {
     });
   });
 
-  it('add_creds and remove_creds send account, enabled and the sorted ids', async () => {
+  it('add_creds and remove_creds send account, enabled and the sorted ids, and the revision they have read', async () => {
+    const as = { account: null, enabled: true, blind_credentials: [], expected_revision: 3 };
     await replay('add_creds');
-    const ids = ['a', 'b', 'cf73d49ba9374beda9a35ace4c2c6f13'];
-    expect(bodyOf('PUT')).toEqual({ account: null, enabled: true, credentials: ids, blind_credentials: [] });
+    expect(bodyOf('PUT')).toEqual({ ...as, credentials: ['a', 'b', 'cf73d49ba9374beda9a35ace4c2c6f13'] });
     await replay('remove_creds');
-    expect(bodyOf('PUT')).toEqual({ account: null, enabled: true, credentials: ['a', 'b'], blind_credentials: [] });
+    expect(bodyOf('PUT')).toEqual({ ...as, credentials: ['a', 'b'] });
   });
 
   it('the token is bound to sender, receiver and user type, and valid for ten minutes', async () => {

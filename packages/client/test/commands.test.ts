@@ -145,6 +145,38 @@ describe('credentials', () => {
     expect(await at.call(update)).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('a merge is refused where the server does not show the old values, and nothing is written', async () => {
+    const hidden = { ...credentialWith('c1', {}), credential_keys: ['db_user', 'db_password'] };
+    answers = { 'GET /v1/credentials/c1?metadata_only=False': { body: hidden } };
+    const end = await at.call(['update_credential', '--id', 'c1', '--unset', 'db_user']);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toContain('does not show you the values of c1');
+    expect(at.server.seen.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('a merge whose answer was lost and which is found done is a success, and written once', async () => {
+    const stored = (pairs: Record<string, string>, revision: number) => ({
+      body: { ...credentialWith('c1', pairs), credential_keys: Object.keys(pairs), revision },
+    });
+    const [get, put] = ['GET /v1/credentials/c1?metadata_only=False', 'PUT /v1/credentials/c1'];
+    answers = {
+      [get]: stored({ a: '1', b: '2' }, 4),
+      // What the SDK's repetition of the first PUT is told.
+      get [put]() {
+        answers = { [get]: stored({ a: '1' }, 5) };
+        return {
+          status: 409,
+          headers: { 'x-confidant-error': 'write_conflict' },
+          body: { error: 'expected_revision' },
+        };
+      },
+    };
+    const end = await at.call(['update_credential', '--id', 'c1', '--unset', 'b']);
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(end.stdout)).toMatchObject({ credential: { revision: 5 } });
+    expect(at.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(1);
+  });
+
   it("--tags '' takes all tags away, and no tag is ever empty", async () => {
     answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
     await at.call(['update_credential', '--id', 'c1', '--tags', '']);
@@ -286,7 +318,13 @@ describe('map', () => {
       'x',
     ]);
     expect(end.code).toBe(0);
-    expect(sent()).toEqual({ account: 'x', enabled: true, credentials: ['a', 'c1'], blind_credentials: [] });
+    expect(sent()).toEqual({
+      account: 'x',
+      enabled: true,
+      credentials: ['a', 'c1'],
+      blind_credentials: [],
+      expected_revision: 0,
+    });
   });
 
   it('a name that only the other kind has is told, with the option that takes it', async () => {

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { isoDate, jsonObject, name, nonEmptyTextMap, rfc1123Date, SENTENCE, textMap } from './primitives.js';
+import {
+  expectedRevision,
+  isoDate,
+  jsonObject,
+  name,
+  nonEmptyTextMap,
+  rfc1123Date,
+  SENTENCE,
+  textMap,
+} from './primitives.js';
 
 const fields = {
   id: z.string(),
@@ -109,5 +118,6 @@ export const blindCredentialUpdate = z.object({
   cipher_version: z.number().int().nullish(),
   // compat: with ENFORCE_DOCUMENTATION a body that carries a revision (a revert of old clients) is exempt.
   revision: z.unknown().optional(),
+  expected_revision: expectedRevision,
 });
 export type BlindCredentialUpdate = z.infer<typeof blindCredentialUpdate>;

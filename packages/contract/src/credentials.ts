@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   credentialPairs,
+  expectedRevision,
   isoDate,
   jsonObject,
   name,
@@ -59,6 +60,7 @@ export const credentialUpdate = z.object({
     .optional(),
   // compat: with ENFORCE_DOCUMENTATION a body that carries a revision (a revert of old clients) is exempt.
   revision: z.unknown().optional(),
+  expected_revision: expectedRevision,
 });
 export type CredentialUpdate = z.infer<typeof credentialUpdate>;
 

@@ -71,6 +71,14 @@ export const plainText = z
 /** The name of a credential or blind credential. */
 export const name = plainText.min(1, 'name must not be empty').max(1024);
 
+/** In an update: refused with `write_conflict` when another revision is the current one. Of a new service it is 0. */
+export const expectedRevision = z
+  .number()
+  .int()
+  .min(0)
+  .optional()
+  .meta({ description: 'the change is refused when another revision is the current one; 0: there is none yet' });
+
 export const permissions = z.record(z.string(), z.boolean());
 
 /** compat: `true`, `True` and `1` mean yes, anything else no. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { mappedBlindCredential } from './blind-credentials.js';
 import { credential } from './credentials.js';
-import { isoDate, permissions } from './primitives.js';
+import { expectedRevision, isoDate, permissions } from './primitives.js';
 
 /** A service as answered. In lists and histories `credentials` and `blind_credentials` are empty. */
 export const service = z.object({
@@ -32,5 +32,6 @@ export const servicePut = z.object({
   blind_credentials: ids,
   enabled: z.boolean().optional(),
   account: z.string().max(256).nullish(),
+  expected_revision: expectedRevision,
 });
 export type ServicePut = z.infer<typeof servicePut>;

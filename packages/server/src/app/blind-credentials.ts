@@ -14,7 +14,7 @@ import type { App, Caller } from './app.js';
 import { requireDocumentation } from './credentials.js';
 import { announce, blindKeyHolder, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
-import { writeRevision } from './revisions.js';
+import { refuseUnexpected, writeRevision } from './revisions.js';
 
 /** A blind credential with as much as the caller may see. */
 export interface BlindCredentialView {
@@ -104,6 +104,7 @@ export async function updateBlindCredential(
       () => requireBlindCredential(app, id, 'wrong_kind'),
       async (row) => {
         const current = row as BlindCredential;
+        refuseUnexpected(current, input.expected_revision);
         // compat: old clients revert by sending a whole old revision back, which may lack documentation.
         if (app.enforceDocumentation && !input.revision) {
           requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);

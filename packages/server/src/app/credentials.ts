@@ -16,7 +16,7 @@ import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { announce, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
-import { writeRevision } from './revisions.js';
+import { refuseUnexpected, writeRevision } from './revisions.js';
 
 /** What the caller may do with the thing shown, for clients that hide buttons. */
 export type Permissions = Record<string, boolean>;
@@ -116,6 +116,7 @@ export async function updateCredential(
       () => requireCredential(app, id, 'wrong_kind'),
       async (row) => {
         const current = row as Credential;
+        refuseUnexpected(current, input.expected_revision);
         // compat: old clients revert by sending a whole old revision back, which may lack documentation.
         if (app.enforceDocumentation && !input.revision) {
           requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);

@@ -54,6 +54,17 @@ export async function writeRevision<K extends Kind>(
   throw new Refusal('write_conflict');
 }
 
+/**
+ * For `build` of {@link writeRevision}, after the caller's rights were looked at. Throws {@link Refusal}
+ * `write_conflict` when the change was made for another revision than the current one.
+ */
+export function refuseUnexpected(current: { revision: number } | 'absent', expected: number | undefined): void {
+  const revision = current === 'absent' ? 0 : current.revision;
+  if (expected === undefined || expected === revision) return;
+  const now = current === 'absent' ? 'there is none' : `the current revision is ${revision}`;
+  throw new Refusal('write_conflict', `expected_revision: ${now}. Read it again and repeat.`);
+}
+
 function nameChange<K extends Kind>(
   kind: K,
   current: Records[K] | 'absent',

@@ -12,7 +12,7 @@ import type { Permissions } from './credentials.js';
 import { makeGrantsOf } from './grants.js';
 import { blindKeyHolder } from './holders.js';
 import { listPage, type Page, sortForDisplay } from './lists.js';
-import { writeRevision } from './revisions.js';
+import { refuseUnexpected, writeRevision } from './revisions.js';
 import { readMany, timed } from './timed.js';
 
 /** A service with what is mapped to it, credentials and blind credentials each in the order they are shown. */
@@ -109,6 +109,7 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
         const wanted = wantedIds(input, current);
         // Ids may have been mapped or unmapped since the first look.
         await authorizeMapping(app, caller, id, current, input);
+        refuseUnexpected(row, input.expected_revision);
         const account = input.account === undefined ? (current?.account ?? null) : input.account || null;
         if (account !== null && account !== current?.account && !app.accounts.includes(account)) {
           throw new Refusal('invalid_request', `account: ${account} is not a valid account.`);

@@ -1,5 +1,19 @@
 import { blindCredentialName, oneBlindCredential } from './name-options.js';
-import { id, revision, pairs, prompt, documentation, enabled, key, disabled, metadata, oneState } from './options.js';
+import {
+  disabled,
+  documentation,
+  enabled,
+  expectedRevision,
+  id,
+  key,
+  merge,
+  metadata,
+  oneState,
+  pairs,
+  prompt,
+  revision,
+  unset,
+} from './options.js';
 import { longName } from '../spec.js';
 import type { CommandSpec, OptionSpec } from '../spec.js';
 
@@ -47,8 +61,8 @@ export const BLIND_COMMANDS: readonly CommandSpec[] = [
     name: 'update_blind_credential',
     prints: 'id',
     summary:
-      'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones, in all regions',
-    options: [id('blind credential'), blindCredentialName, ...blindOptions],
+      'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones without --merge, in all regions',
+    options: [id('blind credential'), blindCredentialName, ...blindOptions, merge, unset, expectedRevision],
     exclusive: [
       oneBlindCredential,
       { of: ['group-context', 'blind-contexts'] },

@@ -1,16 +1,19 @@
 import { credentialName, oneCredential } from './name-options.js';
 import {
-  id,
-  revision,
-  pairs,
-  prompt,
+  disabled,
   documentation,
   enabled,
+  expectedRevision,
+  id,
   key,
-  disabled,
-  tags,
+  merge,
   metadata,
   oneState,
+  pairs,
+  prompt,
+  revision,
+  tags,
+  unset,
 } from './options.js';
 import type { CommandSpec } from '../spec.js';
 
@@ -40,13 +43,17 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'update_credential',
     prints: 'id',
-    summary: 'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones',
+    summary:
+      'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones without --merge',
     options: [
       id('credential'),
       credentialName,
       { flags: '--name <name>', text: 'new name' },
       pairs,
       prompt,
+      merge,
+      unset,
+      expectedRevision,
       metadata,
       tags,
       enabled,
@@ -55,7 +62,7 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
     ],
     exclusive: [oneCredential, { of: ['credential-pairs', 'prompt'] }, oneState],
     examples: [
-      'update_credential --id ID --prompt db_user db_password',
+      'update_credential --credential-name database --merge --prompt db_password',
       'update_credential --credential-name database --disabled',
     ],
     module: 'credentials',

@@ -16,6 +16,22 @@ export const prompt: OptionSpec = {
   text: 'ask for the values of these keys, without echo',
   added: true,
 };
+export const merge: OptionSpec = {
+  flags: '--merge',
+  text: 'keep the other pairs: change only the keys that are given',
+  added: true,
+};
+export const unset: OptionSpec = {
+  flags: '--unset <keys...>',
+  text: 'take these keys away, and keep the other pairs',
+  added: true,
+};
+export const expectedRevision: OptionSpec = {
+  flags: '--expected-revision <n>',
+  text: 'fail, and change nothing, if another revision is the current one',
+  kind: 'whole',
+  added: true,
+};
 export const documentation: OptionSpec = { flags: '--documentation <text>', text: 'how to rotate the credential' };
 export const enabled: OptionSpec = { flags: '--enabled', text: 'take the mark of --disabled away' };
 export const key: OptionSpec = {

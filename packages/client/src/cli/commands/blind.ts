@@ -2,6 +2,8 @@ import type { BlindCredentialBody, BodyOf, JsonObject, Scalar } from '@confidant
 import { shellQuote } from '../../format/variables.js';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
+import { beginAgain } from '../begin-again.js';
+import type { Context } from '../context.js';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
 import type { Given } from '../given.js';
@@ -9,8 +11,9 @@ import { idOf } from '../names.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential } from '../outcome.js';
+import { expectedRevision, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { UsageError } from '../usage-error.js';
-import { idOrName, readPairs, warnOfGone } from './credentials.js';
+import { idOrName } from './credentials.js';
 import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
@@ -29,8 +32,8 @@ export const handlers: Record<string, Handler> = {
   },
 
   async update_blind_credential(context, given) {
-    const connection = await context.connection();
-    const changesPairs = given.text('credential-pairs') !== undefined || given.list('prompt').length > 0;
+    const keepsOld = keepsOldPairs(given);
+    const changesPairs = keepsOld || given.text('credential-pairs') !== undefined || given.list('prompt').length > 0;
     const keys = textMap(given, 'blind-keys');
     if (changesPairs && keys === undefined) throw new UsageError('new credential pairs need --blind-keys');
     const isContextGiven = given.text('group-context') !== undefined || given.text('blind-contexts') !== undefined;
@@ -38,36 +41,11 @@ export const handlers: Record<string, Handler> = {
       throw new UsageError('another context needs new --credential-pairs: the context is bound to what is encrypted');
     }
     const id = await idOf(context, given, 'blind-credential', 'id');
-    const stored = await connection.client.getBlindCredential(id);
-    const storedContexts = contextsOf(stored.metadata);
-    const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
-    const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
-    if (changesPairs && lost.length > 0) {
-      context.log.warning(`it can not be decrypted in ${lost.join(', ')} any more: --blind-keys has no key for it`);
-    }
-    const metadata = given.json('metadata');
-    const name = given.text('name');
-    const { enabled } = given;
-    const pairs = await readPairs(given);
-    const body: BodyOf<'updateBlindCredential'> = {
-      ...(pairs === undefined ? {} : await seal(connection, given, pairs, keys!, contexts!)),
-      ...(metadata === undefined && !isContextGiven
-        ? {}
-        : {
-            metadata: {
-              ...(metadata ?? stored.metadata),
-              context: isContextGiven ? contexts : stored.metadata['context'],
-            },
-          }),
-      ...(name === undefined ? {} : { name }),
-      ...(enabled === undefined ? {} : { enabled }),
-      ...documentationOf(given),
-    };
-    const credential = await connection.client.updateBlindCredential(id, body);
-    if (pairs !== undefined) {
-      const revert = `revert_blind_credential --id ${shellQuote(id)}`;
-      warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);
-    }
+    let typed: ReturnType<typeof readPairs> | undefined;
+    const change: BlindChange = { readPairs: () => (typed ??= readPairs(given)), changesPairs, keys, isContextGiven };
+    const credential = keepsOld
+      ? await beginAgain((isFirst) => updateBlind(context, given, id, change, { isFirst }))
+      : await updateBlind(context, given, id, change);
     return success({ blind_credential: credential });
   },
 
@@ -99,6 +77,74 @@ export const handlers: Record<string, Handler> = {
     return success({ blind_credential: await tellingRevision(client, 'blind-credential', id, [revision], revert) });
   },
 };
+
+interface BlindChange {
+  /** Asks once. */
+  readPairs: () => Promise<Record<string, Scalar> | undefined>;
+  changesPairs: boolean;
+  keys: Record<string, string> | undefined;
+  isContextGiven: boolean;
+}
+
+/** With `merging` the old pairs are opened here, and stay but for what is set and unset. */
+async function updateBlind(
+  context: Context,
+  given: Given,
+  id: string,
+  { readPairs: read, changesPairs, keys, isContextGiven }: BlindChange,
+  merging?: { isFirst: boolean },
+): Promise<BlindCredentialBody> {
+  const connection = await context.connection();
+  // One that nobody has is told before a person types values.
+  const stored = await connection.client.getBlindCredential(id);
+  const expected = expectedRevision(given, stored.revision) ?? (merging && stored.revision);
+  const storedContexts = contextsOf(stored.metadata);
+  const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
+  const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
+  if (changesPairs && lost.length > 0 && merging?.isFirst !== false) {
+    context.log.warning(`it can not be decrypted in ${lost.join(', ')} any more: --blind-keys has no key for it`);
+  }
+  const metadata = given.json('metadata');
+  const name = given.text('name');
+  const { enabled } = given;
+  const set = await read();
+  const pairs = merging === undefined ? set : await mergeBlind(connection, given, stored, set, merging);
+  const body: BodyOf<'updateBlindCredential'> = {
+    ...(pairs === undefined ? {} : await seal(connection, given, pairs, keys!, contexts!)),
+    ...(metadata === undefined && !isContextGiven
+      ? {}
+      : {
+          metadata: {
+            ...(metadata ?? stored.metadata),
+            context: isContextGiven ? contexts : stored.metadata['context'],
+          },
+        }),
+    ...(name === undefined ? {} : { name }),
+    ...(enabled === undefined ? {} : { enabled }),
+    ...documentationOf(given),
+    ...(expected === undefined ? {} : { expected_revision: expected }),
+  };
+  // Names of keys that were kept from the server stay so.
+  if (merging && pairs !== undefined && stored.credential_keys?.length === 0) body.credential_keys = [];
+  const credential = await connection.client.updateBlindCredential(id, body);
+  if (pairs !== undefined && merging === undefined) {
+    const revert = `revert_blind_credential --id ${shellQuote(id)}`;
+    warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);
+  }
+  return credential;
+}
+
+/** All pairs after an update that keeps the old ones. Pairs that stay the same are encrypted too: the keys may be new. */
+async function mergeBlind(
+  { region, kmsFor }: Connection,
+  given: Given,
+  stored: BlindCredentialBody,
+  set: Record<string, Scalar> | undefined,
+  { isFirst }: { isFirst: boolean },
+): Promise<Record<string, Scalar>> {
+  const old: Record<string, Scalar> = await openBlindCredential(stored, await region(), kmsFor);
+  return mergePairs(old, { set, unset: given.list('unset'), isFirst }) ?? old;
+}
 
 /** The pairs, encrypted, and what the server stores about them. */
 async function seal(

@@ -1,5 +1,7 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import { shellQuote, shownName } from '../../format/variables.js';
+import type { ConfidantClient } from '../../client.js';
+import { shellQuote } from '../../format/variables.js';
+import { beginAgain } from '../begin-again.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
 import type { Context } from '../context.js';
@@ -7,8 +9,11 @@ import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
 import { idOf, idsOfNames } from '../names.js';
 import type { Nameable } from '../names.js';
-import { askValue } from '../prompt.js';
+import { expectedRevision, inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { previousRevision, tellingRevision } from './history.js';
+
+/** compat: the original's words. */
+export const NO_CHANGES = 'No changes to make';
 
 export const handlers: Record<string, Handler> = {
   async create_credential(context, given) {
@@ -26,18 +31,22 @@ export const handlers: Record<string, Handler> = {
 
   async update_credential(context, given) {
     const name = given.text('name');
+    const keepsOld = keepsOldPairs(given);
     // A name that nobody has is told before a person types values.
     const id = await idOf(context, given, 'credential', 'id');
     const pairs = await readPairs(given);
     const { enabled } = given;
+    const expected = given.number('expected-revision');
     const body: BodyOf<'updateCredential'> = {
       ...fieldsOf(given),
       ...(name === undefined ? {} : { name }),
-      ...(pairs === undefined ? {} : { credential_pairs: pairs }),
       ...(enabled === undefined ? {} : { enabled }),
+      ...(expected === undefined ? {} : { expected_revision: expected }),
     };
-    if (Object.keys(body).length === 0) throw new CommandError('No changes to make');
     const client = await context.client();
+    if (keepsOld) return success({ credential: await updateMerged(client, given, id, body, pairs) });
+    if (pairs !== undefined) body.credential_pairs = pairs;
+    if (!changesAnything(body)) throw new CommandError(NO_CHANGES);
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(await client.updateCredential(id, body));
@@ -80,16 +89,40 @@ export async function idOrName(context: Context, given: Given, kind: Nameable): 
   return (await idsOfNames(await context.client(), kind, [name]))[0]!;
 }
 
-/** New pairs replace all the old ones: tells the keys that are not among them. `revert` is the way back. */
-export function warnOfGone(
-  { log }: Context,
-  before: readonly string[],
-  after: readonly string[],
-  revert: string,
-): void {
-  const gone = before.filter((key) => !after.includes(key));
-  if (gone.length > 0)
-    log.warning(`gone with the old pairs: ${gone.map(shownName).join(', ')} (${revert} takes it all back)`);
+/**
+ * An update by which the old pairs stay but for those that are set and unset: what others change at the same time is
+ * not lost. Throws {@link CommandError} when the values are not shown to the caller, or nothing changes.
+ */
+function updateMerged(
+  client: ConfidantClient,
+  given: Given,
+  id: string,
+  body: BodyOf<'updateCredential'>,
+  pairs: Record<string, Scalar> | undefined,
+): Promise<CredentialBody> {
+  const unset = given.list('unset').map((key) => key.toLowerCase());
+  const set = pairs && inLowerCase(pairs);
+  return beginAgain(async (isFirst) => {
+    const old = await client.getCredential(id);
+    if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {
+      throw new CommandError(`the server does not show you the values of ${id}: they can not be kept by --merge`);
+    }
+    expectedRevision(given, old.revision);
+    const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
+    const change = {
+      ...body,
+      ...(merged === undefined ? {} : { credential_pairs: merged }),
+      expected_revision: old.revision,
+    };
+    if (!changesAnything(change)) {
+      if (isFirst) throw new CommandError(NO_CHANGES);
+      return withoutValues(old);
+    }
+    return withoutValues(await client.updateCredential(id, change));
+  });
+}
+function changesAnything(change: BodyOf<'updateCredential'>): boolean {
+  return Object.keys(change).some((field) => field !== 'expected_revision');
 }
 
 /** What was typed without echo, or read from a file, is not shown on the terminal after all. */
@@ -107,17 +140,6 @@ function fieldsOf(given: Given): Pick<BodyOf<'updateCredential'>, 'documentation
     // `--tags ''` takes all away: a tag is never empty.
     ...(tags.length === 0 ? {} : { tags: tags.filter((tag) => tag !== '') }),
   };
-}
-
-/** The pairs as `--credential-pairs` gives them, or typed by a person for `--prompt`. */
-export async function readPairs(given: Given): Promise<Record<string, Scalar> | undefined> {
-  const pairs = given.json('credential-pairs') as Record<string, Scalar> | undefined;
-  if (pairs !== undefined) return pairs;
-  const keys = given.list('prompt');
-  if (keys.length === 0) return undefined;
-  const asked: Record<string, Scalar> = {};
-  for (const key of keys) asked[key] = await askValue(key);
-  return asked;
 }
 
 export function pageOf(given: Given): { limit?: number; page?: string } {

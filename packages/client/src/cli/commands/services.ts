@@ -5,6 +5,7 @@ import { BlindCredentialError, openBlindCredential } from '../../blind.js';
 import { ConfigError } from '../../config.js';
 import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
+import { beginAgain } from '../begin-again.js';
 import type { Context } from '../context.js';
 import { describeError } from '../describe-error.js';
 import type { Given } from '../given.js';
@@ -14,7 +15,7 @@ import { CommandError } from '../command-error.js';
 import { failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
 import { adviseRefused } from '../refused.js';
-import { pageOf } from './credentials.js';
+import { NO_CHANGES, pageOf } from './credentials.js';
 import { previousRevision, tellingRevision } from './history.js';
 
 export const handlers: Record<string, Handler> = {
@@ -123,7 +124,7 @@ async function givenIds(
 }
 
 const noChanges = (): never => {
-  throw new CommandError('No changes to make');
+  throw new CommandError(NO_CHANGES);
 };
 
 /** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
@@ -161,8 +162,20 @@ interface ServiceChange {
 /** What the server takes for a new service. Checked here, because some proxies take a slash in a name for a path. */
 const SERVICE_NAME = /^[\w+=,.@:-]+$/;
 
-/** Reads a service and writes it changed; writes nothing when it stays the same. One that it creates is told. */
-async function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
+/**
+ * Reads a service and writes it changed; writes nothing when it stays the same. One that it creates is told. What others
+ * map to it at the same time stays.
+ */
+function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
+  return beginAgain((isFirst) => changeServiceOnce(context, id, change, isFirst));
+}
+
+async function changeServiceOnce(
+  context: Context,
+  id: string,
+  change: ServiceChange,
+  isFirst: boolean,
+): Promise<Outcome> {
   const client = await context.client();
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
@@ -183,8 +196,10 @@ async function changeService(context: Context, id: string, change: ServiceChange
     credentials: sortedIds(change.credentials(before.credentials)),
     blind_credentials: sortedIds(change.blindCredentials(before.blind_credentials)),
   } satisfies BodyOf<'putService'>;
-  if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) return change.unchanged(service);
-  const written = await client.putService(id, after);
+  if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
+    return isFirst ? change.unchanged(service) : success({ service });
+  }
+  const written = await client.putService(id, { ...after, expected_revision: service?.revision ?? 0 });
   // It may be a slip of the pen, which nothing else would tell.
   if (service === undefined && written.revision === 1) context.log.info(`created the service ${id}`);
   return success({ service: written });

@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { callCli, runCli } from './support/cli.js';
+import { startEmbeddedServer } from './support/embedded-server.js';
+import type { EmbeddedServer } from './support/embedded-server.js';
+
+// Some steps are several processes at once.
+vi.setConfig({ testTimeout: 120_000 });
+
+let server: EmbeddedServer;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await startEmbeddedServer();
+  const exports = readFileSync(join(server.dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
+  env = Object.fromEntries([...exports].map(([, name, value]) => [name!, value!]));
+});
+afterAll(() => server.stop());
+
+const call = (...args: string[]) => callCli(['confidant', ...args], env);
+const run = (...args: string[]) => runCli(['confidant', ...args], { env });
+
+let serial = 0;
+async function create(pairs: string): Promise<string> {
+  const created = await call(
+    'create_credential',
+    '--name',
+    `c${++serial}`,
+    '--credential-pairs',
+    pairs,
+    '--output',
+    'id',
+  );
+  expect(created.code).toBe(0);
+  return created.stdout.trim();
+}
+
+/** The values as `get_credential` prints them, exact numbers and all, and the revision. */
+async function stored(id: string): Promise<{ pairs: string; revision: number }> {
+  const { stdout } = await call('get_credential', '--id', id);
+  const { credential } = JSON.parse(stdout) as { credential: { revision: number } };
+  return {
+    pairs: /"credential_pairs": (\{.*?\})/s.exec(stdout)![1]!.replace(/\s+/g, ' '),
+    revision: credential.revision,
+  };
+}
+
+describe('update_credential --merge', () => {
+  it('changes the keys that are given, as the server spells them, and leaves the others exactly as they are', async () => {
+    const id = await create('{"user": "u", "password": "old", "big": 12345678901234567890}');
+    const end = await call(
+      'update_credential',
+      '--id',
+      id,
+      '--merge',
+      '--credential-pairs',
+      '{"PASSWORD": "new", "x": 1}',
+    );
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(end.stdout).not.toContain('new');
+    expect(await stored(id)).toEqual({
+      pairs: '{ "big": 12345678901234567890, "password": "new", "user": "u", "x": 1 }',
+      revision: 2,
+    });
+  });
+
+  it('--unset takes keys away, with or without others that change', async () => {
+    const id = await create('{"a": "1", "b": "2", "c": "3"}');
+    expect((await call('update_credential', '--id', id, '--unset', 'A')).code).toBe(0);
+    const both = ['--merge', '--unset', 'b', '--credential-pairs', '{"c": "4"}'];
+    expect((await call('update_credential', '--id', id, ...both)).code).toBe(0);
+    expect(await stored(id)).toEqual({ pairs: '{ "c": "4" }', revision: 3 });
+  });
+
+  it.each([
+    ['a merge of nothing', ['--merge'], '--merge needs --credential-pairs or --prompt'],
+    ['a key to unset that is not there', ['--unset', 'aa'], 'there is no key aa'],
+    ['a key that is set and unset', ['--unset', 'A', '--credential-pairs', '{"a": "2"}'], 'a: set and unset at once'],
+    ['two spellings of one key', ['--merge', '--credential-pairs', '{"B": "2", "b": "3"}'], 'upper and lower case'],
+    ['a credential without pairs', ['--unset', 'a'], 'no pair would stay'],
+    ['what changes nothing', ['--merge', '--credential-pairs', '{"a": "1"}'], 'No changes to make'],
+  ])('refuses %s, and writes nothing', async (_, options, words) => {
+    const id = await create('{"a": "1"}');
+    const end = await call('update_credential', '--id', id, ...options);
+    expect(end.code).not.toBe(0);
+    expect(end.stderr + end.stdout).toContain(words);
+    expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 1 });
+  });
+
+  it('loses nothing of what several people change at the same time', async () => {
+    const id = await create('{"first": "0"}');
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const ends = await Promise.all(
+      keys.map((key) => run('update_credential', '--id', id, '--merge', '--credential-pairs', `{"${key}": "${key}"}`)),
+    );
+    expect(ends.map(({ code }) => code)).toEqual(keys.map(() => 0));
+    expect(await stored(id)).toEqual({
+      pairs: `{ ${[...keys.map((key) => `"${key}": "${key}"`), '"first": "0"'].join(', ')} }`,
+      revision: 7,
+    });
+  });
+});
+
+it('--expected-revision changes nothing when another revision is the current one', async () => {
+  const id = await create('{"a": "1"}');
+  const update = (revision: string, ...more: string[]) =>
+    call('update_credential', '--id', id, '--expected-revision', revision, ...more);
+  expect((await update('1', '--documentation', 'rotate it')).code).toBe(0);
+  for (const change of [
+    ['--documentation', 'x'],
+    ['--merge', '--credential-pairs', '{"a": "2"}'],
+  ]) {
+    const end = await update('1', ...change);
+    expect(end.code).not.toBe(0);
+    expect(end.stderr).toContain('the current revision is 2');
+  }
+  expect(await update('2')).toMatchObject({ code: 1, stdout: expect.stringContaining('No changes') as string });
+  expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 2 });
+});
+
+it('map, add_creds and remove_creds lose nothing of what others map at the same time, to a new service too', async () => {
+  const ids: string[] = [];
+  for (const key of ['u', 'v', 'w', 'x', 'y', 'z']) ids.push(await create(`{"${key}": "1"}`));
+  const mapped = async (): Promise<string[]> => {
+    const { stdout } = await call('get_service', '--service', 'busy', '--metadata-only');
+    const { service } = JSON.parse(stdout) as { service: { credentials: { id: string }[] } };
+    return service.credentials.map(({ id }) => id).sort();
+  };
+  const mapping = await Promise.all(
+    ids.map((id, n) =>
+      n % 2 === 0
+        ? run('map', '--service', 'busy', '--cred-ids', id)
+        : run('add_creds', '--service-id', 'busy', '--cred-ids', id),
+    ),
+  );
+  expect(mapping.map(({ code }) => code)).toEqual(ids.map(() => 0));
+  expect(await mapped()).toEqual([...ids].sort());
+  const removing = await Promise.all(
+    ids.slice(1).map((id) => run('remove_creds', '--service-id', 'busy', '--cred-ids', id)),
+  );
+  expect(removing.map(({ code }) => code)).toEqual(ids.slice(1).map(() => 0));
+  expect(await mapped()).toEqual([ids[0]]);
+});
+
+describe('update_blind_credential --merge', () => {
+  const keys = ['--blind-keys', '{"us-east-1": "alias/blind-merge"}'];
+  beforeAll(async () => {
+    const kms = new KMSClient({
+      region: 'us-east-1',
+      endpoint: env['AWS_ENDPOINT_URL_KMS']!,
+      credentials: { accessKeyId: env['AWS_ACCESS_KEY_ID']!, secretAccessKey: env['AWS_SECRET_ACCESS_KEY']! },
+    });
+    const { KeyMetadata: key } = await kms.send(new CreateKeyCommand({}));
+    await kms.send(new CreateAliasCommand({ AliasName: 'alias/blind-merge', TargetKeyId: key!.KeyId }));
+    kms.destroy();
+  });
+
+  async function createBlind(...more: string[]): Promise<string> {
+    const context = ['--group-context', '{"group": "web"}'];
+    const pairs = ['--credential-pairs', '{"Cert": "c", "Key": "old"}'];
+    const name = ['--name', `blind ${++serial}`, '--output', 'id'];
+    const created = await call('create_blind_credential', ...name, ...keys, ...context, ...pairs, ...more);
+    expect(created).toMatchObject({ code: 0 });
+    return created.stdout.trim();
+  }
+  async function opened(id: string): Promise<object> {
+    const { stdout } = await call('get_blind_credential', '--id', id, '--decrypt-blind');
+    return (JSON.parse(stdout) as { blind_credential: object }).blind_credential;
+  }
+
+  it('opens the old pairs and encrypts them again with what changes, under the stored context', async () => {
+    const id = await createBlind();
+    const change = ['--merge', '--credential-pairs', '{"Key": "new"}', '--unset', 'Cert'];
+    expect(await call('update_blind_credential', '--id', id, ...keys, ...change)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await opened(id)).toMatchObject({
+      revision: 2,
+      decrypted_credential_pairs: { Key: 'new' },
+      credential_keys: ['Key'],
+    });
+  });
+
+  it('loses nothing of what several people change at the same time', async () => {
+    const id = await createBlind();
+    const ends = await Promise.all(
+      ['a', 'b', 'c'].map((key) =>
+        run('update_blind_credential', '--id', id, ...keys, '--merge', '--credential-pairs', `{"${key}": "${key}"}`),
+      ),
+    );
+    expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(await opened(id)).toMatchObject({
+      revision: 4,
+      decrypted_credential_pairs: { Cert: 'c', Key: 'old', a: 'a', b: 'b', c: 'c' },
+    });
+  });
+
+  it('keeps names of keys from the server that were kept from it before', async () => {
+    const id = await createBlind('--no-store-keys');
+    await call('update_blind_credential', '--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}');
+    expect(await opened(id)).toMatchObject({ revision: 2, credential_keys: [] });
+  });
+});
