@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { KmsRefused, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
@@ -13,6 +14,8 @@ export interface AwsSessionOptions {
   /** Asked once for the code of the caller's MFA device. */
   mfaCode?: () => Promise<string>;
   timeoutMs: number;
+  /** As in {@link AwsKmsOptions}. */
+  unbundled?: boolean;
 }
 
 /** AWS did not give what the client needs to authenticate. The message names the call and AWS's error, no secret. */
@@ -87,6 +90,7 @@ export class AwsSession {
         deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
         credentials: () => this.#credentials(),
         httpsAgent: (endpoint) => proxyAgent(endpoint, { maxSockets: 10 }),
+        unbundled: this.#options.unbundled ?? false,
       });
       this.#kms.set(region, kms);
     }
@@ -120,8 +124,17 @@ export class AwsSession {
   }
 
   async #base(): Promise<Credentials> {
-    this.#chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) => defaultProvider());
+    this.#chain ??= this.#loadChain();
     return (await this.#chain)();
+  }
+
+  async #loadChain(): Promise<CredentialProvider> {
+    const name = '@aws-sdk/credential-provider-node';
+    type Chain = typeof import('@aws-sdk/credential-provider-node');
+    const { defaultProvider } = this.#options.unbundled
+      ? (createRequire(import.meta.url)(name) as Chain)
+      : await import('@aws-sdk/credential-provider-node');
+    return defaultProvider();
   }
 
   // compat: the session is named `<role>_confidant`; a role's name alone is completed with the account of the IAM

@@ -6,9 +6,13 @@ import { ConfidantError } from './errors.js';
 import { MAX_SECONDS } from './limits.js';
 import { proxyAgent } from './proxy.js';
 
-// `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
-// longer than most commands run.
-const builtin = createRequire(import.meta.url);
+/**
+ * `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
+ * longer than most commands run. The second way is for Node before 20.16; bundles in CommonJS have no `import.meta.url`.
+ */
+function builtin(name: 'node:http' | 'node:https'): unknown {
+  return process.getBuiltinModule?.(name) ?? createRequire(import.meta.url)(name);
+}
 const http = builtin('node:http') as typeof Http;
 
 export interface TransportRequest {

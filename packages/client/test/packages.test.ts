@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 /** The packages as a user gets them: packed from what is built, and installed into a project that has nothing else. */
@@ -45,6 +46,30 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** The installed server with its embedded default, in a data directory of that name. */
+async function withServer(name: string, work: (data: string) => Promise<void>): Promise<void> {
+  const data = join(folder, name);
+  const server = spawn(join(project, 'node_modules/.bin/confidant-server'), {
+    env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: data, PORT: '0', CONFIDANT_KMS_PORT: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  try {
+    let printed = '';
+    await new Promise<void>((resolve, reject) => {
+      server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        printed += chunk;
+        if (printed.includes('act as you')) resolve();
+      });
+      server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
+    });
+    await work(data);
+  } finally {
+    server.removeAllListeners('exit');
+    const isRunning = server.exitCode === null && server.kill('SIGTERM');
+    if (isRunning) await once(server, 'exit');
+  }
+}
+
 describe('a tarball', () => {
   it('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
     for (const { name, files } of packed) {
@@ -70,28 +95,31 @@ describe('installed into an empty project', () => {
     expect(await run('npx', ...npx, 'confidant-admin', '--help')).toContain('confidant-admin');
   });
 
-  it('the server starts, and the command line works with it', async () => {
-    const data = join(folder, 'data');
-    const server = spawn(join(project, 'node_modules/.bin/confidant-server'), {
-      env: { PATH: process.env['PATH'], CONFIDANT_DATA_DIR: data, PORT: '0', CONFIDANT_KMS_PORT: '0' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    try {
-      let printed = '';
-      await new Promise<void>((resolve, reject) => {
-        server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-          printed += chunk;
-          if (printed.includes('act as you')) resolve();
-        });
-        server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
-      });
+  it('the server starts, and the command line works with it', () =>
+    withServer('data', async (data) => {
       const listed = await run('sh', '-c', `. '${data}/client.env' && npx --no-install confidant list_credentials`);
       expect(JSON.parse(listed)).toMatchObject({ credentials: [], result: true });
-    } finally {
-      server.removeAllListeners('exit');
-      const isRunning = server.exitCode === null && server.kill('SIGTERM');
-      if (isRunning) await once(server, 'exit');
-    }
+    }));
+
+  it.each([
+    ['ES modules', 'esm', 'module'],
+    ['CommonJS', 'cjs', 'commonjs'],
+  ] as const)('bundled into one program of %s, the SDK works with nothing installed', async (_, format, type) => {
+    writeFileSync(join(project, 'bundled.js'), BUNDLED);
+    const alone = join(folder, format);
+    const bundle = await rolldown({
+      input: join(project, 'bundled.js'),
+      platform: 'node',
+      cwd: project,
+      logLevel: 'silent',
+    });
+    await bundle.write({ dir: alone, format });
+    await bundle.close();
+    writeFileSync(join(alone, 'package.json'), JSON.stringify({ type }));
+    await withServer(`data-${format}`, async (data) => {
+      const printed = await run('sh', '-c', `. '${data}/client.env' && exec node '${alone}/bundled.js'`);
+      expect(printed).toBe('{"credentials":[]}\n');
+    });
   });
 
   it('every library can be imported, by Node alone', async () => {
@@ -121,6 +149,18 @@ describe('installed into an empty project', () => {
     expect(await check('esnext', 'bundler')).toBe('');
   });
 });
+
+const BUNDLED = `
+import { completeSettings, connect, loadProfile } from '@confidant/client';
+
+(async () => {
+  const { profile } = await loadProfile();
+  const { client, close } = await connect(completeSettings(profile));
+  const { credentials } = await client.listCredentials();
+  console.log(JSON.stringify({ credentials }));
+  close();
+})();
+`;
 
 const APP = `
 import { ConfidantClient, ConfidantError, completeSettings, connect, loadProfile, nodeTransport } from '@confidant/client';

@@ -162,6 +162,7 @@ export class Context {
         ),
       onAsking: this.progress.asking,
       onWarning: (message) => this.log.warning(message),
+      unbundled: true,
     };
   }
 
