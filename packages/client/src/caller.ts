@@ -90,8 +90,10 @@ export class RouteCaller {
       try {
         return await this.#attempt(method, path, input, options);
       } catch (error) {
+        if (!(error instanceof ConfidantError)) throw error;
+        error.attempts = attempt;
         const retries = this.#retriesAfter(error);
-        if (!(error instanceof ConfidantError) || !isWorthRetrying(method, error) || attempt > retries) throw error;
+        if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
         onRetry?.({ attempt, retries, delayMs, error });
         await pause(delayMs, options.signal);
@@ -99,10 +101,9 @@ export class RouteCaller {
     }
   }
 
-  #retriesAfter(error: unknown): number {
+  #retriesAfter({ status }: ConfidantError): number {
     const { retries = 0 } = this.#options;
-    const isServerFault = error instanceof ConfidantError && error.status === 500;
-    return isServerFault ? Math.min(retries, MAX_RETRIES_OF_500) : retries;
+    return status === 500 ? Math.min(retries, MAX_RETRIES_OF_500) : retries;
   }
 
   async #attempt(

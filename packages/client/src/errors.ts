@@ -43,6 +43,8 @@ export class ConfidantError extends Error {
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
   readonly anonymous: boolean;
+  /** How often the request was made. Above 1, an attempt before may have been done although its answer was lost. */
+  attempts = 1;
 
   constructor(message: string, details: ConfidantErrorDetails) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
@@ -175,6 +175,30 @@ describe('credentials', () => {
     expect(end).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(end.stdout)).toMatchObject({ credential: { revision: 5 } });
     expect(at.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(1);
+  });
+
+  it('a revert whose answer was lost and which is found done is a success', async () => {
+    const revert = 'PUT /v1/credentials/c1/2';
+    const noDifference = {
+      status: 400,
+      headers: { 'x-confidant-error': 'no_difference' },
+      body: { error: 'No difference' },
+    };
+    const restored = { body: { ...credentialWith('c1', {}), revision: 4 } };
+    answers = {
+      get [revert]() {
+        answers = { [revert]: noDifference, 'GET /v1/credentials/c1?metadata_only=True': restored };
+        return { drop: true as const };
+      },
+    };
+    at.configure({ retries: 1 });
+    onTestFinished(() => at.configure({}));
+    const args = ['revert_credential', '--id', 'c1', '--revision', '2'];
+    const end = await at.call(args);
+    expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('trying again') as string });
+    expect(JSON.parse(end.stdout)).toMatchObject({ credential: { revision: 4 } });
+    // Without a repetition there was nothing to do from the start.
+    expect(await at.call(args)).toMatchObject({ code: 1 });
   });
 
   it("--tags '' takes all tags away, and no tag is ever empty", async () => {

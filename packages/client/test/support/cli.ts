@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { main } from '../../src/cli/main.js';
 
@@ -50,7 +51,8 @@ export function startCli(argv: readonly string[], options: CliOptions = {}): Run
     stdio: ['pipe', 'pipe', 'pipe'],
     // A session of its own: whoever runs the tests in a terminal is not asked for anything on it.
     detached: true,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    // The root of a checkout may hold the data of a server that was tried out, which the command line tells of.
+    cwd: options.cwd ?? tmpdir(),
   });
   let stdout = '';
   let stderr = '';
@@ -86,6 +88,7 @@ export function runCli(argv: readonly string[], options: CliOptions = {}): Promi
  */
 export async function callCli(argv: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> {
   const before = process.env;
+  const directory = process.cwd();
   const written = { stdout: '', stderr: '' };
   const { stdout, stderr } = process;
   const [toStdout, toStderr] = [stdout.write.bind(stdout), stderr.write.bind(stderr)];
@@ -94,12 +97,14 @@ export async function callCli(argv: readonly string[], env: Record<string, strin
     return true;
   };
   process.env = { PATH: before['PATH'], HOME: '/nonexistent', ...env };
+  process.chdir(tmpdir());
   stdout.write = capture('stdout');
   stderr.write = capture('stderr');
   try {
     return { code: await main(argv.slice(1)), signal: null, ...written };
   } finally {
     process.env = before;
+    process.chdir(directory);
     stdout.write = toStdout;
     stderr.write = toStderr;
   }

@@ -14,7 +14,7 @@ import type { Handler, OpenedBlindCredential } from '../outcome.js';
 import { expectedRevision, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { UsageError } from '../usage-error.js';
 import { idOrName } from './credentials.js';
-import { previousRevision, tellingRevision } from './history.js';
+import { previousRevision, revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async create_blind_credential(context, given) {
@@ -73,8 +73,11 @@ export const handlers: Record<string, Handler> = {
     const id = await idOf(context, given, 'blind-credential', 'id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'blind-credential', id));
     context.log.info(`reverting blind credential ${id} to revision ${revision}`);
-    const revert = (): Promise<BlindCredentialBody> => client.revertBlindCredential(id, revision);
-    return success({ blind_credential: await tellingRevision(client, 'blind-credential', id, [revision], revert) });
+    const blind_credential = await revertTo(client, 'blind-credential', id, revision, {
+      revert: () => client.revertBlindCredential(id, revision),
+      read: () => client.getBlindCredential(id),
+    });
+    return success({ blind_credential });
   },
 };
 

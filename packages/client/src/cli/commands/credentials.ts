@@ -10,7 +10,7 @@ import type { Given } from '../given.js';
 import { idOf, idsOfNames } from '../names.js';
 import type { Nameable } from '../names.js';
 import { expectedRevision, inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
-import { previousRevision, tellingRevision } from './history.js';
+import { previousRevision, revertTo } from './history.js';
 
 /** compat: the original's words. */
 export const NO_CHANGES = 'No changes to make';
@@ -77,8 +77,11 @@ export const handlers: Record<string, Handler> = {
     const id = await idOf(context, given, 'credential', 'id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'credential', id));
     context.log.info(`reverting credential ${id} to revision ${revision}`);
-    const revert = (): Promise<CredentialBody> => client.revertCredential(id, revision);
-    return success({ credential: await tellingRevision(client, 'credential', id, [revision], revert) });
+    const credential = await revertTo(client, 'credential', id, revision, {
+      revert: () => client.revertCredential(id, revision),
+      read: () => client.getCredential(id, { metadataOnly: true }),
+    });
+    return success({ credential });
   },
 };
 

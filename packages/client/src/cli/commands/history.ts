@@ -89,6 +89,25 @@ export async function tellingRevision<Answer>(
   }
 }
 
+/**
+ * What `revert` answers. When its answer was lost and the repetition finds nothing to do, it was done: answers what
+ * `read` finds then. Rejects as {@link tellingRevision}.
+ */
+export async function revertTo<Answer>(
+  client: ConfidantClient,
+  kind: Kind,
+  id: string,
+  revision: number,
+  { revert, read }: { revert: () => Promise<Answer>; read: () => Promise<Answer> },
+): Promise<Answer> {
+  try {
+    return await tellingRevision(client, kind, id, [revision], revert);
+  } catch (error) {
+    if (error instanceof ConfidantError && error.code === 'no_difference' && error.attempts > 1) return read();
+    throw error;
+  }
+}
+
 function refuseMissing(known: readonly Revision[], kind: Kind, id: string, revisions: readonly number[]): void {
   const missing = [...new Set(revisions)].filter((number) => !known.some(({ revision }) => revision === number));
   if (missing.length === 0) return;

@@ -16,7 +16,7 @@ import { failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
 import { adviseRefused } from '../refused.js';
 import { NO_CHANGES, pageOf } from './credentials.js';
-import { previousRevision, tellingRevision } from './history.js';
+import { previousRevision, revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async get_service(context, given) {
@@ -102,8 +102,11 @@ export const handlers: Record<string, Handler> = {
     const id = given.needed('id');
     const revision = given.number('revision') ?? (await previousRevision(client, 'service', id));
     context.log.info(`reverting service ${id} to revision ${revision}`);
-    const revert = (): Promise<ServiceBody> => client.revertService(id, revision);
-    return success({ service: await tellingRevision(client, 'service', id, [revision], revert) });
+    const service = await revertTo(client, 'service', id, revision, {
+      revert: () => client.revertService(id, revision),
+      read: () => client.getService(id, { metadataOnly: true }),
+    });
+    return success({ service });
   },
 };
 
