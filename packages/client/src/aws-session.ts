@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { KmsRefused, awsKms } from '@confidant/kmsauth/sender';
+import { KmsRefused, KmsUnavailable, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
 import { proxyAgent } from './proxy.js';
@@ -70,12 +70,17 @@ export class AwsSession {
   #temporary: Credentials | undefined;
   #asking: Promise<Credentials> | undefined;
   #user: Promise<{ name: string; arn: string }> | undefined;
+  /** Why the last search for temporary credentials ended without any. */
+  #failure: Error | undefined;
 
   constructor(options: AwsSessionOptions) {
     this.#options = options;
   }
 
-  /** KMS of a region. Its methods reject as KmsLike says, and with {@link AwsSessionError} when STS or IAM refuse. */
+  /**
+   * KMS of a region. Its methods reject as KmsLike says, with {@link AwsSessionError} when STS or IAM refuse, and with
+   * whatever `mfaCode` rejects with.
+   */
   kms(region: string): KmsLike {
     let kms = this.#kms.get(region);
     if (kms === undefined) {
@@ -94,11 +99,15 @@ export class AwsSession {
       });
       this.#kms.set(region, kms);
     }
-    const { encrypt, decrypt } = kms;
+    const { encrypt, decrypt, generateRandom, describeKey } = kms;
+    const explain = (place: string) => (error: unknown) => {
+      throw error instanceof KmsRefused ? new KeyRefused(error, place) : this.#ofCredentials(error);
+    };
     return {
-      ...kms,
-      encrypt: (request) => encrypt(request).catch(refusedAt(`for ${request.keyId} in ${region}`)),
-      decrypt: (request) => decrypt(request).catch(refusedAt(`in ${region}`)),
+      encrypt: (request) => encrypt(request).catch(explain(`for ${request.keyId} in ${region}`)),
+      decrypt: (request) => decrypt(request).catch(explain(`in ${region}`)),
+      generateRandom: (byteCount) => generateRandom(byteCount).catch(explain(`in ${region}`)),
+      describeKey: (keyId) => describeKey(keyId).catch(explain(`for ${keyId} in ${region}`)),
     };
   }
 
@@ -119,8 +128,19 @@ export class AwsSession {
     // Calls at the same moment share one answer: a code of an MFA device is good once.
     this.#asking ??= this.#askSts()
       .then((credentials) => (this.#temporary = credentials))
+      .catch((error: unknown) => {
+        this.#failure = error instanceof Error ? error : undefined;
+        throw error;
+      })
       .finally(() => (this.#asking = undefined));
     return this.#asking;
+  }
+
+  /** Without credentials KMS is not asked, which it tells as being unavailable: what was thrown instead of them. */
+  #ofCredentials(error: unknown): unknown {
+    const [failure, cause] = [this.#failure, error instanceof KmsUnavailable ? error.cause : undefined];
+    const isThat = failure !== undefined && cause instanceof Error && cause.message === failure.message;
+    return isThat && (error as KmsUnavailable).code === failure.name ? failure : error;
   }
 
   async #base(): Promise<Credentials> {
@@ -205,12 +225,6 @@ export class AwsSession {
       },
     };
   }
-}
-
-function refusedAt(place: string): (error: unknown) => never {
-  return (error) => {
-    throw error instanceof KmsRefused ? new KeyRefused(error, place) : error;
-  };
 }
 
 /** The SDK's name for finding none anywhere. */

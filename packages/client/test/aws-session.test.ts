@@ -124,8 +124,8 @@ describe('credentials', () => {
   it('a refusal names the call and the error, and nothing that AWS said', async () => {
     isRefusing = true;
     await expect(encrypt({ assumeRole: 'arn:aws:iam::1:role/x' })).rejects.toMatchObject({
-      name: 'KmsUnavailable',
-      cause: { message: 'could not assume the role arn:aws:iam::1:role/x: AccessDenied' },
+      name: 'AwsSessionError',
+      message: 'could not assume the role arn:aws:iam::1:role/x: AccessDenied',
     });
     const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000 });
     await expect(session.userName()).rejects.toThrow(AwsSessionError);

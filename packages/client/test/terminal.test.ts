@@ -180,6 +180,15 @@ describe('on a terminal without redirections', () => {
     expect(codes()).toEqual(['654321']);
     expect(sent()).toMatchObject({ credential_pairs: { one: 'v' } });
   });
+
+  it('--mfa is given up with Ctrl-C too: exit 130, no word of KMS', async () => {
+    const terminal = onTerminal(create('--mfa', 'create_credential', '--name', 'db', '--credential-pairs', "'{}'"));
+    await terminal.shown('MFA code: ');
+    terminal.type(CTRL_C);
+    const { code, screen } = await terminal.ended;
+    expect([code, codes(), at.server.seen]).toEqual([130, [], []]);
+    expect(screen).not.toContain('KMS');
+  });
 });
 
 describe('what others wrote', () => {

@@ -4,9 +4,11 @@ import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
 import { UnwritableValue } from '../format/writers.js';
+import { describeAwsFault, describeNoSession } from './aws-faults.js';
 import { CommandError } from './command-error.js';
 import { localEnvironment } from './local-environment.js';
 import { adviseNoKms, adviseNoServer } from './unreachable.js';
+import { UsageError } from './usage-error.js';
 
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
 export function describeError(error: unknown): string {
@@ -16,22 +18,33 @@ export function describeError(error: unknown): string {
       '; ',
     );
   }
-  if (error instanceof KmsUnavailable && error.code === NO_CREDENTIALS) {
-    const local = localEnvironment();
-    return (
-      'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' +
-      (local === undefined ? '' : `; for the server that was started here: ${local}`)
-    );
+  if (error instanceof KmsRefused || error instanceof KmsUnavailable) return describeKms(error);
+  if (error instanceof AwsSessionError && error.cause instanceof Error) {
+    const fault = describeAwsFault(error.cause.name, error.cause.message, { isOfKms: false });
+    return `${error.message}${fault === undefined ? '' : `: ${fault}`}`;
   }
-  if (error instanceof KmsRefused || error instanceof KmsUnavailable) {
-    const reason = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    return `${error.message}${reason}${error instanceof KmsUnavailable ? adviseNoKms(error) : ''}`;
-  }
-  const isKnown = [ConfigError, CommandError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
+  const isKnown = [ConfigError, CommandError, UsageError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
     (known) => error instanceof known,
   );
   if (isKnown) return (error as Error).message;
   return `unexpected failure (${error instanceof Error ? error.name : typeof error})`;
+}
+
+function describeKms(error: KmsRefused | KmsUnavailable): string {
+  const reason = error.cause instanceof Error ? error.cause.message : undefined;
+  const told = `${error.message}${reason === undefined ? '' : `: ${reason}`}`;
+  if (error instanceof KmsRefused) return told;
+  if (error.code === NO_CREDENTIALS) return describeNoSession(reason ?? '') ?? describeNoCredentials();
+  const fault = describeAwsFault(error.code, reason ?? '', { isOfKms: true });
+  return fault === undefined ? `${told}${adviseNoKms(error)}` : `${fault} (${error.code})`;
+}
+
+function describeNoCredentials(): string {
+  const local = localEnvironment();
+  return (
+    'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' +
+    (local === undefined ? '' : `; for the server that was started here: ${local}`)
+  );
 }
 
 /** What standard output says of a failure: the server's own words where it said any, else {@link describeError}. */

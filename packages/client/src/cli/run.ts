@@ -86,11 +86,9 @@ async function fail(
   output: string | undefined,
   log: Log,
 ): Promise<number> {
+  if (error instanceof Interrupted) return 130;
   // Loaded only now: most commands fail seldom, and some need nothing of KMS.
-  const { KmsUnavailable } = await import('@confidant/kmsauth/sender');
   const { describeError, failureBody } = await import('./describe-error.js');
-  // Within the search for AWS credentials, it arrives as the reason why KMS was not asked.
-  if (error instanceof Interrupted || (error instanceof KmsUnavailable && error.code === 'Interrupted')) return 130;
   if (error instanceof NotRunnable) {
     log.error(error.message);
     return error.exitCode;

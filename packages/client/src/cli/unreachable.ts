@@ -7,7 +7,7 @@ const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 
 /** What to do where KMS could not be reached, to put after that; else empty. */
 export function adviseNoKms({ code }: KmsUnavailable): string {
-  return code === 'ECONNREFUSED' && LOOPBACK.test(kmsHost())
+  return code === 'ECONNREFUSED' && isKmsHere()
     ? '; the server may have been started with other ports: take in its client.env again'
     : '';
 }
@@ -31,8 +31,8 @@ function addressesOf(error: Error): string[] {
   });
 }
 
-/** Where the AWS SDK was told that KMS is: only then can it be on this machine. */
-function kmsHost(): string {
+/** Whether KMS is on this machine, by where the AWS SDK was told that it is. */
+export function isKmsHere(): boolean {
   const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] ?? process.env['AWS_ENDPOINT_URL'] ?? '';
-  return URL.canParse(endpoint) ? new URL(endpoint).hostname : '';
+  return URL.canParse(endpoint) && LOOPBACK.test(new URL(endpoint).hostname);
 }

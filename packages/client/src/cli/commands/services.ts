@@ -1,6 +1,7 @@
 import { compareCodePoints } from '@confidant/contract/wire';
 import type { BodyOf, ServiceBody } from '@confidant/contract';
 import { KmsUnavailable } from '@confidant/kmsauth/sender';
+import { AwsSessionError } from '../../aws-session.js';
 import { BlindCredentialError, openBlindCredential } from '../../blind.js';
 import { ConfigError } from '../../config.js';
 import type { Connection } from '../../connect.js';
@@ -145,7 +146,7 @@ export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Con
 /** Opening takes more than the rest does (AWS credentials, a region, a right), and the rest can be had without. */
 function offerToLeaveBlind(error: unknown): never {
   const isBlind = error instanceof BlindCredentialError;
-  const isMissing = error instanceof ConfigError || (error instanceof KmsUnavailable && error.code !== 'Interrupted');
+  const isMissing = [ConfigError, KmsUnavailable, AwsSessionError].some((kind) => error instanceof kind);
   if (!isBlind && !isMissing) throw error;
   const what = isBlind ? '' : 'the blind credentials can not be opened: ';
   const advice = '--no-decrypt-blind reads the service without opening them';

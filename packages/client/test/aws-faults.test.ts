@@ -1,0 +1,164 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { awsEnvironment, callCli, runCli } from './support/cli.js';
+import type { CliEnd } from './support/cli.js';
+import { deploy } from './support/deployment.js';
+import type { Deployment } from './support/deployment.js';
+import { startAnswering } from './support/http.js';
+import type { Answer, AnsweringServer } from './support/http.js';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let at: Deployment;
+/** KMS, which speaks JSON, and STS and IAM, which speak XML. */
+let aws: AnsweringServer;
+let kms: Answer;
+let sts: Answer;
+beforeAll(async () => {
+  at = await deploy();
+  at.configure({ token_cache_file: '' });
+  aws = await startAnswering(({ headers, body }) => {
+    if (headers['x-amz-target'] !== undefined) return kms;
+    return new URLSearchParams(body).get('Action') === 'GetUser' ? USER : sts;
+  });
+});
+afterAll(async () => {
+  await aws.close();
+  await at.close();
+});
+beforeEach(() => {
+  kms = {};
+  sts = {};
+});
+
+const XML = { 'content-type': 'text/xml' };
+const USER: Answer = {
+  headers: XML,
+  body: '<GetUserResponse><GetUserResult><User><UserName>alice</UserName><Arn>arn:aws:iam::123456789012:user/alice</Arn><UserId>x</UserId><Path>/</Path><CreateDate>2026-01-01T00:00:00Z</CreateDate></User></GetUserResult></GetUserResponse>',
+};
+const ofKms = (code: string, message = 'The Canonical String holds s3cret'): Answer => ({
+  status: 400,
+  headers: { 'content-type': 'application/x-amz-json-1.1' },
+  body: { __type: code, message },
+});
+const ofSts = (code: string): Answer => ({
+  status: 403,
+  headers: XML,
+  body: `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>s3cret</Message></Error></ErrorResponse>`,
+});
+
+const environment = (): Record<string, string> => ({
+  ...awsEnvironment(aws.url),
+  AWS_ENDPOINT_URL_STS: aws.url,
+  AWS_ENDPOINT_URL_IAM: aws.url,
+});
+const list = (...options: string[]): string[] => ['confidant', '--config-files', at.config, ...options, 'list_cas'];
+/** With KMS elsewhere than on this machine, as far as the command line can tell: connecting to 0.0.0.0 stays here. */
+function told(env: Record<string, string> = {}): Promise<CliEnd> {
+  const elsewhere = aws.url.replace('127.0.0.1', '0.0.0.0');
+  return callCli(list(), { ...environment(), AWS_ENDPOINT_URL_KMS: elsewhere, ...env });
+}
+
+describe('what KMS blames the AWS credentials for is told as that', () => {
+  const ofKeys = 'AWS does not accept the credentials (AWS_ACCESS_KEY_ID)';
+  it.each([
+    [
+      'InvalidSignatureException',
+      `${ofKeys}: the secret access key does not belong to the access key id; correct them`,
+    ],
+    ['SignatureDoesNotMatch', `${ofKeys}: the secret access key does not belong to the access key id; correct them`],
+    [
+      'UnrecognizedClientException',
+      `${ofKeys}: there is no such access key, or not with this session token; correct them`,
+    ],
+    ['InvalidClientTokenId', `${ofKeys}: there is no such access key, or not with this session token; correct them`],
+    [
+      'IncompleteSignatureException',
+      `${ofKeys}: the access key id or secret is not written as it was given out; correct them`,
+    ],
+    ['ExpiredTokenException', 'the AWS session (AWS_ACCESS_KEY_ID) has expired: get new credentials'],
+    ['RequestExpired', "this machine's clock is wrong: set it, AWS takes requests of the last few minutes only"],
+    ['OptInRequired', 'the AWS account (AWS_ACCESS_KEY_ID) is not signed up for this service'],
+  ])('%s', async (code, words) => {
+    kms = ofKms(code);
+    const end = await told();
+    expect(end).toMatchObject({ code: 1, stderr: `confidant: error: ${words} (${code})\n` });
+    expect(JSON.parse(end.stdout)).toEqual({ error: `${words} (${code})`, result: false });
+  });
+
+  it('a signature that is too old or too new is about the clock, not the key', async () => {
+    for (const reason of [
+      'Signature expired: 20261122T080000Z is now earlier than x',
+      'Signature not yet current: x',
+    ]) {
+      kms = ofKms('InvalidSignatureException', reason);
+      expect((await told()).stderr).toContain("this machine's clock is wrong");
+    }
+  });
+
+  it('by a KMS on this machine, which is not AWS: where its key stands', async () => {
+    kms = ofKms('UnrecognizedClientException');
+    expect((await told({ AWS_ENDPOINT_URL_KMS: aws.url })).stderr).toMatch(
+      /^confidant: error: the KMS on this machine does not accept .*; the server may have been set up anew: take in its client\.env again \(/,
+    );
+  });
+
+  it('with the profile they are from', async () => {
+    const config = join(at.folder, 'aws-config');
+    writeFileSync(config, '[profile stage]\naws_access_key_id = AKIASTAGE\naws_secret_access_key = x\n');
+    kms = ofKms('InvalidSignatureException');
+    const { stderr } = await told({ AWS_CONFIG_FILE: config, AWS_PROFILE: 'stage' });
+    expect(stderr).toContain('AWS does not accept the credentials (profile stage)');
+  });
+
+  it('a session of aws sso that is over is not called missing credentials', async () => {
+    const config = join(at.folder, 'sso-config');
+    const sso =
+      'sso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r';
+    writeFileSync(config, `[profile people]\n${sso}\n`);
+    const { stderr } = await told({ AWS_CONFIG_FILE: config, AWS_PROFILE: 'people' });
+    expect(stderr).toBe(
+      'confidant: error: the AWS session (profile people) has expired or was not begun: aws sso login\n',
+    );
+  });
+
+  it('and by STS, with what was asked of it', async () => {
+    sts = ofSts('InvalidClientTokenId');
+    at.configure({ token_cache_file: '', assume_role: 'reader' });
+    const end = await told();
+    expect(end.stderr).toMatch(
+      /^confidant: error: could not assume the role reader: InvalidClientTokenId: AWS does not accept the credentials \(AWS_ACCESS_KEY_ID\): there is no such access key.*; correct them\n$/,
+    );
+    expect(end.stdout + end.stderr).not.toContain('s3cret');
+    at.configure({ token_cache_file: '' });
+  });
+
+  it('anything else stays what it was: KMS that does not answer', async () => {
+    kms = ofKms('DependencyTimeoutException', 'later');
+    expect((await told()).stderr).toBe('confidant: error: KMS is unavailable (DependencyTimeoutException): later\n');
+  });
+});
+
+describe('what goes wrong in getting AWS credentials comes out as what it is', () => {
+  it('--mfa without a terminal: the words of a wrong use, exit 2, nothing on standard output', async () => {
+    const end = await runCli(list('--mfa'), { env: environment() });
+    expect(end).toEqual({
+      code: 2,
+      signal: null,
+      stdout: '',
+      stderr: 'confidant: MFA code can only be asked for on a terminal\nconfidant: see confidant list_cas --help\n',
+    });
+  });
+
+  it('a role that may not be assumed', async () => {
+    sts = ofSts('AccessDenied');
+    at.configure({ token_cache_file: '', assume_role: 'reader' });
+    const end = await told();
+    expect(end).toMatchObject({
+      code: 1,
+      stderr: 'confidant: error: could not assume the role reader: AccessDenied\n',
+    });
+    at.configure({ token_cache_file: '' });
+  });
+});
