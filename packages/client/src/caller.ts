@@ -30,6 +30,10 @@ export interface CallerOptions {
 
 export interface CallOptions {
   signal?: AbortSignal;
+  /** Fewer repetitions than the client makes; never more. */
+  retries?: number;
+  /** The call ends by then with code `timeout`, or before a pause that would last longer. `auth` is not cut short. */
+  deadlineMs?: number;
 }
 
 type QueryValue = string | number | boolean | readonly string[] | undefined;
@@ -85,6 +89,32 @@ export class RouteCaller {
     input: RequestInput = {},
     options: CallOptions = {},
   ): Promise<JsonObject> {
+    const { deadlineMs, signal } = options;
+    if (deadlineMs === undefined) return this.#repeat(method, path, input, options, Infinity);
+    const stopping = new AbortController();
+    const stop = (): void => stopping.abort();
+    const timer = setTimeout(stop, deadlineMs);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+    try {
+      return await this.#repeat(method, path, input, { ...options, signal: stopping.signal }, Date.now() + deadlineMs);
+    } catch (error) {
+      if (!(error instanceof ConfidantError) || error.code !== 'aborted' || signal?.aborted) throw error;
+      const { origin, pathname } = this.#urlOf(path, input);
+      throw new ConfidantError(`${method} ${pathname}: no answer from ${origin} in time`, { code: 'timeout' });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async #repeat(
+    method: TransportRequest['method'],
+    path: string,
+    input: RequestInput,
+    options: CallOptions,
+    endsAtMs: number,
+  ): Promise<JsonObject> {
     const { onRetry } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -92,9 +122,10 @@ export class RouteCaller {
       } catch (error) {
         if (!(error instanceof ConfidantError)) throw error;
         error.attempts = attempt;
-        const retries = this.#retriesAfter(error);
+        const retries = Math.min(this.#retriesAfter(error), options.retries ?? Infinity);
         if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
+        if (Date.now() + delayMs >= endsAtMs) throw error;
         onRetry?.({ attempt, retries, delayMs, error });
         await pause(delayMs, options.signal);
       }

@@ -287,6 +287,27 @@ describe('--watch', () => {
     expect(end).toMatchObject({ code: 0, stdout: 'started one\nstopped\nstarted two\nstopped\n' });
   });
 
+  it('waits for the new values while the server is away, though it keeps a copy of the old', async () => {
+    at.configure({ offline_copy: join(at.folder, 'copies'), retries: 4, backoff: 0.01 });
+    let revision = 1;
+    let failures = 0;
+    at.answer(({ path }) => {
+      if (revision === 2 && path.endsWith('metadata_only=False') && failures < 4) {
+        failures += 1;
+        return { status: 503 };
+      }
+      return { body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) };
+    });
+    const running = watch("trap 'echo stopped; exit 0' TERM");
+    await running.printed('started one');
+    revision = 2;
+    await running.printed('started two');
+    running.process.kill('SIGTERM');
+    expect(await running.ended).toMatchObject({ stdout: 'started one\nstopped\nstarted two\nstopped\n' });
+    expect(failures).toBe(4);
+    at.configure({});
+  });
+
   it('a signal to end that comes during a restart ends it: nothing is started any more', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));

@@ -9,6 +9,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -43,18 +44,25 @@ beforeEach(() => {
 });
 
 /** One fetch by a command line of its own: what it got or how it failed, and what it told. */
-async function get(service = 'web', options: Record<string, unknown> = {}) {
+async function get(service = 'web', options: Record<string, unknown> = {}, how: { mayWait?: boolean } = {}) {
   const told = new PassThrough();
   const given = new Given({ configFiles: at.config, offlineCopy: true, ...options });
   const context = new Context(given, openLog('info', 'test', told), { before: [], command: 'x', after: [] });
   try {
-    const fetched = await fetchService(context, service).catch((error: Error) => ({ error }));
+    const fetched = await fetchService(context, service, how).catch((error: Error) => ({ error }));
     const log = String(told.read() ?? '');
     expect(log).not.toContain('s3cret');
     return { service: undefined, offline: undefined, error: undefined, ...fetched, log };
   } finally {
     await context.close();
   }
+}
+
+/** How often the server was asked. */
+async function asked(...how: Parameters<typeof get>): Promise<number> {
+  at.server.seen.length = 0;
+  await get(...how);
+  return at.server.seen.length;
 }
 
 const copyPath = () => join(copies, readdirSync(copies)[0]!);
@@ -181,5 +189,49 @@ describe('the offline copy', () => {
     expect((await get()).log).toBe('');
     for (const directory of ['.', 'of', 'of/web']) expect(statSync(join(copies, directory)).mode & 0o777).toBe(0o700);
     expect(readdirSync(join(copies, 'of', 'web'))).toHaveLength(1);
+  });
+});
+
+describe('while the server is away', () => {
+  const patient = () => ({ offline_copy: copies, retries: 3, backoff: 0.001 });
+  beforeEach(() => at.configure(patient()));
+
+  it('a copy that can be used is taken after one repetition, without one all are made', async () => {
+    answer = DOWN;
+    expect(await asked()).toBe(4);
+    answer = UP;
+    await get();
+    for (const gone of [DOWN, { status: 503 }]) {
+      answer = gone;
+      expect(await asked()).toBe(2);
+    }
+    at.configure({ ...patient(), retries: 0 });
+    expect(await asked()).toBe(1);
+  });
+
+  it('so it is within seconds where the server hangs, or says to come back later', async () => {
+    await get();
+    at.configure({ ...patient(), timeout: 86_400 });
+    answer = { hang: true };
+    expect((await get()).offline).toBeDefined();
+    answer = { status: 503, headers: { 'retry-after': '120' } };
+    expect((await get()).offline).toBeDefined();
+  });
+
+  it('all repetitions are made where the copy is too old to be used, or not to be used', async () => {
+    await get();
+    answer = DOWN;
+    const old = new Date(Date.now() - 25 * 3_600_000);
+    utimesSync(copyPath(), old, old);
+    expect(await asked()).toBe(4);
+    utimesSync(copyPath(), new Date(), new Date());
+    expect(await asked()).toBe(2);
+    expect(await asked('web', { offlineCopy: false })).toBe(4);
+  });
+
+  it('and for who goes on with what it has: the later fetches of --watch', async () => {
+    await get();
+    answer = DOWN;
+    expect(await asked('web', {}, { mayWait: true })).toBe(4);
   });
 });

@@ -270,6 +270,15 @@ describe('repetitions', () => {
     expect(capped[0]).toBeLessThanOrEqual(120_000);
   });
 
+  it('one call can have fewer than the client, never more', async () => {
+    const server = await flaky(503, 100);
+    const client = clientOf(server.url, { retries: 2 });
+    await failureOf(client.listServices({}, { retries: 1 }));
+    expect(server.seen).toHaveLength(2);
+    await failureOf(client.listServices({}, { retries: 9 }));
+    expect(server.seen).toHaveLength(5);
+  });
+
   it('Retry-After is heeded within two minutes', async () => {
     const server = await serve(() => ({ status: 503, headers: { 'retry-after': '9999' } }));
     const stop = new AbortController();
@@ -288,6 +297,30 @@ describe('time', () => {
     const server = await serve(() => ({ hang: true }));
     const error = await failureOf(clientOf(server.url, {}, { timeoutMs: 50 }).listServices());
     expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined });
+  });
+
+  it('a deadline ends the whole call, however long one attempt may take, and nothing is waited for beyond it', async () => {
+    const server = await serve((_, count) => (count === 1 ? { status: 503 } : { hang: true }));
+    const client = clientOf(server.url, { retries: 5 }, { timeoutMs: 3_600_000 });
+    const error = await failureOf(client.getService('web', {}, { deadlineMs: 100 }));
+    expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined });
+    expect(error.message).toBe(`GET /v1/services/web: no answer from ${server.url} in time`);
+    expect(server.seen).toHaveLength(2);
+    const busy = await serve(() => ({ status: 503, headers: { 'retry-after': '100' } }));
+    const refused = clientOf(busy.url, { retries: 5 }).listServices({}, { deadlineMs: 10_000 });
+    expect(await failureOf(refused)).toMatchObject({ status: 503 });
+  });
+
+  it("a deadline leaves the caller's own signal what it was", async () => {
+    const server = await serve(() => ({ hang: true }));
+    const stop = new AbortController();
+    const call = clientOf(server.url).listServices({}, { signal: stop.signal, deadlineMs: 3_600_000 });
+    await expect.poll(() => server.seen).toHaveLength(1);
+    stop.abort();
+    expect(await failureOf(call)).toMatchObject({ code: 'aborted' });
+    const early = clientOf(server.url).listServices({}, { signal: stop.signal, deadlineMs: 3_600_000 });
+    expect(await failureOf(early)).toMatchObject({ code: 'aborted' });
+    expect(server.seen).toHaveLength(1);
   });
 
   it('a time that no timer can wait for is refused: it would be over at once', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson, stringifyJson } from '@confidant/contract/wire';
 import type { JsonObject, ServiceBody } from '@confidant/contract';
@@ -11,6 +11,8 @@ import { CommandError } from './command-error.js';
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
+/** For a request that has a copy to fall back on. */
+const HURRIED = { retries: 1, deadlineMs: 8000 };
 
 /** Which copy was used instead of an answer. */
 export interface OfflineUse {
@@ -21,16 +23,23 @@ export interface OfflineUse {
 /**
  * A service with its values, from the server. Where the configuration names a directory for them, an encrypted copy
  * of the answer is kept, and used when the server can not be reached: never after a 4xx, and not when it is older
- * than `offline_copy_max_age`. Rejects with ConfidantError of the server when there is no usable copy.
+ * than `offline_copy_max_age`. While there is such a copy the request is repeated once at most and given up after
+ * eight seconds, so that a service starts soon; not with `mayWait`, for who goes on without an answer. Rejects with
+ * ConfidantError of the server when there is no usable copy.
  */
 export async function fetchService(
   context: Context,
   id: string,
+  { mayWait = false }: { mayWait?: boolean } = {},
 ): Promise<{ service: ServiceBody; offline?: OfflineUse }> {
+  const maxAgeMs = ((await context.profile()).offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS) * HOUR_MS;
   const copy = await openCopy(context, id);
   const client = await context.client();
+  const isHurried = !mayWait && copy !== undefined && (await copy.looksYoungerThan(maxAgeMs));
+  // Made before the time counts: it may ask a person for a code.
+  if (isHurried) await (await context.kmsConnection()).token();
   try {
-    const service = await client.getService(id);
+    const service = await client.getService(id, {}, isHurried ? HURRIED : {});
     await copy?.save(service).catch((error: unknown) => {
       context.log.warning(`the offline copy could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
     });
@@ -47,11 +56,10 @@ export async function fetchService(
     if (kept === undefined) throw error;
     const ageMs = Math.max(0, Date.now() - Date.parse(kept.savedAt));
     const ageSeconds = Math.round(ageMs / 1000);
-    const maxAgeHours = (await context.profile()).offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS;
     // Also for a time that is none, and for 0 hours.
-    if (!(ageMs < maxAgeHours * HOUR_MS)) {
+    if (!(ageMs < maxAgeMs)) {
       throw new CommandError(
-        `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeHours} h)`,
+        `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeMs / HOUR_MS} h)`,
       );
     }
     context.log.warning(
@@ -62,6 +70,8 @@ export async function fetchService(
 }
 
 interface OfflineCopy {
+  /** Whether there is one, by its file alone: nothing is opened. */
+  looksYoungerThan(ageMs: number): Promise<boolean>;
   save(service: ServiceBody): Promise<void>;
   load(): Promise<{ service: ServiceBody; savedAt: string } | undefined>;
   discard(): Promise<void>;
@@ -93,6 +103,11 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
   const identity = JSON.stringify([url, authContext.userType, caller, id]);
   const path = join(directory, `${createHash('sha256').update(identity).digest('hex').slice(0, 40)}.json`);
   return {
+    async looksYoungerThan(ageMs) {
+      const found = await lstat(path).catch(() => undefined);
+      return found?.isFile() === true && Date.now() - found.mtimeMs < ageMs;
+    },
+
     async save(service) {
       const { key, wrapped } = await keys.create(encryptionContext);
       const content = stringifyJson({ identity, saved_at: new Date().toISOString(), service });

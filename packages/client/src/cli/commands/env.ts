@@ -93,7 +93,7 @@ function watch(
       const client = await context.client();
       const now = await client.getService(given.needed('service'), { metadataOnly: true });
       if (fingerprintOf(now) === current.fingerprint) return false;
-      current = await fetchVariables(context, given);
+      current = await fetchVariables(context, given, { mayWait: true });
       return true;
     },
   });
@@ -111,8 +111,8 @@ interface Fetched {
  * Throws {@link CommandError} when `--strict` or `--require` are not satisfied, and for what no environment can hold or
  * no credential is to set.
  */
-async function fetchVariables(context: Context, given: Given): Promise<Fetched> {
-  const { service } = await fetchService(context, given.needed('service'));
+async function fetchVariables(context: Context, given: Given, how: { mayWait?: boolean } = {}): Promise<Fetched> {
+  const { service } = await fetchService(context, given.needed('service'), how);
   const fingerprint = fingerprintOf(service);
   if (given.flag('blind')) await decryptBlind(service, await context.connection());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
