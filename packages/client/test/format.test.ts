@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { renderJinja } from '../src/format/formatter.js';
 import { conflictsOf, isPortableName, isShellName, shellQuote, variablesOf } from '../src/format/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/format/writers.js';
 import { runCli } from './support/cli.js';
@@ -75,19 +74,6 @@ describe('confidant-format prints what the recorded one printed', () => {
     const end = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: '{"service": s3cret' });
     expect(end).toMatchObject({ code: 1, stdout: '' });
     expect(end.stderr).not.toContain('s3cret');
-  });
-});
-
-describe('templates', () => {
-  it('run no code: the constructor of a value is out of reach', async () => {
-    const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
-    await expect(renderJinja(template, { a: 'v' })).rejects.toThrow('the template failed');
-  });
-
-  it('a failure tells no value', async () => {
-    const failing = renderJinja('{{ secrets.a.nothing.at_all() }}', { a: 's3cret' });
-    await expect(failing).rejects.toThrow(/^the template failed while it was filled in$/);
-    await expect(renderJinja('{% if %}', {})).rejects.toThrow(/^the template is at fault/);
   });
 });
 

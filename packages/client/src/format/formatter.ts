@@ -1,4 +1,3 @@
-import { ExactNumber } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
 import { decidesWhatLoads } from './loader-names.js';
 import { isShellName, shellQuote, shownName, shownSource, variableName } from './variables.js';
@@ -120,29 +119,6 @@ export function combineCredentials(
     credentials_metadata: { revision, credentials: described },
     credentials_source: Object.fromEntries(source),
   };
-}
-
-/**
- * A Jinja template with `secrets`, the map of all pairs. Templates run no code. Throws {@link FormatError} with the
- * template's fault, which holds no value.
- */
-export async function renderJinja(template: string, secrets: Record<string, Scalar>): Promise<string> {
-  const { Template, parse, tokenize } = await import('@huggingface/jinja');
-  const plain = Object.entries(secrets).map(([key, value]) => [key, value instanceof ExactNumber ? value.text : value]);
-  let program: InstanceType<typeof Template>;
-  try {
-    program = new Template('');
-    // Jinja's own defaults: line breaks and blanks around blocks stay.
-    program.parsed = parse(tokenize(template, { lstrip_blocks: false, trim_blocks: false }));
-  } catch (error) {
-    throw new FormatError(`the template is at fault: ${error instanceof Error ? error.message : 'failed'}`);
-  }
-  try {
-    return program.render({ secrets: Object.fromEntries(plain) as Record<string, unknown> });
-  } catch {
-    // The engine's message may quote a value.
-    throw new FormatError('the template failed while it was filled in');
-  }
 }
 
 function asObject(value: Json, what: string): JsonObject {

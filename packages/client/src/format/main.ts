@@ -8,7 +8,7 @@ import type { LogLevel } from '../cli/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/program.js';
 import type { OptionSpec } from '../cli/spec.js';
 import { UsageError } from '../cli/usage-error.js';
-import { combineCredentials, envExport, FormatError, readService, renderJinja } from './formatter.js';
+import { combineCredentials, envExport, FormatError, readService } from './formatter.js';
 import type { Warn } from './formatter.js';
 
 const PROGRAM = 'confidant-format';
@@ -70,6 +70,8 @@ async function format(given: Given, warn: Warn): Promise<string> {
   const combined = combineCredentials(service, warn);
   // compat: no line break at the end.
   if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
+  // The engine is loaded for who needs it.
+  const { renderJinja } = await import('./jinja.js');
   return renderJinja(readFrom(template!, 'template'), combined.credentials);
 }
 
