@@ -232,7 +232,8 @@ export const NO_CREDENTIALS = 'CredentialsProviderError';
 
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
-  return error.name === NO_CREDENTIALS ? 'no AWS credentials were found' : error.name;
+  if (error.name === NO_CREDENTIALS) return 'no AWS credentials were found';
+  return error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
 }
 
 interface StsAnswer {

@@ -151,6 +151,13 @@ describe('what goes wrong in getting AWS credentials comes out as what it is', (
     });
   });
 
+  it('IAM that can not be reached, with the code of the network', async () => {
+    at.configure({ token_cache_file: '', assume_role: 'reader' });
+    const { stderr } = await told({ AWS_ENDPOINT_URL_IAM: 'http://127.0.0.1:1' });
+    expect(stderr).toBe('confidant: error: IAM did not tell the name of the user (GetUser): ECONNREFUSED\n');
+    at.configure({ token_cache_file: '' });
+  });
+
   it('a role that may not be assumed', async () => {
     sts = ofSts('AccessDenied');
     at.configure({ token_cache_file: '', assume_role: 'reader' });
