@@ -1,7 +1,8 @@
-import { KmsRefused, awsKms } from '@confidant/kmsauth/sender';
+import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
+import { KmsRefused, KmsUnavailable, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
-import { proxyAgent } from './proxy.js';
+import { checkProxy } from './proxy.js';
 
 type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;
 type Credentials = Awaited<ReturnType<CredentialProvider>>;
@@ -86,15 +87,14 @@ export class AwsSession {
         // Looking for credentials (instance metadata, SSO, a code typed by a person) takes longer than KMS does.
         deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
         credentials: () => this.#credentials(),
-        httpsAgent: (endpoint) => proxyAgent(endpoint, { maxSockets: 10 }),
       });
       this.#kms.set(region, kms);
     }
     const { encrypt, decrypt } = kms;
     return {
       ...kms,
-      encrypt: (request) => encrypt(request).catch(refusedAt(`for ${request.keyId} in ${region}`)),
-      decrypt: (request) => decrypt(request).catch(refusedAt(`in ${region}`)),
+      encrypt: (request) => encrypt(request).catch(explained(`for ${request.keyId} in ${region}`)),
+      decrypt: (request) => decrypt(request).catch(explained(`in ${region}`)),
     };
   }
 
@@ -120,8 +120,19 @@ export class AwsSession {
   }
 
   async #base(): Promise<Credentials> {
-    this.#chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) => defaultProvider());
+    this.#chain ??= this.#defaultChain();
     return (await this.#chain)();
+  }
+
+  async #defaultChain(): Promise<CredentialProvider> {
+    const { timeoutMs } = this.#options;
+    const [{ defaultProvider }, httpsAgent] = await Promise.all([
+      import('@aws-sdk/credential-provider-node'),
+      proxyAgent({ connectTimeoutMs: timeoutMs, maxSockets: 1 }),
+    ]);
+    if (httpsAgent === undefined) return defaultProvider();
+    // For STS and single sign-on; instance and container metadata are asked without it.
+    return defaultProvider({ clientConfig: { requestHandler: { connectionTimeout: timeoutMs, httpsAgent } } });
   }
 
   // compat: the session is named `<role>_confidant`; a role's name alone is completed with the account of the IAM
@@ -136,7 +147,7 @@ export class AwsSession {
         ? {}
         : { SerialNumber: `${account}:mfa/${user.name}`, TokenCode: await mfaCode() };
     const { STSClient, AssumeRoleCommand, GetSessionTokenCommand } = await import('@aws-sdk/client-sts');
-    const sts = new STSClient(await this.#clientOptions(`https://sts.${this.#options.region}.amazonaws.com`));
+    const sts = new STSClient(await this.#clientOptions());
     try {
       if (!assumeRole) return fromSts(await sts.send(new GetSessionTokenCommand(mfa)));
       const roleName = assumeRole.slice(assumeRole.lastIndexOf('/') + 1);
@@ -167,7 +178,7 @@ export class AwsSession {
 
   async #getUser(): Promise<{ name: string; arn: string }> {
     const { IAMClient, GetUserCommand } = await import('@aws-sdk/client-iam');
-    const iam = new IAMClient(await this.#clientOptions('https://iam.amazonaws.com'));
+    const iam = new IAMClient(await this.#clientOptions());
     try {
       const { User } = await iam.send(new GetUserCommand({}));
       if (!User?.UserName || !User.Arn) throw new Error('no user');
@@ -179,8 +190,8 @@ export class AwsSession {
     }
   }
 
-  async #clientOptions(endpoint: string) {
-    const httpsAgent = await proxyAgent(endpoint, { maxSockets: 1 });
+  async #clientOptions() {
+    const httpsAgent = await proxyAgent({ connectTimeoutMs: this.#options.timeoutMs, maxSockets: 1 });
     return {
       region: this.#options.region,
       maxAttempts: MAX_ATTEMPTS,
@@ -194,8 +205,9 @@ export class AwsSession {
   }
 }
 
-function refusedAt(place: string): (error: unknown) => never {
+function explained(place: string): (error: unknown) => never {
   return (error) => {
+    if (error instanceof KmsUnavailable && error.cause instanceof ProxyError) checkProxy();
     throw error instanceof KmsRefused ? new KeyRefused(error, place) : error;
   };
 }

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import type * as Http from 'node:http';
 import type * as Https from 'node:https';
 import { createRequire } from 'node:module';
+import { goesThroughProxy, proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 import { ConfidantError } from './errors.js';
 import { MAX_SECONDS } from './limits.js';
-import { proxyAgent } from './proxy.js';
+import { checkProxy } from './proxy.js';
 
 // `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
 // longer than most commands run.
@@ -68,7 +69,14 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
     const { origin, protocol } = request.url;
     if (protocol === 'https:' && !tls.has(origin)) {
       const https = builtin('node:https') as typeof Https;
-      const proxy = await proxyAgent(origin, agentOptions);
+      if (goesThroughProxy(origin)) checkProxy();
+      const { maxSockets, timeout } = agentOptions;
+      const proxy = await proxyAgent({
+        address: origin,
+        maxSockets,
+        connectTimeoutMs: timeout,
+        idleTimeoutMs: timeout,
+      });
       if (!tls.has(origin)) tls.set(origin, proxy ?? new https.Agent({ ...agentOptions, ...verified }));
     }
     try {
@@ -121,19 +129,14 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
     const broken = (error: NodeJS.ErrnoException): void => {
       const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
       const Kind = isStale ? StaleConnection : ConfidantError;
-      const reason = error.code ?? error.message;
-      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code: 'network', cause: error }));
+      const reason = error instanceof ProxyError ? error.message : (error.code ?? error.message);
+      const code = error instanceof ProxyError && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
+      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);
     request.signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('timeout', timedOut);
     outgoing.on('error', broken);
-    // Its answer would pass for the server's, a 403 or 404 too.
-    outgoing.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
-      if (statusCode === 200) return;
-      const message = `${what}: the proxy makes no connection to ${request.url.origin} (it answered ${statusCode})`;
-      fail(new ConfidantError(message, { code: 'network' }));
-    });
     outgoing.on('response', (incoming) => {
       answered = true;
       const chunks: Buffer[] = [];

@@ -1,7 +1,7 @@
-import type { Agent } from 'node:https';
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { KmsRefused, KmsUnavailable } from './kms.js';
 import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
+import { proxyAgent, ProxyError } from './proxy.js';
 
 export interface AwsKmsOptions {
   region: string;
@@ -15,8 +15,6 @@ export interface AwsKmsOptions {
   maxAttempts: number;
   /** One call with its attempts, pauses and search for credentials; attempts times both time-outs by default. */
   deadlineMs?: number;
-  /** For connections over TLS, given the endpoint; undefined or left out: kept-alive connections of its own. */
-  httpsAgent?: (endpoint: string) => Promise<Agent | undefined>;
   /** The SDK's default chain without it. */
   credentials?: KMSClientConfig['credentials'];
 }
@@ -30,7 +28,8 @@ const GRANTS_PER_PAGE = 100;
 
 /**
  * KMS over the AWS SDK, which is loaded by the first call: importing this costs nothing to programs that never call
- * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline.
+ * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline. Connections over
+ * TLS go through the proxy of the environment, as {@link proxyAgent} says; a fault of it is a KmsUnavailable.
  */
 export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
   const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
@@ -139,12 +138,11 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
 }
 
 async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSClient }> {
-  const endpoint =
-    options.endpoint ?? process.env['AWS_ENDPOINT_URL_KMS'] ?? `https://kms.${options.region}.amazonaws.com`;
+  const { connectTimeoutMs, maxSockets } = options;
   const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-kms'),
     import('@smithy/node-http-handler'),
-    options.httpsAgent?.(endpoint),
+    proxyAgent({ connectTimeoutMs, maxSockets }),
   ]);
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -214,7 +212,7 @@ function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
   if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
   const code = error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
   // The SDK's errors carry the whole exchange: only their words go on.
-  const cause = new Error(error.message);
+  const cause = error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
   const status = statusOf(error) ?? 0;
   const isRefusal = status >= 400 && status < 500 && status !== 429 && code.endsWith('Exception');
   return isRefusal && !NO_VERDICT.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });

@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { goesThroughProxy, proxyAgent } from '@confidant/kmsauth/proxy';
 import { BackendUnavailable } from '../ports.js';
 import type { CredentialsCache } from './aws-credentials.js';
 import { signRequest } from './aws-sigv4.js';
@@ -14,7 +15,7 @@ export interface AwsJsonOptions {
   targetPrefix: string;
   jsonVersion: '1.0' | '1.1';
   region: string;
-  /** `https://dynamodb.us-east-1.amazonaws.com`, or a stand-in's address. */
+  /** `https://dynamodb.us-east-1.amazonaws.com`, or a stand-in's address. Over TLS through the environment's proxy. */
   endpoint: string;
   credentials: CredentialsCache;
   connectTimeoutMs: number;
@@ -87,7 +88,9 @@ const CREDENTIALS_EXPIRED = new Set(['ExpiredTokenException', 'ExpiredToken', 'R
 export class AwsJsonClient {
   readonly #options: AwsJsonOptions;
   readonly #transport: typeof http | typeof https;
-  readonly #agent: http.Agent;
+  /** Undefined: made by the first call, because it goes through a proxy. */
+  #agent: http.Agent | undefined;
+  #opening: Promise<http.Agent> | undefined;
   readonly #target: { host: string; hostname: string; port: number; path: string; connectedEvent: string };
   readonly #maxResponseBytes: number;
 
@@ -98,12 +101,7 @@ export class AwsJsonClient {
     if (!secure && url.protocol !== 'http:')
       throw new TypeError(`${options.backend}: the endpoint is no http(s) address`);
     this.#transport = secure ? https : http;
-    this.#agent = new this.#transport.Agent({
-      keepAlive: true,
-      maxSockets: options.maxSockets,
-      maxFreeSockets: options.maxSockets,
-      timeout: IDLE_SOCKET_MS,
-    });
+    if (!goesThroughProxy(options.endpoint)) this.#agent = this.#directAgent();
     this.#target = {
       host: url.host,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
@@ -148,7 +146,28 @@ export class AwsJsonClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#agent?.destroy();
+  }
+
+  #directAgent(): http.Agent {
+    const { maxSockets } = this.#options;
+    return new this.#transport.Agent({
+      keepAlive: true,
+      maxSockets,
+      maxFreeSockets: maxSockets,
+      timeout: IDLE_SOCKET_MS,
+    });
+  }
+
+  #openAgent(): Promise<http.Agent> {
+    const { endpoint, connectTimeoutMs, maxSockets } = this.#options;
+    this.#opening ??= proxyAgent({
+      address: endpoint,
+      connectTimeoutMs,
+      idleTimeoutMs: IDLE_SOCKET_MS,
+      maxSockets,
+    }).then((agent) => (this.#agent = agent ?? this.#directAgent()));
+    return this.#opening;
   }
 
   #unavailable(cause: unknown): BackendUnavailable {
@@ -175,7 +194,8 @@ export class AwsJsonClient {
       credentials,
       now: new Date(),
     });
-    const { status, text } = await this.#exchange({ ...headers, ...signed }, body, deadline);
+    const agent = this.#agent ?? (await this.#openAgent());
+    const { status, text } = await this.#exchange(agent, { ...headers, ...signed }, body, deadline);
     return understand(status, text);
   }
 
@@ -197,6 +217,7 @@ export class AwsJsonClient {
 
   /** One request and its whole answer, by `deadline` or not at all. */
   #exchange(
+    agent: http.Agent,
     headers: Record<string, string>,
     body: string,
     deadline: number,
@@ -226,7 +247,7 @@ export class AwsJsonClient {
         port,
         path,
         headers,
-        agent: this.#agent,
+        agent,
       });
       allow(Infinity, 'no free connection');
       request.on('socket', (socket) => {

@@ -2,6 +2,7 @@ import * as openid from 'openid-client';
 import { emailOf, groupsOf, nameOf, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import { BackendUnavailable, type OpenIdProvider } from '../ports.js';
+import { proxiedFetch } from './proxied-fetch.js';
 
 export interface OpenIdOptions {
   /** Issuer identifier; everything else is discovered from it. http only for a provider on this machine. */
@@ -79,8 +80,10 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
 
 async function discover({ issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions): Promise<openid.Configuration> {
   const url = new URL(issuer);
+  const throughProxy = await proxiedFetch(timeoutMs);
   return openid.discovery(url, clientId, clientSecret, undefined, {
     timeout: timeoutMs / 1000,
+    ...(throughProxy !== undefined && { [openid.customFetch]: throughProxy }),
     execute: [
       // Without this the library trusts the token endpoint's TLS in place of the ID token's signature.
       openid.enableNonRepudiationChecks,
