@@ -86,7 +86,7 @@ function proxyFaults(settings: Settings, environment: Environment): Fault[] {
   const goesOut =
     !isEmbedded(settings) ||
     (canPeopleLogIn(settings) && ['google', 'oidc'].includes(settings.USER_AUTH_MODULE)) ||
-    [settings.GRAPHITE_EVENT_URL, ...settings.WEBHOOK_URL].some((url) => url.startsWith('https:'));
+    [settings.GRAPHITE_EVENT_URL, ...settings.WEBHOOK_URL].some((url) => /^https:/i.test(url));
   const fault = goesOut ? proxyFault(environment) : undefined;
   return fault === undefined ? [] : [{ setting: fault.variable, problem: fault.problem }];
 }
