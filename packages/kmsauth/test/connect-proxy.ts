@@ -64,7 +64,10 @@ export async function startConnectProxy({ hosts, tls = false }: ConnectProxyOpti
   const front = createTlsServer(pair, (socket: TLSSocket) => {
     keep(socket);
     const behind = hosts[String(socket.servername)];
-    if (behind === undefined) return void socket.destroy();
+    if (behind === undefined) {
+      socket.destroy();
+      return;
+    }
     const onward = connect(Number(new URL(behind).port), '127.0.0.1');
     keep(onward);
     joinSockets(socket, onward);
@@ -98,7 +101,10 @@ export async function startConnectProxy({ hosts, tls = false }: ConnectProxyOpti
     // Notices when the other side has gone.
     if (proxy.answer !== 200) socket.on('end', () => socket.destroy()).resume();
     if (proxy.answer === 'hang') return;
-    if (proxy.answer === 'close') return void socket.destroy();
+    if (proxy.answer === 'close') {
+      socket.destroy();
+      return;
+    }
     if (proxy.answer === 'endless') {
       const more = (): void => {
         while (!socket.destroyed && socket.write(`x: ${'x'.repeat(1000)}\r\n`));

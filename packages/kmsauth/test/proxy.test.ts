@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -107,6 +108,19 @@ describe('the variables of a proxy', () => {
   ])('never send %s through it: this machine, and what tells credentials', (host) =>
     expect(chosen({ HTTPS_PROXY, NO_PROXY: '' }, host)).toBeUndefined(),
   );
+
+  it('load nothing when there are none', () => {
+    const loaded = (environment: object): string => {
+      const program = `import { proxyAgent } from '@confidant/kmsauth/proxy';
+        await proxyAgent({ maxSockets: 1, connectTimeoutMs: 1 }, ${JSON.stringify(environment)});
+        process.stdout.write(String(process.moduleLoadList.includes('NativeModule https')));`;
+      return execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+      });
+    };
+    expect([loaded({}), loaded({ HTTPS_PROXY })]).toEqual(['false', 'true']);
+  });
 
   it('count for https alone', () => {
     expect(goesThroughProxy('https://example.org', { HTTPS_PROXY })).toBe(true);
