@@ -25,6 +25,24 @@ export function goesThroughProxy(address: string, environment: Environment = pro
   return !isDirect(hostname, port === '' ? 443 : Number(port), environment);
 }
 
+/** The proxy that an address is reached through as errors name it, `proxy.corp:3128`; undefined: directly. */
+export function proxyOf(address: string, environment: Environment = process.env): string | undefined {
+  if (!goesThroughProxy(address, environment)) return undefined;
+  const { text, variable } = named(environment)!;
+  const proxy = parse(text);
+  return proxy === undefined ? `of ${variable}` : placeOf(proxy);
+}
+
+/** Host and port: no name, no password. */
+export function placeOf(proxy: URL): string {
+  return `${proxy.hostname}:${portOf(proxy)}`;
+}
+
+export function portOf({ protocol, port }: URL): number {
+  if (port !== '') return Number(port);
+  return protocol === 'https:' ? 443 : 80;
+}
+
 /** Whether the environment names a proxy for https, whichever hosts are excepted. */
 export function namesProxy(environment: Environment): boolean {
   return named(environment) !== undefined;

@@ -3,7 +3,7 @@ import { Agent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { type Environment, proxyFor, ProxyError } from './proxy-address.js';
+import { type Environment, placeOf, portOf, proxyFor, ProxyError } from './proxy-address.js';
 
 export interface TunnelOptions {
   /** From asking the proxy to a TLS connection that is ready. */
@@ -57,8 +57,8 @@ export class TunnelAgent extends Agent {
 
   #tunnel(proxy: URL, target: string, options: ClientRequestArgs, created?: Created): void {
     const name = this.getName(options);
-    const { host, port, socket } = connectTo(proxy);
-    const where = `the proxy ${host}:${port}`;
+    const socket = connectTo(proxy);
+    const where = `the proxy ${placeOf(proxy)}`;
     // As one of its own sockets: counted, and closed with the others.
     const sockets = this.sockets as Record<string, Socket[]>;
     (sockets[name] ??= []).push(socket);
@@ -120,14 +120,12 @@ export class TunnelAgent extends Agent {
   }
 }
 
-function connectTo(proxy: URL): { host: string; port: number; socket: Socket } {
-  const isTls = proxy.protocol === 'https:';
-  const port = proxy.port === '' ? (isTls ? 443 : 80) : Number(proxy.port);
+function connectTo(proxy: URL): Socket {
   const host = proxy.hostname.replace(/^\[|\]$/g, '');
-  if (!isTls) return { host: proxy.hostname, port, socket: connect({ host, port }) };
+  const port = portOf(proxy);
+  if (proxy.protocol === 'http:') return connect({ host, port });
   const named = isIP(host) === 0 ? { servername: host } : {};
-  const socket = connectTls({ host, port, ...named, ALPNProtocols: ['http/1.1'], rejectUnauthorized: true });
-  return { host: proxy.hostname, port, socket };
+  return connectTls({ host, port, ...named, ALPNProtocols: ['http/1.1'], rejectUnauthorized: true });
 }
 
 function authorization({ username, password }: URL): Record<string, string> {

@@ -1,7 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { goesThroughProxy, proxyAgent } from '@confidant/kmsauth/proxy';
+import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
 import { BackendUnavailable } from '../ports.js';
 import type { CredentialsCache } from './aws-credentials.js';
 import { signRequest } from './aws-sigv4.js';
@@ -93,6 +93,8 @@ export class AwsJsonClient {
   #opening: Promise<http.Agent> | undefined;
   readonly #target: { host: string; hostname: string; port: number; path: string; connectedEvent: string };
   readonly #maxResponseBytes: number;
+  /** What was missing when the time is over before a request has a connection. */
+  readonly #waiting: string;
 
   constructor(options: AwsJsonOptions) {
     this.#options = options;
@@ -101,7 +103,9 @@ export class AwsJsonClient {
     if (!secure && url.protocol !== 'http:')
       throw new TypeError(`${options.backend}: the endpoint is no http(s) address`);
     this.#transport = secure ? https : http;
-    if (!goesThroughProxy(options.endpoint)) this.#agent = this.#directAgent();
+    const proxy = proxyOf(options.endpoint);
+    this.#waiting = proxy === undefined ? 'no free connection' : `no connection through the proxy ${proxy}`;
+    if (proxy === undefined) this.#agent = this.#directAgent();
     this.#target = {
       host: url.host,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
@@ -249,7 +253,7 @@ export class AwsJsonClient {
         headers,
         agent,
       });
-      allow(Infinity, 'no free connection');
+      allow(Infinity, this.#waiting);
       request.on('socket', (socket) => {
         if (!socket.connecting) return allow(readTimeoutMs, 'no answer');
         allow(connectTimeoutMs, 'no connection');

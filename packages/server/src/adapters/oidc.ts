@@ -22,11 +22,13 @@ const DISCOVERY_LIFETIME_MS = 3_600_000;
 
 /** The authorization code flow with PKCE, state and nonce, and an ID token whose signature is always checked. */
 export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
+  let fetching: ReturnType<typeof proxiedFetch> | undefined;
   let discovered: { configuration: Promise<openid.Configuration>; at: number } | undefined;
 
   const configuration = async (): Promise<openid.Configuration> => {
     if (discovered === undefined || Date.now() - discovered.at > DISCOVERY_LIFETIME_MS) {
-      discovered = { configuration: discover(options), at: Date.now() };
+      fetching ??= proxiedFetch(options.timeoutMs);
+      discovered = { configuration: fetching.then((throughProxy) => discover(options, throughProxy)), at: Date.now() };
     }
     try {
       return await discovered.configuration;
@@ -78,9 +80,11 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
   };
 }
 
-async function discover({ issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions): Promise<openid.Configuration> {
+async function discover(
+  { issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions,
+  throughProxy: openid.CustomFetch | undefined,
+): Promise<openid.Configuration> {
   const url = new URL(issuer);
-  const throughProxy = await proxiedFetch(timeoutMs);
   return openid.discovery(url, clientId, clientSecret, undefined, {
     timeout: timeoutMs / 1000,
     ...(throughProxy !== undefined && { [openid.customFetch]: throughProxy }),

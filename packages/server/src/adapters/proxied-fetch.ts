@@ -5,6 +5,7 @@ import type { CustomFetch } from 'openid-client';
 /** What is read of an answer; documents of login providers have a few kilobytes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_SOCKETS = 10;
+const IDLE_SOCKET_MS = 20_000;
 /** Answers that `Response` takes no body for. */
 const WITHOUT_BODY = [204, 205, 304];
 
@@ -16,7 +17,7 @@ const WITHOUT_BODY = [204, 205, 304];
  * @param connectTimeoutMs to a connection that is ready; for the rest there is the signal
  */
 export async function proxiedFetch(connectTimeoutMs: number): Promise<CustomFetch | undefined> {
-  const agent = await proxyAgent({ connectTimeoutMs, maxSockets: MAX_SOCKETS });
+  const agent = await proxyAgent({ connectTimeoutMs, idleTimeoutMs: IDLE_SOCKET_MS, maxSockets: MAX_SOCKETS });
   if (agent === undefined) return undefined;
   return async (url, options) => {
     if (!url.startsWith('https:')) return fetch(url, options as RequestInit);

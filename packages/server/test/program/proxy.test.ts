@@ -200,6 +200,8 @@ describe('a server that has no other way out than a proxy', () => {
     await webhook.arrived(eventsBefore + 1);
     await graphite.arrived(eventsBefore + 1);
     expect(sts.calls).toBeGreaterThan(stsBefore);
+    program.process.kill('SIGTERM');
+    expect(await program.exited).toBe(0);
     const everyone = [KMS, DYNAMODB, IAM, STS, PCA, WEBHOOK, GRAPHITE, OPENID];
     expect(askedHosts(proxy)).toEqual(everyone.map((host) => `${host}:443`).sort());
     expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
@@ -257,6 +259,21 @@ describe('a proxy that makes no connection', () => {
       }
     }
     expect(program.stdout() + program.stderr()).not.toContain('hunter2');
+  });
+
+  test('is told as an outage too when it says nothing in time', async () => {
+    const proxy = await startProxy();
+    const program = await start(proxy, KEYS);
+    await createService(program);
+    proxy.hangUp();
+    proxy.answer = 'hang';
+    expect((await call(program, 'GET', '/v1/credentials')).status).toBe(503);
+    expect((await call(program, 'GET', '/v1/credentials', { from: 'somebody-else' })).status).toBe(503);
+    const told = [
+      `the proxy ${proxy.where} made no connection to ${KMS}:443 within 1000 ms`,
+      `no connection through the proxy ${proxy.where} within`,
+    ];
+    for (const each of told) await expect.poll(() => program.stdout(), { timeout: 20_000 }).toContain(each);
   });
 
   test('is told as an event that was not delivered, and named', async () => {
