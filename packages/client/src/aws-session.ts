@@ -1,8 +1,7 @@
-import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
-import { KmsRefused, KmsUnavailable, awsKms } from '@confidant/kmsauth/sender';
+import { KmsRefused, KmsUnavailable, ProxyError, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
-import { checkProxy } from './proxy.js';
+import { checkProxy, proxyAgent } from './proxy.js';
 
 type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;
 type Credentials = Awaited<ReturnType<CredentialProvider>>;
@@ -205,9 +204,9 @@ export class AwsSession {
   }
 }
 
-function explained(place: string): (error: unknown) => never {
-  return (error) => {
-    if (error instanceof KmsUnavailable && error.cause instanceof ProxyError) checkProxy();
+function explained(place: string): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (error instanceof KmsUnavailable && error.cause instanceof ProxyError) await checkProxy();
     throw error instanceof KmsRefused ? new KeyRefused(error, place) : error;
   };
 }

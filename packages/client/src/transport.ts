@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import type * as Http from 'node:http';
 import type * as Https from 'node:https';
 import { createRequire } from 'node:module';
-import { goesThroughProxy, proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 import { ConfidantError } from './errors.js';
 import { MAX_SECONDS } from './limits.js';
-import { checkProxy } from './proxy.js';
+import { proxyAgent } from './proxy.js';
 
 // `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
 // longer than most commands run.
@@ -69,7 +68,6 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
     const { origin, protocol } = request.url;
     if (protocol === 'https:' && !tls.has(origin)) {
       const https = builtin('node:https') as typeof Https;
-      if (goesThroughProxy(origin)) checkProxy();
       const { maxSockets, timeout } = agentOptions;
       const proxy = await proxyAgent({
         address: origin,
@@ -129,8 +127,10 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
     const broken = (error: NodeJS.ErrnoException): void => {
       const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
       const Kind = isStale ? StaleConnection : ConfidantError;
-      const reason = error instanceof ProxyError ? error.message : (error.code ?? error.message);
-      const code = error instanceof ProxyError && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
+      // By its name: its class is loaded only where there is a proxy.
+      const isProxys = error.name === 'ProxyError';
+      const reason = isProxys ? error.message : (error.code ?? error.message);
+      const code = isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
       fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);

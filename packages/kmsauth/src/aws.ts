@@ -1,7 +1,7 @@
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import { KmsRefused, KmsUnavailable } from './kms.js';
 import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
-import { proxyAgent, ProxyError } from './proxy.js';
+import { ProxyError } from './proxy-error.js';
 
 export interface AwsKmsOptions {
   region: string;
@@ -29,7 +29,7 @@ const GRANTS_PER_PAGE = 100;
 /**
  * KMS over the AWS SDK, which is loaded by the first call: importing this costs nothing to programs that never call
  * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline. Connections over
- * TLS go through the proxy of the environment, as {@link proxyAgent} says; a fault of it is a KmsUnavailable.
+ * TLS go through the proxy of the environment, as proxy.ts says; a fault of it is a KmsUnavailable.
  */
 export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
   const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
@@ -142,7 +142,7 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
   const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-kms'),
     import('@smithy/node-http-handler'),
-    proxyAgent({ connectTimeoutMs, maxSockets }),
+    import('./proxy.js').then(({ proxyAgent }) => proxyAgent({ connectTimeoutMs, maxSockets })),
   ]);
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,22 +1,8 @@
 import { BlockList, isIP } from 'node:net';
+import { ProxyError } from './proxy-error.js';
 
 /** Variables by name, as `process.env` holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/**
- * The proxy could not be used, or did not make the connection. The message names its host and port, never its password.
- * `code` is the network's own; a proxy that answers with another status counts as a refused connection, which the AWS
- * SDK tries again.
- */
-export class ProxyError extends Error {
-  override readonly name = 'ProxyError';
-  constructor(
-    message: string,
-    readonly code: string = 'ECONNREFUSED',
-  ) {
-    super(message);
-  }
-}
 
 /** Whether an http or https address is reached through the proxy of the environment. */
 export function goesThroughProxy(address: string, environment: Environment = process.env): boolean {

@@ -2,7 +2,8 @@ import type { Agent } from 'node:https';
 import { type Environment, goesThroughProxy, namesProxy } from './proxy-address.js';
 import type { TunnelOptions } from './tunnel.js';
 
-export { goesThroughProxy, namesProxy, ProxyError, proxyFault, proxyOf } from './proxy-address.js';
+export { goesThroughProxy, namesProxy, proxyFault, proxyOf } from './proxy-address.js';
+export { ProxyError } from './proxy-error.js';
 
 /**
  * The agent for https that goes through the proxy of the environment: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names

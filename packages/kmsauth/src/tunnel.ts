@@ -3,7 +3,8 @@ import { Agent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { type Environment, placeOf, portOf, proxyFor, ProxyError } from './proxy-address.js';
+import { type Environment, placeOf, portOf, proxyFor } from './proxy-address.js';
+import { ProxyError } from './proxy-error.js';
 
 export interface TunnelOptions {
   /** From asking the proxy to a TLS connection that is ready. */
