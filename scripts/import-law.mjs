@@ -36,7 +36,7 @@ const LAW = {
   },
   'packages/server/src/config': {
     local: ['packages/server/src/config', 'packages/server/src/domain'],
-    packages: ['node:', 'zod'],
+    packages: ['node:', 'zod', '@confidant/kmsauth/proxy'],
   },
   'packages/server/src/adapters': {
     local: ['packages/server/src/adapters', 'packages/server/src/domain', 'packages/server/src/ports.ts'],

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
-import { KmsRefused, KmsUnavailable, awsKms } from '@confidant/kmsauth/sender';
+import { KmsRefused, KmsUnavailable, ProxyError, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
 import { ConfigError } from './config.js';
-import { proxyAgent } from './proxy.js';
+import { checkProxy, proxyAgent } from './proxy.js';
 
 type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;
 type Credentials = Awaited<ReturnType<CredentialProvider>>;
@@ -94,13 +94,13 @@ export class AwsSession {
         // Looking for credentials (instance metadata, SSO, a code typed by a person) takes longer than KMS does.
         deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
         credentials: () => this.#credentials(),
-        httpsAgent: (endpoint) => proxyAgent(endpoint, { maxSockets: 10 }),
         unbundled: this.#options.unbundled ?? false,
       });
       this.#kms.set(region, kms);
     }
     const { encrypt, decrypt, generateRandom, describeKey } = kms;
-    const explain = (place: string) => (error: unknown) => {
+    const explain = (place: string) => async (error: unknown) => {
+      if (error instanceof KmsUnavailable && error.cause instanceof ProxyError) await checkProxy();
       throw error instanceof KmsRefused ? new KeyRefused(error, place) : this.#ofCredentials(error);
     };
     return {
@@ -149,12 +149,16 @@ export class AwsSession {
   }
 
   async #loadChain(): Promise<CredentialProvider> {
+    const { timeoutMs, unbundled } = this.#options;
     const name = '@aws-sdk/credential-provider-node';
     type Chain = typeof import('@aws-sdk/credential-provider-node');
-    const { defaultProvider } = this.#options.unbundled
-      ? (createRequire(import.meta.url)(name) as Chain)
-      : await import('@aws-sdk/credential-provider-node');
-    return defaultProvider();
+    const [{ defaultProvider }, httpsAgent] = await Promise.all([
+      unbundled ? (createRequire(import.meta.url)(name) as Chain) : import('@aws-sdk/credential-provider-node'),
+      proxyAgent({ connectTimeoutMs: timeoutMs, maxSockets: 1 }),
+    ]);
+    if (httpsAgent === undefined) return defaultProvider();
+    // For STS and single sign-on; instance and container metadata are asked without it.
+    return defaultProvider({ clientConfig: { requestHandler: { connectionTimeout: timeoutMs, httpsAgent } } });
   }
 
   // compat: the session is named `<role>_confidant`; a role's name alone is completed with the account of the IAM
@@ -169,7 +173,7 @@ export class AwsSession {
         ? {}
         : { SerialNumber: `${account}:mfa/${user.name}`, TokenCode: await mfaCode() };
     const { STSClient, AssumeRoleCommand, GetSessionTokenCommand } = await import('@aws-sdk/client-sts');
-    const sts = new STSClient(await this.#clientOptions(`https://sts.${this.#options.region}.amazonaws.com`));
+    const sts = new STSClient(await this.#clientOptions());
     try {
       if (!assumeRole) return fromSts(await sts.send(new GetSessionTokenCommand(mfa)));
       const roleName = assumeRole.slice(assumeRole.lastIndexOf('/') + 1);
@@ -200,7 +204,7 @@ export class AwsSession {
 
   async #getUser(): Promise<{ name: string; arn: string }> {
     const { IAMClient, GetUserCommand } = await import('@aws-sdk/client-iam');
-    const iam = new IAMClient(await this.#clientOptions('https://iam.amazonaws.com'));
+    const iam = new IAMClient(await this.#clientOptions());
     try {
       const { User } = await iam.send(new GetUserCommand({}));
       if (!User?.UserName || !User.Arn) throw new Error('no user');
@@ -212,8 +216,8 @@ export class AwsSession {
     }
   }
 
-  async #clientOptions(endpoint: string) {
-    const httpsAgent = await proxyAgent(endpoint, { maxSockets: 1 });
+  async #clientOptions() {
+    const httpsAgent = await proxyAgent({ connectTimeoutMs: this.#options.timeoutMs, maxSockets: 1 });
     return {
       region: this.#options.region,
       maxAttempts: MAX_ATTEMPTS,

@@ -72,7 +72,13 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
     const { origin, protocol } = request.url;
     if (protocol === 'https:' && !tls.has(origin)) {
       const https = builtin('node:https') as typeof Https;
-      const proxy = await proxyAgent(origin, agentOptions);
+      const { maxSockets, timeout } = agentOptions;
+      const proxy = await proxyAgent({
+        address: origin,
+        maxSockets,
+        connectTimeoutMs: timeout,
+        idleTimeoutMs: timeout,
+      });
       if (!tls.has(origin)) tls.set(origin, proxy ?? new https.Agent({ ...agentOptions, ...verified }));
     }
     try {
@@ -125,19 +131,16 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
     const broken = (error: NodeJS.ErrnoException): void => {
       const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
       const Kind = isStale ? StaleConnection : ConfidantError;
-      const reason = error.code ?? error.message;
-      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code: 'network', cause: error }));
+      // By its name: its class is loaded only where there is a proxy.
+      const isProxys = error.name === 'ProxyError';
+      const reason = isProxys ? error.message : (error.code ?? error.message);
+      const code = isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
+      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);
     request.signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('timeout', timedOut);
     outgoing.on('error', broken);
-    // Its answer would pass for the server's, a 403 or 404 too.
-    outgoing.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
-      if (statusCode === 200) return;
-      const message = `${what}: the proxy makes no connection to ${request.url.origin} (it answered ${statusCode})`;
-      fail(new ConfidantError(message, { code: 'network' }));
-    });
     outgoing.on('response', (incoming) => {
       answered = true;
       const chunks: Buffer[] = [];

@@ -1,65 +1,40 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type ConnectProxy, startConnectProxy } from '../../kmsauth/test/connect-proxy.js';
 import { AwsSession } from '../src/aws-session.js';
 import { nodeTransport } from '../src/transport.js';
 
 // The name resolves nowhere: only what goes through the proxy arrives.
 const HOST = 'confidant.test';
-const asked: string[] = [];
-let answer = 200;
-let folder: string;
+const url = new URL(`https://${HOST}/v1/services`);
+let server: Server;
+let tunnel: ConnectProxy;
 let proxy: string;
-let url: URL;
-const servers: Server[] = [];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'confidant-proxy-'));
-  const subject = ['-subj', `/CN=${HOST}`, '-addext', `subjectAltName=DNS:${HOST}`, '-days', '2'];
-  const files = ['-keyout', 'key.pem', '-out', 'cert.pem'];
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...subject, ...files], { cwd: folder, stdio: 'ignore' });
-  const server = createTlsServer(
-    { key: readFileSync(join(folder, 'key.pem')), cert: readFileSync(join(folder, 'cert.pem')) },
-    (request, response) => response.end(JSON.stringify({ path: request.url })),
-  );
-  const tunnel = createHttpServer().on('connect', (request, socket) => {
-    asked.push(request.url!);
-    socket.on('error', () => undefined);
-    if (answer !== 200) return socket.end(`HTTP/1.1 ${answer} No\r\ncontent-length: 0\r\n\r\n`);
-    const { port } = server.address() as AddressInfo;
-    const onward = connect(port, '127.0.0.1', () => {
-      socket.write('HTTP/1.1 200 OK\r\n\r\n');
-      onward.pipe(socket).pipe(onward);
-    });
-    onward.on('error', () => socket.destroy());
-    return socket;
+  server = createServer((request, response) => response.end(JSON.stringify({ path: request.url })));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  tunnel = await startConnectProxy({
+    hosts: { [HOST]: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
   });
-  for (const each of [server, tunnel]) {
-    await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve));
-    servers.push(each);
-  }
-  proxy = `http://user:hunter2@127.0.0.1:${(tunnel.address() as AddressInfo).port}`;
-  url = new URL(`https://${HOST}/v1/services`);
+  proxy = tunnel.url;
 });
-afterAll(() => {
-  for (const server of servers) server.close();
-  rmSync(folder, { recursive: true });
+afterAll(async () => {
+  await tunnel.close();
+  server.close();
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  asked.length = 0;
-  answer = 200;
+  tunnel.asked.length = 0;
+  tunnel.answer = 200;
 });
 
 async function get(): Promise<unknown> {
-  const transport = nodeTransport({ timeoutMs: 5000, caFile: join(folder, 'cert.pem') });
+  const transport = nodeTransport({ timeoutMs: 5000, caFile: tunnel.caFile });
   try {
     return await transport({ method: 'GET', url, headers: {} });
   } finally {
@@ -74,7 +49,7 @@ describe('a proxy of the environment', () => {
       expect(await get()).toMatchObject({ status: 200, text: '{"path":"/v1/services"}' });
       vi.unstubAllEnvs();
     }
-    expect(asked).toEqual([`${HOST}:443`, `${HOST}:443`, `${HOST}:443`]);
+    expect(tunnel.asked).toEqual([`${HOST}:443`, `${HOST}:443`, `${HOST}:443`]);
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     const unverified = nodeTransport({ timeoutMs: 5000 });
@@ -88,19 +63,21 @@ describe('a proxy of the environment', () => {
     await expect(get()).rejects.toMatchObject({ code: 'network' });
     vi.stubEnv('NO_PROXY', '');
     const here = nodeTransport({ timeoutMs: 5000 });
-    const { port } = servers[0]!.address() as AddressInfo;
+    const { port } = server.address() as AddressInfo;
     const request = { method: 'GET' as const, url: new URL(`https://localhost:${port}/`), headers: {} };
-    await expect(here(request)).rejects.toThrow(/SELF_SIGNED/);
+    // Reached, and no TLS.
+    await expect(here(request)).rejects.toThrow(/\((EPROTO|ERR_SSL\w*)\)/);
     here.close();
-    expect(asked).toEqual([]);
+    expect(tunnel.asked).toEqual([]);
   });
 
   it('is not taken for the server when it refuses: no 404 of its own is one of the server', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
-    for (answer of [403, 404, 407, 502]) {
+    for (const status of [403, 404, 407, 502]) {
+      tunnel.answer = status;
       const failure: unknown = await get().catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: 'network', status: undefined });
-      expect(String(failure)).toContain(`it answered ${answer}`);
+      expect(String(failure)).toContain(`it answered ${status}`);
       expect(String(failure)).not.toContain('hunter2');
     }
   });
@@ -112,15 +89,44 @@ describe('a proxy of the environment', () => {
     expect(String(failure)).not.toContain('hunter2');
   });
 
-  it('is what KMS is asked through too', async () => {
+  it('is given up when it says nothing, as a server that does not answer', async () => {
+    vi.stubEnv('HTTPS_PROXY', proxy);
+    tunnel.answer = 'hang';
+    const transport = nodeTransport({ timeoutMs: 300 });
+    await expect(transport({ method: 'GET', url, headers: {} })).rejects.toMatchObject({ code: 'timeout' });
+    transport.close();
+  });
+
+  it('is what KMS is asked through too, and what a role of the default chain', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
-    answer = 502;
-    const session = new AwsSession({ region: 'eu-west-1', timeoutMs: 2000 });
-    const asking = session.kms('eu-west-1').encrypt({ keyId: 'alias/x', plaintext: Buffer.from('x'), context: {} });
-    await expect(asking).rejects.toMatchObject({ name: 'KmsUnavailable' });
-    session.close();
-    expect(new Set(asked)).toEqual(new Set(['kms.eu-west-1.amazonaws.com:443']));
+    tunnel.answer = 502;
+    const ask = async (): Promise<unknown> => {
+      const session = new AwsSession({ region: 'eu-west-1', timeoutMs: 2000 });
+      const asking = session.kms('eu-west-1').encrypt({ keyId: 'alias/x', plaintext: Buffer.from('x'), context: {} });
+      return asking.catch((error: unknown) => error).finally(() => session.close());
+    };
+    const failure = await ask();
+    expect(failure).toMatchObject({ name: 'KmsUnavailable' });
+    expect(String((failure as Error).cause)).toContain(`the proxy ${tunnel.where} makes no connection`);
+    expect(new Set(tunnel.asked)).toEqual(new Set(['kms.eu-west-1.amazonaws.com:443']));
+
+    const token = join(dirname(tunnel.caFile), 'web-identity');
+    writeFileSync(token, 'a token');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', token);
+    vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::123456789012:role/x');
+    vi.stubEnv('AWS_REGION', 'eu-west-1');
+    tunnel.asked.length = 0;
+    expect(await ask()).toMatchObject({ name: 'KmsUnavailable' });
+    expect(new Set(tunnel.asked)).toEqual(new Set(['sts.eu-west-1.amazonaws.com:443']));
+
+    vi.stubEnv('HTTPS_PROXY', 'socks5://user:hunter2@127.0.0.1:1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
+    expect(await ask()).toMatchObject({
+      name: 'ConfigError',
+      faults: ['HTTPS_PROXY must be an http or https address'],
+    });
   });
 });

@@ -1,9 +1,9 @@
-import type { Agent } from 'node:https';
 import { createRequire } from 'node:module';
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { KmsRefused, KmsUnavailable } from './kms.js';
 import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
+import { ProxyError } from './proxy-error.js';
 
 export interface AwsKmsOptions {
   region: string;
@@ -17,8 +17,6 @@ export interface AwsKmsOptions {
   maxAttempts: number;
   /** One call with its attempts, pauses and search for credentials; attempts times both time-outs by default. */
   deadlineMs?: number;
-  /** For connections over TLS, given the endpoint; undefined or left out: kept-alive connections of its own. */
-  httpsAgent?: (endpoint: string) => Promise<Agent | undefined>;
   /** The SDK's default chain without it. */
   credentials?: KMSClientConfig['credentials'];
   /** Loads the SDK by `require`: Node takes less time for it than for `import`, but bundlers do not see it. */
@@ -34,7 +32,8 @@ const GRANTS_PER_PAGE = 100;
 
 /**
  * KMS over the AWS SDK, which is loaded by the first call: importing this costs nothing to programs that never call
- * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline.
+ * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline. Connections over
+ * TLS go through the proxy of the environment, as proxy.ts says; a fault of it is a KmsUnavailable.
  */
 export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
   const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
@@ -143,9 +142,11 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
 }
 
 async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSClient }> {
-  const endpoint =
-    options.endpoint ?? process.env['AWS_ENDPOINT_URL_KMS'] ?? `https://kms.${options.region}.amazonaws.com`;
-  const [{ sdk, NodeHttpHandler }, httpsAgent] = await Promise.all([load(options), options.httpsAgent?.(endpoint)]);
+  const { connectTimeoutMs, maxSockets } = options;
+  const [{ sdk, NodeHttpHandler }, httpsAgent] = await Promise.all([
+    load(options),
+    import('./proxy.js').then(({ proxyAgent }) => proxyAgent({ connectTimeoutMs, maxSockets })),
+  ]);
   const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const client = withoutVersionNotice(
@@ -232,7 +233,7 @@ function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
   if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
   const code = error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
   // The SDK's errors carry the whole exchange: only their words go on.
-  const cause = new Error(error.message);
+  const cause = error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
   const status = statusOf(error) ?? 0;
   const isRefusal = status >= 400 && status < 500 && status !== 429 && code.endsWith('Exception');
   return isRefusal && !NO_VERDICT.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });

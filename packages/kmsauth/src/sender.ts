@@ -2,3 +2,4 @@
 export * from './kms.js';
 export { TokenGenerator } from './generator.js';
 export { awsKms } from './aws.js';
+export { ProxyError } from './proxy-error.js';

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { awsKms, keyReference, type KmsGrants, type KmsLike } from '@confidant/kmsauth';
+import { namesProxy } from '@confidant/kmsauth/proxy';
 import type { Logger } from 'pino';
+import { defaultProvider } from './adapters/aws-credentials.js';
 import { openDynamoArchive } from './adapters/dynamodb-archive.js';
 import type { DynamoOptions } from './adapters/dynamodb-client.js';
 import { createDynamoTable, openDynamoStore } from './adapters/dynamodb.js';
@@ -44,6 +46,8 @@ export function openKms(settings: Settings): KmsLike & KmsGrants & { close(): vo
     requestTimeoutMs: settings.KMS_READ_TIMEOUT * 1000,
     maxSockets: settings.KMS_MAX_POOL_CONNECTIONS,
     maxAttempts: MAX_ATTEMPTS,
+    // The SDK's own would ask for single sign-on directly.
+    ...(namesProxy(process.env) && { credentials: defaultProvider(settings.AWS_DEFAULT_REGION) }),
   });
 }
 

@@ -1,3 +1,4 @@
+import { proxyAgent } from '@confidant/kmsauth/proxy';
 import type { SigningCredentials } from './aws-sigv4.js';
 
 export interface AwsCredentials extends SigningCredentials {
@@ -59,16 +60,32 @@ export class CredentialsCache {
 }
 
 /**
- * AWS's usual order: environment, shared files, single sign-on, web identity, container and instance roles. The SDK's
- * code for it is loaded when it is first needed.
+ * AWS's usual order: environment, shared files, single sign-on, web identity, container and instance roles. STS and
+ * single sign-on are asked through the proxy of the environment; what tells a machine its role never is. The SDK's code
+ * for it is loaded when it is first needed.
  */
+export function defaultProvider(region: string): CredentialsProvider {
+  let opening: Promise<CredentialsProvider> | undefined;
+  return async (options) => {
+    opening ??= openProvider(region);
+    return (await opening)(options);
+  };
+}
+
+/** The same, kept. */
 export function defaultCredentials(region: string): CredentialsCache {
-  let provider: CredentialsProvider | undefined;
-  return new CredentialsCache(async (options) => {
-    if (provider === undefined) {
-      const { defaultProvider } = await import('@aws-sdk/credential-provider-node');
-      provider = defaultProvider({ clientConfig: { region } });
-    }
-    return provider(options);
+  return new CredentialsCache(defaultProvider(region));
+}
+
+const STS_CONNECT_TIMEOUT_MS = 5000;
+const STS_MAX_SOCKETS = 2;
+
+async function openProvider(region: string): Promise<CredentialsProvider> {
+  const [sdk, httpsAgent] = await Promise.all([
+    import('@aws-sdk/credential-provider-node'),
+    proxyAgent({ connectTimeoutMs: STS_CONNECT_TIMEOUT_MS, maxSockets: STS_MAX_SOCKETS }),
+  ]);
+  return sdk.defaultProvider({
+    clientConfig: { region, ...(httpsAgent !== undefined && { requestHandler: { httpsAgent } }) },
   });
 }

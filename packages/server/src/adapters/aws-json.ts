@@ -1,6 +1,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
 import { BackendUnavailable } from '../ports.js';
 import type { CredentialsCache } from './aws-credentials.js';
 import { signRequest } from './aws-sigv4.js';
@@ -14,7 +15,7 @@ export interface AwsJsonOptions {
   targetPrefix: string;
   jsonVersion: '1.0' | '1.1';
   region: string;
-  /** `https://dynamodb.us-east-1.amazonaws.com`, or a stand-in's address. */
+  /** `https://dynamodb.us-east-1.amazonaws.com`, or a stand-in's address. Over TLS through the environment's proxy. */
   endpoint: string;
   credentials: CredentialsCache;
   connectTimeoutMs: number;
@@ -87,9 +88,13 @@ const CREDENTIALS_EXPIRED = new Set(['ExpiredTokenException', 'ExpiredToken', 'R
 export class AwsJsonClient {
   readonly #options: AwsJsonOptions;
   readonly #transport: typeof http | typeof https;
-  readonly #agent: http.Agent;
+  /** Undefined: made by the first call, because it goes through a proxy. */
+  #agent: http.Agent | undefined;
+  #opening: Promise<http.Agent> | undefined;
   readonly #target: { host: string; hostname: string; port: number; path: string; connectedEvent: string };
   readonly #maxResponseBytes: number;
+  /** What was missing when the time is over before a request has a connection. */
+  readonly #waiting: string;
 
   constructor(options: AwsJsonOptions) {
     this.#options = options;
@@ -98,12 +103,9 @@ export class AwsJsonClient {
     if (!secure && url.protocol !== 'http:')
       throw new TypeError(`${options.backend}: the endpoint is no http(s) address`);
     this.#transport = secure ? https : http;
-    this.#agent = new this.#transport.Agent({
-      keepAlive: true,
-      maxSockets: options.maxSockets,
-      maxFreeSockets: options.maxSockets,
-      timeout: IDLE_SOCKET_MS,
-    });
+    const proxy = proxyOf(options.endpoint);
+    this.#waiting = proxy === undefined ? 'no free connection' : `no connection through the proxy ${proxy}`;
+    if (proxy === undefined) this.#agent = this.#directAgent();
     this.#target = {
       host: url.host,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
@@ -148,7 +150,28 @@ export class AwsJsonClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#agent?.destroy();
+  }
+
+  #directAgent(): http.Agent {
+    const { maxSockets } = this.#options;
+    return new this.#transport.Agent({
+      keepAlive: true,
+      maxSockets,
+      maxFreeSockets: maxSockets,
+      timeout: IDLE_SOCKET_MS,
+    });
+  }
+
+  #openAgent(): Promise<http.Agent> {
+    const { endpoint, connectTimeoutMs, maxSockets } = this.#options;
+    this.#opening ??= proxyAgent({
+      address: endpoint,
+      connectTimeoutMs,
+      idleTimeoutMs: IDLE_SOCKET_MS,
+      maxSockets,
+    }).then((agent) => (this.#agent = agent ?? this.#directAgent()));
+    return this.#opening;
   }
 
   #unavailable(cause: unknown): BackendUnavailable {
@@ -175,7 +198,8 @@ export class AwsJsonClient {
       credentials,
       now: new Date(),
     });
-    const { status, text } = await this.#exchange({ ...headers, ...signed }, body, deadline);
+    const agent = this.#agent ?? (await this.#openAgent());
+    const { status, text } = await this.#exchange(agent, { ...headers, ...signed }, body, deadline);
     return understand(status, text);
   }
 
@@ -197,6 +221,7 @@ export class AwsJsonClient {
 
   /** One request and its whole answer, by `deadline` or not at all. */
   #exchange(
+    agent: http.Agent,
     headers: Record<string, string>,
     body: string,
     deadline: number,
@@ -226,9 +251,9 @@ export class AwsJsonClient {
         port,
         path,
         headers,
-        agent: this.#agent,
+        agent,
       });
-      allow(Infinity, 'no free connection');
+      allow(Infinity, this.#waiting);
       request.on('socket', (socket) => {
         if (!socket.connecting) return allow(readTimeoutMs, 'no answer');
         allow(connectTimeoutMs, 'no connection');

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { type Agent, request as httpsRequest } from 'node:https';
+import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 
 /** Where events are posted to, and how they prove where they come from. */
 export interface Destination {
@@ -58,6 +59,8 @@ export class DeliveryQueue {
   #dropped = 0;
   #closing = false;
   readonly #stop = new AbortController();
+  /** Of the proxy of the environment, if this goes through it. */
+  #agent: Promise<Agent | undefined> | undefined;
   #idle: (() => void) | undefined;
 
   constructor(destination: Destination, options: DeliveryOptions) {
@@ -145,8 +148,16 @@ export class DeliveryQueue {
         authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
         ...sign?.(body),
       };
-      return { status: await post(url, headers, body, late.signal) };
+      // Single-use connections, with a proxy as without.
+      this.#agent ??= proxyAgent({
+        address: url.href,
+        connectTimeoutMs: this.#options.timeoutMs,
+        maxSockets: CONCURRENCY,
+        keepAlive: false,
+      });
+      return { status: await post(url, headers, body, { agent: await this.#agent, signal: late.signal }) };
     } catch (error) {
+      if (error instanceof ProxyError) return { failure: error.message };
       // Only the code: the message of some errors carries the address.
       const code = (error as { code?: unknown }).code;
       const timedOut = late.signal.aborted;
@@ -170,14 +181,21 @@ export class DeliveryQueue {
 }
 
 /** The status of the answer. Rejects when there is none. */
-function post(url: URL, headers: Record<string, string | number>, body: string, signal: AbortSignal): Promise<number> {
+function post(
+  url: URL,
+  headers: Record<string, string | number>,
+  body: string,
+  { agent, signal }: { agent: Agent | undefined; signal: AbortSignal },
+): Promise<number> {
   return new Promise((resolve, reject) => {
+    // A request whose tunnel is not there yet would tell it only then.
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const target = new URL(url);
     // Node would make an Authorization of its own from them.
     target.username = '';
     target.password = '';
-    const request = send(target, { method: 'POST', headers, agent: false, signal }, (response) => {
+    const request = send(target, { method: 'POST', headers, agent: agent ?? false, signal }, (response) => {
       let read = 0;
       response.on('data', (chunk: Buffer) => {
         read += chunk.length;

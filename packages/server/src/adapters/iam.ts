@@ -1,5 +1,7 @@
 import type { IAMClient } from '@aws-sdk/client-iam';
+import { proxyAgent } from '@confidant/kmsauth/proxy';
 import { BackendUnavailable, type Roles } from '../ports.js';
+import { defaultProvider } from './aws-credentials.js';
 
 export interface IamOptions {
   /** Region that requests are signed for; IAM itself is global. AWS_ENDPOINT_URL_IAM names another endpoint. */
@@ -25,6 +27,7 @@ const LISTING_DEADLINE_MS = 60_000;
 /** One role: a request waits for it. */
 const ROLE_DEADLINE_MS = 5000;
 const MIN_REFRESH_MS = 1000;
+const MAX_SOCKETS = 50;
 
 /** Name to ARN. */
 type Listing = ReadonlyMap<string, string>;
@@ -145,19 +148,23 @@ type Sdk = typeof import('@aws-sdk/client-iam');
 
 /** Loaded when it is first needed: the embedded default never does. */
 async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClient }> {
-  const [sdk, { NodeHttpHandler }] = await Promise.all([
+  const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-iam'),
     import('@smithy/node-http-handler'),
+    proxyAgent({ connectTimeoutMs: options.connectTimeoutMs, maxSockets: MAX_SOCKETS }),
   ]);
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const client = new sdk.IAMClient({
     region: options.region,
     maxAttempts: options.maxAttempts,
+    // The SDK's own would ask for single sign-on directly.
+    ...(httpsAgent !== undefined && { credentials: defaultProvider(options.region) }),
     logger: silent,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: options.connectTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       throwOnRequestTimeout: true,
+      ...(httpsAgent !== undefined && { httpsAgent }),
       logger: silent,
     }),
   });

@@ -2,6 +2,7 @@ import * as openid from 'openid-client';
 import { emailOf, groupsOf, nameOf, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import { BackendUnavailable, type OpenIdProvider } from '../ports.js';
+import { proxiedFetch } from './proxied-fetch.js';
 
 export interface OpenIdOptions {
   /** Issuer identifier; everything else is discovered from it. http only for a provider on this machine. */
@@ -21,11 +22,13 @@ const DISCOVERY_LIFETIME_MS = 3_600_000;
 
 /** The authorization code flow with PKCE, state and nonce, and an ID token whose signature is always checked. */
 export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
+  let fetching: ReturnType<typeof proxiedFetch> | undefined;
   let discovered: { configuration: Promise<openid.Configuration>; at: number } | undefined;
 
   const configuration = async (): Promise<openid.Configuration> => {
     if (discovered === undefined || Date.now() - discovered.at > DISCOVERY_LIFETIME_MS) {
-      discovered = { configuration: discover(options), at: Date.now() };
+      fetching ??= proxiedFetch(options.timeoutMs);
+      discovered = { configuration: fetching.then((throughProxy) => discover(options, throughProxy)), at: Date.now() };
     }
     try {
       return await discovered.configuration;
@@ -77,10 +80,14 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
   };
 }
 
-async function discover({ issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions): Promise<openid.Configuration> {
+async function discover(
+  { issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions,
+  throughProxy: openid.CustomFetch | undefined,
+): Promise<openid.Configuration> {
   const url = new URL(issuer);
   return openid.discovery(url, clientId, clientSecret, undefined, {
     timeout: timeoutMs / 1000,
+    ...(throughProxy !== undefined && { [openid.customFetch]: throughProxy }),
     execute: [
       // Without this the library trusts the token endpoint's TLS in place of the ID token's signature.
       openid.enableNonRepudiationChecks,

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DataKeys, FernetError, type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
+import { ProxyError } from '@confidant/kmsauth/proxy';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
 
 /** compat: what the bootstrap's data key is bound to. */
@@ -76,7 +77,8 @@ function parts(blob: string): { dataKey: string; secrets: string } {
 
 function explained(error: unknown): Error {
   if (error instanceof KmsUnavailable) {
-    return new BootstrapError(`KMS does not answer (${error.code})`, { cause: error });
+    const reason = error.cause instanceof ProxyError ? error.cause.message : error.code;
+    return new BootstrapError(`KMS does not answer (${reason})`, { cause: error });
   }
   if (error instanceof KmsRefused) {
     const advice = 'check KMS_MASTER_KEY, the region, and the permission to use the key';

@@ -12,7 +12,8 @@ import type { Settings } from '../config/settings.js';
 import { type AdminContext, AdminError } from './command.js';
 
 /** Settings that these commands work with; faults of others are the server's affair. */
-const NEEDED = /^(AWS_|KMS_|DYNAMODB_|PYNAMO_|CONFIDANT_DATA_DIR|AUTH_KEY|USE_ENCRYPTION|BACKGROUND_CACHE_|STATSD_)/;
+const NEEDED =
+  /^(AWS_|KMS_|DYNAMODB_|PYNAMO_|CONFIDANT_DATA_DIR|AUTH_KEY|USE_ENCRYPTION|BACKGROUND_CACHE_|STATSD_|https_proxy$|HTTPS_PROXY$|all_proxy$|ALL_PROXY$)/;
 
 /** The parts of the server that commands work with. */
 export type AdminApp = Pick<

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { proxyFault } from '@confidant/kmsauth/proxy';
 import { readCaSettings } from './ca-settings.js';
 import { BadValue, type Environment, type Fault, type Setting } from './kinds.js';
-import { loginFaults } from './people.js';
+import { canPeopleLogIn, loginFaults } from './people.js';
 import { type SettingName, SETTINGS, type Settings, type TableSettings } from './settings.js';
 
 /**
@@ -27,7 +28,7 @@ export function readSettings(
   const table = withOlderNames(values as unknown as TableSettings, environment, faults);
   const names = table.CA_TYPE === 'aws_acm_pca' ? table.ACM_PRIVATE_CAS : [];
   const settings: Settings = { ...table, acmPrivateCas: readCaSettings(environment, names, faults) };
-  return { settings, faults: [...faults, ...contradictions(settings)] };
+  return { settings, faults: [...faults, ...contradictions(settings), ...proxyFaults(settings, environment)] };
 }
 
 /** compat: these say whether a setting comes only from the bootstrap, which is their default, or only from its variable. */
@@ -78,6 +79,16 @@ export function isEmbedded(settings: Settings): boolean {
 
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** A proxy that cannot be used stops the start of a server that would need it. */
+function proxyFaults(settings: Settings, environment: Environment): Fault[] {
+  const goesOut =
+    !isEmbedded(settings) ||
+    (canPeopleLogIn(settings) && ['google', 'oidc'].includes(settings.USER_AUTH_MODULE)) ||
+    [settings.GRAPHITE_EVENT_URL, ...settings.WEBHOOK_URL].some((url) => /^https:/i.test(url));
+  const fault = goesOut ? proxyFault(environment) : undefined;
+  return fault === undefined ? [] : [{ setting: fault.variable, problem: fault.problem }];
 }
 
 /** Settings that are well formed each but do not go together. */

@@ -11,6 +11,8 @@ export interface Forgery {
 
 export interface ForgingProvider {
   issuer: string;
+  /** Where it listens. */
+  url: string;
   /** Makes the ID token of the next exchange; `nonce` is what the login asked for. */
   next: Forgery;
   nonce: string;
@@ -19,14 +21,23 @@ export interface ForgingProvider {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** A provider that answers every code with an ID token of the test's making: what a real one refuses to do. */
-export async function startForgingProvider(clientId: string, clientSecret: string): Promise<ForgingProvider> {
+/**
+ * A provider that answers every code with an ID token of the test's making: what a real one refuses to do. `issuer`
+ * is another address than its own that leads to it.
+ */
+export async function startForgingProvider(
+  clientId: string,
+  clientSecret: string,
+  known?: { issuer: string },
+): Promise<ForgingProvider> {
   const [own, foreign] = [await generateKeyPair('RS256'), await generateKeyPair('RS256')];
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = known?.issuer ?? url;
   const provider: ForgingProvider = {
     issuer,
+    url,
     next: {},
     nonce: '',
     close: async () => {

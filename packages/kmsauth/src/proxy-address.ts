@@ -1,0 +1,115 @@
+import { BlockList, isIP } from 'node:net';
+import { ProxyError } from './proxy-error.js';
+
+/** Variables by name, as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Whether an http or https address is reached through the proxy of the environment. */
+export function goesThroughProxy(address: string, environment: Environment = process.env): boolean {
+  const { protocol, hostname, port } = new URL(address);
+  if (protocol !== 'https:' || named(environment) === undefined) return false;
+  return !isDirect(hostname, port === '' ? 443 : Number(port), environment);
+}
+
+/** The proxy that an address is reached through as errors name it, `proxy.corp:3128`; undefined: directly. */
+export function proxyOf(address: string, environment: Environment = process.env): string | undefined {
+  if (!goesThroughProxy(address, environment)) return undefined;
+  const { text, variable } = named(environment)!;
+  const proxy = parse(text);
+  return proxy === undefined ? `of ${variable}` : placeOf(proxy);
+}
+
+/** Host and port: no name, no password. */
+export function placeOf(proxy: URL): string {
+  return `${proxy.hostname}:${portOf(proxy)}`;
+}
+
+export function portOf({ protocol, port }: URL): number {
+  if (port !== '') return Number(port);
+  return protocol === 'https:' ? 443 : 80;
+}
+
+/** Whether the environment names a proxy for https, whichever hosts are excepted. */
+export function namesProxy(environment: Environment): boolean {
+  return named(environment) !== undefined;
+}
+
+/** What is wrong with the proxy that the environment names, without its value; undefined: nothing, or there is none. */
+export function proxyFault(environment: Environment): { variable: string; problem: string } | undefined {
+  const found = named(environment);
+  if (found === undefined || parse(found.text) !== undefined) return undefined;
+  return { variable: found.variable, problem: 'must be an http or https address' };
+}
+
+/**
+ * The proxy for https to a host, by name or address. Undefined: none.
+ *
+ * compat: as Python reads the variables. Lower case comes first, and switches off when it is empty; an address without a
+ * scheme is one of http; a name in NO_PROXY stands for its subdomains too, with or without a dot in front. Networks
+ * (10.0.0.0/8) in NO_PROXY count for hosts that are addresses.
+ *
+ * @throws ProxyError when the variable holds no such address
+ */
+export function proxyFor(host: string, port: number, environment: Environment): URL | undefined {
+  const found = named(environment);
+  if (found === undefined || isDirect(host, port, environment)) return undefined;
+  const proxy = parse(found.text);
+  if (proxy === undefined) throw new ProxyError(`${found.variable} must be an http or https address`);
+  return proxy;
+}
+
+function named(environment: Environment): { variable: string; text: string } | undefined {
+  for (const name of ['https_proxy', 'all_proxy']) {
+    const variable = environment[name] === undefined ? name.toUpperCase() : name;
+    const text = environment[variable]?.trim();
+    if (text) return { variable, text };
+  }
+  return undefined;
+}
+
+function parse(text: string): URL | undefined {
+  const address = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    return undefined;
+  }
+  return /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+function isDirect(host: string, port: number, environment: Environment): boolean {
+  const name = host.toLowerCase().replace(/^\[|\]$|\.$/g, '');
+  const exceptions = (environment['no_proxy'] ?? environment['NO_PROXY'] ?? '').toLowerCase();
+  return isNear(name) || exceptions.split(/[,\s]+/).some((exception) => excepts(exception, name, port));
+}
+
+/** This machine, and addresses that no proxy could reach for it: 169.254.169.254 and its like tell credentials. */
+function isNear(name: string): boolean {
+  if (name === 'localhost' || name.endsWith('.localhost')) return true;
+  const networks = ['127.0.0.0/8', '169.254.0.0/16', '::1/128', 'fe80::/10', 'fd00:ec2::/32'];
+  return networks.some((network) => holds(network, name));
+}
+
+function excepts(exception: string, name: string, port: number): boolean {
+  if (exception === '') return false;
+  if (exception === '*') return true;
+  if (isIP(name) !== 0 && holds(exception, name)) return true;
+  const [, withoutPort, onlyPort] = isIP(exception) === 0 ? (/^(.+):(\d+)$/.exec(exception) ?? []) : [];
+  if (onlyPort !== undefined && Number(onlyPort) !== port) return false;
+  const wanted = (withoutPort ?? exception).replace(/^\[|\]$/g, '').replace(/^\*?\.*/, '');
+  return name === wanted || (wanted !== '' && isIP(name) === 0 && name.endsWith(`.${wanted}`));
+}
+
+/** Whether an address lies in a network like 10.0.0.0/8. */
+function holds(network: string, address: string): boolean {
+  const [start = '', bits = ''] = network.split('/');
+  const family = isIP(start);
+  if (family === 0 || isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {
+    return false;
+  }
+  const list = new BlockList();
+  list.addSubnet(start, Number(bits), family === 4 ? 'ipv4' : 'ipv6');
+  return list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,240 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type Agent, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { goesThroughProxy, proxyAgent, ProxyError, proxyFault } from '../src/proxy.js';
+import { proxyFor } from '../src/proxy-address.js';
+import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from './connect-proxy.js';
+
+const HOST = 'confidant.test';
+let server: Server;
+let proxy: ConnectProxy;
+const agents: Agent[] = [];
+
+beforeAll(async () => {
+  server = createServer((asked, response) => response.end(asked.url));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const behind = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  proxy = await startConnectProxy({ hosts: { [HOST]: behind, 'other.test': behind } });
+});
+afterAll(async () => {
+  await proxy.close();
+  server.close();
+});
+afterEach(() => {
+  for (const agent of agents.splice(0)) agent.destroy();
+  proxy.asked.length = 0;
+  proxy.answer = 200;
+});
+
+async function agentOf(options: { maxSockets?: number; connectTimeoutMs?: number } = {}, url = proxy.url) {
+  const agent = await proxyAgent({ maxSockets: 10, connectTimeoutMs: 5000, ...options }, { HTTPS_PROXY: url });
+  agents.push(agent!);
+  return agent!;
+}
+
+function get(agent: Agent, host = HOST): Promise<{ text: string; reused: boolean }> {
+  return new Promise((resolve, reject) => {
+    const asking = request(`https://${host}/path`, { agent, ca: readFileSync(proxy.caFile) }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      answer.on('end', () => setImmediate(resolve, { text, reused: asking.reusedSocket }));
+    });
+    asking.on('error', reject).end();
+  });
+}
+
+/** What the variables say of https to `host`. */
+function chosen(environment: Record<string, string>, host = 'kms.us-east-1.amazonaws.com', port = 443) {
+  return proxyFor(host, port, environment)?.href;
+}
+
+describe('the variables of a proxy', () => {
+  const HTTPS_PROXY = 'http://proxy.corp:3128';
+
+  it('are read as the original does: lower case first, https before all', () => {
+    expect(chosen({})).toBeUndefined();
+    expect(chosen({ HTTP_PROXY: HTTPS_PROXY, http_proxy: HTTPS_PROXY })).toBeUndefined();
+    expect(chosen({ HTTPS_PROXY })).toBe('http://proxy.corp:3128/');
+    expect(chosen({ ALL_PROXY: HTTPS_PROXY })).toBe('http://proxy.corp:3128/');
+    expect(chosen({ all_proxy: HTTPS_PROXY })).toBe('http://proxy.corp:3128/');
+    expect(chosen({ HTTPS_PROXY, https_proxy: 'http://lower:1' })).toBe('http://lower:1/');
+    expect(chosen({ HTTPS_PROXY, https_proxy: '' })).toBeUndefined();
+    expect(chosen({ HTTPS_PROXY, ALL_PROXY: 'http://all:1' })).toBe('http://proxy.corp:3128/');
+  });
+
+  it('may hold an address without a scheme, which is one of http', () => {
+    expect(chosen({ HTTPS_PROXY: 'proxy.corp:3128' })).toBe('http://proxy.corp:3128/');
+    expect(chosen({ HTTPS_PROXY: 'user:pass@proxy.corp:3128' })).toBe('http://user:pass@proxy.corp:3128/');
+    expect(chosen({ HTTPS_PROXY: 'https://proxy.corp' })).toBe('https://proxy.corp/');
+  });
+
+  it.each([
+    ['amazonaws.com', 'kms.us-east-1.amazonaws.com', 443, true],
+    ['.amazonaws.com', 'kms.us-east-1.amazonaws.com', 443, true],
+    ['*.amazonaws.com', 'KMS.us-east-1.AmazonAWS.com', 443, true],
+    ['kms.us-east-1.amazonaws.com.', 'kms.us-east-1.amazonaws.com', 443, false],
+    ['zonaws.com', 'kms.us-east-1.amazonaws.com', 443, false],
+    ['us-east-1', 'kms.us-east-1.amazonaws.com', 443, false],
+    ['internal, example.org  amazonaws.com', 'kms.us-east-1.amazonaws.com', 443, true],
+    ['example.org:443', 'example.org', 443, true],
+    ['example.org:443', 'example.org', 8443, false],
+    ['*', 'example.org', 443, true],
+    ['', 'example.org', 443, false],
+    ['10.0.0.0/8', '10.1.2.3', 443, true],
+    ['10.0.0.0/8', '11.1.2.3', 443, false],
+    ['10.1.2.3', '10.1.2.3', 443, true],
+    ['2.3', '10.1.2.3', 443, false],
+    ['fd00::/8', 'fd00::1', 443, true],
+    ['[fd00::1]:443', 'fd00::1', 443, true],
+    ['10.0.0.0/99', '10.1.2.3', 443, false],
+  ])('NO_PROXY=%s, for %s:%i', (exceptions, host, port, isDirect) => {
+    expect(chosen({ HTTPS_PROXY, NO_PROXY: exceptions }, host, port) === undefined).toBe(isDirect);
+    expect(chosen({ HTTPS_PROXY, no_proxy: exceptions, NO_PROXY: '*' }, host, port) === undefined).toBe(isDirect);
+  });
+
+  it.each([
+    'localhost',
+    'a.localhost',
+    '127.0.0.1',
+    '127.9.9.9',
+    '::1',
+    '169.254.169.254',
+    '169.254.170.2',
+    'fd00:ec2::254',
+  ])('never send %s through it: this machine, and what tells credentials', (host) =>
+    expect(chosen({ HTTPS_PROXY, NO_PROXY: '' }, host)).toBeUndefined(),
+  );
+
+  it('load nothing when there are none', () => {
+    const loaded = (environment: object): string => {
+      const program = `import { proxyAgent } from '@confidant/kmsauth/proxy';
+        await proxyAgent({ maxSockets: 1, connectTimeoutMs: 1 }, ${JSON.stringify(environment)});
+        process.stdout.write(String(process.moduleLoadList.includes('NativeModule https')));`;
+      return execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+      });
+    };
+    expect([loaded({}), loaded({ HTTPS_PROXY })]).toEqual(['false', 'true']);
+  });
+
+  it('count for https alone', () => {
+    expect(goesThroughProxy('https://example.org', { HTTPS_PROXY })).toBe(true);
+    expect(goesThroughProxy('http://example.org', { HTTPS_PROXY, ALL_PROXY: HTTPS_PROXY })).toBe(false);
+  });
+
+  it('are at fault by name, without their value, when they hold no address', () => {
+    for (const wrong of ['socks5://user:hunter2@proxy:1', 'http://', 'http://a b', 'http://user:%hunter2@proxy']) {
+      expect(proxyFault({ all_proxy: wrong })).toEqual({
+        variable: 'all_proxy',
+        problem: 'must be an http or https address',
+      });
+      expect(() => chosen({ HTTPS_PROXY: wrong })).toThrow(
+        new ProxyError('HTTPS_PROXY must be an http or https address'),
+      );
+    }
+    expect(proxyFault({ HTTPS_PROXY, ALL_PROXY: 'socks5://proxy' })).toBeUndefined();
+    expect(proxyFault({})).toBeUndefined();
+  });
+});
+
+describe('a connection through a proxy', () => {
+  it('is used again, and proves who asks', async () => {
+    const agent = await agentOf({ maxSockets: 1 });
+    expect(await get(agent)).toEqual({ text: '/path', reused: false });
+    expect(await get(agent)).toEqual({ text: '/path', reused: true });
+    expect(await Promise.all([get(agent), get(agent)])).toHaveLength(2);
+    expect(proxy.asked).toEqual([`${HOST}:443`]);
+    expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
+  });
+
+  it('is one of at most maxSockets from when it is asked for', async () => {
+    const agent = await agentOf({ maxSockets: 2 });
+    await Promise.all(Array.from({ length: 8 }, () => get(agent)));
+    expect(proxy.asked).toHaveLength(2);
+  });
+
+  it('is one for each host', async () => {
+    const agent = await agentOf();
+    expect([await get(agent), await get(agent, 'other.test')]).toHaveLength(2);
+    expect(proxy.asked).toEqual([`${HOST}:443`, 'other.test:443']);
+  });
+
+  it.each([302, 403, 404, 407, 502])(
+    'is not there when the proxy answers %d: that is no answer of the host',
+    async (status) => {
+      proxy.answer = status;
+      const failure: unknown = await get(await agentOf()).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(ProxyError);
+      expect(String(failure)).toContain(`the proxy ${proxy.where} makes no connection to ${HOST}:443: it answered`);
+      expect(String(failure)).not.toContain('hunter2');
+    },
+  );
+
+  it('fails those that wait for it, and leaves its place to the next', async () => {
+    const agent = await agentOf({ maxSockets: 1 });
+    proxy.answer = 502;
+    const asking = [get(agent), get(agent), get(agent)];
+    for (const { status } of await Promise.allSettled(asking)) expect(status).toBe('rejected');
+    proxy.answer = 200;
+    expect((await get(agent)).text).toBe('/path');
+  });
+
+  it('is given up when the proxy says nothing in time, and closed', async () => {
+    const agent = await agentOf({ maxSockets: 1, connectTimeoutMs: 200 });
+    proxy.answer = 'hang';
+    await expect(get(agent)).rejects.toMatchObject({
+      name: 'ProxyError',
+      code: 'ETIMEDOUT',
+      message: `the proxy ${proxy.where} made no connection to ${HOST}:443 within 200 ms`,
+    });
+    await expect.poll(() => proxy.connections()).toBe(0);
+    proxy.answer = 200;
+    expect((await get(agent)).text).toBe('/path');
+  });
+
+  it.each(['close', 'endless'] as const)('fails when the proxy answers by: %s', async (answer) => {
+    proxy.answer = answer;
+    await expect(get(await agentOf())).rejects.toBeInstanceOf(ProxyError);
+    await expect.poll(() => proxy.connections()).toBe(0);
+  });
+
+  it('fails when nobody is there, and says who', async () => {
+    const nobody = createServer();
+    await once(nobody.listen(0, '127.0.0.1'), 'listening');
+    const { port } = nobody.address() as AddressInfo;
+    nobody.close();
+    const agent = await agentOf({}, `http://user:hunter2@127.0.0.1:${port}`);
+    await expect(get(agent)).rejects.toThrow(
+      new ProxyError(`the proxy 127.0.0.1:${port} can not be reached (ECONNREFUSED)`),
+    );
+  });
+
+  it('ends with its agent, also while it is made', async () => {
+    const agent = await agentOf();
+    await get(agent);
+    proxy.answer = 'hang';
+    const asking = get(agent, 'other.test').catch((error: unknown) => error);
+    await expect.poll(() => proxy.asked.length).toBe(2);
+    agent.destroy();
+    expect(await asking).toBeInstanceOf(ProxyError);
+    await expect.poll(() => proxy.connections()).toBe(0);
+  });
+
+  it('is verified: neither the host nor a proxy over TLS may be anyone', async () => {
+    const asking = (agent: Agent) =>
+      new Promise((resolve, reject) => request(`https://${HOST}/`, { agent }, resolve).on('error', reject).end());
+    await expect(asking(await agentOf())).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    const secure = await startConnectProxy({ hosts: {}, tls: true });
+    try {
+      await expect(asking(await agentOf({}, secure.url))).rejects.toThrow(/can not be reached \(\w*SELF_SIGNED/);
+      expect(secure.asked).toEqual([]);
+    } finally {
+      await secure.close();
+    }
+  });
+});

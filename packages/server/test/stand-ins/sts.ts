@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** STS's AssumeRoleWithWebIdentity for tests: temporary credentials for any token. */
+export interface StsStandIn {
+  url: string;
+  /** The access key that it gives. */
+  accessKeyId: string;
+  calls: number;
+  stop(): Promise<void>;
+}
+
+export async function startStsStandIn(): Promise<StsStandIn> {
+  const accessKeyId = 'ASIAFROMSTS';
+  const sts = { accessKeyId, calls: 0 };
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      sts.calls += 1;
+      const until = new Date(Date.now() + 3_600_000).toISOString();
+      response.writeHead(200, { 'content-type': 'text/xml' }).end(
+        `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+          <AssumeRoleWithWebIdentityResult><Credentials>
+            <AccessKeyId>${accessKeyId}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+            <SessionToken>session</SessionToken><Expiration>${until}</Expiration>
+          </Credentials></AssumeRoleWithWebIdentityResult>
+        </AssumeRoleWithWebIdentityResponse>`,
+      );
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return Object.assign(sts, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
