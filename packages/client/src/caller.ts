@@ -30,8 +30,6 @@ export interface CallerOptions {
 
 export interface CallOptions {
   signal?: AbortSignal;
-  /** Fewer repetitions than the client makes; never more. */
-  retries?: number;
   /** The call ends by then with code `timeout`, or before a pause that would last longer. `auth` is not cut short. */
   deadlineMs?: number;
 }
@@ -90,18 +88,24 @@ export class RouteCaller {
     options: CallOptions = {},
   ): Promise<JsonObject> {
     const { deadlineMs, signal } = options;
-    if (deadlineMs === undefined) return this.#repeat(method, path, input, options, Infinity);
+    const counted = { sent: 0 };
+    if (deadlineMs === undefined) return this.#repeat(method, path, input, options, Infinity, counted);
     const stopping = new AbortController();
     const stop = (): void => stopping.abort();
     const timer = setTimeout(stop, deadlineMs);
     if (signal?.aborted) stop();
     else signal?.addEventListener('abort', stop, { once: true });
     try {
-      return await this.#repeat(method, path, input, { ...options, signal: stopping.signal }, Date.now() + deadlineMs);
+      const ending = { ...options, signal: stopping.signal };
+      return await this.#repeat(method, path, input, ending, Date.now() + deadlineMs, counted);
     } catch (error) {
       if (!(error instanceof ConfidantError) || error.code !== 'aborted' || signal?.aborted) throw error;
       const { origin, pathname } = this.#urlOf(path, input);
-      throw new ConfidantError(`${method} ${pathname}: no answer from ${origin} in time`, { code: 'timeout' });
+      const timeout = new ConfidantError(`${method} ${pathname}: no answer from ${origin} in time`, {
+        code: 'timeout',
+      });
+      timeout.attempts = counted.sent;
+      throw timeout;
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -114,15 +118,17 @@ export class RouteCaller {
     input: RequestInput,
     options: CallOptions,
     endsAtMs: number,
+    counted: { sent: number },
   ): Promise<JsonObject> {
     const { onRetry } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(method, path, input, options);
+        return await this.#attempt(method, path, input, options, counted);
       } catch (error) {
         if (!(error instanceof ConfidantError)) throw error;
-        error.attempts = attempt;
-        const retries = Math.min(this.#retriesAfter(error), options.retries ?? Infinity);
+        // A transport may send it more often than it is asked to, or not count.
+        error.attempts = Math.max(counted.sent, attempt);
+        const retries = this.#retriesAfter(error);
         if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
         if (Date.now() + delayMs >= endsAtMs) throw error;
@@ -142,6 +148,7 @@ export class RouteCaller {
     path: string,
     input: RequestInput,
     { signal }: CallOptions,
+    counted: { sent: number },
   ): Promise<JsonObject> {
     const url = this.#urlOf(path, input);
     const response = await this.#options.transport({
@@ -154,6 +161,7 @@ export class RouteCaller {
       },
       ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
       ...(signal === undefined ? {} : { signal }),
+      onSend: () => (counted.sent += 1),
     });
     return readAnswer(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
   }

@@ -54,6 +54,7 @@ export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext
   /** Where `get_service` and `env` keep an encrypted copy for when the server can not be reached. */
   offlineCopyDirectory?: string;
   offlineCopyMaxAgeHours?: number;
+  offlineCopyAfterMs?: number;
 }
 
 /** The configuration can not be used. One line a fault; no value of the file is repeated. */
@@ -127,6 +128,10 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
     read: (value) => (typeof value === 'string' ? { offlineCopyDirectory: expandHome(value) } : undefined),
   },
   offline_copy_max_age: { expects: 'hours', read: number('offlineCopyMaxAgeHours', { min: 0 }) },
+  offline_copy_after: {
+    expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
+    read: number('offlineCopyAfterMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
+  },
   login: { expects: 'true or false', read: (value) => (typeof value === 'boolean' ? { login: value } : undefined) },
 };
 

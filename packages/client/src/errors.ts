@@ -43,7 +43,7 @@ export class ConfidantError extends Error {
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
   readonly anonymous: boolean;
-  /** How often the request was made. Above 1, an attempt before may have been done although its answer was lost. */
+  /** How often the request was sent. Above 1, one before may have been carried out although its answer was lost. */
   attempts = 1;
 
   constructor(message: string, details: ConfidantErrorDetails) {

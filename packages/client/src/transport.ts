@@ -21,6 +21,8 @@ export interface TransportRequest {
   headers: Record<string, string>;
   body?: string;
   signal?: AbortSignal;
+  /** Called whenever the request is about to be sent: again when a kept connection turns out to be closed. */
+  onSend?: () => void;
 }
 
 export interface TransportResponse {
@@ -107,6 +109,7 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
   const what = `${request.method} ${request.url.pathname}`;
   return new Promise((resolve, reject) => {
     let answered = false;
+    request.onSend?.();
     const outgoing = begin(request.url, {
       method: request.method,
       timeout: timeoutMs,

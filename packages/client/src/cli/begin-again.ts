@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfidantError } from '../errors.js';
+import { isConflict } from './lost-answers.js';
 
 const MAX_ATTEMPTS = 12;
 /** Longer each time, so that many writers come to an order. */
@@ -17,8 +17,7 @@ export async function beginAgain<Result>(work: (isFirst: boolean) => Promise<Res
     try {
       return await work(attempt === 1);
     } catch (error) {
-      const isConflict = error instanceof ConfidantError && error.code === 'write_conflict';
-      if (!isConflict || attempt === MAX_ATTEMPTS) throw error;
+      if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error;
       await sleep(Math.random() * PAUSE_MS * attempt);
     }
   }

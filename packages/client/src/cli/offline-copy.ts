@@ -11,8 +11,7 @@ import { CommandError } from './command-error.js';
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
-/** For a request that has a copy to fall back on. */
-const HURRIED = { retries: 1, deadlineMs: 8000 };
+const DEFAULT_AFTER_MS = 8000;
 
 /** Which copy was used instead of an answer. */
 export interface OfflineUse {
@@ -23,23 +22,26 @@ export interface OfflineUse {
 /**
  * A service with its values, from the server. Where the configuration names a directory for them, an encrypted copy
  * of the answer is kept, and used when the server can not be reached: never after a 4xx, and not when it is older
- * than `offline_copy_max_age`. While there is such a copy the request is repeated once at most and given up after
- * eight seconds, so that a service starts soon; not with `mayWait`, for who goes on without an answer. Rejects with
- * ConfidantError of the server when there is no usable copy.
+ * than `offline_copy_max_age`. While there is such a copy the server has `offline_copy_after` seconds, so that a service
+ * starts soon; when the copy proves to be of no use, and with `mayWait`, for who goes on without an answer, all
+ * repetitions are made. Rejects with ConfidantError of the server when there is no copy, with CommandError when it can
+ * not be used.
  */
 export async function fetchService(
   context: Context,
   id: string,
   { mayWait = false }: { mayWait?: boolean } = {},
 ): Promise<{ service: ServiceBody; offline?: OfflineUse }> {
-  const maxAgeMs = ((await context.profile()).offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS) * HOUR_MS;
+  const profile = await context.profile();
+  const maxAgeMs = (profile.offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS) * HOUR_MS;
   const copy = await openCopy(context, id);
   const client = await context.client();
   const isHurried = !mayWait && copy !== undefined && (await copy.looksYoungerThan(maxAgeMs));
   // Made before the time counts: it may ask a person for a code.
   if (isHurried) await (await context.kmsConnection()).token();
   try {
-    const service = await client.getService(id, {}, isHurried ? HURRIED : {});
+    const deadlineMs = profile.offlineCopyAfterMs ?? DEFAULT_AFTER_MS;
+    const service = await client.getService(id, {}, isHurried ? { deadlineMs } : {});
     await copy?.save(service).catch((error: unknown) => {
       context.log.warning(`the offline copy could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
     });
@@ -52,21 +54,37 @@ export async function fetchService(
       throw error;
     }
     context.log.warning(error.message);
-    const kept = await copy.load();
-    if (kept === undefined) throw error;
-    const ageMs = Math.max(0, Date.now() - Date.parse(kept.savedAt));
-    const ageSeconds = Math.round(ageMs / 1000);
-    // Also for a time that is none, and for 0 hours.
-    if (!(ageMs < maxAgeMs)) {
-      throw new CommandError(
-        `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeMs / HOUR_MS} h)`,
-      );
+    try {
+      const kept = await usable(copy, id, maxAgeMs);
+      if (kept === undefined) throw error;
+      const age = describeAge(kept.offline.age_seconds);
+      context.log.warning(`the server can not be reached: using the offline copy of ${id}, ${age} old`);
+      return kept;
+    } catch (unusable) {
+      if (!isHurried || !(unusable instanceof CommandError)) throw unusable;
+      context.log.warning(unusable.message);
+      return fetchService(context, id, { mayWait: true });
     }
-    context.log.warning(
-      `the server can not be reached: using the offline copy of ${id}, ${describeAge(ageSeconds)} old`,
-    );
-    return { service: kept.service, offline: { saved_at: kept.savedAt, age_seconds: ageSeconds } };
   }
+}
+
+/** Throws {@link CommandError} when it can not be opened or is too old. */
+async function usable(
+  copy: OfflineCopy,
+  id: string,
+  maxAgeMs: number,
+): Promise<{ service: ServiceBody; offline: OfflineUse } | undefined> {
+  const kept = await copy.load();
+  if (kept === undefined) return undefined;
+  const ageMs = Math.max(0, Date.now() - Date.parse(kept.savedAt));
+  const ageSeconds = Math.round(ageMs / 1000);
+  // Also for a time that is none, and for 0 hours.
+  if (!(ageMs < maxAgeMs)) {
+    throw new CommandError(
+      `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeMs / HOUR_MS} h)`,
+    );
+  }
+  return { service: kept.service, offline: { saved_at: kept.savedAt, age_seconds: ageSeconds } };
 }
 
 interface OfflineCopy {

@@ -1,4 +1,4 @@
-import { stringifyJson } from '@confidant/contract/wire';
+import { isDeepStrictEqual } from 'node:util';
 import type { Scalar } from '@confidant/contract';
 import { shownName } from '../format/variables.js';
 import type { Context } from './context.js';
@@ -41,13 +41,6 @@ export function inLowerCase(pairs: Pairs<Scalar>): Record<string, Scalar> {
   return Object.fromEntries(entries);
 }
 
-/** `--expected-revision`. Throws {@link CommandError} when another one is the current. */
-export function expectedRevision(given: Given, current: number): number | undefined {
-  const expected = given.number('expected-revision');
-  if (expected === undefined || expected === current) return expected;
-  throw new CommandError(`--expected-revision ${expected}: the current revision is ${current}`);
-}
-
 /** Whether `--merge` or `--unset` ask for the old pairs to stay. Throws {@link UsageError} for what fits no pairs. */
 export function keepsOldPairs(given: Given): boolean {
   const setsPairs = given.text('credential-pairs') !== undefined || given.list('prompt').length > 0;
@@ -72,7 +65,6 @@ export function mergePairs<Value>(
   for (const key of unset) merged.delete(key);
   if (merged.size === 0) throw new CommandError('no pair would stay: a credential has at least one');
   const isSame =
-    merged.size === Object.keys(old).length &&
-    [...merged].every(([key, value]) => stringifyJson(old[key]) === stringifyJson(value));
+    merged.size === Object.keys(old).length && [...merged].every(([key, value]) => isDeepStrictEqual(old[key], value));
   return isSame ? undefined : Object.fromEntries(merged);
 }

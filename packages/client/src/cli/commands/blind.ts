@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { BlindCredentialBody, BodyOf, JsonObject, Scalar } from '@confidant/contract';
 import { shellQuote } from '../../format/variables.js';
 import { encryptBlind } from '@confidant/kmsauth';
@@ -7,11 +8,12 @@ import type { Context } from '../context.js';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
 import type { Given } from '../given.js';
+import { findingItDone, holds, refuseOtherRevision } from '../lost-answers.js';
 import { idOf } from '../names.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential } from '../outcome.js';
-import { expectedRevision, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
+import { keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { UsageError } from '../usage-error.js';
 import { idOrName } from './credentials.js';
 import { previousRevision, revertTo } from './history.js';
@@ -100,20 +102,18 @@ async function updateBlind(
   const connection = await context.connection();
   // One that nobody has is told before a person types values.
   const stored = await connection.client.getBlindCredential(id);
-  const expected = expectedRevision(given, stored.revision) ?? (merging && stored.revision);
+  const isFirst = merging?.isFirst ?? true;
+  if (isFirst) refuseOtherRevision(given, stored.revision, isFirst);
   const storedContexts = contextsOf(stored.metadata);
   const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
   const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
-  if (changesPairs && lost.length > 0 && merging?.isFirst !== false) {
+  if (changesPairs && lost.length > 0 && isFirst) {
     context.log.warning(`it can not be decrypted in ${lost.join(', ')} any more: --blind-keys has no key for it`);
   }
   const metadata = given.json('metadata');
   const name = given.text('name');
   const { enabled } = given;
-  const set = await read();
-  const pairs = merging === undefined ? set : await mergeBlind(connection, given, stored, set, merging);
-  const body: BodyOf<'updateBlindCredential'> = {
-    ...(pairs === undefined ? {} : await seal(connection, given, pairs, keys!, contexts!)),
+  const fields: BodyOf<'updateBlindCredential'> = {
     ...(metadata === undefined && !isContextGiven
       ? {}
       : {
@@ -125,28 +125,34 @@ async function updateBlind(
     ...(name === undefined ? {} : { name }),
     ...(enabled === undefined ? {} : { enabled }),
     ...documentationOf(given),
+  };
+  const set = await read();
+  let pairs = set;
+  if (merging !== undefined) {
+    const old: Record<string, Scalar> = await openBlindCredential(stored, await connection.region(), connection.kmsFor);
+    const merged = mergePairs(old, { set, unset: given.list('unset'), isFirst });
+    const hasRegions = isDeepStrictEqual(Object.keys(keys!).toSorted(), Object.keys(stored.data_key).toSorted());
+    if (!isFirst && merged === undefined && hasRegions && holds(stored, fields)) return stored;
+    // Encrypted also when they stay the same: the keys may be new.
+    pairs = merged ?? old;
+  }
+  refuseOtherRevision(given, stored.revision, isFirst);
+  const expected = merging === undefined ? given.number('expected-revision') : stored.revision;
+  const body: BodyOf<'updateBlindCredential'> = {
+    ...fields,
+    ...(pairs === undefined ? {} : await seal(connection, given, pairs, keys!, contexts!)),
     ...(expected === undefined ? {} : { expected_revision: expected }),
   };
   // Names of keys that were kept from the server stay so.
-  if (merging && pairs !== undefined && stored.credential_keys?.length === 0) body.credential_keys = [];
-  const credential = await connection.client.updateBlindCredential(id, body);
-  if (pairs !== undefined && merging === undefined) {
+  if (merging && stored.credential_keys?.length === 0) body.credential_keys = [];
+  const update = (): Promise<BlindCredentialBody> => connection.client.updateBlindCredential(id, body);
+  if (merging !== undefined) return update();
+  const credential = await findingItDone(body, { update, read: () => connection.client.getBlindCredential(id) });
+  if (pairs !== undefined) {
     const revert = `revert_blind_credential --id ${shellQuote(id)}`;
     warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);
   }
   return credential;
-}
-
-/** All pairs after an update that keeps the old ones. Pairs that stay the same are encrypted too: the keys may be new. */
-async function mergeBlind(
-  { region, kmsFor }: Connection,
-  given: Given,
-  stored: BlindCredentialBody,
-  set: Record<string, Scalar> | undefined,
-  { isFirst }: { isFirst: boolean },
-): Promise<Record<string, Scalar>> {
-  const old: Record<string, Scalar> = await openBlindCredential(stored, await region(), kmsFor);
-  return mergePairs(old, { set, unset: given.list('unset'), isFirst }) ?? old;
 }
 
 /** The pairs, encrypted, and what the server stores about them. */

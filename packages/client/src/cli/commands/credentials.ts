@@ -7,9 +7,10 @@ import { oneValue, success } from '../outcome.js';
 import type { Context } from '../context.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
+import { findingItDone, holds, refuseOtherRevision } from '../lost-answers.js';
 import { idOf, idsOfNames } from '../names.js';
 import type { Nameable } from '../names.js';
-import { expectedRevision, inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
+import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { previousRevision, revertTo } from './history.js';
 
 /** compat: the original's words. */
@@ -49,7 +50,15 @@ export const handlers: Record<string, Handler> = {
     if (!changesAnything(body)) throw new CommandError(NO_CHANGES);
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
-    const credential = withoutValues(await client.updateCredential(id, body));
+    const credential = withoutValues(
+      await findingItDone(
+        { ...body, ...(pairs && { credential_pairs: inLowerCase(pairs) }) },
+        {
+          update: () => client.updateCredential(id, body),
+          read: () => client.getCredential(id, { metadataOnly: pairs === undefined }),
+        },
+      ),
+    );
     warnOfGone(
       context,
       before?.credential_keys ?? [],
@@ -110,20 +119,15 @@ function updateMerged(
     if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {
       throw new CommandError(`the server does not show you the values of ${id}: they can not be kept by --merge`);
     }
-    expectedRevision(given, old.revision);
     const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
-    const change = {
-      ...body,
-      ...(merged === undefined ? {} : { credential_pairs: merged }),
-      expected_revision: old.revision,
-    };
-    if (!changesAnything(change)) {
-      if (isFirst) throw new CommandError(NO_CHANGES);
-      return withoutValues(old);
-    }
-    return withoutValues(await client.updateCredential(id, change));
+    const change = { ...body, ...(merged === undefined ? {} : { credential_pairs: merged }) };
+    if (!isFirst && holds(old, change)) return withoutValues(old);
+    refuseOtherRevision(given, old.revision, isFirst);
+    if (!changesAnything(change)) throw new CommandError(NO_CHANGES);
+    return withoutValues(await client.updateCredential(id, { ...change, expected_revision: old.revision }));
   });
 }
+
 function changesAnything(change: BodyOf<'updateCredential'>): boolean {
   return Object.keys(change).some((field) => field !== 'expected_revision');
 }
