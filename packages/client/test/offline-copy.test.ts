@@ -196,37 +196,46 @@ describe('while the server is away', () => {
   const patient = () => ({ offline_copy: copies, retries: 3, backoff: 0.001 });
   beforeEach(() => at.configure(patient()));
 
-  it('a copy that can be used is taken after one repetition, without one all are made', async () => {
+  it('the server has offline_copy_after to come back, which is less than without a copy', async () => {
     answer = DOWN;
     expect(await asked()).toBe(4);
     answer = UP;
     await get();
+    at.configure({ ...patient(), backoff: 3600, offline_copy_after: 1000 });
     for (const gone of [DOWN, { status: 503 }]) {
       answer = gone;
-      expect(await asked()).toBe(2);
+      // The first pause would last longer.
+      expect(await asked()).toBe(1);
     }
-    at.configure({ ...patient(), retries: 0 });
-    expect(await asked()).toBe(1);
+    at.configure(patient());
+    answer = DOWN;
+    // Three repetitions fit into the eight seconds.
+    expect(await asked()).toBe(4);
   });
 
-  it('so it is within seconds where the server hangs, or says to come back later', async () => {
+  it('so it is soon where the server hangs, or says to come back later', async () => {
     await get();
-    at.configure({ ...patient(), timeout: 86_400 });
+    at.configure({ ...patient(), timeout: 86_400, offline_copy_after: 0.5 });
     answer = { hang: true };
     expect((await get()).offline).toBeDefined();
     answer = { status: 503, headers: { 'retry-after': '120' } };
     expect((await get()).offline).toBeDefined();
   });
 
-  it('all repetitions are made where the copy is too old to be used, or not to be used', async () => {
+  it('all repetitions are made where the copy is too old to be used, of no use, or not to be used', async () => {
     await get();
-    answer = DOWN;
+    answer = { status: 503 };
+    at.configure({ ...patient(), offline_copy_after: 0.001 });
+    expect(await asked()).toBeLessThan(4);
     const old = new Date(Date.now() - 25 * 3_600_000);
     utimesSync(copyPath(), old, old);
     expect(await asked()).toBe(4);
     utimesSync(copyPath(), new Date(), new Date());
-    expect(await asked()).toBe(2);
     expect(await asked('web', { offlineCopy: false })).toBe(4);
+    writeFileSync(copyPath(), '{');
+    expect(await asked()).toBeGreaterThanOrEqual(4);
+    answer = UP;
+    expect((await get()).error).toBeUndefined();
   });
 
   it('and for who goes on with what it has: the later fetches of --watch', async () => {
