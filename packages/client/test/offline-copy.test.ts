@@ -201,7 +201,7 @@ describe('while the server is away', () => {
     expect(await asked()).toBe(4);
     answer = UP;
     await get();
-    at.configure({ ...patient(), backoff: 3600, offline_copy_after: 1000 });
+    at.configure({ ...patient(), backoff: 3600, offline_copy_after: 30 });
     for (const gone of [DOWN, { status: 503 }]) {
       answer = gone;
       // The first pause would last longer.
