@@ -237,7 +237,8 @@ export const NO_CREDENTIALS = 'CredentialsProviderError';
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
   if (error.name === NO_CREDENTIALS) return 'no AWS credentials were found';
-  return error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
+  // AWS's errors have names, those of the network codes: a host of several addresses fails as an AggregateError.
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 interface StsAnswer {

@@ -211,7 +211,9 @@ export function parseServerUrl(text: string): URL {
 
 function isWorthRetrying(method: string, error: ConfidantError): boolean {
   if (method === 'POST') return false;
-  return error.status === undefined ? error.unreachable : RETRIED.includes(error.status);
+  if (error.status !== undefined) return RETRIED.includes(error.status);
+  // Waiting gives nobody a certificate.
+  return error.unreachable && error.code !== 'untrusted';
 }
 
 function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {

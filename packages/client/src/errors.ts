@@ -3,12 +3,14 @@ import type { ErrorCode, JsonObject } from '@confidant/contract';
 /**
  * What went wrong. The server's own codes, and those of the way there:
  * - `network`: no connection, or it broke; `timeout`: no answer in time; `aborted`: the caller's signal;
+ * - `untrusted`: who is there speaks no TLS, or has no certificate that is trusted for this name; never repeated;
  * - `redirected`: a 3xx, never followed; `invalid_response`: not JSON; `response_too_large`;
  * - `http_error`: an error status without a code, as servers of the original answer.
  */
 export type ConfidantErrorCode =
   | ErrorCode
   | 'network'
+  | 'untrusted'
   | 'timeout'
   | 'aborted'
   | 'redirected'
@@ -56,9 +58,9 @@ export class ConfidantError extends Error {
     this.anonymous = details.anonymous ?? false;
   }
 
-  /** True when nobody answered for Confidant: no network, no answer in time, or a gateway that says so. */
+  /** True when nobody answered for Confidant: no network, no trust, no answer in time, or a gateway that says so. */
   get unreachable(): boolean {
     if (this.status !== undefined) return [502, 503, 504].includes(this.status);
-    return this.code === 'network' || this.code === 'timeout';
+    return ['network', 'untrusted', 'timeout'].includes(this.code);
   }
 }

@@ -102,6 +102,10 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
 /** Starts a request over the connections of its protocol. */
 type Begin = (url: URL, how: Http.RequestOptions) => Http.ClientRequest;
 
+/** Codes of Node for what it finds wrong with a certificate (as OpenSSL names it), and for an answer that is no TLS. */
+const OF_TLS =
+  /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_)/;
+
 class StaleConnection extends ConfidantError {}
 
 function exchange(request: TransportRequest, begin: Begin, options: NodeTransportOptions): Promise<TransportResponse> {
@@ -137,7 +141,8 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
       // By its name: its class is loaded only where there is a proxy.
       const isProxys = error.name === 'ProxyError';
       const reason = isProxys ? error.message : (error.code ?? error.message);
-      const code = isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
+      const isTls = !isProxys && OF_TLS.test(error.code ?? '');
+      const code = isTls ? 'untrusted' : isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
       fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);

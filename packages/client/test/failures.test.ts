@@ -1,12 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeLogin } from '../src/cli/login-file.js';
 import { awsEnvironment, callCli, programPath, runCli } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { golden } from './support/golden.js';
+import { close } from './support/http.js';
 import type { Answer } from './support/http.js';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -255,12 +260,28 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('https where plain http is spoken is called that', async () => {
-    const end = await at.call(['--url', at.server.url.replace('http:', 'https:'), 'list_services']);
-    expect(end).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('; the server speaks plain http there') as string,
-    });
+  it('https where plain http is spoken, or with a certificate of nobody, is called that, and not tried again', async () => {
+    at.configure({ retries: 3 });
+    const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
+    const secure = createServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') });
+    // All of 127.0.0.0/8 is this machine, and the certificate is for 127.0.0.1.
+    await once(secure.listen(0, '0.0.0.0'), 'listening');
+    const { port } = secure.address() as AddressInfo;
+    for (const [wrong, words] of [
+      [at.server.url.replace('http:', 'https:'), '; the server speaks plain http there'],
+      [
+        `https://127.0.0.1:${port}`,
+        '; the certificate there is not trusted here: verify in the configuration names a file',
+      ],
+    ] as const) {
+      const { code, stderr } = await at.call(['--url', wrong, 'list_services']);
+      expect([code, stderr.includes('trying again'), stderr]).toEqual([1, false, expect.stringContaining(words)]);
+    }
+    at.configure({ retries: 3, verify: fileURLToPath(new URL('fixtures/localhost-cert.pem', import.meta.url)) });
+    const end = await at.call(['--url', `https://127.0.0.2:${port}`, 'list_services']);
+    expect(end.stderr).toContain('; the certificate there is for another name');
+    at.configure({});
+    await close(secure);
   });
 
   it('wrong arguments show the way to the help of the command', async () => {

@@ -88,6 +88,16 @@ describe('a name does where an id does', () => {
       credential: { credential_pairs: { key_c: 'one' } },
     });
     expect((await answered('history', '--credential-name', 'cache'))['revisions']).toHaveLength(4);
+    // The other way round: what comes is what went, for each field.
+    const compare = async (older: string, newer: string) =>
+      (await answered('diff', '--credential-name', 'cache', '--old', older, '--new', newer)) as {
+        diff: Record<string, { added?: unknown; removed?: unknown }>;
+      };
+    const [there, back] = [(await compare('1', '2')).diff, (await compare('2', '1')).diff];
+    expect(Object.keys(there).length).toBeGreaterThan(1);
+    for (const [field, { added, removed }] of Object.entries(there)) {
+      expect([field, back[field]?.added, back[field]?.removed]).toEqual([field, removed, added]);
+    }
     expect(await answered('diff', '--credential-name', 'cache', '--old', '2', '--new', '3')).toMatchObject({
       diff: { name: { added: 'store', removed: 'cache' } },
     });
@@ -202,9 +212,8 @@ describe('revisions', () => {
       result: true,
     });
     expect(stdout).not.toMatch(/s3cret|gAAAA|group/);
-    // As with credentials, the order of the two does not matter.
     const other = await answered('diff', '--blind-credential', ids['tls']!, '--old', '2', '--new', '1');
-    expect(other).toMatchObject({ diff: { metadata: { added: ['path'] } }, old: 2, new: 1 });
+    expect(other).toMatchObject({ diff: { metadata: { removed: ['path'] } }, old: 2, new: 1 });
     expect(await answered('diff', '--blind-credential', ids['tls']!, '--old', '2', '--new', '2')).toMatchObject({
       diff: {},
     });

@@ -70,6 +70,13 @@ async function withServer(name: string, work: (data: string) => Promise<void>): 
   }
 }
 
+/** What npm is told by files of the home directory. */
+async function npmSettings(): Promise<Record<string, string>> {
+  const names = ['cache', 'userconfig', 'registry'];
+  const values = await Promise.all(names.map((name) => run('npm', 'config', 'get', name)));
+  return Object.fromEntries(names.map((name, i) => [`npm_config_${name}`, values[i]!.trim()]));
+}
+
 describe('a tarball', () => {
   it('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
     for (const { name, files } of packed) {
@@ -84,6 +91,21 @@ describe('a tarball', () => {
   it("has the project's own licence", () => {
     for (const name of NAMES) expect(read(join(ROOT, 'packages', name, 'LICENSE'))).toBe(read(join(ROOT, 'LICENSE')));
   });
+});
+
+it.each([
+  ['docs/client.md', 'confidant/node_modules/.bin/confidant'],
+  ['packages/server/README.md', 'confidant-server/node_modules/.bin/confidant-server'],
+])('the line of %s installs what was packed, and asks nobody else for it', async (guide, program) => {
+  const line = /^npm install --prefix .*$/m.exec(read(join(ROOT, guide)))![0];
+  const home = mkdtempSync(join(folder, 'home-'));
+  mkdirSync(join(home, 'packed'));
+  for (const { filename } of packed) copyFileSync(join(folder, filename), join(home, 'packed', filename));
+  // Nobody is there: what is not a file in `packed` is taken from npm's cache, or not at all.
+  const offline = { HOME: home, npm_config_offline: 'true', npm_config_audit: 'false' };
+  const env = { ...environment, ...(await npmSettings()), ...offline };
+  await promisify(execFile)('sh', ['-c', line], { cwd: home, env });
+  expect((await promisify(execFile)(join(home, program), ['--version'])).stdout).toMatch(/^confidant/);
 });
 
 describe('installed into an empty project', () => {

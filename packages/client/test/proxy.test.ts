@@ -53,7 +53,7 @@ describe('a proxy of the environment', () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     const unverified = nodeTransport({ timeoutMs: 5000 });
-    await expect(unverified({ method: 'GET', url, headers: {} })).rejects.toMatchObject({ code: 'network' });
+    await expect(unverified({ method: 'GET', url, headers: {} })).rejects.toMatchObject({ code: 'untrusted' });
     unverified.close();
   });
 

@@ -231,7 +231,8 @@ const NO_VERDICT =
 function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) return error;
   if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
-  const code = error.name === 'Error' && 'code' in error ? String(error.code) : error.name;
+  const isOfNetwork = error.name === 'Error' || error instanceof AggregateError;
+  const code = isOfNetwork && 'code' in error ? String(error.code) : error.name;
   // The SDK's errors carry the whole exchange: only their words go on.
   const cause = error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
   const status = statusOf(error) ?? 0;

@@ -14,12 +14,25 @@ export function adviseNoKms({ code }: KmsUnavailable): string {
 
 /** The same of the server: `; is the server running?`. */
 export function adviseNoServer(error: ConfidantError): string {
-  if (error.code !== 'network' || !(error.cause instanceof Error)) return '';
-  const { code, message } = error.cause as NodeJS.ErrnoException;
+  if (!(error.cause instanceof Error)) return '';
+  if (error.code === 'untrusted') return adviseUntrusted(error.cause);
+  if (error.code !== 'network') return '';
+  const { code } = error.cause as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED' && addressesOf(error.cause).some((address) => LOOPBACK.test(address))) {
     return '; is the server running? (npm start)';
   }
-  return NOT_TLS.test(`${code} ${message}`) ? '; the server speaks plain http there' : '';
+  return '';
+}
+
+function adviseUntrusted({ code = '', message }: NodeJS.ErrnoException): string {
+  if (NOT_TLS.test(`${code} ${message}`)) return '; the server speaks plain http there';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return '; the certificate there is for another name';
+  if (/EXPIRED|NOT_YET_VALID/.test(code)) {
+    return "; the certificate there is out of date, or this machine's clock is wrong";
+  }
+  return /CERT|ISSUER|SIGNATURE/.test(code)
+    ? '; the certificate there is not trusted here: verify in the configuration names a file of the CA certificates to trust'
+    : '';
 }
 
 /** A name with several addresses fails at each of them. */

@@ -28,9 +28,23 @@ export const handlers: Record<string, Handler> = {
         diffBlind(context, id, (await revisions()) as BlindCredentialBody[], older, newer),
     }[kind];
     const diff = await tellingRevision<Record<string, unknown>>(client, kind, id, [older, newer], compare);
-    return success({ diff, old: older, new: newer });
+    return success({ diff: older > newer ? turned(diff) : diff, old: older, new: newer });
   },
 };
+
+/** Servers compare from the lower revision to the higher, whichever they were asked for as the old one. */
+function turned(diff: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(diff).map(([field, change]) => {
+      const { added, removed, ...more } = change as Record<string, unknown>;
+      const other = {
+        ...(removed === undefined ? {} : { added: removed }),
+        ...(added === undefined ? {} : { removed: added }),
+      };
+      return [field, { ...other, ...more }];
+    }),
+  );
+}
 
 type Kind = 'credential' | 'blind-credential' | 'service';
 type Revision = CredentialBody | BlindCredentialBody | ServiceBody;
