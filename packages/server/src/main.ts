@@ -56,25 +56,30 @@ export async function main(environment: Environment, args: readonly string[]): P
     await embedded?.close();
     return exitCode;
   } catch (error) {
-    logger.fatal({ err: error }, 'the server could not start');
-    process.stderr.write(`Confidant could not start: ${startFailure(error, settings)}\n`);
+    const onPort = portFailure(error, settings);
+    logger.fatal(onPort === undefined ? { err: error } : { reason: onPort }, 'the server could not start');
+    process.stderr.write(`Confidant could not start: ${onPort ?? causesOf(error)}\n`);
     return 1;
   }
 }
 
-/** What the operator can do about it, where that is known; else every cause in a row. */
-function startFailure(error: unknown, settings: Settings): string {
-  if (!(error instanceof Error)) return String(error);
+/** What the operator can do where a port can not be had; undefined: that is not what failed. */
+function portFailure(error: unknown, settings: Settings): string | undefined {
+  if (!(error instanceof Error)) return undefined;
   const { code, port, address } = error as { code?: string; port?: number; address?: string };
-  if (port !== undefined && (code === 'EADDRINUSE' || code === 'EACCES')) {
-    const setting = [
-      ['METRICS_PORT', settings.METRICS_PORT],
-      ['CONFIDANT_KMS_PORT', isEmbedded(settings) ? settings.CONFIDANT_KMS_PORT : null],
-    ].find(([, own]) => own === port)?.[0];
-    return code === 'EADDRINUSE'
-      ? `${address}:${port} is in use by another program. Set ${setting ?? 'PORT'} to a free port.`
-      : `this user may not listen on ${address}:${port}. Set ${setting ?? 'PORT'} to 1024 or more.`;
-  }
+  if (port === undefined || (code !== 'EADDRINUSE' && code !== 'EACCES')) return undefined;
+  const setting = [
+    ['METRICS_PORT', settings.METRICS_PORT],
+    ['CONFIDANT_KMS_PORT', isEmbedded(settings) ? settings.CONFIDANT_KMS_PORT : null],
+  ].find(([, own]) => own === port)?.[0];
+  return code === 'EADDRINUSE'
+    ? `${address}:${port} is in use by another program. Set ${setting ?? 'PORT'} to a free port.`
+    : `this user may not listen on ${address}:${port}. Set ${setting ?? 'PORT'} to 1024 or more.`;
+}
+
+/** Every cause in a row. */
+function causesOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
   const causes: string[] = [];
   for (let at: unknown = error; at instanceof Error && causes.length < 5; at = at.cause) causes.push(at.message);
   return causes.join(': ');

@@ -83,6 +83,8 @@ describe('the start', () => {
     const second = await start({ CONFIDANT_DATA_DIR: newDirectory(), PORT: new URL(first.url).port });
     expect(await second.exited).toBe(1);
     expect(second.stderr()).toMatch(/in use.*PORT/);
+    // A line of the log, not a screen of it.
+    expect(second.stdout()).toMatch(/^\{.*"reason":"[^"]*in use.*\}\n$/);
   });
 
   test('refuses a data directory that another server uses, and leaves its files alone', async () => {
