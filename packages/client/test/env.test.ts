@@ -333,11 +333,80 @@ describe('--watch', () => {
 
   it('sends a signal instead when one is named', async () => {
     let revision = 1;
-    at.answer(() => ({ body: serviceWith({ a: 'one' }, revision) }));
+    at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     const running = watch("trap 'echo reload; exit 5' HUP", ['--watch-signal', 'SIGHUP']);
     await running.printed('started one');
     revision = 2;
     expect(await running.ended).toMatchObject({ code: 5, stdout: 'started one\nreload\n' });
+  });
+
+  /** Resolves when the server was asked so often by such a path from now on. */
+  const asked = async (times: number, path: RegExp) => {
+    const before = at.server.seen.length;
+    const count = () => at.server.seen.slice(before).filter((request) => path.test(request.path)).length;
+    while (count() < times) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+
+  it('leaves the command alone, and says nothing, while a change gives it the same variables', async () => {
+    for (const options of [[], ['--watch-signal', 'SIGUSR1']]) {
+      let now = serviceWith({ a: 'one' }, 1);
+      at.answer(() => ({ body: now }));
+      const running = watch("trap 'echo stopped; exit 0' TERM USR1", options);
+      await running.printed('started one');
+      const fetched = asked(1, /metadata_only=False/);
+      // A new documentation or tags, and the order of the pairs.
+      now = { ...serviceWith({ a: 'one' }, 2), revision: 7 };
+      await fetched;
+      const fetchedAgain = asked(1, /metadata_only=False/);
+      now = { ...now, credentials: [credentialWith('c1', { a: 'one' }, 2), credentialWith('c2', { A: 'one' })] };
+      await fetchedAgain;
+      // After it was compared.
+      await asked(2, /metadata_only=True/);
+      expect(running.told()).toBe('');
+      now = serviceWith({ a: 'two' }, 3);
+      await running.printed('stopped');
+      if (options.length === 0) await running.printed('started two');
+      running.process.kill('SIGTERM');
+      const end = await running.ended;
+      expect(end.stdout.match(/started/g)).toHaveLength(options.length === 0 ? 2 : 1);
+      expect(end.stderr).toMatch(/^confidant: what Credential c1 \(c1\) gives changed: (restarting|sending) .*\n$/);
+      expect(end.stderr).not.toMatch(/one|two|CREDENTIALS_A/);
+    }
+  });
+
+  it('a credential that is mapped or unmapped restarts it, and so does another one whose value counts', async () => {
+    let now = serviceWith({ a: 'one' });
+    at.answer(() => ({ body: now }));
+    const running = watch("trap 'exit 0' TERM");
+    await running.printed('started one');
+    now = { ...now, credentials: [credentialWith('c1', { a: 'one' }), credentialWith('c2', { a: 'two' })] };
+    await running.printed('started two');
+    now = { ...now, credentials: [] };
+    await running.printed('started\n');
+    running.process.kill('SIGTERM');
+    const { stderr } = await running.ended;
+    expect(stderr.split('\n').filter((line) => line.includes('restarting'))).toEqual([
+      'confidant: what Credential c2 (c2) gives changed: restarting the command',
+      'confidant: what Credential c2 (c2) gives changed: restarting the command',
+    ]);
+  });
+
+  it('does not even fetch the values for blind credentials that it was not to decrypt', async () => {
+    const recorded = golden<{ stdout: string }[]>('client-outputs.json')[1]!;
+    const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: { revision: number }[] } };
+    const blind = service.blind_credentials;
+    let blinds = blind;
+    at.answer(() => ({ body: { ...serviceWith({ a: 'one' }), blind_credentials: blinds } }));
+    at.server.seen.length = 0;
+    const running = watch("trap 'exit 0' TERM");
+    await running.printed('started one');
+    blinds = blind.map((credential) => ({ ...credential, revision: credential.revision + 1 }));
+    await asked(2, /metadata_only=True/);
+    blinds = [];
+    await asked(2, /metadata_only=True/);
+    running.process.kill('SIGTERM');
+    expect((await running.ended).stdout).toBe('started one\n');
+    expect(at.server.seen.filter(({ path }) => path.endsWith('metadata_only=False'))).toHaveLength(1);
   });
 
   it('leaves the command alone when it could not be started with the new values, and tells which', async () => {

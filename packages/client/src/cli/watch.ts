@@ -1,4 +1,6 @@
 import type { ServiceBody } from '@confidant/contract';
+import { valueText } from '../format/variables.js';
+import type { Variable } from '../format/variables.js';
 import { ENDING, forwardSignals } from './child.js';
 import type { Child, ChildEnd } from './child.js';
 import { describeError } from './describe-error.js';
@@ -11,17 +13,36 @@ export interface WatchOptions {
   intervalMs: number;
   /** Sent to the command when something changed; without it the command is stopped (SIGTERM) and started again. */
   signal?: NodeJS.Signals;
-  /** Looks whether something changed. A failure is logged, and looked again later: the command goes on. */
-  hasChanged(): Promise<boolean>;
+  /**
+   * Says in words what changed; undefined while the command has what it would be given now. A failure is logged, and
+   * looked again later: the command goes on.
+   */
+  lookForChange(): Promise<string | undefined>;
   log: Log;
 }
 
-/** Which revisions of what a service is made of. */
+/** Which revisions of what a service is made of: while it stays the same, so do the values. */
 export function fingerprintOf(service: ServiceBody): string {
   const revisions = [...service.credentials, ...service.blind_credentials].map(
     ({ id, revision }) => `${id}:${revision}`,
   );
   return revisions.sort().join(' ');
+}
+
+/**
+ * The credentials by which a command would be given other variables than it has, each once: those whose value counts
+ * now, or did for a variable that is gone. Of a name that is given twice the last value counts.
+ */
+export function changedSources(before: readonly Variable[], now: readonly Variable[]): Variable['source'][] {
+  const [had, has] = [before, now].map((variables) => new Map(variables.map((each) => [each.name, each])));
+  const changed = [
+    ...[...has!.values()].filter(({ name, value }) => {
+      const old = had!.get(name);
+      return old === undefined || valueText(old.value) !== valueText(value);
+    }),
+    ...[...had!.values()].filter(({ name }) => !has!.has(name)),
+  ];
+  return [...new Map(changed.map(({ source }) => [source.id, source])).values()];
 }
 
 /**
@@ -45,16 +66,16 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
     await child.started;
     if (watch === undefined) return await child.ended;
     for (;;) {
-      const end = await Promise.race([child.ended, changed(watch, child.ended)]);
-      if (end !== undefined) return end;
+      const happened = await Promise.race([child.ended, changed(watch, child.ended)]);
+      if (typeof happened !== 'string') return happened;
       // It takes its time to end, or does not want to: in no case is it started again.
       if (isTerminated) return await child.ended;
       if (watch.signal !== undefined) {
-        watch.log.info(`a credential changed: sending ${watch.signal}`);
+        watch.log.info(`${happened}: sending ${watch.signal}`);
         child.kill(watch.signal);
         continue;
       }
-      watch.log.info('a credential changed: restarting the command');
+      watch.log.info(`${happened}: restarting the command`);
       // What came before, as SIGHUP, was for the command, which went on.
       isToEnd = false;
       const stopped = await stop(child);
@@ -68,13 +89,14 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
   }
 }
 
-/** Resolves with undefined once something changed, and with the end when the command ends before that. */
-async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<ChildEnd | undefined> {
+/** Resolves with what changed once something did, and with the end when the command ends before that. */
+async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<ChildEnd | string> {
   for (;;) {
     const end = await Promise.race([ended, after(watch.intervalMs)]);
     if (end !== undefined) return end;
     try {
-      if (await watch.hasChanged()) return undefined;
+      const change = await watch.lookForChange();
+      if (change !== undefined) return change;
     } catch (error) {
       watch.log.warning(`could not look for changes, the command goes on as it is: ${describeError(error)}`);
     }

@@ -22,7 +22,7 @@ import { renderValues, sourcesOf, success } from '../outcome.js';
 import type { Handler, Outcome } from '../outcome.js';
 import type { OutputFormat } from '../spec.js';
 import { UsageError } from '../usage-error.js';
-import { fingerprintOf, runUntilDone } from '../watch.js';
+import { changedSources, fingerprintOf, runUntilDone } from '../watch.js';
 import { decryptBlind } from './services.js';
 
 /** compat: the command is not to act with the credentials this process used. */
@@ -32,6 +32,8 @@ const FAILED = 255;
 /** With --strict: the value of a variable that says "this comes from Confidant". */
 const PLACEHOLDER = 'confidant';
 const MAX_COMPLAINTS = 20;
+/** Credentials that one line names. */
+const MAX_CHANGED = 5;
 /** What Linux takes in `name=value`, without the NUL at its end, and in the environment and the arguments together. */
 const MAX_VARIABLE_BYTES = 131_071;
 const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
@@ -54,6 +56,7 @@ async function runEnv(context: Context, given: Given): Promise<Outcome> {
   if (format !== undefined && hasCommand) throw new UsageError('--output prints the variables: it takes no command');
   const fetched = await fetchVariables(context, given);
   const { variables, leftOut } = fetched;
+  warn(context, fetched);
   if (leftOut.length > 0) context.log.info(`left out without --blind: ${leftOut.join(', ')}`);
   if (format !== undefined) return printVariables(context, given, format, variables);
   if (!hasCommand) {
@@ -89,12 +92,20 @@ function watch(
     intervalMs: given.number('watch-interval')! * 1000,
     ...(signal === undefined ? {} : { signal: signal as NodeJS.Signals }),
     log: context.log,
-    hasChanged: async () => {
+    lookForChange: async () => {
       const client = await context.client();
-      const now = await client.getService(given.needed('service'), { metadataOnly: true });
-      if (fingerprintOf(now) === current.fingerprint) return false;
+      const seen = await client.getService(given.needed('service'), { metadataOnly: true });
+      if (fingerprintOf(chosen(seen, given)) === current.fingerprint) return undefined;
+      const before = current;
       current = await fetchVariables(context, given, { mayWait: true });
-      return true;
+      const sources = changedSources(before.variables, current.variables).map(shownSource);
+      if (sources.length === 0) {
+        context.log.debug('there are new revisions, which give the same variables');
+        return undefined;
+      }
+      warn(context, current);
+      const more = sources.length - MAX_CHANGED;
+      return `what ${sources.slice(0, MAX_CHANGED).join(', ')}${more > 0 ? ` and ${more} more` : ''} gives changed`;
     },
   });
 }
@@ -103,8 +114,14 @@ interface Fetched {
   variables: Variable[];
   /** The names of blind credentials that give no variables. */
   leftOut: string[];
-  /** Changes when the service or a credential of it does. */
+  /** Changes when a credential does that is to give variables. */
   fingerprint: string;
+  /** What is worth telling before they are used. */
+  warnings: string[];
+}
+
+function warn({ log }: Context, { warnings }: Fetched): void {
+  for (const warning of warnings) log.warning(warning);
 }
 
 /**
@@ -113,10 +130,10 @@ interface Fetched {
  */
 async function fetchVariables(context: Context, given: Given, how: { mayWait?: boolean } = {}): Promise<Fetched> {
   const { service } = await fetchService(context, given.needed('service'), how);
-  const fingerprint = fingerprintOf(service);
+  const fingerprint = fingerprintOf(chosen(service, given));
   if (given.flag('blind')) await decryptBlind(service, await context.connection());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
-  checkNames(context, given, service, variables);
+  const warnings = checkNames(given, service, variables);
   // Terraform takes the keys, and no environment.
   if (context.globals.text('output') !== 'tfvars') refuseDeciding(given, variables);
   const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
@@ -130,6 +147,7 @@ async function fetchVariables(context: Context, given: Given, how: { mayWait?: b
     variables,
     leftOut: given.flag('blind') ? [] : service.blind_credentials.map(({ name }) => name),
     fingerprint,
+    warnings,
   };
 }
 
@@ -178,7 +196,8 @@ function chosen(service: ServiceBody, given: Given): ServiceBody {
   return given.flag('blind') ? service : { ...service, blind_credentials: [] };
 }
 
-function checkNames(context: Context, given: Given, fetched: ServiceBody, variables: readonly Variable[]): void {
+/** Answers what is worth a warning. Throws {@link CommandError} for what `--strict` or `--require` do not allow. */
+function checkNames(given: Given, fetched: ServiceBody, variables: readonly Variable[]): string[] {
   const names = new Set(variables.map(({ name }) => name));
   const wanted = requiredNames(given);
   const isStrict = given.flag('strict');
@@ -199,7 +218,7 @@ function checkNames(context: Context, given: Given, fetched: ServiceBody, variab
       .map(({ name }) => `${shownName(name)} is no variable name`),
   ];
   if (isStrict && complaints.length > 0) throw new CommandError(complaints.join('\n'));
-  for (const complaint of complaints) context.log.warning(complaint);
+  return complaints;
 }
 
 /** Where a name is that was not given: in a blind credential, or under the prefix. */
