@@ -113,6 +113,37 @@ describe('the environment of the command', () => {
   });
 });
 
+describe('a service that gives no variables is told', () => {
+  const recorded = golden<{ stdout: string }[]>('client-outputs.json')[1]!;
+  const { blind_credentials: blinds } = (JSON.parse(recorded.stdout) as { service: Record<string, unknown> }).service;
+  const warned = async (service: Record<string, unknown>, ...options: string[]) => {
+    at.answer(() => ({ body: { ...serviceWith({}), ...service } }));
+    const end = await at.call(['env', '--service', 'web', ...options]);
+    expect(end.code).toBe(0);
+    return end.stderr.split('\n').filter((line) => line.startsWith('confidant: warning: '));
+  };
+
+  it('with the reason: nothing mapped, blind credentials alone, nothing shown', async () => {
+    for (const options of [[], ['-o', 'shell'], ['--blind']]) {
+      const warnings = await warned({ credentials: [] }, ...options);
+      expect(warnings).toEqual(['confidant: warning: web gives no variables: nothing is mapped to it']);
+    }
+    expect(await warned({ credentials: [], blind_credentials: blinds })).toEqual([
+      'confidant: warning: web gives no variables: only blind credentials are mapped to it (--blind opens them)',
+    ]);
+    expect(await warned({})).toEqual([
+      'confidant: warning: web gives no variables: the server shows no values of what is mapped to it',
+    ]);
+    expect(await warned(serviceWith({ a: 'v' }))).toEqual([]);
+  });
+
+  it('and the command runs all the same', async () => {
+    at.answer(() => ({ body: { ...serviceWith({}), credentials: [] } }));
+    const end = await env([], ['echo', 'ran']);
+    expect(end).toMatchObject({ code: 0, stdout: 'ran\n', stderr: expect.stringContaining('no variables') as string });
+  });
+});
+
 describe('the end of the command is the end of env', () => {
   it('its exit code', async () => {
     expect((await env([], ['sh', '-c', 'exit 7'])).code).toBe(7);

@@ -133,7 +133,7 @@ async function fetchVariables(context: Context, given: Given, how: { mayWait?: b
   const fingerprint = fingerprintOf(chosen(service, given));
   if (given.flag('blind')) await decryptBlind(service, await context.connection());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
-  const warnings = checkNames(given, service, variables);
+  const warnings = [...emptiness(given, service, variables), ...checkNames(given, service, variables)];
   // Terraform takes the keys, and no environment.
   if (context.globals.text('output') !== 'tfvars') refuseDeciding(given, variables);
   const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
@@ -194,6 +194,22 @@ function requiredNames(given: Given): string[] {
 /** compat: blind credentials give no variables unless asked for. */
 function chosen(service: ServiceBody, given: Given): ServiceBody {
   return given.flag('blind') ? service : { ...service, blind_credentials: [] };
+}
+
+/** Says that there are no variables, and why: a command without its secrets fails later, and elsewhere. */
+function emptiness(
+  given: Given,
+  { credentials, blind_credentials: blinds }: ServiceBody,
+  { length }: readonly Variable[],
+): string[] {
+  if (length > 0) return [];
+  const reason =
+    credentials.length === 0 && blinds.length === 0
+      ? 'nothing is mapped to it'
+      : credentials.length === 0 && !given.flag('blind')
+        ? 'only blind credentials are mapped to it (--blind opens them)'
+        : 'the server shows no values of what is mapped to it';
+  return [`${given.needed('service')} gives no variables: ${reason}`];
 }
 
 /** Answers what is worth a warning. Throws {@link CommandError} for what `--strict` or `--require` do not allow. */
