@@ -57,7 +57,7 @@ describe('update_credential --merge', () => {
       '--credential-pairs',
       '{"PASSWORD": "new", "x": 1}',
     );
-    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(end).toMatchObject({ code: 0, stderr: 'confidant: stored: user, password, big, x\n' });
     expect(end.stdout).not.toContain('new');
     expect(await stored(id)).toEqual({
       pairs: '{ "big": 12345678901234567890, "password": "new", "user": "u", "x": 1 }',

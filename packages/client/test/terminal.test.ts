@@ -21,7 +21,15 @@ const codes = () => aws.seen.map(({ body }) => new URLSearchParams(body).get('To
 beforeAll(async () => {
   at = await deploy();
   at.configure({ token_cache_file: '' });
-  at.answer(({ method }) => (method === 'POST' ? { body: credentialWith('new-id', {}) } : undefined));
+  at.answer(({ method, body }) => {
+    if (method !== 'POST') return undefined;
+    return {
+      body: credentialWith(
+        'new-id',
+        (JSON.parse(body) as { credential_pairs: Record<string, unknown> }).credential_pairs,
+      ),
+    };
+  });
   aws = await startAnswering(({ body }) => {
     const action = new URLSearchParams(body).get('Action')!;
     const content =

@@ -51,6 +51,11 @@ export function valueText(value: Scalar): string {
   return value instanceof ExactNumber ? value.text : String(value);
 }
 
+/** Whether an environment can hold a variable of this name (or with this key in its name) and value. */
+export function fitsVariable(name: string, value: Scalar): boolean {
+  return !name.includes('=') && !(name + valueText(value)).includes('\0');
+}
+
 /**
  * compat: what the original takes for the name of a shell variable: letters, digits and underscores of any script
  * (Python's `\w`), no digit first.

@@ -85,5 +85,13 @@ export function serviceWith(pairs: Record<string, unknown>, revision = 1): Recor
 }
 
 export function credentialWith(id: string, pairs: Record<string, unknown>, revision = 1): Record<string, unknown> {
-  return { id, name: `Credential ${id}`, revision, enabled: true, credential_pairs: pairs, metadata: {} };
+  return {
+    id,
+    name: `Credential ${id}`,
+    revision,
+    enabled: true,
+    credential_keys: Object.keys(pairs),
+    credential_pairs: pairs,
+    metadata: {},
+  };
 }

@@ -1,6 +1,6 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
 import type { ConfidantClient } from '../../client.js';
-import { shellQuote } from '../../format/variables.js';
+import { fitsVariable, shellQuote, shownName } from '../../format/variables.js';
 import { beginAgain } from '../begin-again.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
@@ -25,8 +25,7 @@ export const handlers: Record<string, Handler> = {
       enabled: given.enabled ?? true,
     };
     const credential = withoutValues(await (await context.client()).createCredential(body));
-    // The answer shows no values: a mistyped key is seen here.
-    context.log.info(`stored: ${Object.keys(body.credential_pairs).join(', ')}`);
+    tellStored(context, credential, body.credential_pairs);
     return success({ credential });
   },
 
@@ -45,7 +44,11 @@ export const handlers: Record<string, Handler> = {
       ...(expected === undefined ? {} : { expected_revision: expected }),
     };
     const client = await context.client();
-    if (keepsOld) return success({ credential: await updateMerged(client, given, id, body, pairs) });
+    if (keepsOld) {
+      const credential = await updateMerged(client, given, id, body, pairs);
+      tellStored(context, credential, pairs);
+      return success({ credential });
+    }
     if (pairs !== undefined) body.credential_pairs = pairs;
     if (!changesAnything(body)) throw new CommandError(NO_CHANGES);
     // Only for the warning: who may not read it may still write.
@@ -65,6 +68,7 @@ export const handlers: Record<string, Handler> = {
       credential.credential_keys,
       `revert_credential --id ${shellQuote(id)}`,
     );
+    if (pairs !== undefined) tellStored(context, credential, pairs);
     return success({ credential });
   },
 
@@ -126,6 +130,19 @@ function updateMerged(
     if (!changesAnything(change)) throw new CommandError(NO_CHANGES);
     return withoutValues(await client.updateCredential(id, { ...change, expected_revision: old.revision }));
   });
+}
+
+/** The answer shows no values: a mistyped key is seen here, as the server stored it, and what `env` would fail for. */
+function tellStored(
+  { log }: Context,
+  { credential_keys: keys }: CredentialBody,
+  pairs: Readonly<Record<string, Scalar>> = {},
+): void {
+  log.info(`stored: ${keys.map(shownName).join(', ')}`);
+  const unfit = Object.entries(pairs).filter(([key, value]) => !fitsVariable(key, value));
+  if (unfit.length === 0) return;
+  const names = unfit.map(([key]) => shownName(key.toLowerCase())).join(', ');
+  log.warning(`no environment variable can hold ${names}: env and run will fail for services it is mapped to`);
 }
 
 function changesAnything(change: BodyOf<'updateCredential'>): boolean {

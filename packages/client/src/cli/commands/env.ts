@@ -3,6 +3,7 @@ import type { ServiceBody } from '@confidant/contract';
 import { decidesWhatLoads } from '../../format/loader-names.js';
 import {
   conflictsOf,
+  fitsVariable,
   isShellName,
   shellQuote,
   shownName,
@@ -136,7 +137,7 @@ async function fetchVariables(context: Context, given: Given, how: { mayWait?: b
   const warnings = [...emptiness(given, service, variables), ...checkNames(given, service, variables)];
   // Terraform takes the keys, and no environment.
   if (context.globals.text('output') !== 'tfvars') refuseDeciding(given, variables);
-  const faulty = variables.find(({ name, value }) => name.includes('=') || (name + valueText(value)).includes('\0'));
+  const faulty = variables.find(({ name, value }) => !fitsVariable(name, value));
   if (faulty !== undefined) {
     throw new CommandError(
       `${JSON.stringify(faulty.name)} of ${shownName(faulty.source.name)} can not be an environment variable`,
