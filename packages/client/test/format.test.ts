@@ -37,6 +37,25 @@ describe('confidant-format prints what the recorded one printed', () => {
     }
   });
 
+  it('a value that env_export can not write ends it with the names of key and credential, and what can write it', async () => {
+    const service = (pairs: string) =>
+      `{"service": {"revision": 1, "credentials": [{"id": "c1", "name": "Billing", "credential_pairs": ${pairs}}]}}`;
+    const told = async (pairs: string) => {
+      const end = await runCli(['confidant-format', '--out-format', 'env_export'], { stdin: service(pairs) });
+      expect(end).toMatchObject({ code: 1, stdout: '' });
+      return end.stderr;
+    };
+    // compat: recorded so for a number.
+    for (const value of ['12345678901234567890', 'true', 'null']) {
+      expect(await told(`{"ok": "v", "big": ${value}}`)).toBe(
+        'confidant-format: error: the value of big of Billing (c1) is not text: env --output shell prints it\n',
+      );
+    }
+    expect(await told('{"nul": "a\\u0000"}')).toBe(
+      'confidant-format: error: the value of nul of Billing (c1) holds a NUL character\n',
+    );
+  });
+
   it('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
     const exported = formats.find(({ name }) => name === 'format env_export odd keys')!;
     const combined = formats.find(({ name }) => name === 'format credential_combined odd keys')!;

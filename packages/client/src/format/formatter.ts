@@ -62,7 +62,7 @@ export function readService(input: Json): FormatterService {
  * empty `env_var_prefix` means the default for credentials, but no prefix for blind ones. Blind credentials that were
  * not decrypted give nothing. Whoever writes a credential chooses its keys and its prefix: a name that is none of a
  * shell variable, or that decides what programs load, is left out with a warning. Throws {@link FormatError} for a
- * value that is not text.
+ * value that is not text (compat: recorded so for a number).
  */
 export function envExport({ credentials }: FormatterService, defaultPrefix: string, warn: Warn): string {
   return credentials
@@ -80,8 +80,9 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
           warn(`${name} of ${shownText(title, id)} decides what programs load and is left out`);
           return '';
         }
-        if (typeof value !== 'string') throw new FormatError(`the value of ${key} is not text`);
-        if (value.includes('\0')) throw new FormatError(`the value of ${key} holds a NUL character`);
+        const what = `the value of ${shownName(key)} of ${shownText(title, id)}`;
+        if (typeof value !== 'string') throw new FormatError(`${what} is not text: env --output shell prints it`);
+        if (value.includes('\0')) throw new FormatError(`${what} holds a NUL character`);
         return `: \${${name}=${shellQuote(value)}}\nexport ${name}\n`;
       });
     })
