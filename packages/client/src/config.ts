@@ -292,19 +292,27 @@ function tooLarge(file: string): ConfigError {
 }
 
 async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
-  let value = parseJsonConfig(content) ?? parsePlainYaml(content);
-  try {
-    // compat: the original reads YAML 1.1, where `yes` is true and the last of two equal keys counts. Looking for equal
-    // keys takes the square of their number.
-    const how = { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false } as const;
-    value ??= (await import('yaml')).parse(content, how);
-  } catch {
-    // The parser's message may quote the file.
-    throw new ConfigError([`${file}: is neither YAML nor JSON`]);
-  }
+  const value = parseJsonConfig(content) ?? parsePlainYaml(content) ?? (await parseYamlConfig(file, content));
   if (value === null || value === undefined) return {};
   if (!isMap(value)) throw new ConfigError([`${file}: must be a map of profiles`]);
   return value;
+}
+
+async function parseYamlConfig(file: string, content: string): Promise<unknown> {
+  const { parse, YAMLParseError } = await import('yaml');
+  try {
+    // compat: the original reads YAML 1.1, where `yes` is true and the last of two equal keys counts. Looking for equal
+    // keys takes the square of their number.
+    return parse(content, { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false });
+  } catch (error) {
+    const { placeOf, surveyJson } = await import('./json-fault.js');
+    // Of a file that looks like JSON the YAML parser says where it is no YAML either.
+    const json = content.trimStart().startsWith('{') ? surveyJson(content).fault : undefined;
+    const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
+    // The parser's message may quote the file.
+    const where = offset === undefined ? '' : `: fault in ${placeOf(content, offset)}`;
+    throw new ConfigError([`${file}: is neither YAML nor JSON${where}`]);
+  }
 }
 
 /** JSON is YAML too, but needs no YAML parser to be loaded. */

@@ -72,10 +72,30 @@ describe('values come from where nobody else sees them', () => {
   });
 
   it('what is no JSON object is refused with exit 2, unsent and unrepeated', async () => {
-    for (const stdin of ['{"a": s3cret}', '["s3cret"]', '"s3cret"', '']) {
-      const end = await at.run([...create, '--credential-pairs', '-'], { stdin });
-      expect(end).toMatchObject({ code: 2, stdout: '' });
-      expect(end.stderr).not.toContain('s3cret');
+    for (const [content, fault] of [
+      ['{"a":\n  s3cret}', 'is no JSON: fault in line 2, column 3'],
+      ['a: s3cret\n', 'is no JSON: fault in line 1, column 1'],
+      ['{"a": "s3cret"', 'is no JSON: it ends too soon'],
+      ['['.repeat(100) + ']'.repeat(100), 'is nested too deeply'],
+      ['["s3cret"]', 'is JSON, but no object'],
+      ['"s3cret"', 'is JSON, but no object'],
+      ['{"a": "s3cret", "b": 1, "a": "s3cret"}', 'has the key a twice'],
+      ['', 'is empty'],
+      [' \n', 'is empty'],
+    ] as const) {
+      const path = join(at.folder, 'bad.json');
+      writeFileSync(path, content);
+      const complaint = (what: string) => ({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(new RegExp(`^confidant: --credential-pairs${what} ${fault}\n`)) as string,
+      });
+      const piped = await at.run([...create, '--credential-pairs', '-'], { stdin: content });
+      expect(piped).toMatchObject(complaint(': standard input'));
+      expect(await at.call([...create, '--credential-pairs', `@${path}`])).toMatchObject(complaint(`: @${path}`));
+      const argument = await at.call([...create, '--credential-pairs', content]);
+      expect(argument).toMatchObject(complaint(' must be a JSON object, @file or -: what was given'));
+      expect(piped.stderr + argument.stderr).not.toContain('s3cret');
     }
     expect((await at.run([...create, '--credential-pairs', '@/nonexistent/x'])).code).toBe(2);
     const path = join(at.folder, 'forgotten.json');

@@ -122,9 +122,17 @@ describe('configuration files', () => {
   });
 
   it('one that is no configuration is a fault that does not repeat it', async () => {
-    for (const content of ['a: b: s3cret', '[s3cret]', '{"default": s3cret: ', 'default: s3cret']) {
-      const [fault] = await faultsOf(loadProfile([file(content)]));
-      expect(fault).not.toContain('s3cret');
+    for (const [content, where] of [
+      ['default:\n  a: b: s3cret', 'is neither YAML nor JSON: fault in line 2, column 6'],
+      ['default:\n\tregion: s3cret', 'is neither YAML nor JSON: fault in line 2, column 1'],
+      ["default:\n  region: 's3cret\n", 'is neither YAML nor JSON: fault in line 3, column 1'],
+      ['{"default": {\n  "a" "s3cret"}}', 'is neither YAML nor JSON: fault in line 2, column 7'],
+      ['{"default": s3cret: ', 'is neither YAML nor JSON: fault in line 1, column 13'],
+      ['[s3cret]', 'must be a map of profiles'],
+      ['default: s3cret', 'profile default must be a map'],
+    ] as const) {
+      const path = file(content);
+      expect(await faultsOf(loadProfile([path]))).toEqual([`${path}: ${where}`]);
     }
   });
 
@@ -314,5 +322,18 @@ describe('a profile that is asked for', () => {
     const context = new Context(options, openLog('info', 'test', stream), { before: [], command: 'x', after: [] });
     await expect(context.settings()).rejects.toBeInstanceOf(ConfigError);
     expect(told).toContain('has no profile othr (it has default, other)');
+  });
+
+  it('a default profile that is not there is told with those that are, where one is needed', async () => {
+    const mistyped = file('defualt:\n  url: https://confidant.example.com\n');
+    const told = `confidant: error: ${mistyped} has no profile default (it has defualt)`;
+    for (const command of ['list_credentials', 'login']) {
+      const end = await callCli(['confidant', '--config-files', mistyped, command]);
+      expect(end).toMatchObject({ code: 1, stdout: '' });
+      expect(end.stderr.split('\n')).toContain(told);
+    }
+    const whole = ['-u', 'http://127.0.0.1:1', '-k', 'alias/x', '--from', 'a', '--to', 'b', '--user-type', 'user'];
+    const done = await callCli(['confidant', '--config-files', mistyped, ...whole, 'env', '--service', 'x']);
+    expect(done.stderr).not.toContain('has no profile');
   });
 });

@@ -29,7 +29,7 @@ const NO_FILE = '(none of them exists)';
 
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
-  #profile: Promise<{ profile: ConfigProfile; place: string }> | undefined;
+  #profile: Promise<Loaded> | undefined;
   #kms: Promise<KmsConnection> | undefined;
   #login: Promise<Connection> | undefined;
   #renewing: Promise<void> = Promise.resolve();
@@ -54,13 +54,14 @@ export class Context {
 
   /** Everything that is needed to talk to the server with KMS tokens. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
-    const { profile, place } = await this.#load();
+    const loaded = await this.#load();
+    const { profile, place } = loaded;
     try {
       return completeSettings(profile, place);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const faults = this.#mostUseful(error.faults, profile, place);
-      throw new ConfigError([...faults, ...(await hintsFor(profile, place))]);
+      throw new ConfigError([...faults, ...(await hintsFor(loaded))]);
     }
   }
 
@@ -77,12 +78,12 @@ export class Context {
 
   /** What is needed to talk to the server, whoever one is. Rejects with ConfigError. */
   async serverSettings(): Promise<ServerSettings> {
-    const { profile, place } = await this.#load();
+    const loaded = await this.#load();
     try {
-      return completeServerSettings(profile, place);
+      return completeServerSettings(loaded.profile, loaded.place);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      throw new ConfigError([...error.faults, ...(await hintsFor(profile, place))]);
+      throw new ConfigError([...error.faults, ...(await hintsFor(loaded))]);
     }
   }
 
@@ -166,18 +167,22 @@ export class Context {
     };
   }
 
-  #load(): Promise<{ profile: ConfigProfile; place: string }> {
+  #load(): Promise<Loaded> {
     this.#profile ??= this.#read();
     return this.#profile;
   }
 
-  async #read(): Promise<{ profile: ConfigProfile; place: string }> {
+  async #read(): Promise<Loaded> {
     const files = configFiles(this.globals.text('config-files'));
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
     const { profile, file, known, unknownKeys } = await loadProfile(files, name);
-    if (file !== undefined && name !== 'default' && !known.includes(name)) {
-      this.log.warning(`${file} has no profile ${name} (it has ${known.join(', ') || 'none'})`);
-    }
+    const absent =
+      file === undefined || known.includes(name)
+        ? undefined
+        : `${file} has no profile ${name} (it has ${known.join(', ') || 'none'})`;
+    // Who asks for none may well do without.
+    const isAskedFor = name !== 'default';
+    if (absent !== undefined && isAskedFor) this.log.warning(absent);
     for (const key of unknownKeys) {
       this.log.warning(`${file}: ${name}.${key} means nothing${meantInstead(key)}`);
     }
@@ -185,7 +190,11 @@ export class Context {
     const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
     const whole = { ...profile, ...this.#overrides(profile) };
     // What the API's own answers and logs call its address; every path of a call begins with it.
-    return { profile: { ...whole, ...(whole.url ? { url: whole.url.replace(/\/v1\/*$/, '') } : {}) }, place };
+    return {
+      profile: { ...whole, ...(whole.url ? { url: whole.url.replace(/\/v1\/*$/, '') } : {}) },
+      place,
+      ...(absent === undefined || isAskedFor ? {} : { absent }),
+    };
   }
 
   #overrides(profile: ConfigProfile): Partial<ConfigProfile> {
@@ -222,11 +231,20 @@ export class Context {
   }
 }
 
-/** Of what is there already, what could be used instead of a configuration. */
-async function hintsFor({ url }: ConfigProfile, place: string): Promise<string[]> {
+interface Loaded {
+  profile: ConfigProfile;
+  /** Where it comes from, in words. */
+  place: string;
+  /** That the file has no profile, in words, where that was not told yet. */
+  absent?: string;
+}
+
+/** What may have been meant, or could be used, instead of a configuration in which something is missing. */
+async function hintsFor({ profile: { url }, place, absent }: Loaded): Promise<string[]> {
   const local = place.endsWith(NO_FILE) ? localEnvironment() : undefined;
   const [server, another] = url ? [] : await serversOfLogins();
   return [
+    ...(absent === undefined ? [] : [absent]),
     ...(local === undefined ? [] : [`for the server that was started here: ${local}`]),
     ...(server !== undefined && another === undefined ? [`a login is kept for ${server}: --url ${server}`] : []),
   ];

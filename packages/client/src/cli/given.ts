@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parseJson } from '@confidant/contract/wire';
 import type { JsonObject } from '@confidant/contract';
+import { shownName } from '../format/variables.js';
+import { describeNoJson, surveyJson } from '../json-fault.js';
 import { UsageError } from './usage-error.js';
 
 /** Secrets of one credential fit many times; a mistaken file does not. */
@@ -47,30 +49,41 @@ export class Given {
   }
 
   /**
-   * The object of a JSON option: the text itself, `@file`, or `-` for standard input. Throws {@link UsageError} when it
-   * can not be read or is no JSON object; the message holds none of it.
+   * The object of a JSON option: the text itself, `@file`, or `-` for standard input. With `uniqueKeys` no key may stand
+   * in it twice; else the last one counts. Throws {@link UsageError} when it can not be read or is no such object; the
+   * message says where, and holds none of it but a key.
    */
-  json(name: string): JsonObject | undefined {
+  json(name: string, { uniqueKeys = false }: { uniqueKeys?: boolean } = {}): JsonObject | undefined {
     const given = this.text(name);
     if (given === undefined) return undefined;
-    const text = given === '-' ? readInput(0, name) : given.startsWith('@') ? readInput(given.slice(1), name) : given;
-    let value: unknown;
-    try {
-      value = parseJson(text);
-    } catch {
-      value = undefined;
-    }
-    if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
-      // The name of a file that is there is no secret.
-      const isPath = given !== '-' && !given.startsWith('@') && isFile(given);
-      throw new UsageError(`--${name} must be a JSON object, @file or -${isPath ? `; did you mean @${given}?` : ''}`);
-    }
-    return value as JsonObject;
+    const isArgument = given !== '-' && !given.startsWith('@');
+    const text = isArgument ? given : readInput(given === '-' ? 0 : given.slice(1), name);
+    const { object, fault } = parseObject(text, uniqueKeys);
+    if (object !== undefined) return object;
+    if (!isArgument) throw new UsageError(`--${name}: ${given === '-' ? 'standard input' : given} ${fault}`);
+    // The name of a file that is there is no secret.
+    const advice = isFile(given) ? `; did you mean @${given}?` : `: what was given ${fault}`;
+    throw new UsageError(`--${name} must be a JSON object, @file or -${advice}`);
   }
 
   #get(name: string): unknown {
     return this.#values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
   }
+}
+
+/** The object that a text is, or what is the matter with it. */
+function parseObject(text: string, uniqueKeys: boolean): { object?: JsonObject; fault?: string } {
+  if (text.trim() === '') return { fault: 'is empty' };
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return { fault: describeNoJson(text) };
+  }
+  const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  if (!isObject) return { fault: 'is JSON, but no object' };
+  const { twice } = uniqueKeys ? surveyJson(text) : {};
+  return twice === undefined ? { object: value as JsonObject } : { fault: `has the key ${shownName(twice)} twice` };
 }
 
 function isFile(path: string): boolean {

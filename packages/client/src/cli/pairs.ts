@@ -9,9 +9,12 @@ import { UsageError } from './usage-error.js';
 
 type Pairs<Value> = Readonly<Record<string, Value>>;
 
-/** The pairs as `--credential-pairs` gives them, or typed by a person for `--prompt`. */
+/**
+ * The pairs as `--credential-pairs` gives them, or typed by a person for `--prompt`. Rejects with {@link UsageError} for
+ * what is no JSON object, and for a key that it has twice: one of the values would be lost without a word.
+ */
 export async function readPairs(given: Given): Promise<Record<string, Scalar> | undefined> {
-  const pairs = given.json('credential-pairs') as Record<string, Scalar> | undefined;
+  const pairs = given.json('credential-pairs', { uniqueKeys: true }) as Record<string, Scalar> | undefined;
   if (pairs !== undefined) return pairs;
   const keys = given.list('prompt');
   if (keys.length === 0) return undefined;

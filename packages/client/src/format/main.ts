@@ -8,6 +8,7 @@ import type { LogLevel } from '../cli/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/program.js';
 import type { OptionSpec } from '../cli/spec.js';
 import { UsageError } from '../cli/usage-error.js';
+import { describeNoJson } from '../json-fault.js';
 import { combineCredentials, envExport, FormatError, readService } from './formatter.js';
 import type { Warn } from './formatter.js';
 
@@ -108,7 +109,7 @@ function parseInput(text: string): ReturnType<typeof parseJson> {
   try {
     return parseJson(text);
   } catch {
-    throw new FormatError('the input is not JSON');
+    throw new FormatError(`the input ${text.trim() === '' ? 'is empty' : describeNoJson(text)}`);
   }
 }
 

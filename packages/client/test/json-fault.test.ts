@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { placeOf, surveyJson } from '../src/json-fault.js';
+
+const VALID = [
+  '{}',
+  '[]',
+  ' { "a" : [ 1 , -0.5e+3 , true , false , null , "x\\u00e9\\n" ] , "" : { } }\n',
+  '"text"',
+  '0',
+  '-1E5',
+  'null',
+  '{"a": {"b": 1, "c": [[], {}]}, "d": "\u2028 \ud800"}',
+  '["\\"\\\\\\/\\b\\f\\n\\r\\t"]',
+];
+const EDITS = [
+  '',
+  '"',
+  ',',
+  ':',
+  '{',
+  '}',
+  '[',
+  ']',
+  '0',
+  '-',
+  '.',
+  'e',
+  't',
+  '\\',
+  '\n',
+  ' ',
+  '\u0001',
+  '\ufeff',
+  'ü',
+];
+
+describe('where JSON breaks off', () => {
+  it('is told for exactly the texts that JSON.parse refuses', () => {
+    const texts = VALID.flatMap((valid) =>
+      [...valid, ''].flatMap((_, at) =>
+        EDITS.flatMap((edit) => [valid.slice(0, at) + edit + valid.slice(at), valid.slice(0, at) + edit]),
+      ),
+    );
+    const isJson = (text: string): boolean => {
+      try {
+        JSON.parse(text);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const differing = texts.filter((text) => isJson(text) !== (surveyJson(text).fault === undefined));
+    expect(differing).toEqual([]);
+    expect(texts.filter(isJson).length).toBeGreaterThan(100);
+  });
+
+  it('is the place of the first character that can not stand there', () => {
+    const placed = (text: string) => placeOf(text, surveyJson(text).fault!);
+    expect(placed('{\n  "a": "v",\n  "b": s3cret\n}')).toBe('line 3, column 8');
+    expect(placed('{\r\n  "a": "v"\r\n  "b": 1}')).toBe('line 3, column 3');
+    expect(placed('{"a": "line\nbreak"}')).toBe('line 1, column 12');
+    expect(placed('{"a": 1,}')).toBe('line 1, column 9');
+    expect(placed("{'a': 1}")).toBe('line 1, column 2');
+    expect(placed('{"a": 1')).toBe('line 1, column 8');
+    expect(placed('{"a": 1}}')).toBe('line 1, column 9');
+  });
+
+  it('is found at any depth and length', () => {
+    expect(surveyJson('['.repeat(1_000_000)).fault).toBe(1_000_000);
+    expect(surveyJson(`"${'\\n'.repeat(1_000_000)}`).fault).toBe(2_000_001);
+  });
+});
+
+it('a key that stands twice is one of the object at the top, however it is written', () => {
+  expect(surveyJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ twice: 'a' });
+  expect(surveyJson('{"a": {"b": 1, "b": 2}, "c": "a", "A": 1}')).toEqual({});
+  expect(surveyJson('[{"a": 1}, {"a": 1}]')).toEqual({});
+  expect(surveyJson('{"__proto__": 1, "toString": 2}')).toEqual({});
+});
