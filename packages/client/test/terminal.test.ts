@@ -7,7 +7,7 @@ import { credentialWith, deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { startAnswering } from './support/http.js';
 import type { AnsweringServer } from './support/http.js';
-import { CTRL_C, CTRL_D, openTerminal } from './support/terminal.js';
+import { CTRL_C, CTRL_D, CTRL_Z, openTerminal } from './support/terminal.js';
 import type { Terminal } from './support/terminal.js';
 
 // Real programs on real pseudo terminals.
@@ -174,6 +174,185 @@ describe('a question', () => {
       expect([read('away.err'), read(`${name}.code`)]).toEqual(['', '130\n']);
     }
     expect(at.server.seen).toEqual([]);
+  });
+});
+
+describe('a value of several lines', () => {
+  const MARKS = '\x1b[?2004h';
+  const NO_MARKS = '\x1b[?2004l';
+  const marked = (text: string) => `\x1b[200~${text}\x1b[201~`;
+  const PEM = `-----BEGIN PRIVATE KEY-----\n${`${'M1nE'.repeat(16)}\n`.repeat(200)}-----END PRIVATE KEY-----\n`;
+  const ask = (keys: string, out = 'lines') =>
+    `${create('create_credential', '--name', 'db', '--prompt', keys)} >${out}.out 2>${out}.err\ncode=$?\nstty -a\nexit $code`;
+
+  it('that is pasted with marks is stored as it is, each under its key, and none of it is shown', async () => {
+    const terminal = onTerminal(ask('cert key plain'));
+    await terminal.shown('cert: ');
+    expect(terminal.screen()).toContain(`${MARKS}cert: `);
+    // As most terminals send line ends.
+    terminal.type(`${marked(PEM.replaceAll('\n', '\r'))}\r`);
+    await terminal.shown('key: ');
+    // The last line without a line end; and what is typed around it.
+    terminal.type(`<${marked('one\ttab\r\n\ntwo é😀\x1a')}xy\x7f\x7f>\r`);
+    await terminal.shown('plain: ');
+    // A line that was copied with its end.
+    terminal.type(`${marked('s3cret line\n')}\r`);
+    const { code, screen } = await terminal.ended;
+    expect({ code, err: read('lines.err') }).toEqual({ code: 0, err: 'confidant: stored: cert, key, plain\n' });
+    expect(sent()).toMatchObject({
+      credential_pairs: { cert: PEM, key: '<one\ttab\n\ntwo é😀\x1a>', plain: 's3cret line' },
+    });
+    expect(screen).not.toMatch(/M1nE|PRIVATE|two|s3cret/);
+    expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
+  });
+
+  it('that comes without marks is an error that names the way, and nothing is stored or left to the shell', async () => {
+    for (const pasted of [PEM.replaceAll('\n', '\r'), '\rbehind an empty line', 'two\r\nlines', 'a\rb\r']) {
+      const terminal = onTerminal(ask('cert key', 'cut'));
+      await terminal.shown('cert: ');
+      terminal.type(pasted);
+      const { code, screen } = await terminal.ended;
+      expect([code, at.server.seen]).toEqual([1, []]);
+      expect(read('cut.err')).toMatch(/more than one line was pasted for cert, .*--credential-pairs @file/);
+      expect(screen).not.toMatch(/M1nE|PRIVATE|behind|lines/);
+      expect(screen).toMatch(/[^-]echo\b/);
+    }
+  });
+
+  it('is not what one line with its end is, or with empty ones behind', async () => {
+    for (const typed of ['v\r\n', 'v\r\r', 'v\n']) {
+      at.server.seen.length = 0;
+      const terminal = onTerminal(ask('one'));
+      await terminal.shown('one: ');
+      terminal.type(typed);
+      expect((await terminal.ended).code).toBe(0);
+      expect(sent()).toMatchObject({ credential_pairs: { one: 'v' } });
+    }
+  });
+
+  it('has a bound, and none of a larger one is stored or left to the shell', async () => {
+    const terminal = onTerminal(ask('big', 'big'));
+    await terminal.shown('big: ');
+    terminal.type(`${marked('0123456789abcde\n'.repeat(16 * 1024 + 1))}\r`);
+    const { code, screen } = await terminal.ended;
+    expect([code, at.server.seen]).toEqual([1, []]);
+    expect(read('big.err')).toContain('more than 262144 characters were given for big, and nothing is stored');
+    expect(screen).not.toContain('abcde');
+  });
+
+  it('leaves a terminal without marks after Ctrl-C, within a paste too, and after a signal', async () => {
+    for (const typed of [CTRL_C, `\x1b[200~half\r${CTRL_C}`]) {
+      const terminal = onTerminal(ask('one'));
+      await terminal.shown('one: ');
+      terminal.type(typed);
+      const { code, screen } = await terminal.ended;
+      expect([code, at.server.seen]).toEqual([130, []]);
+      expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
+    }
+    writeFileSync(file('marks.sh'), `echo $$ >pid.new && mv pid.new marks.pid && exec ${ask('one').split('\n')[0]}`);
+    const terminal = onTerminal('sh marks.sh; echo "ended $?"');
+    await terminal.shown('one: ');
+    process.kill(Number(read('marks.pid')), 'SIGTERM');
+    const { screen } = await terminal.ended;
+    expect(screen).toContain('ended 143');
+    expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
+  });
+
+  it('needs no marks from a terminal that knows only text, which gets none', async () => {
+    const terminal = onTerminal(`TERM=dumb\n${ask('one')}`);
+    await terminal.shown('one: ');
+    terminal.type('v\r');
+    const { code, screen } = await terminal.ended;
+    expect(code).toBe(0);
+    expect(screen).not.toContain('\x1b');
+  });
+});
+
+it('a line is typed and corrected with the usual keys', async () => {
+  const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one', 'two'));
+  await terminal.shown('one: ');
+  // Ctrl-U; left, left, backspace; Ctrl-A, delete; Ctrl-E.
+  terminal.type('gone\x15xab😀c\x1b[D\x1b[D\x7fB\x01\x1b[3~A\x05!\r');
+  await terminal.shown('two: ');
+  // Ctrl-W; home, right, Ctrl-K.
+  terminal.type('ab wrong\x17\x1b[H\x1b[C\x0bc\r');
+  expect((await terminal.ended).code).toBe(0);
+  expect(sent()).toMatchObject({ credential_pairs: { one: 'AaB😀c!', two: 'ac' } });
+});
+
+describe('Ctrl-Z', () => {
+  // A shell with job control that leaves the terminal's modes alone.
+  const jobs = (line: string, then: string) => `set -m\n${line}\necho "suspended $?"\nstty -a >modes\n${then}`;
+
+  it('suspends a prompt, with a terminal that echoes and sets no marks; fg shows it again and it goes on', async () => {
+    const line = create('--mfa', 'create_credential', '--name', 'db', '--prompt', 'one', '>fg.out');
+    const terminal = onTerminal(jobs(line, 'fg\nfg\necho "ended $?"\nstty -a'));
+    await terminal.shown('one: ');
+    terminal.type(`half and ${CTRL_Z}${CTRL_Z}`);
+    await terminal.shown('one: ', 2);
+    expect(terminal.screen()).toMatch(/suspended 1\d\d/);
+    expect(read('modes')).toMatch(/[^-]echo\b/);
+    expect(read('modes')).toMatch(/[^-]icanon\b/);
+    expect(terminal.screen()).toMatch(/2004h[^]*2004l[^]*suspended[^]*2004h/);
+    terminal.type('half\r');
+    await terminal.shown('MFA code: ');
+    terminal.type(CTRL_Z);
+    await terminal.shown('MFA code: ', 2);
+    terminal.type('111222\r');
+    const { screen } = await terminal.ended;
+    expect(screen).toContain('ended 0');
+    expect(screen).toMatch(/[^-]echo\b/);
+    expect(screen).not.toMatch(/half|111222/);
+    expect([read('fg.out'), codes()]).toEqual(['new-id\n', ['111222']]);
+    expect(sent()).toMatchObject({ credential_pairs: { one: 'half and half' } });
+  });
+
+  it('suspends the others of a pipeline too', async () => {
+    const line = create('create_credential', '--name', 'db', '--prompt', 'one', '--metadata', '-');
+    const terminal = onTerminal(jobs(`echo '{}' | ${line} | cat`, 'fg'));
+    await terminal.shown('one: ');
+    terminal.type(CTRL_Z);
+    await terminal.shown('one: ', 2);
+    terminal.type('v\r');
+    expect((await terminal.ended).screen).toContain('new-id');
+  });
+
+  it('leaves a program that the shell can end', async () => {
+    const line = create('create_credential', '--name', 'db', '--prompt', 'one');
+    writeFileSync(file('killed.sh'), `echo $$ >killed.pid && exec ${line}`);
+    const kill = 'kill $(cat killed.pid); kill -CONT %1; read line';
+    const terminal = onTerminal(jobs('(sh killed.sh; echo "ended $?")', kill));
+    await terminal.shown('one: ');
+    terminal.type(CTRL_Z);
+    await terminal.shown('ended 143');
+    terminal.type('\r');
+    await terminal.ended;
+    expect(at.server.seen).toEqual([]);
+  });
+
+  it('is nothing where no shell could take the program back', async () => {
+    const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one'));
+    await terminal.shown('one: ');
+    terminal.type(CTRL_Z);
+    await terminal.shown('one: ', 2);
+    terminal.type('v\r');
+    expect((await terminal.ended).code).toBe(0);
+  });
+
+  it('of others: a prompt that was stopped from outside is shown again without echo', async () => {
+    writeFileSync(
+      file('stopped.sh'),
+      `echo $$ >pid.new && mv pid.new stopped.pid && exec ${create('create_credential', '--name', 'db', '--prompt', 'one')}`,
+    );
+    const terminal = onTerminal(jobs('sh stopped.sh', 'stty sane\nfg\necho "ended $?"'));
+    await terminal.shown('one: ');
+    process.kill(Number(read('stopped.pid')), 'SIGSTOP');
+    await terminal.shown('one: ', 2);
+    terminal.type('v1sible\r');
+    const { screen } = await terminal.ended;
+    expect(screen).toContain('ended 0');
+    expect(screen).not.toContain('v1sible');
+    expect(sent()).toMatchObject({ credential_pairs: { one: 'v1sible' } });
   });
 });
 

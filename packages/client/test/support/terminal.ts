@@ -4,8 +4,8 @@ import { join } from 'node:path';
 
 /** A terminal with a shell's lines running on it, as a person would have it in front of them. */
 export interface Terminal {
-  /** Resolves when the terminal shows this text; rejects when all ended without it. */
-  shown(text: string): Promise<void>;
+  /** Resolves when the terminal shows this text, so many times; rejects when all ended without it. */
+  shown(text: string, times?: number): Promise<void>;
   type(keys: string): void;
   /** All that stands on it by now. */
   screen(): string;
@@ -17,6 +17,7 @@ export interface Terminal {
 
 export const CTRL_C = '\x03';
 export const CTRL_D = '\x04';
+export const CTRL_Z = '\x1a';
 
 /**
  * Runs lines of sh on a pseudo terminal of its own, which is their controlling terminal: `/dev/tty` for them. It is
@@ -50,10 +51,10 @@ export function openTerminal(lines: string, options: { folder: string; env: Reco
     });
   });
   return {
-    shown: (text) =>
+    shown: (text, times = 1) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if (screen.includes(text)) resolve();
+          if (screen.split(text).length > times) resolve();
           else if (isOver) reject(new Error(`never shown: ${text}; there is only: ${screen}`));
           else return;
           waiting.delete(look);
