@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
+import type { Scalar } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import { renderJinja } from '../src/format/jinja.js';
 import { runCli } from './support/cli.js';
@@ -17,20 +18,37 @@ const SECRETS = {
   empty: '',
   n: 7,
   exact: new ExactNumber('12345678901234567890'),
+  big: new ExactNumber('-100000000000000000000'),
+  float: 1.5,
+  yes: true,
 };
+
+const TIMEOUT = 5000;
+const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) => renderJinja(template, secrets, TIMEOUT);
 
 describe('templates', () => {
   it('run no code: the constructor of a value is out of reach', () => {
     const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
-    expect(() => renderJinja(template, { a: 'v' })).toThrow('the template failed');
+    expect(() => fill(template, { a: 'v' })).toThrow('the template failed');
   });
 
   it('a failure tells no value', () => {
-    const fill = (template: string) => () => renderJinja(template, { a: 's3cret %y' });
-    expect(fill('{{ secrets.a.nothing.at_all() }}')).toThrow(/^the template failed while it was filled in$/);
-    expect(fill('{% if %}')).toThrow(/^the template is at fault/);
-    for (const filter of ['format(1)', 'abs', 'indent("x")', 'join(5)', 'replace(1, 2)', 'first(secrets.a.b())']) {
-      expect(fill(`{{ secrets.a|${filter} }}`)).toThrow(/^the template failed(?!.*s3cret)/s);
+    const filling = (template: string) => () => fill(template, { a: 's3cret %y' });
+    expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(/^the template failed while it was filled in$/);
+    expect(filling('{% if %}')).toThrow(/^the template is at fault/);
+    for (const filter of [
+      'format(1)',
+      'abs',
+      'indent([])',
+      'items',
+      'replace(1)',
+      'first(secrets.a.b())',
+      'trim(1, 2)',
+    ]) {
+      expect(filling(`{{ secrets.a|${filter} }}`)).toThrow(/^the template failed(?!.*s3cret)/s);
+    }
+    for (const expression of ['secrets.a + 1', '[1]|map(secrets.a)', '[{}]|selectattr(1, secrets.a)', '-secrets.a']) {
+      expect(filling(`{{ ${expression} }}`)).toThrow(/^the template failed(?!.*s3cret)/s);
     }
   });
 });
@@ -74,8 +92,134 @@ describe('as Jinja2 fills them in', () => {
       '01252',
     ],
     ['{{ range(100000)|length }}', '100000'],
+    [
+      '{{ secrets.html|e }} {{ secrets.html | escape }}',
+      '&lt;a href=&#34;x&#34;&gt;&amp;&#39; &lt;a href=&#34;x&#34;&gt;&amp;&#39;',
+    ],
+    [
+      '{{ "aBC"|capitalize }} {{ "it\'s an üBER-day (or (not)) [x]"|title }} {{ ""|capitalize }}|{{ "ünï"|capitalize }}',
+      "Abc It's An Über-Day (Or (Not)) [X] |Ünï",
+    ],
+    [
+      '{{ "0x1f"|int(0, 16) }} {{ "1_000"|int }} {{ "0b11"|int(base=0) }} {{ "z"|int(7, 36) }} {{ "x"|int(-1) }} {{ " -4.9 "|int }} {{ -3.9|int }} {{ "1e3"|int }} {{ "inf"|int(5) }} {{ none|int }} {{ true|int }} {{ "1__0"|int }}',
+      '31 1000 3 35 -1 -4 -3 1000 5 0 1 0',
+    ],
+    [
+      '{{ secrets.exact|int }} {{ secrets.exact + 1 }} {{ "12345678901234567890123"|int * 10 }} {{ "010"|int(0, 0) }} {{ "0_1"|int }} {{ \'0b1\'|int(0,16) }}',
+      '12345678901234567890 12345678901234567891 123456789012345678901230 10 1 177',
+    ],
+    [
+      '{{ "1_0.5"|float }} {{ "x"|float(2) }} {{ "x"|float }} {{ 3|float }} {{ "1e-7"|float }} {{ "1e16"|float }} {{ 0.00001 }} {{ "inf"|float }} {{ ".5"|float }} {{ "5."|float }}',
+      '10.5 2 0.0 3.0 1e-07 1e+16 1e-05 inf 0.5 5.0',
+    ],
+    [
+      '{{ ["b", "B", "a", 1, 1.0, true]|unique|join(",") }} {{ ["b", "B"]|unique(true)|join }} {{ [{"k": 1}, {"k": 1}]|unique(attribute="k")|list|length }} {{ "abAB"|unique|join }}',
+      'b,a,1 bB 1 ab',
+    ],
+    [
+      '{{ -7 % 3 }} {{ 7 % -3 }} {{ -7 // 2 }} {{ -7.5 % 2 }} {{ 1.0 // 0.1 }} {{ 7 / 2 }} {{ 2 ** 70 }} {{ 2 ** -1 }} {{ -7 // 2.0 }} {{ 0.1 + 0.2 }} {{ 10 - 12 * 2 }}',
+      '2 -2 -4 0.5 9.0 3.5 1180591620717411303424 0.5 -4.0 0.30000000000000004 -14',
+    ],
+    [
+      '{{ "<"|e|upper|e }} {{ ("<"|e|trim|e) }} {{ "<b>%s</b>"|safe|format("<") }} {{ "<"|e|title|e }} {{ "<"|e|replace("l", "m")|e }} {{ "a<\\nb"|e|indent|e }} {{ "<"|tojson|e }}{% set x = "<"|e %}{{ x|e }} {{ "<"|e|reverse|e }} {{ "<"|e|string|e }}',
+      '&LT; &lt; <b>&lt;</b> &amp;lt; &amp;mt; a&lt;\n    b "\\u003c"&lt; ;tl& &lt;',
+    ],
+    [
+      '{{ "</a>&\'\\"ü😀\\n"|tojson }} {{ [1, 1.5, none, true, "x"]|tojson }} {{ {"b": 1, "a": [1, {}], "c": []}|tojson }} {{ {"b": [1, 2], "a": {}}|tojson(indent=2) }} {{ 2.0|tojson }}',
+      '"\\u003c/a\\u003e\\u0026\\u0027\\"\\u00fc\\ud83d\\ude00\\n" [1, 1.5, null, true, "x"] {"a": [1, {}], "b": 1, "c": []} {\n  "a": {},\n  "b": [\n    1,\n    2\n  ]\n} 2.0',
+    ],
+    [
+      '{{ "%d %x %X %o"|format(secrets.exact, secrets.exact, 255, secrets.exact) }} {{ "%d"|format(10000000000000000000001) }} {{ \'%d\' % 3 if false else \'\' }}',
+      '12345678901234567890 ab54a98ceb1f0ad2 FF 1255245230635307605322 10000000000000000000001 ',
+    ],
+    [
+      '{{ 10000000000000000000000 }} {{ -10000000000000000000001 }} {{ 9007199254740993 + 0 }} {{ -9007199254740993 }} {{ 5 - 9007199254740993 }}',
+      '10000000000000000000000 -10000000000000000000001 9007199254740993 -9007199254740993 -9007199254740988',
+    ],
+    [
+      '{{ [{"k": 1, "n": "a"}, {"k": 2, "n": "b"}, {"n": "c"}]|selectattr("k", "equalto", 2)|map(attribute="n")|join }} {{ [{"k": 1, "n": "a"}, {"k": 2, "n": "b"}]|rejectattr("k", "equalto", 2)|map(attribute="n")|join }}',
+      'b a',
+    ],
+    [
+      '{{ [{"k": 1, "n": "a"}, {"k": 0, "n": "b"}, {"n": "c"}]|selectattr("k")|map(attribute="n")|join }}{{ [{"k": 1, "n": "a"}, {"k": 0, "n": "b"}, {"n": "c"}]|rejectattr("k")|map(attribute="n")|join }}{{ [{"k": 1, "n": "a"}, {"n": "c"}]|selectattr("k", "defined")|map(attribute="n")|join }}{{ [{"k": 1}, {"k": 3}]|selectattr("k", "gt", 2)|list|length }}{{ [{"k": {"l": 4}}]|map(attribute="k.l")|join }}{{ [{"k": 1}, {}]|map(attribute="k", default=9)|join }}{{ [{"k": 1}, {"k": 3}]|selectattr("k", "in", [3, 4])|list|length }}',
+      'abca14191',
+    ],
+    ['{{ "xaxbx"|trim("x") }} {{ " a "|trim }}| {{ "😀a😀"|trim("😀") }} {{ 5|trim }} {{ ""|trim }}', 'axb a| a 5 '],
+    [
+      '{{ "abc"|reverse }} {{ "a😀"|reverse }} {{ [1, 2]|reverse|join }} {{ "abc"|list|join("-") }} {{ {"k": 1}|list|join }} {{ nope|list|length }} {{ "😀"|length }} {{ {"k": 1}|length }}',
+      'cba 😀a 21 a-b-c k 0 1 1',
+    ],
+    [
+      '{{ {"a": 1, "b": 2}|join(",") }} {{ "abc"|join("-") }} {{ [1, none, true, "x"]|join("|") }} {{ [{"k": 1}, {"k": 2}]|join(",", attribute="k") }} {{ [1, 2]|join(5) }}',
+      'a,b a-b-c 1|None|True|x 1,2 152',
+    ],
+    [
+      '{{ ["a", "b"]|map("upper")|join }} {{ ["a b", "c"]|map("replace", " ", "-")|join(",") }} {{ [1, 2]|map("string")|join }} {{ ["x"]|map("int", default=4)|first }}',
+      'AB a-b,c 12 4',
+    ],
+    [
+      '{{ {"b": 2, "A": 1, "c": 0}|dictsort|map("first")|join }} {{ {"b": 2, "A": 1, "c": 0}|dictsort(false, "value")|map("first")|join }} {{ {"b": 2, "A": 1, "C": 0}|dictsort(true)|map("first")|join }} {{ {"b": 2, "a": 1}|dictsort(reverse=true)|map("last")|join }}',
+      'Abc cAb ACb 21',
+    ],
+    [
+      '{% for k, v in {"b": 2, "a": 1}|dictsort %}{{ k }}{{ v }}{% endfor %} {% for k, v in {"b": 2}|items %}{{ k }}{{ v }}{% endfor %} {{ nope|items|list|length }}',
+      'a1b2 b2 0',
+    ],
+    [
+      '{{ [3, 1, 2]|sort|join }} {{ ["b", "A", "c"]|sort|join }} {{ ["b", "A"]|sort(case_sensitive=true)|join }} {{ [{"k": 2}, {"k": 1}]|sort(attribute="k")|map(attribute="k")|join }} {{ [1, 2]|sort(reverse=true)|join }} {{ "cab"|sort|join }} {{ ["😀", "\\uffff"]|sort|first|urlencode }}',
+      '123 Abc Ab 12 21 abc %EF%BF%BF',
+    ],
+    ['a {%+ raw %}{{ x }}{% endraw %} {%+ if true %}y{%+ endif +%}{% if true +%} z{% endif %}', 'a {{ x }} y z'],
+    [
+      '{{ "%f %.2f %.0f %.0f %F %08.3f %+f %-10.1f|% f"|format(1, 2.675, 0.5, 2.5, 1.5, -3.14159, 2, 3.25, 5) }} {{ "%.3f"|format(0.0005) }} {{ "%f"|format(10000000000000000000000) }} {{ "%.1f"|format(0.25) }} {{ "%f"|format(true) }}',
+      '1.000000 2.67 0 2 1.500000 -003.142 +2.000000 3.2       | 5.000000 0.001 10000000000000000000000.000000 0.2 1.000000',
+    ],
+    [
+      '{{ "a\\n\\nb\\n"|indent }} {{ "a\\nb"|indent(2, true) }} {{ "a\\n\\nb"|indent(2, blank=true) }} {{ "a\\r\\nb"|indent("> ") }}',
+      'a\n\n    b\n   a\n  b a\n  \n  b a\n> b',
+    ],
+    [
+      '{{ "aaaa"|replace("a", "$&", 2) }} {{ "a.b"|replace(".", "x") }} {{ 515|replace(5, 6) }} {{ "aa"|replace("a", "b", count=1) }}',
+      '$&$&aa axb 616 ba',
+    ],
+    [
+      '{{ 7|upper }} {{ nope|upper }}| {{ none|lower }} {{ true|string }} {{ 1.5|string }} {{ -5|abs }} {{ -1.5|abs }} {{ true|abs }}',
+      '7 | none True 1.5 5 1.5 1',
+    ],
+    [
+      '{{ "a" ~ 1 ~ none ~ true ~ 1.0 }} {{ "a" + "b" }} {{ [([1] == [1])|string, (1 == "1")|string, (1 == 1.0)|string, ([1, [2]] == [1, [2]])|string, (1 in [1, 2])|string, ("a" not in "abc")|string, ("k" in {"k": 1})|string, (none == nope)|string, (true == 1)|string, ([1] < [2])|string, (not 0)|string]|join(" ") }}',
+      'a1NoneTrue1.0 ab True False True True True False True False True True True',
+    ],
+    [
+      '{{ "aBC dE".title() }} {{ "aBC".capitalize() }} {{ "xax".strip("x") }} {{ "xax".lstrip("x") }} {{ "xax".rstrip("x") }} {{ "aaa".replace("a", "b", 2) }} {{ "a b".split()|join(",") }} {{ "a".upper().lower() }} {{ {"k": 5}.get("k") }} {{ "it\'s".title() }}',
+      "Abc De Abc a ax xa bba a,b a 5 It'S",
+    ],
+    [
+      '{{ nope|d(default_value=3) }} {{ ""|d(4, true) }} {{ ""|d(5, boolean=true) }} {{ 0|d(6) }} {{ secrets.nope|default("x") }}',
+      '3 4 5 0 x',
+    ],
+    [
+      '{{ [(3 is odd)|string, (4 is even)|string, (-3 is odd)|string, (nope is defined)|string, (1 is number)|string, ("a" is string)|string, (1.0 is integer)|string, ("1" is lower)|string, ({} is mapping)|string, (none is not none)|string, (true is number)|string]|join(" ") }}',
+      'True True True False True True False False True False True',
+    ],
+    [
+      '{{ secrets.float }} {{ secrets.float + 1 }} {{ "%d"|format(secrets.float) }} {{ secrets.big }} {{ secrets.yes|string }} {{ secrets.big|abs }} {{ secrets.n + 1 }}',
+      '1.5 2.5 1 -100000000000000000000 True 100000000000000000000 8',
+    ],
+    [
+      '{{ 1.0 }} {{ 100000000000000000.0 }} {{ 123456789.125 }} {{ -0.0 }} {{ - 5 }} {{ -secrets.n }} {{ +secrets.n }} {{ 0.0001 }}',
+      '1.0 1e+17 123456789.125 -0.0 -5 -7 7 0.0001',
+    ],
+    [
+      '{{ {"b": 2}|first }}{{ ""|first }}{{ [1]|last }} {{ ["b", "a"]|map("first")|list|last }} {{ [[1, 2], [3, 4]]|map(attribute=0)|join }} {{ ["b", "a"]|map(attribute="x")|list|length }}',
+      'b1 a 13 2',
+    ],
+    [
+      '{{ [1, 2, 3]|length }}{{ (1, 2)|list|length }}{% for a in "ab"|list %}{{ a }}{% endfor %} {{ [none, none]|unique|list|length }} {{ "%s"|format("é"|e) }} {{ "%5s"|format("😀") }}|',
+      '32ab 1 é     😀|',
+    ],
   ])('%s', (template, filled) => {
-    expect(renderJinja(template, SECRETS)).toBe(filled);
+    expect(fill(template)).toBe(filled);
   });
 });
 
@@ -91,12 +235,26 @@ describe('what a template can not have is told with its name and place', () => {
       '{% for x in [1]|nope %}{% endfor %}\n{{ [{"k": "v"|nope}] }}',
       'the template is at fault: lines 1, 2: there is no filter nope',
     ],
-    ['\n{{ secrets.n|upper }}', 'the template failed: line 2: the filter upper does not take a number'],
+    ['\n{{ secrets.a|abs }}', 'the template failed: line 2: the filter abs does not take a text'],
     [
-      '{{ secrets.nope|urlencode|trim(1) }}',
-      'the template failed: line 1: the filter trim does not take a text with these arguments',
+      '{{ secrets.nope|urlencode|trim(1, side=2) }}',
+      'the template failed: line 1: the filter trim takes no other arguments than chars',
     ],
     ['{{ "%q"|format(1) }}', 'the template failed: line 1: the filter format does not know %q'],
+    ['{{ "%c"|format(1) }}', 'the filter format does not know %c'],
+    ['{{ "%r"|format(1) }}', 'the filter format does not know %r'],
+    ['{{ "%#x"|format(1) }}', 'the filter format does not know %#x'],
+    ['{{ range }}', 'the template failed: {{ }} does not take a function'],
+    ['{{ [secrets.a.upper] }}', 'the template failed: {{ }} does not take a function'],
+    ['{{ secrets.a + 1 }}', 'the template failed: the operator + does not take a text and a number'],
+    ['{{ 1 / 0 }}', 'the template failed: the operator / divides by zero'],
+    ['{{ 3 > 2 > 1 }}', 'comparisons in a row are not known'],
+    ['{{ [1]|map("nope") }}', 'the filter map is given the name of no filter'],
+    ['{{ [1]|selectattr("a", "nope") }}', 'the filter selectattr is given the name of no test'],
+    ['{{ 1 is nope }}', 'the template is at fault: there is no test nope'],
+    ['{% filter 5 %}x{% endfilter %}', 'the template is at fault: a filter has no name'],
+    ['{{ 1|f()() }}', 'the template is at fault: a filter has no name'],
+    ['{{', 'the template is at fault: it ends within a tag'],
     ['{{ "%s"|format }}', 'the template failed: line 1: the filter format has not what %s asks for'],
     ['{{ "%s"|format(1, 2) }}', 'the template failed: line 1: the filter format is given more than is used'],
     ['{{ "%d"|format("5") }}', 'the template failed: line 1: the filter format has not what %d asks for'],
@@ -107,40 +265,87 @@ describe('what a template can not have is told with its name and place', () => {
     ['a\n{% raw %}{{ x }}', 'the template is at fault: line 2: {% raw %} has no {% endraw %}'],
   ])('%s', (template, message) => {
     const end = message.includes('there is no filter') ? '; there are abs, ' : '';
-    expect(() => renderJinja(template, SECRETS)).toThrow(`${message}${end}`);
+    expect(() => fill(template)).toThrow(`${message}${end}`);
   });
 });
+
+const LONG = '"%9999s"|format("x")';
+/** A list that holds itself in part, which is much longer than what it takes to make it. */
+const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
 describe('a template that makes too much ends with an error, not with all memory', () => {
   it.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'range() makes at most 100000 numbers'],
     ['{{ range(0, -1000000000, -1)|length }}', 'range() makes at most 100000 numbers'],
-    ['{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}', 'the template does too much'],
     [
       '{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}',
-      'the template does too much',
+      'the template makes too much',
     ],
     [
       '{% set ns = namespace(t="x") %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}',
-      'the template does too much',
+      'the operator ~ makes too much',
     ],
     [
-      '{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = ns.l + [range(100000)] %}{% endfor %}',
-      'the template does too much',
+      '{% set all = range(99999) %}{% set ns = namespace(l=[]) %}{% for i in range(99) %}{% set ns.l = ns.l + [all[:]] %}{% endfor %}',
+      'the template makes too much',
     ],
+    [`${DOUBLED}{{ ns.l }}`, '{{ }} makes too much'],
+    [`${DOUBLED}{{ ns.l|tojson }}`, 'the filter tojson makes too much'],
+    [
+      '{% set ns = namespace(l=1) %}{% for i in range(60) %}{% set ns.l = namespace(a=ns.l, b=ns.l) %}{% endfor %}{{ ns.l }}',
+      '{{ }} does not take a namespace',
+    ],
+    ['{{ "a\nb\nc"|indent(170000000)|length }}', 'the filter indent makes too much'],
+    [`{{ ${LONG}|replace(" ", ${LONG}) }}`, 'the filter replace makes too much'],
+    [`{% set t = ${LONG} %}{{ t.replace(" ", t) }}`, 'the method replace makes too much'],
+    [`{{ range(10000)|join(${LONG}) }}`, 'the filter join makes too much'],
+    [`{% set f = ${LONG}|replace(" ", "%(x)9999s") %}{{ f|format(x=1) }}`, 'the filter format makes too much'],
+    ['{{ [[[1]]]|tojson(indent=1000000000) }}', 'the filter tojson indents by at most 100'],
+    ['{{ 10 ** 1000000000 }}', 'the operator ** makes a number of too many digits'],
     ['{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}', 'the template failed'],
   ])('%s', (template, message) => {
-    expect(() => renderJinja(template, SECRETS)).toThrow(message);
+    expect(() => fill(template)).toThrow(message);
   });
 
-  it('and exit code 1', async () => {
-    const template = join(folder, 'huge.j2');
-    writeFileSync(template, '{{ range(1000000000)|list|length }}');
+  it.each([
+    ['loops in loops', '{% set l = range(9999) %}{% for i in l %}{% for j in l %}{% endfor %}{% endfor %}'],
+    ['searches in loops', '{% set l = range(99999) %}{% for i in l %}{% if -1 in l %}{% endif %}{% endfor %}'],
+    ['comparisons of lists', `${DOUBLED}{% set m = ns.l %}${DOUBLED}{{ m == ns.l }}`],
+    ['what is parsed', ' '.repeat(1_000_000)],
+  ])('and one that takes too long, with its limit: %s', (_, template) => {
+    expect(() => renderJinja(template, SECRETS, 200)).toThrow(/^the template takes more than 0.2 seconds$/);
+  });
+
+  it.each([
+    ['terms', `{{ 1${'+1'.repeat(20_000)} }}`],
+    ['filters', `{{ 1${'|abs'.repeat(20_000)} }}`],
+    ['parentheses', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`],
+  ])('and one that is too deep, with that reason: %s', (_, template) => {
+    expect(() => fill(template)).toThrow(/^the template is nested too deeply$/);
+  });
+
+  it('many unknown filters are told of within the time of one, by the first lines', () => {
+    expect(() => fill('{{ 1|nope }}\n'.repeat(30_000))).toThrow('lines 1, 2, 3, 4, 5: there is no filter nope');
+  });
+
+  it('and a number of too many digits', () => {
+    expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow('the template is at fault: a number has too many digits');
+  });
+
+  it.each([
+    [
+      'a list that is too long',
+      '{{ range(1000000000)|list|length }}',
+      'the template failed: range() makes at most 100000 numbers',
+    ],
+    ['a filter without a name', '{% filter 5 %}x{% endfilter %}', 'the template is at fault: a filter has no name'],
+    ['too many filters', `{{ 1${'|abs'.repeat(20_000)} }}`, 'the template is nested too deeply'],
+  ])('and exit code 1: %s', async (_, text, message) => {
+    const template = join(folder, 'template.j2');
+    writeFileSync(template, text);
     const stdin = '{"service": {"credentials": []}}';
     const end = await runCli(['confidant-format', '--out-format', 'jinja', '--template', template], { stdin });
     expect(end).toMatchObject({ code: 1, stdout: '' });
-    expect(end.stderr).toContain(
-      'confidant-format: error: the template failed: range() makes at most 100000 numbers\n',
-    );
+    expect(end.stderr).toContain(`confidant-format: error: ${message}\n`);
   });
 });

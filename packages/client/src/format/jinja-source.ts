@@ -3,11 +3,14 @@ import { FormatError } from './formatter.js';
 /** A template as the engine can read it, and where things stand in what was written. */
 export interface TemplateSource {
   text: string;
-  /** The numbers of the lines, from 1, in which a filter of this name stands. */
+  /** The numbers of the first few lines, from 1, in which a filter of this name stands. */
   linesOf(filter: string): number[];
 }
 
-const RAW = /\{%(-?)\s*raw\s*(-?)%\}/y;
+/** Of lines that are told of one fault. */
+const MAX_LINES = 5;
+
+const RAW = /\{%([-+]?)\s*raw\s*(-?)%\}/y;
 const END_OF_RAW = /\{%(-?|\+)\s*endraw\s*([-+]?)%\}/g;
 
 /**
@@ -25,29 +28,39 @@ export function readTemplate(template: string): TemplateSource {
     if (raw === null) {
       done = endOfTag(template, at);
       const tag = template.slice(at, done);
-      text += tag;
+      text += tag.replace(/^\{%\+/, '{%').replace(/\+%\}$/, '%}');
       if (!tag.startsWith('{#')) tags.push({ at, text: tag });
       continue;
     }
     END_OF_RAW.lastIndex = RAW.lastIndex;
     const end = END_OF_RAW.exec(template);
     if (end === null) {
-      throw new FormatError(`the template is at fault: line ${lineAt(template, at)}: {% raw %} has no {% endraw %}`);
+      throw new FormatError(
+        `the template is at fault: line ${lineBreaks(template.slice(0, at)) + 1}: {% raw %} has no {% endraw %}`,
+      );
     }
     let content = template.slice(RAW.lastIndex, end.index);
     if (raw[2] === '-') content = content.trimStart();
     if (end[1] === '-') content = content.trimEnd();
-    text += `{{${raw[1]} ${quoted(content)} ${end[2] === '-' ? '-' : ''}}}`;
+    text += `{{${raw[1] === '-' ? '-' : ''} ${quoted(content)} ${end[2] === '-' ? '-' : ''}}}`;
     done = END_OF_RAW.lastIndex;
   }
   return {
     text: text + template.slice(done),
     linesOf(filter) {
       const use = new RegExp(`\\|\\s*${filter}\\b|^\\{%[-+]?\\s*filter\\s+${filter}\\b`, 'g');
-      const found = tags.flatMap(({ at, text: tag }) =>
-        [...tag.matchAll(use)].map((match) => lineAt(template, at + match.index)),
-      );
-      return [...new Set(found)];
+      const lines = new Set<number>();
+      let line = 1;
+      let counted = 0;
+      for (const { at, text: tag } of tags) {
+        for (const { index } of tag.matchAll(use)) {
+          line += lineBreaks(template.slice(counted, at + index));
+          counted = at + index;
+          lines.add(line);
+          if (lines.size === MAX_LINES) return [...lines];
+        }
+      }
+      return [...lines];
     },
   };
 }
@@ -84,6 +97,6 @@ function quoted(content: string): string {
   return `'${escaped}'`;
 }
 
-function lineAt(template: string, index: number): number {
-  return template.slice(0, index).split('\n').length;
+function lineBreaks(text: string): number {
+  return text.split('\n').length - 1;
 }

@@ -1,95 +1,99 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
-import { ExactNumber } from '@confidant/contract/wire';
+import { runInNewContext } from 'node:vm';
+import { Interpreter, parse, tokenize } from '@huggingface/jinja';
 import type { Scalar } from '@confidant/contract';
 import { FormatError } from './formatter.js';
-import { FilterFault, FILTERS, kindOf } from './jinja-filters.js';
-import type { JinjaValue } from './jinja-filters.js';
+import { FILTERS } from './jinja-filters.js';
+import { TEXT_METHODS } from './jinja-filters-texts.js';
+import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf } from './jinja-nodes.js';
+import type { Binary, Call, Filtering, MethodCall, Node } from './jinja-nodes.js';
+import { calculateFloat, calculateWhole, Fault } from './jinja-numbers.js';
 import { readTemplate } from './jinja-source.js';
 import type { TemplateSource } from './jinja-source.js';
+import { TESTS } from './jinja-tests.js';
+import * as values from './jinja-values.js';
+import { TOO_MUCH } from './jinja-values.js';
+import type { JinjaValue, Scope } from './jinja-values.js';
 
-interface Node {
-  readonly type: string;
-}
-/** Variables, which become the engine's values. */
-interface Scope {
-  set(name: string, value: unknown): JinjaValue;
+interface Token {
+  type: string;
+  value: string;
 }
 interface Engine {
   run(program: Node): JinjaValue;
   evaluate(node: Node | undefined, scope: Scope): JinjaValue;
-}
-interface Name extends Node {
-  type: 'Identifier';
-  value: string;
-}
-interface Call extends Node {
-  type: 'CallExpression';
-  callee: Name;
-  args: readonly Node[];
-}
-interface NamedArgument extends Node {
-  type: 'KeywordArgumentExpression';
-  key: Name;
-  value: Node;
-}
-/** `operand|filter`, or a block of `filter` with its body. */
-interface Filtering extends Node {
-  filter: Name | Call;
-  operand?: Node;
-  body?: readonly Node[];
+  evaluateArguments(args: readonly Node[], scope: Scope): [JinjaValue[], Map<string, JinjaValue>];
+  evaluateBlock(statements: readonly Node[], scope: Scope): JinjaValue;
 }
 
-// Its own declarations have imports that this compiler does not follow.
-const NewScope = Environment as new () => Scope;
-const BaseEngine = Interpreter as new (scope: Scope) => Engine;
-const parseTemplate = (text: string): Node => parse(tokenize(text, OPTIONS)) as Node;
+// Its own declarations have imports that this compiler does not follow, and keep private what is changed here.
+const BaseEngine = Interpreter as unknown as new (scope: Scope) => Engine;
+const toTokens = tokenize as (text: string, options: object) => Token[];
+const toProgram = parse as unknown as (tokens: Token[]) => Node;
 /** Jinja's own defaults: line breaks and blanks around blocks stay. */
 const OPTIONS = { lstrip_blocks: false, trim_blocks: false };
 
-/** The filters that the engine has by itself. */
-const OF_ENGINE = new Set(
-  (
-    'abs bool capitalize default dictsort float get indent int items join keys length list lower map rejectattr replace ' +
-    'reverse safe selectattr sort string title tojson trim unique upper values'
-  ).split(' '),
-);
-/** Jinja2's other names of these. */
-const ALIASES: Readonly<Record<string, string>> = { d: 'default', count: 'length' };
-/** After these, escaping has nothing to do. */
-const MARKUP = new Set(['e', 'escape', 'forceescape', 'safe']);
-
 /** As in Jinja2's sandbox. */
 const MAX_RANGE = 100_000;
-/** Steps of a template; a list that is made counts as many as it has items, a text one for 64 characters. */
-const MAX_WORK = 1_000_000;
-const MAX_TEXT = 8 * 1024 * 1024;
-/** Of a template that are told of one fault. */
-const MAX_LINES = 5;
+/** Of lists, and texts of 64 characters, that are made on the way. */
+const MAX_MADE = 1_000_000;
+/** Of a number that a template has. */
+const MAX_DIGITS = 4300;
 
 /**
- * A Jinja template with `secrets`, the map of all pairs. Templates run no code, and what they make is bounded. Throws
- * {@link FormatError} with the template's fault, which holds no value.
+ * A Jinja template with `secrets`, the map of all pairs, within `timeout` milliseconds. Templates run no code, and
+ * what they make is bounded. Throws {@link FormatError} with the template's fault, which holds no value.
  */
-export function renderJinja(template: string, secrets: Record<string, Scalar>): string {
+export function renderJinja(template: string, secrets: Record<string, Scalar>, timeout: number): string {
+  try {
+    // The context is of no use but for its limit of time, which holds for all that is called from there.
+    return runInNewContext('work()', { work: () => render(template, secrets) }, { timeout }) as string;
+  } catch (error) {
+    throw error instanceof FormatError ? error : new FormatError(reasonOf(error, timeout));
+  }
+}
+
+/** Without the error's own words, which may quote a value. */
+function reasonOf(error: unknown, timeout: number): string {
+  // This one is of the other context.
+  if ((error as { code?: unknown } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+    return `the template takes more than ${timeout / 1000} seconds`;
+  }
+  const isDeep = error instanceof RangeError && error.message.includes('call stack');
+  return isDeep ? 'the template is nested too deeply' : 'the template failed while it was filled in';
+}
+
+function render(template: string, secrets: Record<string, Scalar>): string {
   const source = readTemplate(template);
-  let program: Node;
-  try {
-    program = parseTemplate(source.text);
-  } catch (error) {
-    throw new FormatError(`the template is at fault: ${error instanceof Error ? error.message : 'failed'}`);
-  }
+  const program = readProgram(source.text);
   refuseUnknown(program, source);
-  const scope = new NewScope();
+  const scope = new values.NewScope();
   for (const [name, value] of Object.entries(GLOBALS)) scope.set(name, value);
-  const plain = Object.entries(secrets).map(([key, value]) => [key, value instanceof ExactNumber ? value.text : value]);
-  scope.set('secrets', Object.fromEntries(plain));
+  scope.setVariable('secrets', values.mapOfPairs(secrets));
+  return values.textOf(new BoundedEngine(scope, source).run(program));
+}
+
+function readProgram(text: string): Node {
   try {
-    return String(new BoundedEngine(scope, source).run(program).value);
+    return toProgram(toTokens(text, OPTIONS).map(exactly));
   } catch (error) {
-    if (error instanceof FormatError) throw error;
-    // The engine's message may quote a value.
-    throw new FormatError('the template failed while it was filled in');
+    if (!(error instanceof Error) || error instanceof RangeError) throw error;
+    // The parser stumbles where a template ends too early.
+    const reason = error instanceof TypeError ? 'it ends within a tag' : error.message;
+    throw new FormatError(`the template is at fault: ${reason}`);
   }
+}
+
+/** The engine would round a number that is too large: it becomes a name, which no other name is like. */
+function exactly(token: Token): Token {
+  if (token.type !== 'NumericLiteral' || token.value.includes('.') || Number.isSafeInteger(Number(token.value))) {
+    return token;
+  }
+  if (token.value.length > MAX_DIGITS) throw new SyntaxError('a number has too many digits');
+  return { type: 'Identifier', value: token.value };
+}
+
+function isWholeName(name: string): boolean {
+  return /^[-+]?\d/.test(name);
 }
 
 const GLOBALS = { true: true, True: true, false: false, False: false, none: null, None: null, range };
@@ -113,10 +117,10 @@ class Given implements Node {
   constructor(readonly value: JinjaValue) {}
 }
 
-/** The engine with more filters, with a bound for what is made, and with the names of filters in its failures. */
+/** The engine with filters, operators and tests as Jinja2 has them, and with a bound for what is made. */
 class BoundedEngine extends BaseEngine {
   readonly #source: TemplateSource;
-  #work = 0;
+  #made = 0;
 
   constructor(scope: Scope, source: TemplateSource) {
     super(scope);
@@ -125,111 +129,166 @@ class BoundedEngine extends BaseEngine {
 
   override evaluate(node: Node | undefined, scope: Scope): JinjaValue {
     if (node instanceof Given) return node.value;
-    this.#count(1);
-    const value = isFiltering(node) ? this.#filter(node, scope) : super.evaluate(node, scope);
-    if (!isAccess(node)) this.#count(sizeOf(value));
+    const value = this.#ownValue(node, scope) ?? super.evaluate(node, scope);
+    if (!isAccess(node)) this.#count(value);
     return value;
   }
 
-  #count(work: number): void {
-    this.#work += work;
-    if (this.#work <= MAX_WORK) return;
-    throw new FormatError('the template does too much: its loops, lists and texts are bounded');
+  override evaluateBlock(statements: readonly Node[], scope: Scope): JinjaValue {
+    let text = '';
+    for (const statement of statements) {
+      const value = this.evaluate(statement, scope);
+      text += told('{{ }}', () => values.printed(value));
+      told('the template', () => values.checkLength(text.length));
+    }
+    return values.text(text);
+  }
+
+  #count(value: JinjaValue): void {
+    this.#made += sizeOf(value);
+    if (this.#made > MAX_MADE) throw new FormatError(`the template ${TOO_MUCH}`);
+  }
+
+  /** Undefined for what is left to the engine. */
+  #ownValue(node: Node | undefined, scope: Scope): JinjaValue | undefined {
+    if (isName(node) && isWholeName(node.value)) return values.whole(BigInt(node.value.replace('+', '')));
+    if (isFiltering(node)) return this.#filter(node, scope);
+    if (isMethodCall(node)) return this.#method(node, scope);
+    if (isUnary(node)) {
+      const { value: operator } = node.operator;
+      const value = this.evaluate(node.argument, scope);
+      if (operator === 'not') return values.truth(!values.isTrue(value));
+      // A float, so that -0.0 stays what it is.
+      const by =
+        values.wholeOf(value) === undefined
+          ? values.float(operator === '-' ? -1 : 1)
+          : values.whole(operator === '-' ? -1n : 1n);
+      return told(`the operator ${operator}`, () => calculate('*', value, by));
+    }
+    if (isTest(node)) {
+      const { value: name } = node.test;
+      const test = TESTS.get(name);
+      if (test === undefined) throw new FormatError(`the template is at fault: there is no test ${name}`);
+      const value = this.evaluate(node.operand, scope);
+      return values.truth(told(`the test ${name}`, () => test(value)) !== node.negate);
+    }
+    return isBinary(node) ? this.#binary(node, scope) : undefined;
+  }
+
+  #binary(node: Binary, scope: Scope): JinjaValue {
+    const { value: operator } = node.operator;
+    const left = this.evaluate(node.left, scope);
+    if (operator === 'and' || operator === 'or') {
+      return values.isTrue(left) === (operator === 'and') ? this.evaluate(node.right, scope) : left;
+    }
+    const compares = COMPARISONS[operator];
+    if (compares !== undefined && isBinary(node.left) && COMPARISONS[node.left.operator.value] !== undefined) {
+      throw new FormatError('the template is at fault: comparisons in a row are not known; put "and" between them');
+    }
+    const right = this.evaluate(node.right, scope);
+    return told(`the operator ${operator}`, () =>
+      compares === undefined ? calculate(operator, left, right) : values.truth(compares(left, right)),
+    );
   }
 
   #filter({ filter, operand: before, body }: Filtering, scope: Scope): JinjaValue {
-    const name = nameOf(filter);
-    const block = { type: 'Program', body };
-    const operand = this.evaluate(before ?? block, scope);
-    const own = FILTERS.get(name);
-    try {
-      if (own === undefined) return super.evaluate(onEngine(filter, new Given(operand)), scope);
-      if (MARKUP.has(name) && name !== 'forceescape' && isFiltering(before) && MARKUP.has(nameOf(before.filter))) {
-        return operand;
-      }
-      const made = own(operand, ...this.#argumentsOf(filter, scope));
-      return typeof made === 'object' ? made : new NewScope().set('made', made);
-    } catch (error) {
-      if (error instanceof FormatError) throw error;
-      const how = filter.type === 'Identifier' ? '' : ' with these arguments';
-      const fault = error instanceof FilterFault ? error.message : `does not take ${kindOf(operand)}${how}`;
-      throw new FormatError(`the template failed: ${placeOf(name, this.#source)}the filter ${name} ${fault}`);
-    }
+    const name = nameOf(filter)!;
+    const operand = before === undefined ? this.evaluateBlock(body ?? [], scope) : this.evaluate(before, scope);
+    const [args, named] = this.evaluateArguments((filter as Partial<Call>).args ?? [], scope);
+    return told(
+      `the filter ${name}`,
+      () => FILTERS.get(name)!(operand, args, named),
+      () => placeOf(name, this.#source),
+    );
   }
 
-  #argumentsOf(filter: Name | Call, scope: Scope): [JinjaValue[], Map<string, JinjaValue>] {
-    const given = filter.type === 'Identifier' ? [] : filter.args;
-    const args: JinjaValue[] = [];
-    const named = new Map<string, JinjaValue>();
-    for (const node of given) {
-      if (isNamed(node)) named.set(node.key.value, this.evaluate(node.value, scope));
-      else args.push(this.evaluate(node, scope));
+  #method(node: MethodCall, scope: Scope): JinjaValue {
+    const { callee, args: given } = node;
+    const object = this.evaluate(callee.object, scope);
+    const name = callee.property.value;
+    const method = values.isText(object) ? TEXT_METHODS.get(name) : undefined;
+    if (method === undefined) {
+      const ready: MethodCall = { ...node, callee: { ...callee, object: new Given(object) } };
+      return super.evaluate(ready, scope);
     }
-    return [args, named];
+    const [args, named] = this.evaluateArguments(given, scope);
+    return told(`the method ${name}`, () => method(object, args, named));
   }
 }
 
-/** The same for a filter of the engine's own, by the name it has there. */
-function onEngine(filter: Name | Call, operand: Node): Node {
-  const name = nameOf(filter);
-  const callee = { type: 'Identifier', value: ALIASES[name] ?? name };
-  // The engine knows this one with parentheses only.
-  const isCall = filter.type === 'CallExpression' || callee.value === 'default';
-  const args = filter.type === 'CallExpression' ? filter.args : [];
-  const node = {
-    type: 'FilterExpression',
-    operand,
-    filter: isCall ? { type: 'CallExpression', callee, args } : callee,
-  };
-  return node;
+/** Throws {@link FormatError} for a {@link Fault}, with what finds it and where. */
+function told<T>(finder: string, work: () => T, place: () => string = () => ''): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    throw new FormatError(`the template failed: ${place()}${finder} ${error.message}`);
+  }
+}
+
+const COMPARISONS: Readonly<Record<string, (left: JinjaValue, right: JinjaValue) => boolean>> = {
+  '==': values.isEqual,
+  '!=': (left, right) => !values.isEqual(left, right),
+  '<': (left, right) => values.compare(left, right) < 0,
+  '<=': (left, right) => values.compare(left, right) <= 0,
+  '>': (left, right) => values.compare(left, right) > 0,
+  '>=': (left, right) => values.compare(left, right) >= 0,
+  in: (left, right) => values.contains(right, left),
+  'not in': (left, right) => !values.contains(right, left),
+};
+
+/** Throws {@link Fault}. */
+function calculate(operator: string, left: JinjaValue, right: JinjaValue): JinjaValue {
+  if (operator === '~') {
+    const [first, second] = [values.textOf(left), values.textOf(right)];
+    values.checkLength(first.length + second.length);
+    return values.text(first + second);
+  }
+  if (operator === '+' && values.isText(left) && values.isText(right)) {
+    values.checkLength(left.value.length + right.value.length);
+    return values.text(left.value + right.value);
+  }
+  if (operator === '+' && values.isList(left) && values.isList(right))
+    return values.list([...left.value, ...right.value]);
+  const [a, b] = [values.wholeOf(left), values.wholeOf(right)];
+  if (a !== undefined && b !== undefined) {
+    const made = calculateWhole(operator, a, b);
+    return typeof made === 'bigint' ? values.whole(made) : values.float(made);
+  }
+  const [c, d] = [values.numberOf(left), values.numberOf(right)];
+  if (c === undefined || d === undefined) {
+    throw new Fault(`does not take ${values.kindOf(left)} and ${values.kindOf(right)}`);
+  }
+  return values.float(calculateFloat(operator, c, d));
 }
 
 /** Throws {@link FormatError} for a filter that is not there, whether the template comes to it or not, as Jinja2. */
 function refuseUnknown(program: Node, source: TemplateSource): void {
-  const known = [...OF_ENGINE, ...Object.keys(ALIASES), ...FILTERS.keys()].sort();
-  for (const name of filtersIn(program)) {
-    if (known.includes(name)) continue;
-    const place = placeOf(name, source);
+  for (const node of nodesOf(program)) {
+    if (!isFiltering(node)) continue;
+    const name = nameOf(node.filter);
+    if (name === undefined) throw new FormatError('the template is at fault: a filter has no name');
+    if (FILTERS.has(name)) continue;
+    const known = [...FILTERS.keys()].sort().join(', ');
     throw new FormatError(
-      `the template is at fault: ${place}there is no filter ${name}; there are ${known.join(', ')}`,
+      `the template is at fault: ${placeOf(name, source)}there is no filter ${name}; there are ${known}`,
     );
   }
-}
-
-function* filtersIn(part: unknown): Generator<string> {
-  if (typeof part !== 'object' || part === null) return;
-  if (isFiltering(part)) yield nameOf(part.filter);
-  const parts = part instanceof Map ? [...part].flat() : Object.values(part);
-  for (const below of parts) yield* filtersIn(below);
 }
 
 function placeOf(filter: string, source: TemplateSource): string {
   const lines = source.linesOf(filter);
   if (lines.length === 0) return '';
-  return `${lines.length === 1 ? 'line' : 'lines'} ${lines.slice(0, MAX_LINES).join(', ')}: `;
-}
-
-function nameOf(filter: Name | Call): string {
-  return filter.type === 'Identifier' ? filter.value : filter.callee.value;
-}
-
-function isFiltering(node: unknown): node is Filtering {
-  const { type } = (node ?? {}) as { type?: unknown };
-  return type === 'FilterExpression' || type === 'FilterStatement';
-}
-
-function isNamed(node: Node): node is NamedArgument {
-  return node.type === 'KeywordArgumentExpression';
+  return `${lines.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}: `;
 }
 
 /** What hands out a value that was there already. */
 function isAccess(node: Node | undefined): boolean {
-  return (
-    node?.type === 'Identifier' || (node?.type === 'MemberExpression' && !(node as { computed?: boolean }).computed)
-  );
+  const { type, computed } = (node ?? {}) as { type?: string; computed?: boolean };
+  return type === 'Identifier' || (type === 'MemberExpression' && computed !== true);
 }
 
 function sizeOf({ value }: JinjaValue): number {
-  if (typeof value === 'string') return value.length > MAX_TEXT ? MAX_WORK : Math.floor(value.length / 64);
+  if (typeof value === 'string') return value.length > values.MAX_TEXT ? Infinity : Math.floor(value.length / 64);
   return Array.isArray(value) ? value.length : 0;
 }

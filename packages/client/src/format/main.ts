@@ -13,6 +13,8 @@ import { combineCredentials, envExport, FormatError, readService } from './forma
 import type { Warn } from './formatter.js';
 
 const PROGRAM = 'confidant-format';
+/** Milliseconds. */
+const TEMPLATE_TIMEOUT = 10_000;
 
 const OPTIONS: readonly OptionSpec[] = [
   { flags: '--in <file>', text: 'what get_service printed; - is standard input', fallback: '-' },
@@ -73,7 +75,7 @@ async function format(given: Given, warn: Warn): Promise<string> {
   if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
   // The engine is loaded for who needs it.
   const { renderJinja } = await import('./jinja.js');
-  return renderJinja(readFrom(template!, 'template'), combined.credentials);
+  return renderJinja(readFrom(template!, 'template'), combined.credentials, TEMPLATE_TIMEOUT);
 }
 
 function parse(argv: readonly string[]): Given | string {
