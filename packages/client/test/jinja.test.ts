@@ -92,6 +92,7 @@ describe('as Jinja2 fills them in', () => {
       '01252',
     ],
     ['{{ range(100000)|length }}', '100000'],
+    ['{{ [{"k": {}}]|map(attribute="x.y", default=1)|join }}', '1'],
     [
       '{{ secrets.html|e }} {{ secrets.html | escape }}',
       '&lt;a href=&#34;x&#34;&gt;&amp;&#39; &lt;a href=&#34;x&#34;&gt;&amp;&#39;',
@@ -251,6 +252,7 @@ describe('what a template can not have is told with its name and place', () => {
     ['{{ 3 > 2 > 1 }}', 'comparisons in a row are not known'],
     ['{{ [1]|map("nope") }}', 'the filter map is given the name of no filter'],
     ['{{ [1]|selectattr("a", "nope") }}', 'the filter selectattr is given the name of no test'],
+    ['{% for i in [1] %}a{% break %}{% endfor %}', 'the template is at fault: there is no tag break'],
     ['{{ 1 is nope }}', 'the template is at fault: there is no test nope'],
     ['{% filter 5 %}x{% endfilter %}', 'the template is at fault: a filter has no name'],
     ['{{ 1|f()() }}', 'the template is at fault: a filter has no name'],

@@ -1,5 +1,5 @@
 import { Fault } from './jinja-numbers.js';
-import { TESTS } from './jinja-tests.js';
+import { TESTS } from './jinja-predicates.js';
 import { taking } from './jinja-taking.js';
 import type { JinjaFilter } from './jinja-taking.js';
 import {
@@ -75,7 +75,7 @@ function reverse(operand: JinjaValue): JinjaValue {
 
 function sort(operand: JinjaValue, reversed?: JinjaValue, exactCase?: JinjaValue, attribute?: JinjaValue): JinjaValue {
   const paths = isText(attribute) ? attribute.value.split(',').map(text) : [attribute];
-  const getters = paths.map(getter);
+  const getters = paths.map((path) => getter(path));
   const keyed = itemsOf(operand).map((item) => ({
     item,
     key: list(getters.map((get) => foldedUnless(exactCase, get(item)))),
@@ -124,17 +124,18 @@ function unique(operand: JinjaValue, exactCase?: JinjaValue, attribute?: JinjaVa
   return list(made);
 }
 
-/** What is at a path like `a.0.b`, or at a number. */
-function getter(path: JinjaValue | undefined): (item: JinjaValue) => JinjaValue {
+/** What is at a path like `a.0.b`, or at a number; `instead` where there is nothing, at each step as in Jinja2. */
+function getter(path: JinjaValue | undefined, instead?: JinjaValue): (item: JinjaValue) => JinjaValue {
   if (path === undefined || isNone(path)) return (item) => item;
   const steps = textOf(path).split('.');
   return (item) => {
-    let found: JinjaValue | undefined = item;
+    let at = item;
     for (const step of steps) {
-      if (found === undefined || isMissing(found)) throw new Fault('finds nothing at this attribute');
-      found = isList(found) && /^\d+$/.test(step) ? found.value[Number(step)] : fieldOf(found, step);
+      if (isMissing(at)) throw new Fault('finds nothing at this attribute');
+      const found = isList(at) && /^\d+$/.test(step) ? at.value[Number(step)] : fieldOf(at, step);
+      at = found === undefined || isMissing(found) ? (instead ?? missing()) : found;
     }
-    return found ?? missing();
+    return at;
   };
 }
 
@@ -156,14 +157,7 @@ export function mapBy(filters: () => ReadonlyMap<string, JinjaFilter>): JinjaFil
     const attribute = named.get('attribute');
     const isKnown = [...named.keys()].every((key) => key === 'attribute' || key === 'default');
     if (attribute === undefined || !isKnown) throw new Fault('needs an attribute or the name of a filter');
-    const get = getter(attribute);
-    const instead = named.get('default');
-    return list(
-      items.map((item) => {
-        const found = get(item);
-        return isMissing(found) && instead !== undefined ? instead : found;
-      }),
-    );
+    return list(items.map(getter(attribute, named.get('default'))));
   };
 }
 

@@ -9,7 +9,7 @@ import type { Binary, Call, Filtering, MethodCall, Node } from './jinja-nodes.js
 import { calculateFloat, calculateWhole, Fault } from './jinja-numbers.js';
 import { readTemplate } from './jinja-source.js';
 import type { TemplateSource } from './jinja-source.js';
-import { TESTS } from './jinja-tests.js';
+import { TESTS } from './jinja-predicates.js';
 import * as values from './jinja-values.js';
 import { TOO_MUCH } from './jinja-values.js';
 import type { JinjaValue, Scope } from './jinja-values.js';
@@ -262,9 +262,13 @@ function calculate(operator: string, left: JinjaValue, right: JinjaValue): Jinja
   return values.float(calculateFloat(operator, c, d));
 }
 
-/** Throws {@link FormatError} for a filter that is not there, whether the template comes to it or not, as Jinja2. */
+/** Throws {@link FormatError} for a filter or tag that is not there, whether the template comes to it or not, as Jinja2. */
 function refuseUnknown(program: Node, source: TemplateSource): void {
   for (const node of nodesOf(program)) {
+    // The engine has these two of an extension, but loses the text before them.
+    if (node.type === 'Break' || node.type === 'Continue') {
+      throw new FormatError(`the template is at fault: there is no tag ${node.type.toLowerCase()}`);
+    }
     if (!isFiltering(node)) continue;
     const name = nameOf(node.filter);
     if (name === undefined) throw new FormatError('the template is at fault: a filter has no name');
