@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
 import type { Scalar } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
-import { renderJinja } from '../src/format/jinja.js';
+import { renderJinja } from '../src/format/jinja/render.js';
 import { runCli } from './support/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'confidant-jinja-'));

@@ -74,7 +74,7 @@ async function format(given: Given, warn: Warn): Promise<string> {
   // compat: no line break at the end.
   if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
   // The engine is loaded for who needs it.
-  const { renderJinja } = await import('./jinja.js');
+  const { renderJinja } = await import('./jinja/render.js');
   return renderJinja(readFrom(template!, 'template'), combined.credentials, TEMPLATE_TIMEOUT);
 }
 

@@ -1,7 +1,7 @@
-import { Fault } from './jinja-numbers.js';
-import { TESTS } from './jinja-predicates.js';
-import { taking } from './jinja-taking.js';
-import type { JinjaFilter } from './jinja-taking.js';
+import { Fault } from './numbers.js';
+import { TESTS } from './predicates.js';
+import { taking } from './taking.js';
+import type { JinjaFilter } from './taking.js';
 import {
   checkLength,
   compare,
@@ -20,8 +20,8 @@ import {
   text,
   textOf,
   whole,
-} from './jinja-values.js';
-import type { JinjaMap, JinjaValue } from './jinja-values.js';
+} from './values.js';
+import type { JinjaMap, JinjaValue } from './values.js';
 
 export const LIST_FILTERS: readonly (readonly [string, JinjaFilter])[] = [
   ['count', taking('', length)],

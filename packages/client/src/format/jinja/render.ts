@@ -1,18 +1,18 @@
 import { runInNewContext } from 'node:vm';
 import { Interpreter, parse, tokenize } from '@huggingface/jinja';
 import type { Scalar } from '@confidant/contract';
-import { FormatError } from './formatter.js';
-import { FILTERS } from './jinja-filters.js';
-import { TEXT_METHODS } from './jinja-filters-texts.js';
-import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf } from './jinja-nodes.js';
-import type { Binary, Call, Filtering, MethodCall, Node } from './jinja-nodes.js';
-import { calculateFloat, calculateWhole, Fault } from './jinja-numbers.js';
-import { readTemplate } from './jinja-source.js';
-import type { TemplateSource } from './jinja-source.js';
-import { TESTS } from './jinja-predicates.js';
-import * as values from './jinja-values.js';
-import { TOO_MUCH } from './jinja-values.js';
-import type { JinjaValue, Scope } from './jinja-values.js';
+import { FormatError } from '../formatter.js';
+import { FILTERS } from './filters.js';
+import { TEXT_METHODS } from './filters-texts.js';
+import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf } from './nodes.js';
+import type { Binary, Call, Filtering, MethodCall, Node } from './nodes.js';
+import { calculateFloat, calculateWhole, Fault } from './numbers.js';
+import { readTemplate } from './source.js';
+import type { TemplateSource } from './source.js';
+import { TESTS } from './predicates.js';
+import * as values from './values.js';
+import { TOO_MUCH } from './values.js';
+import type { JinjaValue, Scope } from './values.js';
 
 interface Token {
   type: string;

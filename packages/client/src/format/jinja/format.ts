@@ -1,7 +1,7 @@
-import { Fault, fixed } from './jinja-numbers.js';
-import type { JinjaFilter } from './jinja-taking.js';
-import { checkLength, isMarkup, numberOf, sameMarkup, textOf, wholeOf } from './jinja-values.js';
-import type { JinjaValue } from './jinja-values.js';
+import { Fault, fixed } from './numbers.js';
+import type { JinjaFilter } from './taking.js';
+import { checkLength, isMarkup, numberOf, sameMarkup, textOf, wholeOf } from './values.js';
+import type { JinjaValue } from './values.js';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',

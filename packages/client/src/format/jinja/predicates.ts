@@ -1,4 +1,4 @@
-import { Fault } from './jinja-numbers.js';
+import { Fault } from './numbers.js';
 import {
   compare,
   contains,
@@ -13,8 +13,8 @@ import {
   numberOf,
   textOf,
   wholeOf,
-} from './jinja-values.js';
-import type { JinjaValue } from './jinja-values.js';
+} from './values.js';
+import type { JinjaValue } from './values.js';
 
 type JinjaTest = (value: JinjaValue, other?: JinjaValue) => boolean;
 

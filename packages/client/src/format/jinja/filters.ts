@@ -1,8 +1,8 @@
-import { LIST_FILTERS, mapBy } from './jinja-filters-lists.js';
-import { TEXT_FILTERS } from './jinja-filters-texts.js';
-import { Fault, readFloat, readWhole } from './jinja-numbers.js';
-import { taking } from './jinja-taking.js';
-import type { JinjaFilter } from './jinja-taking.js';
+import { LIST_FILTERS, mapBy } from './filters-lists.js';
+import { TEXT_FILTERS } from './filters-texts.js';
+import { Fault, readFloat, readWhole } from './numbers.js';
+import { taking } from './taking.js';
+import type { JinjaFilter } from './taking.js';
 import {
   float,
   isMarkup,
@@ -17,8 +17,8 @@ import {
   textOf,
   whole,
   wholeOf,
-} from './jinja-values.js';
-import type { JinjaValue } from './jinja-values.js';
+} from './values.js';
+import type { JinjaValue } from './values.js';
 
 const MAX_INDENT = 100;
 

@@ -1,7 +1,7 @@
 import { Environment } from '@huggingface/jinja';
 import { compareCodePoints, ExactNumber } from '@confidant/contract/wire';
 import type { Scalar } from '@confidant/contract';
-import { Fault, floatText } from './jinja-numbers.js';
+import { Fault, floatText } from './numbers.js';
 
 /** A value of the engine. Numbers too large for a number are a bigint, so that they are exact or refused. */
 export interface JinjaValue {

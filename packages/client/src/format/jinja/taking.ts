@@ -1,5 +1,5 @@
-import { Fault } from './jinja-numbers.js';
-import type { JinjaValue } from './jinja-values.js';
+import { Fault } from './numbers.js';
+import type { JinjaValue } from './values.js';
 
 /** What a filter is given: what stands before it, and its arguments by place and by name. Throws {@link Fault}. */
 export type JinjaFilter = (

@@ -1,4 +1,4 @@
-import { FormatError } from './formatter.js';
+import { FormatError } from '../formatter.js';
 
 /** A template as the engine can read it, and where things stand in what was written. */
 export interface TemplateSource {
