@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
 import type { Scalar } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
+import { FormatError } from '../src/format/formatter.js';
 import { renderJinja } from '../src/format/jinja/render.js';
 import { runCli } from './support/cli.js';
 
@@ -24,7 +25,8 @@ const SECRETS = {
 };
 
 const TIMEOUT = 5000;
-const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) => renderJinja(template, secrets, TIMEOUT);
+const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) =>
+  renderJinja(template, secrets, { timeout: TIMEOUT });
 
 describe('templates', () => {
   it('run no code: the constructor of a value is out of reach', () => {
@@ -224,6 +226,41 @@ describe('as Jinja2 fills them in', () => {
   });
 });
 
+describe('--strict', () => {
+  const strict = (template: string) => renderJinja(template, SECRETS, { timeout: TIMEOUT, isStrict: true });
+
+  it.each([
+    ['{{ secrets.db_usr }}', 'secrets.db_usr is not defined'],
+    ['{{ secrtes.a }}', 'secrtes.a is not defined'],
+    ['{{ secrets.a.b }}', 'secrets.a.b is not defined'],
+    ['{{ nope }}', 'nope is not defined'],
+    ['{{ secrets["s3cret"] }}', 'something that is printed is not defined'],
+    ['{{ secrets.nope|upper }}', 'secrets.nope is not defined'],
+    ['{% if true %}{% for i in [1] %}{{ secrets.nope }}{% endfor %}{% endif %}', 'secrets.nope is not defined'],
+  ])('refuses %s, which is nothing otherwise', (template, message) => {
+    expect(() => strict(template)).toThrow(new FormatError(`the template failed: ${message}`));
+    expect(fill(template)).toBe('');
+  });
+
+  it('leaves alone what says what else to print, what is looked at only, and statements', () => {
+    const template =
+      '{% set x = 1 %}{% macro f(y) %}{{ y }}{% endmacro %}{# c #}{{ secrets.nope|d("d") }}{{ nope|default }}' +
+      '{% if secrets.nope is defined %}no{% endif %}{{ secrets.nope or "o" }}{{ f(x) }}{{ secrets.a }}{{ none }}{{ "" }}';
+    expect(strict(template)).toBe('do1v');
+  });
+
+  it('is an option of the program', async () => {
+    const template = join(folder, 'strict.j2');
+    writeFileSync(template, '{{ secrets.nope }}');
+    const args = ['confidant-format', '--out-format', 'jinja', '--template', template];
+    const stdin = '{"service": {"credentials": []}}';
+    expect(await runCli(args, { stdin })).toMatchObject({ code: 0, stdout: '' });
+    const end = await runCli([...args, '--strict'], { stdin });
+    expect(end).toMatchObject({ code: 1, stdout: '' });
+    expect(end.stderr).toContain('secrets.nope is not defined');
+  });
+});
+
 describe('what a template can not have is told with its name and place', () => {
   it.each([
     ['x\n{{ secrets.a|b64encode }}', 'the template is at fault: line 2: there is no filter b64encode'],
@@ -315,7 +352,9 @@ describe('a template that makes too much ends with an error, not with all memory
     ['comparisons of lists', `${DOUBLED}{% set m = ns.l %}${DOUBLED}{{ m == ns.l }}`],
     ['what is parsed', ' '.repeat(1_000_000)],
   ])('and one that takes too long, with its limit: %s', (_, template) => {
-    expect(() => renderJinja(template, SECRETS, 200)).toThrow(/^the template takes more than 0.2 seconds$/);
+    expect(() => renderJinja(template, SECRETS, { timeout: 200 })).toThrow(
+      /^the template takes more than 0.2 seconds$/,
+    );
   });
 
   it.each([

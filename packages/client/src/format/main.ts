@@ -30,6 +30,7 @@ const OPTIONS: readonly OptionSpec[] = [
     fallback: 'CREDENTIALS_',
   },
   { flags: '--template <file>', text: 'for jinja: the template, with the variable secrets' },
+  { flags: '--strict', text: 'for jinja: fail where something that is not defined is printed' },
   { flags: '--out <file>', text: 'where to write; - is standard output', fallback: '-' },
   {
     flags: '--log-level <level>',
@@ -75,7 +76,10 @@ async function format(given: Given, warn: Warn): Promise<string> {
   if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
   // The engine is loaded for who needs it.
   const { renderJinja } = await import('./jinja/render.js');
-  return renderJinja(readFrom(template!, 'template'), combined.credentials, TEMPLATE_TIMEOUT);
+  return renderJinja(readFrom(template!, 'template'), combined.credentials, {
+    timeout: TEMPLATE_TIMEOUT,
+    isStrict: given.flag('strict'),
+  });
 }
 
 function parse(argv: readonly string[]): Given | string {

@@ -73,6 +73,15 @@ export function nameOf(filter: Node): string | undefined {
   return isName(name) ? name.value : undefined;
 }
 
+/** `secrets.db.user`, for names and what they are asked for by name; undefined for all else, which may be a value. */
+export function pathOf(node: Node | undefined): string | undefined {
+  if (isName(node)) return node.value;
+  if (node?.type !== 'MemberExpression') return undefined;
+  const { object, property, computed } = node as Node & { object?: Node; property?: Node; computed?: boolean };
+  const before = computed === true ? undefined : pathOf(object);
+  return before === undefined || !isName(property) ? undefined : `${before}.${property.value}`;
+}
+
 /** All parts of a template, in the order in which they stand there, however deep they are. */
 export function* nodesOf(program: Node): Generator<Node> {
   const left: unknown[] = [program];

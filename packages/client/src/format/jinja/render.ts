@@ -4,7 +4,7 @@ import type { Scalar } from '@confidant/contract';
 import { FormatError } from '../formatter.js';
 import { FILTERS } from './filters.js';
 import { TEXT_METHODS } from './filters-texts.js';
-import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf } from './nodes.js';
+import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf, pathOf } from './nodes.js';
 import type { Binary, Call, Filtering, MethodCall, Node } from './nodes.js';
 import { calculateFloat, calculateWhole, Fault } from './numbers.js';
 import { readTemplate } from './source.js';
@@ -39,14 +39,25 @@ const MAX_MADE = 1_000_000;
 /** Of a number that a template has. */
 const MAX_DIGITS = 4300;
 
+export interface RenderOptions {
+  /** Milliseconds. */
+  timeout: number;
+  /** To print, or filter, what is not defined is a fault: Jinja2's `StrictUndefined`. Default: it is nothing. */
+  isStrict?: boolean;
+}
+
 /**
- * A Jinja template with `secrets`, the map of all pairs, within `timeout` milliseconds. Templates run no code, and
- * what they make is bounded. Throws {@link FormatError} with the template's fault, which holds no value.
+ * A Jinja template with `secrets`, the map of all pairs. Templates run no code, and what they make is bounded. Throws
+ * {@link FormatError} with the template's fault, which holds no value.
  */
-export function renderJinja(template: string, secrets: Record<string, Scalar>, timeout: number): string {
+export function renderJinja(
+  template: string,
+  secrets: Record<string, Scalar>,
+  { timeout, isStrict = false }: RenderOptions,
+): string {
   try {
     // The context is of no use but for its limit of time, which holds for all that is called from there.
-    return runInNewContext('work()', { work: () => render(template, secrets) }, { timeout }) as string;
+    return runInNewContext('work()', { work: () => render(template, secrets, isStrict) }, { timeout }) as string;
   } catch (error) {
     throw error instanceof FormatError ? error : new FormatError(reasonOf(error, timeout));
   }
@@ -62,14 +73,14 @@ function reasonOf(error: unknown, timeout: number): string {
   return isDeep ? 'the template is nested too deeply' : 'the template failed while it was filled in';
 }
 
-function render(template: string, secrets: Record<string, Scalar>): string {
+function render(template: string, secrets: Record<string, Scalar>, isStrict: boolean): string {
   const source = readTemplate(template);
   const program = readProgram(source.text);
   refuseUnknown(program, source);
   const scope = new values.NewScope();
   for (const [name, value] of Object.entries(GLOBALS)) scope.set(name, value);
   scope.setVariable('secrets', values.mapOfPairs(secrets));
-  return values.textOf(new BoundedEngine(scope, source).run(program));
+  return values.textOf(new BoundedEngine(scope, source, isStrict).run(program));
 }
 
 function readProgram(text: string): Node {
@@ -111,6 +122,9 @@ function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
 
+/** Filters for what is not defined. */
+const DEFAULTS = new Set(['default', 'd']);
+
 /** A value where the engine asks for an expression. */
 class Given implements Node {
   readonly type = 'Given';
@@ -120,11 +134,13 @@ class Given implements Node {
 /** The engine with filters, operators and tests as Jinja2 has them, and with a bound for what is made. */
 class BoundedEngine extends BaseEngine {
   readonly #source: TemplateSource;
+  readonly #isStrict: boolean;
   #made = 0;
 
-  constructor(scope: Scope, source: TemplateSource) {
+  constructor(scope: Scope, source: TemplateSource, isStrict: boolean) {
     super(scope);
     this.#source = source;
+    this.#isStrict = isStrict;
   }
 
   override evaluate(node: Node | undefined, scope: Scope): JinjaValue {
@@ -138,10 +154,16 @@ class BoundedEngine extends BaseEngine {
     let text = '';
     for (const statement of statements) {
       const value = this.evaluate(statement, scope);
+      this.#refuseMissing(value, statement);
       text += told('{{ }}', () => values.printed(value));
       told('the template', () => values.checkLength(text.length));
     }
     return values.text(text);
+  }
+
+  #refuseMissing(value: JinjaValue, node: Node | undefined): void {
+    if (!this.#isStrict || !values.isMissing(value)) return;
+    throw new FormatError(`the template failed: ${pathOf(node) ?? 'something that is printed'} is not defined`);
   }
 
   #count(value: JinjaValue): void {
@@ -194,6 +216,7 @@ class BoundedEngine extends BaseEngine {
   #filter({ filter, operand: before, body }: Filtering, scope: Scope): JinjaValue {
     const name = nameOf(filter)!;
     const operand = before === undefined ? this.evaluateBlock(body ?? [], scope) : this.evaluate(before, scope);
+    if (!DEFAULTS.has(name)) this.#refuseMissing(operand, before);
     const [args, named] = this.evaluateArguments((filter as Partial<Call>).args ?? [], scope);
     return told(
       `the filter ${name}`,
