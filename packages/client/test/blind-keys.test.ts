@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from './support/cli.js';
-import { startEmbeddedServer } from './support/embedded-server.js';
+import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
 
 let server: EmbeddedServer;
 let env: Record<string, string>;
 beforeAll(async () => {
   server = await startEmbeddedServer();
-  const exports = readFileSync(join(server.dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
-  env = Object.fromEntries([...exports].map(([, name, value]) => [name!, value!]));
+  env = clientEnvironment(server.dataDir);
 });
 afterAll(() => server.stop());
 

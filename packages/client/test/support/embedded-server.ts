@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,12 @@ export interface EmbeddedServer {
   /** What it printed, first steps and all. */
   printed: string;
   stop(): Promise<void>;
+}
+
+/** The variables of client.env in a data directory. */
+export function clientEnvironment(dataDir: string): Record<string, string> {
+  const lines = readFileSync(join(dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
+  return Object.fromEntries([...lines].map(([, name, value]) => [name!, value!]));
 }
 
 export async function startEmbeddedServer(environment: Record<string, string> = {}): Promise<EmbeddedServer> {
