@@ -76,13 +76,21 @@ describe('update_credential --merge', () => {
     ['a key that is set and unset', ['--unset', 'A', '--credential-pairs', '{"a": "2"}'], 'a: set and unset at once'],
     ['two spellings of one key', ['--merge', '--credential-pairs', '{"B": "2", "b": "3"}'], 'upper and lower case'],
     ['a credential without pairs', ['--unset', 'a'], 'no pair would stay'],
-    ['what changes nothing', ['--merge', '--credential-pairs', '{"a": "1"}'], 'No changes to make'],
   ])('refuses %s, and writes nothing', async (_, options, words) => {
     const id = await create('{"a": "1"}');
     const end = await call('update_credential', '--id', id, ...options);
     expect(end.code).not.toBe(0);
     expect(end.stderr + end.stdout).toContain(words);
     expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 1 });
+  });
+
+  it('writes nothing, and is a success, where all is as it is to be', async () => {
+    const id = await create('{"a": "1", "b": "2"}');
+    const again = ['--merge', '--credential-pairs', '{"a": "1"}'];
+    expect((await call('update_credential', '--id', id, ...again)).code).toBe(0);
+    expect((await stored(id)).revision).toBe(1);
+    expect((await call('update_credential', '--id', id, ...again, '--documentation', 'd')).code).toBe(0);
+    expect((await stored(id)).revision).toBe(2);
   });
 
   it('loses nothing of what several people change at the same time', async () => {

@@ -107,7 +107,8 @@ export async function idOrName(context: Context, given: Given, kind: Nameable): 
 
 /**
  * An update by which the old pairs stay but for those that are set and unset: what others change at the same time is
- * not lost. Throws {@link CommandError} when the values are not shown to the caller, or nothing changes.
+ * not lost. Nothing is written where all is as it is to be. Throws {@link CommandError} when the values are not shown to
+ * the caller.
  */
 function updateMerged(
   client: ConfidantClient,
@@ -125,9 +126,10 @@ function updateMerged(
     }
     const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
     const change = { ...body, ...(merged === undefined ? {} : { credential_pairs: merged }) };
-    if (!isFirst && holds(old, change)) return withoutValues(old);
+    if (isFirst) refuseOtherRevision(given, old.revision, isFirst);
+    // Also after an attempt whose answer was lost.
+    if (holds(old, change)) return withoutValues(old);
     refuseOtherRevision(given, old.revision, isFirst);
-    if (!changesAnything(change)) throw new CommandError(NO_CHANGES);
     return withoutValues(await client.updateCredential(id, { ...change, expected_revision: old.revision }));
   });
 }
