@@ -1,6 +1,4 @@
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   DeliveryQueue,
@@ -8,6 +6,7 @@ import {
   type Destination,
   type Outcome,
 } from '../../src/adapters/delivery-queue.js';
+import { freePort } from '../free-port.js';
 import { openEvents } from '../../src/adapters/events.js';
 import { type Receiver, startReceiver } from './receiver.js';
 
@@ -232,12 +231,3 @@ describe('webhooks', () => {
     }
   });
 });
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((done) => server.close(() => done()));
-  return port;
-}

@@ -6,7 +6,8 @@ import { expiringMemory } from '../../src/adapters/expiring-memory.js';
 import { type Session, Sessions } from '../../src/auth/sessions.js';
 import type { ExpiringStore } from '../../src/ports.js';
 import { issueLoginLink } from '../../src/local/login-link.js';
-import { freePort, SECRET, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../free-port.js';
+import { SECRET, startConfidant, type TestConfidant } from './confidant.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { type Visit, Visitor } from './visitor.js';
 

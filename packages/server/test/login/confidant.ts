@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -50,13 +49,4 @@ export async function startConfidant(environment: Record<string, string>, port =
 /** What the settings are refused for at start. */
 export function faultsOf(environment: Record<string, string>): Fault[] {
   return readSettings(withEmbeddedDefaults({ SESSION_SECRET: SECRET, ...environment })).faults;
-}
-
-/** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

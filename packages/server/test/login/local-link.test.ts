@@ -6,7 +6,8 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issueLoginLink, redeemLoginLink } from '../../src/local/login-link.js';
 import { admin } from '../archive/admin.js';
-import { freePort, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../free-port.js';
+import { startConfidant, type TestConfidant } from './confidant.js';
 import { type Visit, Visitor } from './visitor.js';
 
 let confidant: TestConfidant;

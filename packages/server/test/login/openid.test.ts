@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openIdOptions } from '../../src/compose-login.js';
 import { readSettings } from '../../src/config/parse.js';
-import { faultsOf, freePort, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../free-port.js';
+import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
 import { type Forgery, type ForgingProvider, startForgingProvider } from './forging-provider.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { attributesOf, type Visit, Visitor } from './visitor.js';

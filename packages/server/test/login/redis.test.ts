@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openRedis } from '../../src/adapters/redis.js';
 import { issueLoginLink } from '../../src/local/login-link.js';
 import { BackendUnavailable, type ExpiringStore } from '../../src/ports.js';
-import { freePort, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../free-port.js';
+import { startConfidant, type TestConfidant } from './confidant.js';
 import { realRedis, type RedisPeer, redisStandIn } from './redis-server.js';
 import { Visitor } from './visitor.js';
 

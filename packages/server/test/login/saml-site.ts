@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
-import { freePort, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../free-port.js';
+import { startConfidant, type TestConfidant } from './confidant.js';
 import { type KeyPair, type SamlIdp, type Saying, startSamlIdp } from './saml-idp.js';
 import { type Visit, Visitor } from './visitor.js';
 
