@@ -54,6 +54,6 @@ export async function findingItDone<Thing extends Shown>(
 
 function unknownOutcome(current: number): CommandError {
   return new CommandError(
-    `nobody knows whether the change was made: an answer of the server was lost; the current revision is ${current} (see history)`,
+    `nobody knows whether the change was made: an answer of the server may have been lost; the current revision is ${current} (see history)`,
   );
 }
