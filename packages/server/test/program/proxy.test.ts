@@ -28,6 +28,14 @@ const WEBHOOK = 'hooks.confidant.test';
 const GRAPHITE = 'graphite.confidant.test';
 const OPENID = 'login.confidant.test';
 
+/** What the server allows its backends: a machine that runs tests may be slow. */
+const PATIENT = {
+  PYNAMO_REQUEST_TIMEOUT_SECONDS: '10',
+  KMS_CONNECTION_TIMEOUT: '10',
+  KMS_READ_TIMEOUT: '10',
+};
+const IMPATIENT = { PYNAMO_REQUEST_TIMEOUT_SECONDS: '', KMS_CONNECTION_TIMEOUT: '', KMS_READ_TIMEOUT: '' };
+
 /** In place of the role. */
 const KEYS = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'test' };
 
@@ -121,6 +129,7 @@ async function start(proxy: ConnectProxy, environment: Record<string, string> = 
     OIDC_ISSUER: `https://${OPENID}`,
     OIDC_CLIENT_ID: 'client',
     OIDC_CLIENT_SECRET: 'client secret',
+    ...PATIENT,
     ...environment,
   });
   programs.push(program);
@@ -219,6 +228,16 @@ describe('a server that has no other way out than a proxy', () => {
     expect(after).toBe(before);
   });
 
+  test('starts although AWS takes its time for the first credentials', async () => {
+    sts.delayMs = 2500;
+    try {
+      const program = await start(await startProxy());
+      expect(program.url, program.stderr()).not.toBe('');
+    } finally {
+      sts.delayMs = 0;
+    }
+  });
+
   test('goes on without it for hosts of NO_PROXY, and for addresses of http', async () => {
     const proxy = await startProxy();
     const program = await start(proxy, {
@@ -263,7 +282,7 @@ describe('a proxy that makes no connection', () => {
 
   test('is told as an outage too when it says nothing in time', async () => {
     const proxy = await startProxy();
-    const program = await start(proxy, KEYS);
+    const program = await start(proxy, { ...KEYS, ...IMPATIENT });
     await createService(program);
     proxy.hangUp();
     proxy.answer = 'hang';

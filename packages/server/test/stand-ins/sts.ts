@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** STS's AssumeRoleWithWebIdentity for tests: temporary credentials for any token. */
 export interface StsStandIn {
@@ -8,15 +9,18 @@ export interface StsStandIn {
   /** The access key that it gives. */
   accessKeyId: string;
   calls: number;
+  /** It answers after this. */
+  delayMs: number;
   stop(): Promise<void>;
 }
 
 export async function startStsStandIn(): Promise<StsStandIn> {
   const accessKeyId = 'ASIAFROMSTS';
-  const sts = { accessKeyId, calls: 0 };
+  const sts = { accessKeyId, calls: 0, delayMs: 0 };
   const server = createServer((request, response) => {
-    request.resume().on('end', () => {
+    request.resume().on('end', async () => {
       sts.calls += 1;
+      if (sts.delayMs > 0) await sleep(sts.delayMs);
       const until = new Date(Date.now() + 3_600_000).toISOString();
       response.writeHead(200, { 'content-type': 'text/xml' }).end(
         `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
