@@ -18,7 +18,8 @@ export async function startStsStandIn(): Promise<StsStandIn> {
   const accessKeyId = 'ASIAFROMSTS';
   const sts = { accessKeyId, calls: 0, delayMs: 0 };
   const server = createServer((request, response) => {
-    request.resume().on('end', async () => {
+    request.resume();
+    void once(request, 'end').then(async () => {
       sts.calls += 1;
       if (sts.delayMs > 0) await sleep(sts.delayMs);
       const until = new Date(Date.now() + 3_600_000).toISOString();
