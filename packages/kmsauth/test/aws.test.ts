@@ -65,8 +65,8 @@ function connect(options: Partial<AwsKmsOptions> = {}) {
   const kms = awsKms({
     region: 'us-east-1',
     endpoint: `http://127.0.0.1:${port()}`,
-    connectTimeoutMs: 1000,
-    requestTimeoutMs: 5000,
+    connectTimeoutMs: 20_000,
+    requestTimeoutMs: 20_000,
     maxSockets: 10,
     maxAttempts: 1,
     credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example' },

@@ -54,7 +54,7 @@ describe('the file', () => {
     const { acl } = await open();
     expect(await acl(request)).toBe(false);
     writeFileSync(file, policy('alice'));
-    await expect.poll(() => acl(request), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => acl(request)).toBe(true);
     expect(logged.at(-1)).toMatchObject({ level: 'info', details: { file, rules: 1 } });
   });
 
@@ -66,7 +66,7 @@ describe('the file', () => {
     expect(await acl(request)).toBe(false);
     symlinkSync(join(folder, 'two'), join(folder, 'next'));
     renameSync(join(folder, 'next'), file);
-    await expect.poll(() => acl(request), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => acl(request)).toBe(true);
   });
 
   test.each([
@@ -77,19 +77,19 @@ describe('the file', () => {
     writeFileSync(file, policy('alice'));
     const { acl } = await open();
     writeFileSync(file, text);
-    await expect.poll(() => logged.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => logged.length).toBeGreaterThan(0);
     expect(logged[0]).toMatchObject({ level: 'error', message: expect.stringContaining('NOT in force') as string });
     expect(await acl(request)).toBe(true);
     // Mended, it counts again.
     writeFileSync(file, policy('bob'));
-    await expect.poll(() => acl(request), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => acl(request)).toBe(false);
   });
 
   test('that disappears leaves the policy in force', async () => {
     writeFileSync(file, policy('alice'));
     const { acl } = await open();
     rmSync(file);
-    await expect.poll(() => logged.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => logged.length).toBeGreaterThan(0);
     expect(await acl(request)).toBe(true);
   });
 

@@ -183,10 +183,10 @@ describe('the queue', () => {
 
   test('one slow answer does not hold up the others', async () => {
     receiver.answers = ['hang', 200];
-    const queue = queueTo(receiver.url);
+    const queue = queueTo(receiver.url, { timeoutMs: 60_000 });
     for (let i = 0; i < 10; i++) queue.push('{}');
     const delivered = (): number => outcomes.filter((outcome) => outcome === 'delivered').length;
-    await expect.poll(delivered, { timeout: 2000 }).toBe(9);
+    await expect.poll(delivered).toBe(9);
     await queue.close(1);
   });
 });

@@ -73,7 +73,7 @@ describe('changes over HTTP', () => {
     const id = await create('F');
     const answer = await server.call('user:alice', 'PUT', '/v1/services/slow', { credentials: [id] });
     expect(answer.status).toBe(200);
-    await expect.poll(() => server.log(), { timeout: 10_000 }).toContain('an event was not delivered');
+    await expect.poll(() => server.log()).toContain('an event was not delivered');
     expect(server.log()).not.toContain('/hook');
     webhook.answers = [200];
     graphite.answers = [200];
@@ -99,7 +99,7 @@ describe('statsd', () => {
       'get_service_by_id.build_response',
       'service_batch_get_credentials',
     ].map((name) => `confidant.${name}`);
-    await expect.poll(() => expected.filter((name) => !names().has(name)), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => expected.filter((name) => !names().has(name))).toEqual([]);
     expect(lines.every((line) => /^confidant\.[\w.]+:(\d+\.\d{6}\|ms|\d+\|c)$/.test(line))).toBe(true);
   });
 
@@ -110,6 +110,6 @@ describe('statsd', () => {
   ])('%s %s is timed', async (method, path, body, name) => {
     lines.length = 0;
     await server.call('user:alice', method, path, body);
-    await expect.poll(() => lines.join('\n'), { timeout: 10_000 }).toContain(`confidant.${name}:`);
+    await expect.poll(() => lines.join('\n')).toContain(`confidant.${name}:`);
   });
 });

@@ -33,15 +33,15 @@ beforeAll(async () => {
   const into = [
     { store: dynamo(target), sealer: sealer(target.kms.kms) },
     {
-      store: openSqliteStore({ file: join(folder, 'confidant.db'), busyTimeoutMs: 5000 }),
+      store: openSqliteStore({ file: join(folder, 'confidant.db'), busyTimeoutMs: 20_000 }),
       sealer: sealer(keyring.kms('us-east-1')),
     },
   ];
   const recorded = awsKms({
     region: 'us-east-1',
     endpoint: source.kms.url,
-    connectTimeoutMs: 5000,
-    requestTimeoutMs: 5000,
+    connectTimeoutMs: 20_000,
+    requestTimeoutMs: 20_000,
     maxSockets: 10,
     maxAttempts: 2,
   });
@@ -70,8 +70,8 @@ function dynamo({ backend: { environment } }: Production): Store {
     region: 'us-east-1',
     endpoint: environment['DYNAMODB_URL']!,
     credentials: () => Promise.resolve(TEST_CREDENTIALS),
-    connectTimeoutMs: 5000,
-    readTimeoutMs: 10_000,
+    connectTimeoutMs: 20_000,
+    readTimeoutMs: 20_000,
     maxSockets: 20,
   });
 }

@@ -26,8 +26,8 @@ beforeAll(async () => {
     region: 'us-east-1',
     endpoint: endpoint.url,
     credentials: accessKey,
-    connectTimeoutMs: 5000,
-    requestTimeoutMs: 5000,
+    connectTimeoutMs: 20_000,
+    requestTimeoutMs: 20_000,
     maxSockets: 5,
     maxAttempts: 1,
   });

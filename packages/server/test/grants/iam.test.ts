@@ -27,8 +27,8 @@ afterEach(async () => {
 function open(options: Partial<IamOptions> = {}): Roles {
   const roles = iamRoles({
     region: 'us-east-1',
-    connectTimeoutMs: 1000,
-    requestTimeoutMs: 1000,
+    connectTimeoutMs: 20_000,
+    requestTimeoutMs: 20_000,
     maxAttempts: 1,
     onRefreshFailed: (error) => failures.push(error),
     ...options,

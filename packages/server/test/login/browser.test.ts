@@ -114,12 +114,12 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
         let told = '';
         login.child.stderr!.on('data', (chunk: string) => (told += chunk));
         const { page, complaints } = await openPage(browser, confidant.url);
-        await expect.poll(() => existsSync(join(home, 'address')), { timeout: 20_000 }).toBe(true);
+        await expect.poll(() => existsSync(join(home, 'address'))).toBe(true);
         await page.goto(readFileSync(join(home, 'address'), 'utf8'));
         await page.fill('input[name=account]', 'alice');
         await page.click('button');
         await page.waitForURL(`${confidant.url}/cli?*`);
-        await expect.poll(() => told, { timeout: 20_000 }).toMatch(/[A-Z]{4}-[A-Z]{4}/);
+        await expect.poll(() => told).toMatch(/[A-Z]{4}-[A-Z]{4}/);
         await page.fill('#letters', /[A-Z]{4}-[A-Z]{4}/.exec(told)![0].toLowerCase());
         await picture(page, 'cli-1-consent');
         await page.press('#letters', 'Enter');

@@ -253,7 +253,7 @@ describe('slow clients', () => {
   // Far below the 30 seconds after which Node would look for them by itself.
   it(
     'are cut off when REQUEST_TIMEOUT_SECONDS are over, in the head and in the body',
-    { timeout: 15_000 },
+    { timeout: 28_000 },
     async () => {
       const impatient = await startServer({ REQUEST_TIMEOUT_SECONDS: '1' });
       const { port } = new URL(impatient.url);

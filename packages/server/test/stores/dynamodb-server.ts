@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../free-port.js';
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 3;
 
 /** A DynamoDB-protocol server of its own for a test file: in memory, on a free port of loopback. */

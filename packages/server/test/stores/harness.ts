@@ -75,8 +75,8 @@ export function dynamoOptions(endpoint: string): DynamoOptions & { endpoint: str
     region: 'us-east-1',
     endpoint,
     credentials: () => Promise.resolve(TEST_CREDENTIALS),
-    connectTimeoutMs: 5000,
-    readTimeoutMs: 10_000,
+    connectTimeoutMs: 20_000,
+    readTimeoutMs: 20_000,
     maxSockets: 20,
   };
 }
