@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 8_000;
 const KEPT_OUTPUT = 200_000;
 
@@ -91,7 +91,7 @@ export function start(command, args, { env = cleanEnvironment(), cwd, stdin } = 
 }
 
 /** Runs a program to its end. Rejects when it takes too long. */
-export async function run(command, args, { timeoutMs = 60_000, ...options } = {}) {
+export async function run(command, args, { timeoutMs = 120_000, ...options } = {}) {
   const program = start(command, args, options);
   let late = false;
   const timer = setTimeout(() => {

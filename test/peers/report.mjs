@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A part cannot run here: a registry out of reach, no Python, no Java. That is neither a pass nor a failure. */
 export class NotAvailable extends Error {}
 
-const CHECK_TIMEOUT_MS = 90_000;
+const CHECK_TIMEOUT_MS = 180_000;
 const results = { passed: 0, failed: 0, notRun: [] };
 
 /** One promise that holds or does not. Never throws: what follows may still be worth knowing. */
