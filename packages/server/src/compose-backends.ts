@@ -33,6 +33,24 @@ export function openKeyring(settings: Settings): Keyring {
   return Keyring.open(dataDir, { mustExist: existsSync(sqliteOptions(settings).file) });
 }
 
+/** Seconds. */
+const PATIENT = { connect: 5, read: 10 };
+
+/**
+ * The settings with time-outs for a start and for commands, which wait where a request may not: the first call of a
+ * process loads its credentials, AWS takes seconds to make a table, and who gives up only begins the same again, on a
+ * machine that may be slow because everything starts. Those of the settings hold where they are longer.
+ */
+export function patiently(settings: Settings): Settings {
+  return {
+    ...settings,
+    KMS_CONNECTION_TIMEOUT: Math.max(settings.KMS_CONNECTION_TIMEOUT, PATIENT.connect),
+    KMS_READ_TIMEOUT: Math.max(settings.KMS_READ_TIMEOUT, PATIENT.read),
+    PYNAMO_CONNECT_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_CONNECT_TIMEOUT_SECONDS, PATIENT.connect),
+    PYNAMO_READ_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_READ_TIMEOUT_SECONDS, PATIENT.read),
+  };
+}
+
 /** AWS's, or the embedded default's. */
 export function openKms(settings: Settings): KmsLike & KmsGrants & { close(): void } {
   if (isEmbedded(settings)) {
@@ -56,7 +74,7 @@ export async function openStore(settings: Settings, logger: Logger): Promise<Sto
   if (isEmbedded(settings)) {
     return openSqliteStore({ ...sqliteOptions(settings), onDamagedRow });
   }
-  if (settings.DYNAMODB_CREATE_TABLE) await createTables(settings);
+  if (settings.DYNAMODB_CREATE_TABLE) await createTables(patiently(settings));
   return openDynamoStore({ ...dynamoOptions(settings), onDamagedRow });
 }
 

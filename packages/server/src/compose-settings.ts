@@ -1,5 +1,5 @@
 import { openBootstrap, readBootstrap } from './adapters/secrets-bootstrap.js';
-import { openKms } from './compose-backends.js';
+import { openKms, patiently } from './compose-backends.js';
 import { missingTable, withEmbeddedDefaults } from './config/embedded.js';
 import type { Environment, Fault } from './config/kinds.js';
 import { readSettings } from './config/parse.js';
@@ -31,7 +31,7 @@ export async function loadSettings(environment: Environment): Promise<LoadedSett
       const missing = 'SECRETS_BOOTSTRAP names a file that does not exist: its secrets are missing';
       return { ...withoutBootstrap, warnings: [missing] };
     }
-    const kms = openKms(withoutBootstrap.settings);
+    const kms = openKms(patiently(withoutBootstrap.settings));
     try {
       const secrets = await openBootstrap(blob, kms);
       return { ...readSettings(complete, secrets), warnings: unusedSecrets(secrets) };

@@ -5,12 +5,6 @@ import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } 
 
 const DEFAULT_WAIT_MS = 180_000;
 const POLL_MS = 500;
-/**
- * Nobody waits for these calls as for those of requests: the first one loads credentials, AWS takes seconds to make a
- * table, and a start that gives up does the same again, on a machine that may be slow because everything starts.
- */
-const LEAST_CONNECT_TIMEOUT_MS = 5000;
-const LEAST_READ_TIMEOUT_MS = 10_000;
 
 // compat: the original's units. An operator changes them, or the billing mode, on the table.
 const THROUGHPUT = { ReadCapacityUnits: 10, WriteCapacityUnits: 10 };
@@ -48,18 +42,13 @@ const DEFINITION = {
  * they can be used; tables that exist are left as they are. Servers that start at once may all call it.
  *
  * Rejects with {@link BackendUnavailable} when DynamoDB does not answer, denies it, or a table does not become active
- * within `waitMs`. The time-outs of `options` are for requests: these calls have at least 5 s to connect, and 10 s for an
- * answer.
+ * within `waitMs`.
  */
 export async function createDynamoTable(
   options: DynamoOptions,
   { archiveTable, waitMs = DEFAULT_WAIT_MS }: { archiveTable?: string; waitMs?: number } = {},
 ): Promise<void> {
-  const client = dynamoClient({
-    ...options,
-    connectTimeoutMs: Math.max(options.connectTimeoutMs, LEAST_CONNECT_TIMEOUT_MS),
-    readTimeoutMs: Math.max(options.readTimeoutMs, LEAST_READ_TIMEOUT_MS),
-  });
+  const client = dynamoClient(options);
   const deadline = performance.now() + waitMs;
   try {
     for (const table of [options.table, ...(archiveTable === undefined ? [] : [archiveTable])]) {

@@ -4,7 +4,7 @@ import { authKeyGrants } from '../adapters/auth-key-grants.js';
 import { systemClock } from '../adapters/clock.js';
 import type { App } from '../app/app.js';
 import { NameIndex } from '../app/indexes.js';
-import { openArchive, openKms, openRoles, openStore } from '../compose-backends.js';
+import { openArchive, openKms, openRoles, openStore, patiently } from '../compose-backends.js';
 import { openTelemetry } from '../compose-telemetry.js';
 import { missingTable, withEmbeddedDefaults } from '../config/embedded.js';
 import { readSettings } from '../config/parse.js';
@@ -21,7 +21,7 @@ export type AdminApp = Pick<
   'store' | 'archive' | 'clock' | 'metrics' | 'names' | 'roles' | 'authGrants' | 'minimumTokenVersion'
 >;
 
-/** Reads the settings, without those of the bootstrap. Throws {@link AdminError} that lists what is wrong. */
+/** Reads the settings, without those of the bootstrap, and with the time that a command has. Throws {@link AdminError} that lists what is wrong. */
 export function adminSettings(context: AdminContext): Settings {
   const { settings, faults } = readSettings(withEmbeddedDefaults(context.environment));
   // Never the local keyring where KMS was meant.
@@ -29,7 +29,7 @@ export function adminSettings(context: AdminContext): Settings {
     .filter(({ setting }) => NEEDED.test(setting))
     .map(({ setting, problem }) => `${setting}: ${problem}`);
   if (wrong.length > 0) throw new AdminError(wrong.join('\n'));
-  return settings;
+  return patiently(settings);
 }
 
 /** Opens the server's backends, and closes them when `work` is done. */

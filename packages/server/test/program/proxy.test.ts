@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { TokenGenerator } from '@confidant/kmsauth';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from '../../../kmsauth/test/connect-proxy.js';
+import { sealBootstrap } from '../../src/adapters/secrets-bootstrap.js';
 import { adminMain } from '../../src/admin/cli.js';
 import { type Receiver, startReceiver } from '../events/receiver.js';
 import { SECRET } from '../login/confidant.js';
@@ -228,11 +229,15 @@ describe('a server that has no other way out than a proxy', () => {
     expect(after).toBe(before);
   });
 
-  test('starts although AWS takes its time for the first credentials', async () => {
-    sts.delayMs = 2500;
+  test('starts although AWS takes longer for the first credentials than a request may wait', async () => {
+    const short = { PYNAMO_REQUEST_TIMEOUT_SECONDS: '0.5', KMS_CONNECTION_TIMEOUT: '0.2', KMS_READ_TIMEOUT: '0.2' };
+    const SECRETS_BOOTSTRAP = await sealBootstrap('A_SECRET: value\n', kms.kms, 'alias/confidant-master');
+    sts.delayMs = 1500;
     try {
-      const program = await start(await startProxy());
-      expect(program.url, program.stderr()).not.toBe('');
+      for (const environment of [short, { ...short, SECRETS_BOOTSTRAP }]) {
+        const program = await start(await startProxy(), environment);
+        expect(program.url, program.stderr()).not.toBe('');
+      }
     } finally {
       sts.delayMs = 0;
     }
