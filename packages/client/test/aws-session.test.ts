@@ -49,7 +49,7 @@ afterEach(() => {
 });
 
 async function encrypt(options: { assumeRole?: string; mfaCode?: () => Promise<string> }): Promise<void> {
-  const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000, ...options });
+  const session = new AwsSession({ region: 'us-east-1', timeoutMs: 60_000, ...options });
   const request = { keyId: 'alias/authnz-user', plaintext: Buffer.from('x'), context: {} };
   try {
     await session.kms('us-east-1').encrypt(request);
@@ -98,7 +98,7 @@ describe('credentials', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       return String((codes += 1)).padStart(6, '0');
     };
-    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000, mfaCode });
+    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 60_000, mfaCode });
     const encryptIn = (region: string) =>
       session.kms(region).encrypt({ keyId: 'alias/authnz-user', plaintext: Buffer.from('x'), context: {} });
     try {
@@ -127,7 +127,7 @@ describe('credentials', () => {
       name: 'AwsSessionError',
       message: 'could not assume the role arn:aws:iam::1:role/x: AccessDenied',
     });
-    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 5000 });
+    const session = new AwsSession({ region: 'us-east-1', timeoutMs: 60_000 });
     await expect(session.userName()).rejects.toThrow(AwsSessionError);
   });
 });

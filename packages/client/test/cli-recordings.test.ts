@@ -225,7 +225,7 @@ describe('what is sent', () => {
     process.env['AWS_ENDPOINT_URL_KMS'] = kms.url;
     process.env['AWS_ACCESS_KEY_ID'] = 'AKIATESTTESTTESTTEST';
     process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
-    const aws = new AwsSession({ timeoutMs: 5000, region: 'us-east-1' });
+    const aws = new AwsSession({ timeoutMs: 60_000, region: 'us-east-1' });
     for (const region of ['us-east-1', 'us-west-2']) {
       const pairs = await decryptBlind({
         credential_pairs: credential_pairs as Record<string, string>,

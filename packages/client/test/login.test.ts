@@ -244,6 +244,7 @@ describe('the session of a login', () => {
       region: 'us-east-1',
       auth_context: { from: 'web', to: 'confidant', user_type: 'service' },
       retries: 0,
+      timeout: 60,
       token_cache_file: '',
     };
     writeFileSync(config, JSON.stringify({ default: profile, person: { ...profile, login: true } }));

@@ -34,7 +34,7 @@ afterEach(() => {
 });
 
 async function get(): Promise<unknown> {
-  const transport = nodeTransport({ timeoutMs: 5000, caFile: tunnel.caFile });
+  const transport = nodeTransport({ timeoutMs: 60_000, caFile: tunnel.caFile });
   try {
     return await transport({ method: 'GET', url, headers: {} });
   } finally {
@@ -52,7 +52,7 @@ describe('a proxy of the environment', () => {
     expect(tunnel.asked).toEqual([`${HOST}:443`, `${HOST}:443`, `${HOST}:443`]);
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-    const unverified = nodeTransport({ timeoutMs: 5000 });
+    const unverified = nodeTransport({ timeoutMs: 60_000 });
     await expect(unverified({ method: 'GET', url, headers: {} })).rejects.toMatchObject({ code: 'untrusted' });
     unverified.close();
   });
@@ -62,7 +62,7 @@ describe('a proxy of the environment', () => {
     vi.stubEnv('NO_PROXY', HOST);
     await expect(get()).rejects.toMatchObject({ code: 'network' });
     vi.stubEnv('NO_PROXY', '');
-    const here = nodeTransport({ timeoutMs: 5000 });
+    const here = nodeTransport({ timeoutMs: 60_000 });
     const { port } = server.address() as AddressInfo;
     const request = { method: 'GET' as const, url: new URL(`https://localhost:${port}/`), headers: {} };
     // Reached, and no TLS.
@@ -103,7 +103,7 @@ describe('a proxy of the environment', () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
     tunnel.answer = 502;
     const ask = async (): Promise<unknown> => {
-      const session = new AwsSession({ region: 'eu-west-1', timeoutMs: 2000 });
+      const session = new AwsSession({ region: 'eu-west-1', timeoutMs: 20_000 });
       const asking = session.kms('eu-west-1').encrypt({ keyId: 'alias/x', plaintext: Buffer.from('x'), context: {} });
       return asking.catch((error: unknown) => error).finally(() => session.close());
     };

@@ -27,7 +27,7 @@ function clientOf(
   options: Partial<CallerOptions> = {},
   transportOptions: Partial<NodeTransportOptions> = {},
 ): ConfidantClient {
-  const transport = nodeTransport({ timeoutMs: 5000, ...transportOptions });
+  const transport = nodeTransport({ timeoutMs: 60_000, ...transportOptions });
   cleanups.push(() => transport.close());
   return new ConfidantClient({
     url,

@@ -52,6 +52,8 @@ export async function deploy(): Promise<Deployment> {
         // Kept, so that only the first run of a test file has to load the AWS SDK and ask KMS.
         token_cache_file: join(folder, 'token'),
         retries: 0,
+        // Nothing here waits for as long but what says so.
+        timeout: 60,
         ...further,
       };
       writeFileSync(config, JSON.stringify({ default: profile }));
