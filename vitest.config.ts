@@ -7,8 +7,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'], externalConditions: ['node', 'import'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Bounds for what hangs: many tests start programs, on machines that may be slow.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Its usual second is too short for a machine that does something else.
     expect: { poll: { timeout: 20_000 } },
     // The AWS SDK signs with these for the local stand-ins; nothing real answers to them.

@@ -1,14 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { awsEnvironment, callCli, runCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { startAnswering } from './support/http.js';
 import type { Answer, AnsweringServer } from './support/http.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 /** KMS, which speaks JSON, and STS and IAM, which speak XML. */

@@ -51,4 +51,4 @@ it("the guide's lines for AWS's command line make a key that blind credentials c
   expect(JSON.parse(opened.stdout)).toMatchObject({
     blind_credential: { decrypted_credential_pairs: { key: 'blind value' } },
   });
-}, 60_000);
+});

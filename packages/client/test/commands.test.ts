@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
@@ -8,8 +8,6 @@ import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
 // Every step is a process of its own.
-vi.setConfig({ testTimeout: 60_000 });
-
 let at: Deployment;
 let answers: Record<string, Answer>;
 beforeAll(async () => {

@@ -2,14 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../src/cli/command-table.js';
 import { OUTPUT_FORMATS } from '../src/cli/spec.js';
 import { callCli, programPath } from './support/cli.js';
 import { writeScript } from './support/recipe-server.js';
 import { openTerminal } from './support/terminal.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 describe('completion', () => {
   let script: string;

@@ -37,7 +37,7 @@ async function paste(lines: string): Promise<{ code: number | null; stdout: stri
 
 const environment = (): string => `. '${server.dataDir}/client.env'\n`;
 
-describe('against the real server', { timeout: 60_000 }, () => {
+describe('against the real server', () => {
   it('the lines of the first start create, map and fetch a credential, as printed', async () => {
     const lines = server.printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
     expect(lines).toHaveLength(4);

@@ -1,14 +1,12 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startChild } from '../src/cli/child.js';
 import { golden } from './support/golden.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 
 // Every step is a process of its own.
-vi.setConfig({ testTimeout: 60_000 });
-
 let at: Deployment;
 beforeAll(async () => {
   at = await deploy();

@@ -14,8 +14,6 @@ import { golden } from './support/golden.js';
 import { close } from './support/http.js';
 import type { Answer } from './support/http.js';
 
-vi.setConfig({ testTimeout: 60_000 });
-
 let at: Deployment;
 let answers: Record<string, Answer>;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { renderList } from '../src/cli/lists.js';
 import { openLog, visible } from '../src/cli/log.js';
 import { idsOfNames } from '../src/cli/names.js';
@@ -8,8 +8,6 @@ import { similarTo } from '../src/cli/similar.js';
 import { deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 let answers: Record<string, Answer>;

@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decidesWhatLoads } from '../src/format/loader-names.js';
 import { runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 beforeAll(async () => {

@@ -29,8 +29,6 @@ import type { EmbeddedServer } from './support/embedded-server.js';
 import { openTerminal } from './support/terminal.js';
 
 // Real programs, a real server, and a person who presses what its pages offer.
-vi.setConfig({ testTimeout: 60_000 });
-
 let server: EmbeddedServer;
 let alice: Person;
 let folder: string;

@@ -1,12 +1,10 @@
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callCli, runCli } from './support/cli.js';
 import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
 
 // Some steps are several processes at once.
-vi.setConfig({ testTimeout: 120_000 });
-
 let server: EmbeddedServer;
 let env: Record<string, string>;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { callCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
@@ -7,8 +7,6 @@ import type { Deployment } from './support/deployment.js';
 import { startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
 import type { Answer } from './support/http.js';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ids: Record<string, string> = {};
 let server: EmbeddedServer;

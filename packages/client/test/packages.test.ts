@@ -9,7 +9,7 @@ import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 /** The packages as a user gets them: packed from what is built, and installed into a project that has nothing else. */
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 600_000 });
+vi.setConfig({ hookTimeout: 600_000 });
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const NAMES = ['contract', 'kmsauth', 'client', 'server'] as const;

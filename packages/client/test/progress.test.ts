@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { awsEnvironment, programPath } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import { openTerminal } from './support/terminal.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 beforeAll(async () => {

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { credentialWith, deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let at: Deployment;
 let answers: Record<string, Answer>;

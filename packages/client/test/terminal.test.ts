@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { awsEnvironment, programPath } from './support/cli.js';
 import { credentialWith, deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
@@ -11,8 +11,6 @@ import { CTRL_C, CTRL_D, CTRL_Z, openTerminal } from './support/terminal.js';
 import type { Terminal } from './support/terminal.js';
 
 // Real programs on real pseudo terminals.
-vi.setConfig({ testTimeout: 60_000 });
-
 let at: Deployment;
 let aws: AnsweringServer;
 /** The MFA codes that STS was shown. */

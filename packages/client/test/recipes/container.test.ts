@@ -11,7 +11,7 @@ beforeAll(async () => {
   server = await startRecipeServer({ db_password: 's3cret', db_user: 'web' });
   app = join(server.folder, 'app');
   mkdirSync(app);
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 const dockerfile = recipeFile('container/Dockerfile');
@@ -37,7 +37,7 @@ function startContainer(script: string, added: Record<string, string> = {}): Run
   });
 }
 
-describe('the container', { timeout: 60_000 }, () => {
+describe('the container', () => {
   it('gives the program its values in place of the marks of the image, and the words of CMD', async () => {
     const end = await startContainer('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret|web||--port|8000|', stderr: '' });

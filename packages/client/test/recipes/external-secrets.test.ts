@@ -45,7 +45,7 @@ const { data } = manifest<Manifest & { spec: { data: Entry[] } }>('ExternalSecre
 let server: RecipeServer;
 beforeAll(async () => {
   server = await startRecipeServer({ db_password: 'pä"s\nword', db_user: 'web' });
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 /** Runs the job: the first container writes the patch, the second would give it to the API server. */
@@ -111,7 +111,7 @@ async function sync(remoteRef: Entry['remoteRef'], secret: Record<string, string
 const secretOf = (patch: string): Record<string, string> =>
   (JSON.parse(patch) as { stringData: Record<string, string> }).stringData;
 
-describe('External Secrets', { timeout: 60_000 }, () => {
+describe('External Secrets', () => {
   it('reads every value of the ExternalSecret with the token that the job put into the Secret', async () => {
     const { code, patch } = await runJob();
     expect(code).toBe(0);

@@ -6,7 +6,7 @@ import type { RecipeServer, RunningProgram } from '../support/recipe-server.js';
 let server: RecipeServer;
 beforeAll(async () => {
   server = await startRecipeServer({ db_password: 's3cret $HOME %n', db_user: 'web' });
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 /** Sections and keys in order, as systemd.syntax(7) says; continued lines are not used. */
@@ -54,7 +54,7 @@ function startUnit(web: string | undefined, { service = 'web-production', enviro
   );
 }
 
-describe('the systemd unit', { timeout: 60_000 }, () => {
+describe('the systemd unit', () => {
   it('gives the program its values and its own arguments', async () => {
     const end = await startUnit('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret $HOME %n|web||--port|8000|', stderr: '' });

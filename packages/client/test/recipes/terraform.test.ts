@@ -14,7 +14,7 @@ const request = block(file, 'data', 'http', 'confidant');
 let server: RecipeServer;
 beforeAll(async () => {
   server = await startRecipeServer({ db_password: '${not} "replaced"', db_user: 'web' });
-}, 60_000);
+});
 afterAll(() => server?.stop());
 
 /** The first line of the file, in a shell: what Terraform finds in its environment. */
@@ -52,7 +52,7 @@ async function plan(given: Record<string, string> = {}, of = file): Promise<Reco
   );
 }
 
-describe('Terraform', { timeout: 60_000 }, () => {
+describe('Terraform', () => {
   it('reads a value of the service with the token of the environment', async () => {
     expect(await plan()).toEqual({ db_password: '${not} "replaced"' });
   });

@@ -132,4 +132,4 @@ test('the same state gives the same bytes: again, after a restart, and from the 
   expect(await bodies(onSqlite, 'user:alice')).toEqual(first);
   await onSqlite.stop();
   expect(first.size).toBeGreaterThan(250);
-}, 60_000);
+});

@@ -9,12 +9,15 @@ import { TokenGenerator } from '@confidant/kmsauth';
 import { Keyring } from '../../src/local/keyring.js';
 
 export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+/** Two processes on a machine that does something else take a while. */
+const LONGEST_START_MS = 90_000;
 const PROGRAM = join(ROOT, 'packages/server/bin/confidant-server.js');
 
 /** The built program, as `npm start` runs it, in a process of its own. */
 export interface Program {
   process: ChildProcess;
-  url: string;
+  /** Throws what it told when it ended before it listened. */
+  readonly url: string;
   stdout: () => string;
   stderr: () => string;
   exited: Promise<number | null>;
@@ -26,7 +29,7 @@ export function dataDirectory(): { path: string; remove(): void } {
   return { path: join(folder, 'data'), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Starts it; resolves when it listens, or with an empty address when it ended before. */
+/** Starts it; resolves when it listens or has ended. */
 export async function run(environment: Record<string, string>): Promise<Program> {
   if (!existsSync(join(ROOT, 'packages/server/dist/main.js'))) throw new Error('run `npm run build` first');
   const child = spawn(process.execPath, [PROGRAM], {
@@ -38,14 +41,30 @@ export async function run(environment: Record<string, string>): Promise<Program>
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const exited = once(child, 'close').then(([code]) => code as number | null);
-  const program = { process: child, url: '', stdout: () => stdout, stderr: () => stderr, exited };
-  for (let waited = 0; waited < 20_000 && child.exitCode === null && child.signalCode === null; waited += 25) {
+  let address: string | undefined;
+  const program: Program = {
+    process: child,
+    get url() {
+      if (address === undefined) throw new Error(`the program does not listen:\n${stderr}`);
+      return address;
+    },
+    stdout: () => stdout,
+    stderr: () => stderr,
+    exited,
+  };
+  for (const end = Date.now() + LONGEST_START_MS; child.exitCode === null && child.signalCode === null;) {
     const url = /"url":"([^"]+)".*"msg":"listening"/.exec(stdout)?.[1];
     // The embedded default prints its first steps after that line.
-    if (url !== undefined && (environment['DYNAMODB_TABLE'] || stderr.includes('Try it'))) return { ...program, url };
+    if (url !== undefined && (environment['DYNAMODB_TABLE'] || stderr.includes('Try it'))) {
+      address = url;
+      return program;
+    }
+    if (Date.now() > end) {
+      child.kill('SIGKILL');
+      throw new Error(`the program did not start in time:\n${stdout}${stderr}`);
+    }
     await sleep(25);
   }
-  if (child.exitCode === null) child.kill('SIGKILL');
   await exited;
   return program;
 }
