@@ -31,7 +31,7 @@ export const STORES: { name: string; open: () => Promise<Harness> }[] = [
 function startSqlite(): Promise<Harness> {
   const directory = mkdtempSync(join(tmpdir(), 'confidant-store-'));
   const file = join(directory, 'confidant.db');
-  const options = { file, busyTimeoutMs: 5000 };
+  const options = { file, busyTimeoutMs: 60_000 };
   return Promise.resolve({
     open: (onDamagedRow) => openSqliteStore({ ...options, ...(onDamagedRow && { onDamagedRow }) }),
     place: { sqlite: options },
