@@ -365,10 +365,28 @@ describe('map', () => {
     }
   });
 
-  it('nothing to take away is told on both outputs', async () => {
+  it('add_creds and remove_creds may be run again: a success that writes nothing; nothing to take away is told', async () => {
     answers = { 'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) } };
-    const end = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other', '-o', 'id']);
-    expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('No changes to make') as string });
+    at.server.seen.length = 0;
+    const result = { code: 0, stdout: '{\n    "result": true\n}\n' };
+    const added = await at.call(['add_creds', '--service-id', 'web', '--cred-ids', 'c1']);
+    expect(added).toMatchObject({ ...result, stderr: '' });
+    const removed = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other']);
+    expect(removed).toMatchObject({
+      ...result,
+      stderr: 'confidant: warning: nothing to take away: none of these is mapped to web\n',
+    });
+    const id = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other', '-o', 'id']);
+    expect(id).toMatchObject({ code: 0, stdout: 'web\n' });
+    expect(at.server.seen.map(({ method }) => method)).toEqual(['GET', 'GET', 'GET']);
+  });
+
+  it('add_creds and remove_creds without any id fail, and ask nobody', async () => {
+    for (const command of ['add_creds', 'remove_creds']) {
+      const end = await at.call([command, '--service-id', 'web', '-o', 'id']);
+      expect(end).toMatchObject({ code: 1, stdout: '', stderr: 'confidant: error: No changes to make\n' });
+    }
+    expect(at.server.seen).toEqual([]);
   });
 
   it('a service that can not be read is not taken for a missing one', async () => {

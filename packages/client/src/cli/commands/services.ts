@@ -69,18 +69,16 @@ export const handlers: Record<string, Handler> = {
       blindCredentials: (ids) => [...ids, ...added.blindCredentials],
       ...(enabled === undefined ? {} : { enabled }),
       ...(account === undefined ? {} : { account: account === '' ? null : account }),
-      unchanged: (service) => success({ service }),
     });
   },
 
   // compat: answers without the service, unless its id is asked for. One that does not exist is made, as by `map`.
   async add_creds(context, given) {
-    const added = await givenIds(context, given);
+    const added = await neededIds(context, given);
     const outcome = await changeService(context, given.needed('service-id'), {
-      mayCreate: added.credentials.length + added.blindCredentials.length > 0,
+      mayCreate: true,
       credentials: (ids) => [...ids, ...added.credentials],
       blindCredentials: (ids) => [...ids, ...added.blindCredentials],
-      unchanged: noChanges,
     });
     return context.globals.text('output') === 'id' ? outcome : success();
   },
@@ -88,12 +86,14 @@ export const handlers: Record<string, Handler> = {
   async remove_creds(context, given) {
     const without = (removed: readonly string[]) => (ids: readonly string[]) =>
       ids.filter((id) => !removed.includes(id));
-    const removed = await givenIds(context, given);
-    const outcome = await changeService(context, given.needed('service-id'), {
+    const removed = await neededIds(context, given);
+    const id = given.needed('service-id');
+    const outcome = await changeService(context, id, {
       mayCreate: false,
       credentials: without(removed.credentials),
       blindCredentials: without(removed.blindCredentials),
-      unchanged: noChanges,
+      // What is to be gone is gone; a mistyped id shows here.
+      whenUnchanged: () => context.log.warning(`nothing to take away: none of these is mapped to ${id}`),
     });
     return context.globals.text('output') === 'id' ? outcome : success();
   },
@@ -127,9 +127,15 @@ async function givenIds(
   };
 }
 
-const noChanges = (): never => {
-  throw new CommandError(NO_CHANGES);
-};
+/**
+ * compat: without any id there is nothing to do, which is a failure. Ids that change nothing are no failure, so that a
+ * command may be run again.
+ */
+async function neededIds(context: Context, given: Given): ReturnType<typeof givenIds> {
+  const ids = await givenIds(context, given);
+  if (ids.credentials.length + ids.blindCredentials.length === 0) throw new CommandError(NO_CHANGES);
+  return ids;
+}
 
 /** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
 export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
@@ -160,7 +166,8 @@ interface ServiceChange {
   blindCredentials(ids: readonly string[]): readonly string[];
   enabled?: boolean;
   account?: string | null;
-  unchanged(service: ServiceBody | undefined): Outcome;
+  /** Called when the service was like that before. */
+  whenUnchanged?(): void;
 }
 
 /** What the server takes for a new service. Checked here, because some proxies take a slash in a name for a path. */
@@ -201,7 +208,8 @@ async function changeServiceOnce(
     blind_credentials: sortedIds(change.blindCredentials(before.blind_credentials)),
   } satisfies BodyOf<'putService'>;
   if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
-    return isFirst ? change.unchanged(service) : success({ service });
+    if (isFirst) change.whenUnchanged?.();
+    return success({ service });
   }
   const written = await client.putService(id, { ...after, expected_revision: service?.revision ?? 0 });
   // It may be a slip of the pen, which nothing else would tell.
