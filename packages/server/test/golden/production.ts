@@ -43,6 +43,8 @@ export interface Production {
   kms: KmsStandIn;
   /** The settings of the recordings that a backend does not decide. */
   recordedEnvironment: Record<string, string>;
+  /** The certificate of the CA that the settings call `private`, PEM. */
+  caCertificate: string;
   /** The stored item, as the wire shows it. */
   item(id: string): Promise<Item | undefined>;
   stop(): Promise<void>;
@@ -99,6 +101,7 @@ export async function startProduction(rows: readonly Item[] = []): Promise<Produ
       JWT_CERTIFICATE_AUTHORITIES: recordedSecrets()['JWT_CERTIFICATE_AUTHORITIES']!,
       JWT_IS_CA_ENCRYPTED: 'false',
     },
+    caCertificate: pca.certificateOf(privateCa),
     item: async (id) => ((await raw.call('GetItem', { Key: { id: { S: id } } })) as { Item?: Item }).Item,
     stop: async () => {
       raw.close();

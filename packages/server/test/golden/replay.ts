@@ -35,18 +35,33 @@ export function stateBefore(recordings: readonly Recording[]): Item[] {
     const isNew = made.has(id) && touched.has(id);
     return row['data_type']!.S!.startsWith('archive-') && !isNew && row['modified_date']!.S! < BEGIN;
   });
+  return [...revisions, ...currentRows(revisions)];
+}
+
+/**
+ * The table as it was at a moment of the recordings, in its form `2026-11-21T22:40:30`: current rows that were written
+ * later are made from their newest revision of before.
+ */
+export function tableAt(moment: string): Item[] {
+  const rows = recordedTable().filter((row) => row['modified_date']!.S! < moment);
+  const ids = new Set(rows.map((row) => row['id']!.S));
+  const revisions = rows.filter((row) => row['data_type']!.S!.startsWith('archive-'));
+  return [...rows, ...currentRows(revisions).filter((row) => !ids.has(row['id']!.S))];
+}
+
+/** The current rows of which these are the revisions. */
+function currentRows(revisions: readonly Item[]): Item[] {
   const newest = new Map<string, Item>();
   for (const row of revisions) {
     const [id, revision] = splitId(row);
     const known = newest.get(id);
     if (known === undefined || Number(known['revision']!.N) < revision) newest.set(id, row);
   }
-  const current = [...newest].map(([id, row]) => ({
+  return [...newest].map(([id, row]) => ({
     ...row,
     id: { S: id },
     data_type: { S: row['data_type']!.S!.slice('archive-'.length) },
   }));
-  return [...revisions, ...current];
 }
 
 function splitId(row: Item): [string, number] {

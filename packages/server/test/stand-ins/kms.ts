@@ -15,10 +15,13 @@ interface Recorded {
   plaintext: string;
 }
 
-/** KMS over HTTP for tests: what the recordings hold is answered as recorded, all else by a real keyring. */
+/**
+ * KMS over HTTP for tests: what the recordings hold is answered as recorded, all else by a real keyring. Regions are
+ * kept apart, by the one that a request is signed for.
+ */
 export interface KmsStandIn {
   url: string;
-  /** The keyring behind it, for making tokens. */
+  /** The keyring behind it, in the region of the server's keys, for making tokens. */
   kms: KmsLike & KmsGrants;
   /** How often each operation was called. */
   calls: Record<string, number>;
@@ -29,22 +32,28 @@ export interface KmsStandIn {
 
 const REGION = 'us-east-1';
 
-/** The keys of golden/settings.env, so that the recordings' environment works as it stands. */
-const ALIASES = ['alias/confidant-master', 'alias/authnz-service', 'alias/authnz-user', 'alias/authnz-sandbox'];
+/**
+ * The keys of golden/settings.env and those of its blind credentials, so that the recordings' environment works as it
+ * stands; a keyring comes with the master key.
+ */
+const ALIASES: readonly [region: string, alias: string][] = [
+  [REGION, 'alias/authnz-service'],
+  [REGION, 'alias/authnz-user'],
+  [REGION, 'alias/authnz-sandbox'],
+  [REGION, 'alias/blind-useast1'],
+  ['us-west-2', 'alias/blind-uswest2'],
+];
 
 export async function startKmsStandIn(): Promise<KmsStandIn> {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-kms-'));
   const keyring = Keyring.open(folder);
-  for (const alias of ALIASES) {
-    if (alias !== 'alias/confidant-master') keyring.createKey(REGION, alias);
-  }
-  const kms = keyring.kms(REGION);
+  for (const [region, alias] of ALIASES) keyring.createKey(region, alias);
   const recorded = new Map(
     (
       JSON.parse(
         readFileSync(new URL('../../../../test/golden/kms-answers.json', import.meta.url), 'utf8'),
       ) as Recorded[]
-    ).map((answer) => [answerKey(answer.ciphertext, answer.encryption_context), answer]),
+    ).map((answer) => [answerKey(answer.region, answer.ciphertext, answer.encryption_context), answer]),
   );
   const calls: Record<string, number> = {};
   const standIn: Pick<KmsStandIn, 'fault'> = { fault: undefined };
@@ -62,10 +71,12 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
     calls[operation] = (calls[operation] ?? 0) + 1;
     if (standIn.fault === 'hang') return;
     if (standIn.fault !== undefined) return respond(response, standIn.fault, { __type: 'KMSInternalException' });
-    respond(response, 200, await answer(operation, body));
+    const region = /Credential=[^/]+\/\d+\/([a-z0-9-]+)\/kms\//.exec(request.headers.authorization ?? '')?.[1];
+    respond(response, 200, await answer(operation, region ?? REGION, body));
   }
 
-  async function answer(operation: string, body: Record<string, unknown>): Promise<object> {
+  async function answer(operation: string, region: string, body: Record<string, unknown>): Promise<object> {
+    const kms = keyring.kms(region);
     const context = (body['EncryptionContext'] ?? {}) as EncryptionContext;
     const keyId = String(body['KeyId'] ?? '');
     // As AWS: the calls for grants take no alias.
@@ -73,7 +84,7 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
     switch (operation) {
       case 'Decrypt': {
         const blob = String(body['CiphertextBlob']);
-        const known = recorded.get(answerKey(blob, context));
+        const known = recorded.get(answerKey(region, blob, context));
         if (known) return { Plaintext: Buffer.from(known.plaintext).toString('base64'), KeyId: known.key_arn };
         const opened = await kms.decrypt({ ciphertext: Buffer.from(blob, 'base64'), context });
         return { Plaintext: Buffer.from(opened.plaintext).toString('base64'), KeyId: opened.keyArn };
@@ -125,7 +136,7 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(standIn, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    kms,
+    kms: keyring.kms(REGION),
     calls,
     stop: async () => {
       server.closeAllConnections();
@@ -136,8 +147,8 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
   });
 }
 
-function answerKey(ciphertext: string, context: EncryptionContext): string {
-  return JSON.stringify([ciphertext, Object.entries(context).sort()]);
+function answerKey(region: string, ciphertext: string, context: EncryptionContext): string {
+  return JSON.stringify([region, ciphertext, Object.entries(context).sort()]);
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
