@@ -1,5 +1,4 @@
 import { createPrivateKey, createPublicKey, verify, X509Certificate } from 'node:crypto';
-import type { webcrypto } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 
 export type Body = Record<string, unknown>;
@@ -113,7 +112,7 @@ export class Translation {
   #isSigned(token: string, kid: string): boolean {
     const jwk = this.session.jwks.find((key) => key['kid'] === kid)!;
     const [header, claims, signature] = token.split('.');
-    const key = createPublicKey({ key: jwk as webcrypto.JsonWebKey, format: 'jwk' });
+    const key = createPublicKey({ key: jwk as Record<string, string>, format: 'jwk' });
     return verify('RSA-SHA256', Buffer.from(`${header}.${claims}`), key, Buffer.from(signature!, 'base64url'));
   }
 
