@@ -148,11 +148,16 @@ export interface LoadedProfile {
   profile: ConfigProfile;
   /** The file that was read; undefined when none exists. */
   file: string | undefined;
+  /** Where `url` of the profile comes from; undefined when it has none. */
+  urlFrom?: 'file' | 'environment';
   /** The names of the profiles in it. */
   known: readonly string[];
   /** Keys of the profile that mean nothing: `urll`, `auth_context.form`. Worth a warning, where one is seen. */
   unknownKeys: readonly string[];
 }
+
+/** The server's address where neither an option nor the configuration says one. */
+export const URL_VARIABLE = 'CONFIDANT_URL';
 
 /** What stands in a profile, and in its auth_context. */
 export const CONFIG_KEYS: readonly string[] = Object.keys(KEYS);
@@ -166,13 +171,21 @@ export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): rea
 /**
  * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
  * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
- * file or profile is an empty one, unknown keys are ignored, and named. Throws {@link ConfigError} for a file that can not be
- * read or parsed, or whose values have the wrong type, with all faults at once.
+ * file or profile is an empty one, unknown keys are ignored, and named. A profile without `url` has that of
+ * CONFIDANT_URL. Throws {@link ConfigError} for a file that can not be read or parsed, or whose values have the wrong
+ * type, with all faults at once.
  */
 export async function loadProfile(
   files: readonly string[] = configFiles(),
   profile = process.env['CONFIDANT_PROFILE'] || 'default',
 ): Promise<LoadedProfile> {
+  const loaded = await readProfile(files, profile);
+  if (loaded.profile.url) return { ...loaded, urlFrom: 'file' };
+  const url = process.env[URL_VARIABLE];
+  return url ? { ...loaded, profile: { ...loaded.profile, url }, urlFrom: 'environment' } : loaded;
+}
+
+async function readProfile(files: readonly string[], profile: string): Promise<LoadedProfile> {
   const file = await firstExisting(files.map(expandHome));
   if (file === undefined) return { profile: {}, file: undefined, known: [], unknownKeys: [] };
   const profiles = await parseConfig(file, await readConfig(file));
@@ -215,16 +228,20 @@ function unknownKeysOf(profile: Record<string, unknown>): string[] {
 
 /**
  * Fills in the defaults. Throws {@link ConfigError} that says what is missing and where to put it; `place` names the
- * file and profile that were read.
+ * file and profile that were read, `urlPlace` where the address of the server stands.
  */
-export function completeSettings(profile: ConfigProfile, place = 'the configuration'): ClientSettings {
+export function completeSettings(
+  profile: ConfigProfile,
+  place = 'the configuration',
+  urlPlace = usualUrlPlace(place),
+): ClientSettings {
   const faults: string[] = [];
   const need = (key: string, option: string, what: string): void => {
     faults.push(`no ${what}: set ${key} in ${place}, or give ${option}`);
   };
   const { url } = profile;
-  if (!url) need('url', '--url', 'server address');
-  else if (!isServerUrl(url)) faults.push(wrongUrl(place));
+  if (!url) faults.push(noUrl(place));
+  else if (!isServerUrl(url)) faults.push(wrongUrl(urlPlace));
   if (!profile.authKey) need('auth_key', '--auth-key', 'key to authenticate with');
   const { from, to, userType } = profile.authContext ?? {};
   if (!to) need('auth_context.to', '--to', 'name of the server (its AUTH_CONTEXT)');
@@ -241,10 +258,14 @@ export function completeSettings(profile: ConfigProfile, place = 'the configurat
 }
 
 /** The same for what needs no KMS token. */
-export function completeServerSettings(profile: ConfigProfile, place = 'the configuration'): ServerSettings {
+export function completeServerSettings(
+  profile: ConfigProfile,
+  place = 'the configuration',
+  urlPlace = usualUrlPlace(place),
+): ServerSettings {
   const { url } = profile;
-  if (!url) throw new ConfigError([`no server address: set url in ${place}, or give --url`]);
-  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(place)]);
+  if (!url) throw new ConfigError([noUrl(place)]);
+  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(urlPlace)]);
   return { ...DEFAULTS, ...profile, url };
 }
 
@@ -258,9 +279,18 @@ export function isServerUrl(url: string): boolean {
   }
 }
 
+function noUrl(place: string): string {
+  return `no server address: set url in ${place}, or give --url, or set ${URL_VARIABLE}`;
+}
+
+/** Who only has the settings can not tell where they come from. */
+function usualUrlPlace(place: string): string {
+  return `url in ${place}, --url, or ${URL_VARIABLE}`;
+}
+
 /** Does not repeat it: it may hold a password. */
-function wrongUrl(place: string): string {
-  return `the server address must be like https://confidant.example.com, without user and password: url in ${place}, or --url`;
+function wrongUrl(urlPlace: string): string {
+  return `the server address must be like https://confidant.example.com, without user and password: ${urlPlace}`;
 }
 
 /** Replaces a leading `~` by the home directory. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/given.js';
 import { openLog } from '../src/cli/log.js';
@@ -193,7 +193,7 @@ describe('settings', () => {
   it('what is missing is told at once, with where to put it', async () => {
     const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, 'profile default of /x')));
     expect(faults).toHaveLength(4);
-    expect(faults[0]).toBe('no server address: set url in profile default of /x, or give --url');
+    expect(faults[0]).toBe('no server address: set url in profile default of /x, or give --url, or set CONFIDANT_URL');
   });
 
   it('a user needs no name, a service does', async () => {
@@ -270,6 +270,49 @@ describe('options of the command line over the file', () => {
     } finally {
       delete process.env['CONFIDANT_CONFIG_FILES'];
       delete process.env['CONFIDANT_PROFILE'];
+    }
+  });
+});
+
+describe('CONFIDANT_URL', () => {
+  afterEach(() => vi.unstubAllEnvs());
+  const without = FULL.replace(/^ {2}url: .*\n/gm, '');
+  const loaded = (content: string, options: Record<string, unknown> = {}) => {
+    const given = new Given({ configFiles: file(content), ...options });
+    return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] });
+  };
+
+  it('is the address where neither an option nor the profile says one, to programs too', async () => {
+    vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com/v1/');
+    expect((await loaded(without).settings()).url).toBe('https://environment.example.com');
+    expect((await loaded('').serverSettings()).url).toBe('https://environment.example.com');
+    expect((await loadProfile([file(without)])).profile.url).toBe('https://environment.example.com/v1/');
+    expect((await loadProfile(['/nonexistent/x'])).profile.url).toBe('https://environment.example.com/v1/');
+  });
+
+  it('never wins over what is configured, and says nothing when it is empty', async () => {
+    vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
+    expect((await loaded(FULL).settings()).url).toBe('https://confidant.example.com');
+    expect((await loaded(without, { url: 'https://option' }).settings()).url).toBe('https://option');
+    expect((await loaded(FULL, { url: 'https://option' }).settings()).url).toBe('https://option');
+    expect((await loadProfile([file(FULL)])).profile.url).toBe('https://confidant.example.com');
+    vi.stubEnv('CONFIDANT_URL', '');
+    expect(await faultsOf(loaded(without).settings())).toEqual([expect.stringMatching(/^no server address: .*, or/)]);
+  });
+
+  it('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
+    for (const url of ['nonsense s3cret', 'https://alice:s3cret@confidant.example.com', 'ftp://s3cret']) {
+      for (const args of [['whoami'], ['login'], ['list_cas', '--auth-key', 'alias/x']]) {
+        const end = await callCli(['confidant', '--config-files', '/nonexistent', ...args], { CONFIDANT_URL: url });
+        expect(end).toMatchObject({
+          code: 1,
+          stdout: '',
+          stderr: expect.stringContaining('without user and password: CONFIDANT_URL\n') as string,
+        });
+        expect(end.stderr).not.toContain('s3cret');
+      }
+      const option = await callCli(['confidant', '--url', url, 'whoami'], { CONFIDANT_URL: 'https://fine' });
+      expect(option.stderr).toContain('without user and password: --url\n');
     }
   });
 });

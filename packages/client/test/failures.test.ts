@@ -213,7 +213,8 @@ describe('failures', () => {
       'see confidant --help',
       '',
     ]);
-    const noAddress = 'no server address: set url in /nonexistent/config (none of them exists), or give --url';
+    const noAddress =
+      'no server address: set url in /nonexistent/config (none of them exists), or give --url, or set CONFIDANT_URL';
     expect(lines(await call(state, 'whoami'))).toEqual([noAddress, 'see confidant --help', '']);
     vi.stubEnv('XDG_STATE_HOME', state.XDG_STATE_HOME);
     const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };

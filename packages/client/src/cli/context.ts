@@ -7,6 +7,7 @@ import {
   ConfigError,
   isServerUrl,
   loadProfile,
+  URL_VARIABLE,
 } from '../config.js';
 import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
@@ -55,9 +56,9 @@ export class Context {
   /** Everything that is needed to talk to the server with KMS tokens. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
     const loaded = await this.#load();
-    const { profile, place } = loaded;
+    const { profile, place, urlPlace } = loaded;
     try {
-      return completeSettings(profile, place);
+      return completeSettings(profile, place, urlPlace);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const faults = this.#mostUseful(error.faults, profile, place);
@@ -80,7 +81,7 @@ export class Context {
   async serverSettings(): Promise<ServerSettings> {
     const loaded = await this.#load();
     try {
-      return completeServerSettings(loaded.profile, loaded.place);
+      return completeServerSettings(loaded.profile, loaded.place, loaded.urlPlace);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError([...error.faults, ...(await hintsFor(loaded))]);
@@ -175,7 +176,7 @@ export class Context {
   async #read(): Promise<Loaded> {
     const files = configFiles(this.globals.text('config-files'));
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
-    const { profile, file, known, unknownKeys } = await loadProfile(files, name);
+    const { profile, file, urlFrom, known, unknownKeys } = await loadProfile(files, name);
     const absent =
       file === undefined || known.includes(name)
         ? undefined
@@ -189,10 +190,13 @@ export class Context {
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
     const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
     const whole = { ...profile, ...this.#overrides(profile) };
+    const isOption = this.globals.text('url') !== undefined;
+    const urlPlace = isOption ? '--url' : urlFrom === 'environment' ? URL_VARIABLE : `url in ${place}`;
     // What the API's own answers and logs call its address; every path of a call begins with it.
     return {
       profile: { ...whole, ...(whole.url ? { url: whole.url.replace(/\/v1\/*$/, '') } : {}) },
       place,
+      urlPlace,
       ...(absent === undefined || isAskedFor ? {} : { absent }),
     };
   }
@@ -235,6 +239,8 @@ interface Loaded {
   profile: ConfigProfile;
   /** Where it comes from, in words. */
   place: string;
+  /** Where the server's address comes from, in words. */
+  urlPlace: string;
   /** That the file has no profile, in words, where that was not told yet. */
   absent?: string;
 }
