@@ -8,11 +8,13 @@ export interface LoginSession {
   cookie: string;
   /** What X-XSRF-TOKEN must say. */
   csrfToken: string;
+  /** When it is over unless it is used before, in ISO 8601, by this machine's clock; undefined: the server did not say. */
+  endsAt?: string;
 }
 
 /**
- * A transport that sends a session along, and takes over the cookie when the server renews it. `onRenewed` is told of
- * the new one.
+ * A transport that sends a session along, and takes over the cookie, and its end, when the server renews it.
+ * `onRenewed` is told of the new one.
  */
 export function sessionTransport(
   transport: Transport,
@@ -27,17 +29,32 @@ export function sessionTransport(
       headers: { ...request.headers, cookie: `${cookieName}=${cookie}`, 'x-xsrf-token': csrfToken },
     });
     const renewed = cookieOf(response.headers['set-cookie'], cookieName);
-    if (renewed !== undefined && renewed !== '' && renewed !== current.cookie) {
-      current = { ...current, cookie: renewed };
-      onRenewed(current);
+    if (renewed !== undefined && renewed.cookie !== '') {
+      const before = current;
+      const { endsAt: _, ...kept } = before;
+      current = { ...kept, ...renewed };
+      if (current.cookie !== before.cookie || current.endsAt !== before.endsAt) onRenewed(current);
     }
     return response;
   };
 }
 
-/** The value that Set-Cookie headers, joined by commas, give a cookie of this name: the last, as in browsers. */
-export function cookieOf(setCookie: string | undefined, name: string): string | undefined {
+/**
+ * The value that Set-Cookie headers, joined by commas, give a cookie of this name, and when it ends: the last, as in
+ * browsers. `now`: milliseconds of the epoch.
+ */
+export function cookieOf(
+  setCookie: string | undefined,
+  name: string,
+  now = Date.now(),
+): Pick<LoginSession, 'cookie' | 'endsAt'> | undefined {
   const escaped = name.replace(/[^\w]/g, '\\$&');
-  const values = [...(setCookie ?? '').matchAll(new RegExp(`(?:^|, )${escaped}=([\\w.~-]*)`, 'g'))];
-  return values.at(-1)?.[1];
+  // In a date, too, a comma stands: Expires=Thu, 01 Jan 2099.
+  const pattern = new RegExp(`(?:^|, )${escaped}=([\\w.~-]*)((?:; ?(?:expires=\\w+, [^;,]*|[^;,]*))*)`, 'gi');
+  const found = [...(setCookie ?? '').matchAll(pattern)].at(-1);
+  if (found === undefined) return undefined;
+  // Not Expires: that is by the server's clock.
+  const seconds = /; ?max-age=(\d{1,9})(?:;|$)/i.exec(found[2]!)?.[1];
+  const ends = seconds === undefined ? {} : { endsAt: new Date(now + Number(seconds) * 1000).toISOString() };
+  return { cookie: found[1]!, ...ends };
 }

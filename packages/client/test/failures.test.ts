@@ -219,13 +219,16 @@ describe('failures', () => {
     vi.stubEnv('XDG_STATE_HOME', state.XDG_STATE_HOME);
     const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
     await writeLogin('https://one.example.com/', session);
-    const hint = 'a login is kept for https://one.example.com: --url https://one.example.com';
+    const hint = 'a login is kept for https://one.example.com: --login --url https://one.example.com uses it';
     for (const command of ['whoami', 'logout', 'login']) {
       expect(lines(await call(state, command))).toEqual([noAddress, hint, 'see confidant --help', '']);
     }
     await writeLogin('https://two.example.com', session);
     vi.unstubAllEnvs();
-    expect(lines(await call(state, 'whoami'))).toEqual([noAddress, 'see confidant --help', '']);
+    const which =
+      'logins are kept for https://one.example.com and https://two.example.com: say which by --url, CONFIDANT_URL or ' +
+      'url in the configuration';
+    expect(lines(await call(state, 'whoami'))).toEqual([noAddress, which, 'see confidant --help', '']);
     // Tokens are nothing that a login could make, whether there is one or not.
     const one = await call(state, '--url', 'https://one.example.com', 'token');
     expect(one).toMatchObject({ code: 1, stdout: '' });

@@ -22,6 +22,7 @@ import type { LoginSession } from '../src/login-session.js';
 import { programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
+import type { AnsweringServer } from './support/http.js';
 import { addressCatcher, person } from './support/person.js';
 import type { Person } from './support/person.js';
 import { startEmbeddedServer } from './support/embedded-server.js';
@@ -88,17 +89,34 @@ describe('login', () => {
     expect(end.stderr).toContain(
       `if no browser appears: Ctrl-C, and confidant --url ${server.url} login --no-browser\n`,
     );
-    // What it says to do works.
-    writeFileSync(join(folder, '.confidant'), /~\/\.confidant can say: (.*)/.exec(end.stderr)![1]!);
-    expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
-    rmSync(join(folder, '.confidant'));
+    expect(end.stderr).toContain('other commands need no --url');
+    const bare = await runCli(['confidant', 'whoami'], { env: environment() });
+    expect([bare.code, (JSON.parse(bare.stdout) as { by: string }).by]).toEqual([0, 'login']);
+    expect((JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession).endsAt).toMatch(/^20\d\d-.*Z$/);
     expect(page).toContain('Your command line is logged in.');
 
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login', result: true });
     const created = await run(['create_credential', '--name', 'By login', '--credential-pairs', '{"a": "b"}']);
     expect(created).toMatchObject({ code: 0, stderr: 'confidant: stored: a\n' });
     expect((await run(['get_credential', '--name', 'By login', '-o', 'dotenv'])).stdout).toBe('CREDENTIALS_A=b\n');
-    expect(await run(['logout'])).toMatchObject({ code: 0 });
+    expect(await runCli(['confidant', 'logout'], { env: environment() })).toMatchObject({ code: 0 });
+    expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
+  });
+
+  it('says where commands without --url go: nowhere, or to another server', async () => {
+    vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
+    await writeLogin('https://one.example.com', { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
+    vi.unstubAllEnvs();
+    const several = await logIn();
+    // What it says to do works.
+    writeFileSync(
+      join(folder, '.confidant'),
+      /set CONFIDANT_URL, or .* ~\/\.confidant say: (.*)/.exec(several.stderr)![1]!,
+    );
+    expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
+    rmSync(join(folder, 'address'));
+    writeFileSync(join(folder, '.confidant'), JSON.stringify({ default: { url: 'https://one.example.com' } }));
+    expect((await logIn()).stderr).toContain('without --url, commands go to another server: https://one.example.com (');
   });
 
   it('keeps the session for its owner alone, and takes none that others could have written', async () => {
@@ -325,7 +343,7 @@ describe('the session of a login', () => {
     expect([end.code, await readLogin(ending.url)]).toEqual([0, undefined]);
     vi.unstubAllEnvs();
     await ending.close();
-    expect(cookieOf('a=1; Path=/, ab=2, a=3; Path=/', 'a')).toBe('3');
+    expect(cookieOf('a=1; Path=/, ab=2, a=3; Path=/', 'a')).toEqual({ cookie: '3' });
   });
 
   it('is kept when it is not certain that the server has ended it', async () => {
@@ -380,6 +398,136 @@ describe('the session of a login', () => {
     expect(await readLogin(renewing.url)).toBeUndefined();
     expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in') as string });
     vi.unstubAllEnvs();
+    await renewing.close();
+  });
+});
+
+describe('without an address', () => {
+  const session = (cookie: string, endsAt?: string): LoginSession => ({
+    ...{ email: 'a', cookieName: 'session', cookie, csrfToken: 't' },
+    ...(endsAt === undefined ? {} : { endsAt }),
+  });
+  const [past, future] = ['2001-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
+  let one: AnsweringServer;
+  let two: AnsweringServer;
+  beforeEach(async () => {
+    one = await startAnswering(() => ({ body: { email: 'alice@example.com' } }));
+    two = await startAnswering(() => ({ body: { email: 'alice@example.com' } }));
+    return async () => {
+      await one.close();
+      await two.close();
+    };
+  });
+  const ask = (args: readonly string[], env: Record<string, string> = {}) =>
+    runCli(['confidant', ...args], { env: environment({ AWS_EC2_METADATA_DISABLED: 'true', ...env }) });
+  const keep = async (at: AnsweringServer, login: LoginSession): Promise<void> => {
+    vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
+    await writeLogin(at.url, login);
+    vi.unstubAllEnvs();
+  };
+  const cookies = ({ seen }: AnsweringServer) => seen.map(({ headers }) => headers.cookie);
+  const configure = (profile: object): void =>
+    writeFileSync(join(folder, '.confidant'), JSON.stringify({ default: profile }));
+
+  it('the only login that has not ended is used, at the server that it was made for', async () => {
+    await keep(one, session('of-one', future));
+    await keep(two, session('of-two', past));
+    expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
+    expect([cookies(one), cookies(two)]).toEqual([['session=of-one'], []]);
+    // What says nothing of a server changes nothing.
+    configure({ region: 'us-east-1' });
+    expect(await ask(['whoami'])).toMatchObject({ code: 0 });
+    expect(await ask(['logout'])).toMatchObject({ code: 0 });
+    expect([cookies(one), cookies(two)]).toEqual([Array(3).fill('session=of-one'), []]);
+  });
+
+  it('of several none is used: the error tells them, and how to choose', async () => {
+    await keep(one, session('of-one'));
+    await keep(two, session('of-two', future));
+    for (const command of ['whoami', 'logout', 'login']) {
+      const end = await ask([command]);
+      expect(end).toMatchObject({ code: 1, stdout: '' });
+      for (const { url } of [one, two]) expect(end.stderr).toContain(url);
+      expect(end.stderr).toContain('say which by --url, CONFIDANT_URL or url in the configuration');
+    }
+    expect([...cookies(one), ...cookies(two)]).toEqual([]);
+    expect(await ask(['whoami'], { CONFIDANT_URL: two.url })).toMatchObject({ code: 0 });
+    expect([cookies(one), cookies(two)]).toEqual([[], ['session=of-two']]);
+  });
+
+  it('of many no part is looked at as if it were all', async () => {
+    for (let n = 0; n < 60; n += 1) await keep({ ...one, url: `https://s${n}.example.com` }, session('c', past));
+    await keep(one, session('of-one', future));
+    expect(await ask(['whoami'])).toMatchObject({ code: 1 });
+    expect(cookies(one)).toEqual([]);
+  });
+
+  it('one that has ended is told, and used by nothing but login and logout', async () => {
+    await keep(one, session('of-one', past));
+    const end = await ask(['whoami']);
+    expect(end).toMatchObject({ code: 1, stdout: '' });
+    expect(end.stderr).toContain(`the login at ${one.url} has ended: confidant --url ${one.url} login`);
+    expect(cookies(one)).toEqual([]);
+    expect((await ask(['login'])).stderr).toContain('open this address in a browser');
+    expect(one.seen.map(({ path }) => path)).toContain('/v1/login/cli');
+    expect(await ask(['logout'])).toMatchObject({ code: 0 });
+    expect((await ask(['logout'])).stderr).toMatch(/no server address: [^\n]*\n.*see confidant --help\n$/);
+  });
+
+  it('neither a login nor a token goes to an address it was not made for', async () => {
+    await keep(one, session('of-one', future));
+    // Of another server there is no login.
+    for (const [args, env] of [
+      [['--url', two.url], {}],
+      [[], { CONFIDANT_URL: two.url }],
+    ] as const) {
+      const end = await ask([...args, 'whoami'], env);
+      expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in at') as string });
+    }
+    const service = {
+      auth_key: 'alias/authnz',
+      region: 'us-east-1',
+      auth_context: { from: 'web', to: 'confidant', user_type: 'service' },
+      token_cache_file: '',
+    };
+    for (const profile of [service, { login: false }]) {
+      configure(profile);
+      const end = await ask(['whoami']);
+      expect(end.stderr).toContain('no server address');
+      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses it`);
+      expect(await ask(['--url', '', 'whoami'])).toMatchObject({ code: 1 });
+    }
+    // A configuration that is named and is not there has another server, if any.
+    configure({});
+    for (const args of [
+      ['--profile', 'production'],
+      ['--config-files', join(folder, 'nothing')],
+    ]) {
+      expect(await ask([...args, 'whoami'])).toMatchObject({ code: 1, stdout: '' });
+    }
+    expect(await ask(['whoami'], { CONFIDANT_CONFIG_FILES: join(folder, 'nothing') })).toMatchObject({ code: 1 });
+    expect([one.seen, two.seen]).toEqual([[], []]);
+    configure(service);
+    expect(await ask(['--login', 'whoami'])).toMatchObject({ code: 0 });
+    expect(one.seen.map(({ headers }) => [headers.cookie, headers.authorization])).toEqual([
+      ['session=of-one', undefined],
+    ]);
+  });
+
+  it('the end of a login is what its cookie says, and moves when the server renews it', async () => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    const set = 'session=a; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Max-Age=60; HttpOnly, xsrf=b; Max-Age=7';
+    expect(cookieOf(set, 'session', now)).toEqual({ cookie: 'a', endsAt: '2026-01-01T00:01:00.000Z' });
+    expect(cookieOf(set, 'xsrf', now)).toEqual({ cookie: 'b', endsAt: '2026-01-01T00:00:07.000Z' });
+    expect(cookieOf('session=a; Path=/, xsrf=b; Max-Age=7', 'session', now)).toEqual({ cookie: 'a' });
+    const renewing = await startAnswering(() => ({
+      headers: { 'set-cookie': 'session=same; Max-Age=3600; Path=/' },
+      body: { email: 'alice@example.com' },
+    }));
+    await keep(renewing, session('same', new Date(Date.now() + 60_000).toISOString()));
+    expect(await ask(['whoami'])).toMatchObject({ code: 0 });
+    const { endsAt } = JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession;
+    expect(Date.parse(endsAt!)).toBeGreaterThan(Date.now() + 3_000_000);
     await renewing.close();
   });
 });

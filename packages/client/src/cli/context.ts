@@ -16,7 +16,9 @@ import type { LoginSession } from '../login-session.js';
 import type { Given } from './given.js';
 import type { Log } from './log.js';
 import { localEnvironment } from './local-environment.js';
-import { readLogin, serversOfLogins, writeLogin } from './login-file.js';
+import { readLogin, writeLogin } from './login-file.js';
+import { chooseLogin } from './login-choice.js';
+import type { LoginChoice } from './login-choice.js';
 import { CommandError } from './command-error.js';
 import { Progress } from './progress.js';
 import { askSecret } from './prompt.js';
@@ -25,8 +27,6 @@ import { adviseNoServer } from './unreachable.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
-
-const NO_FILE = '(none of them exists)';
 
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
@@ -53,6 +53,11 @@ export class Context {
     return (await this.#load()).place;
   }
 
+  /** Where the address of the server comes from, in words. */
+  async urlPlace(): Promise<string> {
+    return (await this.#load()).urlPlace;
+  }
+
   /** Everything that is needed to talk to the server with KMS tokens. Rejects with ConfigError. */
   async settings(): Promise<ClientSettings> {
     const loaded = await this.#load();
@@ -62,7 +67,7 @@ export class Context {
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const faults = this.#mostUseful(error.faults, profile, place);
-      throw new ConfigError([...faults, ...(await hintsFor(loaded))]);
+      throw new ConfigError([...faults, ...loaded.hints]);
     }
   }
 
@@ -84,7 +89,7 @@ export class Context {
       return completeServerSettings(loaded.profile, loaded.place, loaded.urlPlace);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      throw new ConfigError([...error.faults, ...(await hintsFor(loaded))]);
+      throw new ConfigError([...error.faults, ...loaded.hints]);
     }
   }
 
@@ -188,17 +193,36 @@ export class Context {
       this.log.warning(`${file}: ${name}.${key} means nothing${meantInstead(key)}`);
     }
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
-    const place = file === undefined ? `${files.join(' or ')} ${NO_FILE}` : `profile ${name} of ${file}`;
+    const place = file === undefined ? `${files.join(' or ')} (none of them exists)` : `profile ${name} of ${file}`;
     const whole = { ...profile, ...this.#overrides(profile) };
+    // Who names a configuration means its server: where it is not there, no other will do.
+    const hasConfiguration = known.includes(name) || !(isAskedFor || this.#namesFiles());
+    const login = whole.url === undefined ? await chooseLogin(this.#loginAskedFor(whole, hasConfiguration)) : undefined;
+    const url = whole.url ?? login?.server;
     const isOption = this.globals.text('url') !== undefined;
-    const urlPlace = isOption ? '--url' : urlFrom === 'environment' ? URL_VARIABLE : `url in ${place}`;
-    // What the API's own answers and logs call its address; every path of a call begins with it.
+    const configured = urlFrom === 'environment' ? URL_VARIABLE : `url in ${place}`;
     return {
-      profile: { ...whole, ...(whole.url ? { url: whole.url.replace(/\/v1\/*$/, '') } : {}) },
+      // What the API's own answers and logs call its address; every path of a call begins with it.
+      profile: { ...whole, ...(url ? { url: url.replace(/\/v1\/*$/, '') } : {}) },
       place,
-      urlPlace,
-      ...(absent === undefined || isAskedFor ? {} : { absent }),
+      urlPlace: isOption ? '--url' : login?.server === undefined ? configured : 'the only login',
+      hints: [
+        ...(absent === undefined || isAskedFor ? [] : [absent]),
+        ...(file === undefined ? localHint() : []),
+        ...(login?.hints ?? []),
+      ],
     };
+  }
+
+  #namesFiles(): boolean {
+    return this.globals.text('config-files') !== undefined || !!process.env['CONFIDANT_CONFIG_FILES'];
+  }
+
+  #loginAskedFor(profile: ConfigProfile, hasConfiguration: boolean): LoginChoice {
+    const isAboutLogins = ['login', 'logout'].includes(this.argv.command);
+    // No token goes to a server that only a login names.
+    const uses = this.globals.flag('login') || (profile.login ?? !profile.authKey);
+    return { mayUse: hasConfiguration && (isAboutLogins || uses), mayHaveEnded: isAboutLogins };
   }
 
   #overrides(profile: ConfigProfile): Partial<ConfigProfile> {
@@ -241,19 +265,13 @@ interface Loaded {
   place: string;
   /** Where the server's address comes from, in words. */
   urlPlace: string;
-  /** That the file has no profile, in words, where that was not told yet. */
-  absent?: string;
+  /** What may have been meant, or could be used, instead of a configuration in which something is missing. */
+  hints: readonly string[];
 }
 
-/** What may have been meant, or could be used, instead of a configuration in which something is missing. */
-async function hintsFor({ profile: { url }, place, absent }: Loaded): Promise<string[]> {
-  const local = place.endsWith(NO_FILE) ? localEnvironment() : undefined;
-  const [server, another] = url ? [] : await serversOfLogins();
-  return [
-    ...(absent === undefined ? [] : [absent]),
-    ...(local === undefined ? [] : [`for the server that was started here: ${local}`]),
-    ...(server !== undefined && another === undefined ? [`a login is kept for ${server}: --url ${server}`] : []),
-  ];
+function localHint(): string[] {
+  const local = localEnvironment();
+  return local === undefined ? [] : [`for the server that was started here: ${local}`];
 }
 
 /** What a key of the configuration that does not exist may stand for. */

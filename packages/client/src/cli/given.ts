@@ -21,6 +21,12 @@ export class Given {
     this.#values = values;
   }
 
+  /** The same without one of them. */
+  without(name: string): Given {
+    const { [attributeOf(name)]: _, ...others } = this.#values;
+    return new Given(others, this.words);
+  }
+
   text(name: string): string | undefined {
     return this.#get(name) as string | undefined;
   }
@@ -67,8 +73,12 @@ export class Given {
   }
 
   #get(name: string): unknown {
-    return this.#values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+    return this.#values[attributeOf(name)];
   }
+}
+
+function attributeOf(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** The object that a text is, or what is the matter with it. */

@@ -33,11 +33,11 @@ export async function readLogin(serverUrl: string): Promise<LoginSession | undef
   } catch {
     kept = {};
   }
-  const { server, email, cookieName, cookie, csrfToken } = kept;
+  const { server, email, cookieName, cookie, csrfToken, endsAt } = kept;
   if (server !== identityOf(serverUrl) || !email || !cookieName || !cookie || !csrfToken) {
     throw new ConfigError([`${path} is damaged: delete it, and log in again`]);
   }
-  return { email, cookieName, cookie, csrfToken };
+  return { email, cookieName, cookie, csrfToken, ...(typeof endsAt === 'string' ? { endsAt } : {}) };
 }
 
 /** Keeps the session at a server, for its owner alone (mode 0600). Throws {@link ConfigError} when that fails. */
@@ -67,25 +67,34 @@ function identityOf(serverUrl: string): string {
 }
 
 /** More are not looked at: who has so many logins has to say which. */
-const MAX_LOGINS = 20;
+const MAX_LOGINS = 50;
 
-/** The addresses at which a session is kept; files that can not be used are left out. */
-export async function serversOfLogins(): Promise<string[]> {
+export interface KeptLogin {
+  server: string;
+  /** By what the server said of its end; one that was ended before can not be told from here. */
+  hasEnded: boolean;
+}
+
+/** The logins that are kept, by server; files that can not be used are left out. None where there are too many. */
+export async function keptLogins(now = Date.now()): Promise<KeptLogin[]> {
   const directory = dirname(loginFile(''));
-  const { readPrivateFile } = await privateFiles();
   const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.json'));
-  const servers = await Promise.all(
-    names.slice(0, MAX_LOGINS).map(async (name) => {
+  // Of a part of them nobody could say that one is the only one.
+  if (names.length === 0 || names.length > MAX_LOGINS) return [];
+  const { readPrivateFile } = await privateFiles();
+  const logins = await Promise.all(
+    names.map(async (name) => {
       try {
-        const { server } = JSON.parse(
+        const { server, endsAt } = JSON.parse(
           (await readPrivateFile(join(directory, name), { maxBytes: MAX_BYTES })) ?? '{}',
-        ) as { server?: unknown };
-        // It is shown, so it must be what names this very file.
-        return typeof server === 'string' && loginFile(server) === join(directory, name) ? [server] : [];
+        ) as { server?: unknown; endsAt?: unknown };
+        // It is shown and asked, so it must be what names this very file.
+        if (typeof server !== 'string' || loginFile(server) !== join(directory, name)) return [];
+        return [{ server, hasEnded: typeof endsAt === 'string' && Date.parse(endsAt) <= now }];
       } catch {
         return [];
       }
     }),
   );
-  return servers.flat();
+  return logins.flat().sort((a, b) => (a.server < b.server ? -1 : 1));
 }

@@ -50,7 +50,10 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     text: 'configuration files, separated by commas; the first that exists is used (default: CONFIDANT_CONFIG_FILES, else ~/.confidant,/etc/confidant/config)',
   },
   { flags: '--profile <name>', text: 'profile of the configuration (default: CONFIDANT_PROFILE, else default)' },
-  { flags: '-u, --url <url>', text: 'address of the server (default: url of the configuration, else CONFIDANT_URL)' },
+  {
+    flags: '-u, --url <url>',
+    text: 'address of the server (default: url of the configuration, else CONFIDANT_URL, else that of the only login)',
+  },
   { flags: '-v, --verify-ssl', text: 'verify certificates (always on)' },
   {
     flags: '--retries <n>',

@@ -12,13 +12,15 @@ import type { Transport } from '../../transport.js';
 import { openTransport } from '../../connect.js';
 import { shellQuote } from '../../format/variables.js';
 import { hasBrowser, openBrowser } from '../browser.js';
-import type { Context } from '../context.js';
-import { readLogin, removeLogin, writeLogin } from '../login-file.js';
+import { Context } from '../context.js';
+import { openLog } from '../log.js';
+import { loginFile, readLogin, removeLogin, writeLogin } from '../login-file.js';
 import { listenOnLoopback } from '../loopback.js';
 import { CommandError } from '../command-error.js';
 import { success } from '../outcome.js';
 import type { Handler } from '../outcome.js';
 import { askSecret } from '../prompt.js';
+import { PROGRAM } from '../spec.js';
 
 /** Time for a person to log in and agree. */
 const PATIENCE_MS = 10 * 60_000;
@@ -50,11 +52,7 @@ export const handlers: Record<string, Handler> = {
           'other commands use this login with --login only: the configuration has an auth_key, or says login: false',
         );
       }
-      if (context.globals.text('url') !== undefined) {
-        context.log.info(
-          `to leave out --url from now on, a file ~/.confidant can say: ${JSON.stringify({ default: { url } })}`,
-        );
-      }
+      if (context.globals.text('url') !== undefined) await tellWithoutUrl(context, url);
       return success({ email: session.email });
     } finally {
       transport.close();
@@ -82,6 +80,20 @@ export const handlers: Record<string, Handler> = {
     return success({ email, by: (await context.usesLogin()) ? 'login' : 'kms' });
   },
 };
+
+/** Where other commands go that are given no `--url`. */
+async function tellWithoutUrl({ globals, argv, log }: Context, url: string): Promise<void> {
+  const other = new Context(globals.without('url'), openLog('critical', PROGRAM), { ...argv, command: 'whoami' });
+  const server = await other.serverSettings().catch(() => undefined);
+  if (server === undefined) {
+    const file = JSON.stringify({ default: { url } });
+    log.info(`to leave out --url from now on, set CONFIDANT_URL, or let a file ~/.confidant say: ${file}`);
+  } else if (loginFile(server.url) === loginFile(url)) {
+    log.info('other commands need no --url: they go there by themselves');
+  } else {
+    log.info(`without --url, commands go to another server: ${server.url} (${await other.urlPlace()})`);
+  }
+}
 
 /** Ends a session at the server. Rejects with ConfidantError unless it is certain that it is over. */
 async function endSession(client: ConfidantClient): Promise<void> {
@@ -183,11 +195,11 @@ class Login {
       throw error;
     }
     const { email, session_cookie: cookieName, csrf_token: csrfToken } = answer;
-    const cookie = cookieName === undefined ? undefined : cookieOf(this.#setCookie, cookieName);
-    if (!email || !cookieName || !csrfToken || !cookie) {
+    const session = cookieName === undefined ? undefined : cookieOf(this.#setCookie, cookieName);
+    if (!email || !cookieName || !csrfToken || !session?.cookie) {
       throw new CommandError('the server gave no session: is a proxy in between that takes cookies away?');
     }
-    return { email, cookieName, cookie, csrfToken };
+    return { email, cookieName, csrfToken, ...session };
   }
 }
 
