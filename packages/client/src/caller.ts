@@ -16,6 +16,22 @@ export interface RetryEvent {
   error: ConfidantError;
 }
 
+/** A request that was answered, or got no answer. */
+export interface AttemptEvent {
+  method: TransportRequest['method'];
+  url: URL;
+  /** 1 for the first. */
+  attempt: number;
+  /** More than 1: a kept connection was closed, and it was sent again at once. */
+  sent: number;
+  /** Without the time that it took to prove who calls. */
+  durationMs: number;
+  status?: number;
+  requestId?: string;
+  /** Why there is no answer. */
+  error?: unknown;
+}
+
 export interface CallerOptions {
   /** The server's address, `https://confidant.example.com`; a path in it is kept. */
   url: string;
@@ -26,6 +42,8 @@ export interface CallerOptions {
   /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
   backoffMs?: number;
   onRetry?: (event: RetryEvent) => void;
+  /** Told of every attempt when it is over. */
+  onAttempt?: (event: AttemptEvent) => void;
 }
 
 export interface CallOptions {
@@ -123,7 +141,7 @@ export class RouteCaller {
     const { onRetry } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(method, path, input, options, counted);
+        return await this.#attempt(method, path, input, options, { attempt, counted });
       } catch (error) {
         if (!(error instanceof ConfidantError)) throw error;
         // A transport may send it more often than it is asked to, or not count.
@@ -148,10 +166,10 @@ export class RouteCaller {
     path: string,
     input: RequestInput,
     { signal }: CallOptions,
-    counted: { sent: number },
+    { attempt, counted }: { attempt: number; counted: { sent: number } },
   ): Promise<JsonObject> {
     const url = this.#urlOf(path, input);
-    const response = await this.#options.transport({
+    const request: TransportRequest = {
       method,
       url,
       headers: {
@@ -162,7 +180,19 @@ export class RouteCaller {
       ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
       ...(signal === undefined ? {} : { signal }),
       onSend: () => (counted.sent += 1),
+    };
+    const [startedAt, sentBefore] = [performance.now(), counted.sent];
+    const tell = (end: Pick<AttemptEvent, 'status' | 'requestId' | 'error'>): void =>
+      this.#options.onAttempt?.({
+        ...{ method, url, attempt, sent: counted.sent - sentBefore, durationMs: performance.now() - startedAt },
+        ...end,
+      });
+    const response = await this.#options.transport(request).catch((error: unknown) => {
+      tell({ error });
+      throw error;
     });
+    const requestId = response.headers['x-request-id'];
+    tell({ status: response.status, ...(requestId === undefined ? {} : { requestId }) });
     return readAnswer(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
   }
 

@@ -148,6 +148,8 @@ export interface LoadedProfile {
   profile: ConfigProfile;
   /** The file that was read; undefined when none exists. */
   file: string | undefined;
+  /** The files that were looked for before, and are not there. */
+  absentFiles: readonly string[];
   /** Where `url` of the profile comes from; undefined when it has none. */
   urlFrom?: 'file' | 'environment';
   /** The names of the profiles in it. */
@@ -186,12 +188,14 @@ export async function loadProfile(
 }
 
 async function readProfile(files: readonly string[], profile: string): Promise<LoadedProfile> {
-  const file = await firstExisting(files.map(expandHome));
-  if (file === undefined) return { profile: {}, file: undefined, known: [], unknownKeys: [] };
+  const paths = files.map(expandHome);
+  const file = await firstExisting(paths);
+  const absentFiles = file === undefined ? paths : paths.slice(0, paths.indexOf(file));
+  if (file === undefined) return { profile: {}, file, absentFiles, known: [], unknownKeys: [] };
   const profiles = await parseConfig(file, await readConfig(file));
   const raw = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
   const known = Object.keys(profiles);
-  if (raw === undefined || raw === null) return { profile: {}, file, known, unknownKeys: [] };
+  if (raw === undefined || raw === null) return { profile: {}, file, absentFiles, known, unknownKeys: [] };
   if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
   const faults: string[] = [];
   const read: ConfigProfile = {};
@@ -203,7 +207,7 @@ async function readProfile(files: readonly string[], profile: string): Promise<L
     else Object.assign(read, found);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return { profile: read, file, known, unknownKeys: unknownKeysOf(raw) };
+  return { profile: read, file, absentFiles, known, unknownKeys: unknownKeysOf(raw) };
 }
 
 /**

@@ -2,7 +2,7 @@ import { TokenGenerator } from '@confidant/kmsauth/sender';
 import type { KmsLike } from '@confidant/kmsauth';
 import { AwsSession, findRegion } from './aws-session.js';
 import { ConfidantClient } from './client.js';
-import type { AuthProvider, RetryEvent } from './caller.js';
+import type { AttemptEvent, AuthProvider, RetryEvent } from './caller.js';
 import type { ClientSettings, ServerSettings } from './config.js';
 import { sessionTransport } from './login-session.js';
 import type { LoginSession } from './login-session.js';
@@ -13,6 +13,10 @@ export interface ConnectOptions {
   /** Asked for the code of an MFA device; with it every call of AWS uses a session that proved MFA. */
   mfaCode?: () => Promise<string>;
   onRetry?: (event: RetryEvent) => void;
+  /** Told of every request when it is over. */
+  onAttempt?: (event: AttemptEvent) => void;
+  /** Told where a token comes from: the cache file, or KMS. */
+  onToken?: (from: 'cache' | 'kms') => void;
   /** Told whom is asked; what it answers is called when the answer is there, or none comes. For showing progress. */
   onAsking?: (whom: string) => () => void;
   /** Told what is worth knowing but stops nothing, for example that the token cache can not be written. */
@@ -57,6 +61,7 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
       lifetimeMinutes: settings.tokenLifetimeMinutes,
       cacheFile: settings.tokenCacheFile,
       cacheScope: `${region} ${process.env['AWS_ENDPOINT_URL_KMS'] ?? ''} ${settings.assumeRole ?? ''}`,
+      ...(options.onToken === undefined ? {} : { onToken: options.onToken }),
       ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
     });
   let generator = authContext.from === undefined ? undefined : generatorFor(authContext.from);
@@ -123,6 +128,7 @@ function openClient(
     retries,
     backoffMs,
     ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
+    ...(options.onAttempt === undefined ? {} : { onAttempt: options.onAttempt }),
   });
 }
 

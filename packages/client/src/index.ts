@@ -1,5 +1,5 @@
 export { ConfidantClient } from './client.js';
-export type { AuthProvider, CallerOptions, CallOptions, RequestInput, RetryEvent } from './caller.js';
+export type { AttemptEvent, AuthProvider, CallerOptions, CallOptions, RequestInput, RetryEvent } from './caller.js';
 export { ConfidantError } from './errors.js';
 export type { ConfidantErrorCode, ConfidantErrorDetails } from './errors.js';
 export { nodeTransport } from './transport.js';

@@ -25,6 +25,16 @@ export async function proxyAgent(options: ProxyOptions): Promise<Agent | undefin
   return proxies.proxyAgent(options);
 }
 
+/**
+ * The proxy that an address is reached through, `proxy.corp:3128`; `none` where the environment names one for other
+ * addresses, undefined where it names none.
+ */
+export async function proxyOf(address: string): Promise<string | undefined> {
+  if (!VARIABLES.some((name) => process.env[name])) return undefined;
+  const proxies = await import('@confidant/kmsauth/proxy');
+  return proxies.namesProxy(process.env) ? (proxies.proxyOf(address) ?? 'none') : undefined;
+}
+
 /** @throws ConfigError when the proxy of the environment is no address of one; the message holds no password */
 export async function checkProxy(): Promise<void> {
   const { proxyFault } = await import('@confidant/kmsauth/proxy');

@@ -68,6 +68,22 @@ describe('requests', () => {
     ]);
   });
 
+  it('are told one by one to who wants to know, with how they ended', async () => {
+    const busy = { status: 503, headers: { 'x-request-id': 'second' } };
+    // The third time, the connection that answered the second ends: it is sent again over another.
+    const server = await serve((_, count) => (count === 2 ? busy : count % 2 === 1 ? { drop: true } : { body: {} }));
+    const told: unknown[] = [];
+    const onAttempt: CallerOptions['onAttempt'] = ({ method, url, durationMs, error, ...event }) =>
+      told.push([method, url.pathname, durationMs > 0, error instanceof ConfidantError && error.code, event]);
+    await clientOf(server.url, { retries: 2, onAttempt }).getService('web');
+    const [what, path] = ['GET', '/v1/services/web'];
+    expect(told).toEqual([
+      [what, path, true, 'network', { attempt: 1, sent: 1 }],
+      [what, path, true, false, { attempt: 2, sent: 1, status: 503, requestId: 'second' }],
+      [what, path, true, false, { attempt: 3, sent: 2, status: 200 }],
+    ]);
+  });
+
   it('keep the path of the server address', async () => {
     const server = await serve(() => ({ body: {} }));
     await clientOf(`${server.url}/confidant/`).getService('web');

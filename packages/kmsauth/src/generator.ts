@@ -26,6 +26,8 @@ export interface TokenGeneratorOptions {
   cacheScope?: string;
   /** Milliseconds of the epoch. */
   now?: () => number;
+  /** Told where a token comes from, when one is taken from the cache file or made. */
+  onToken?: (from: 'cache' | 'kms') => void;
   /** Told in a sentence when the cache file is of no use; never the token. */
   onWarning?: (message: string) => void;
 }
@@ -64,12 +66,15 @@ export class TokenGenerator {
   }
 
   async #readOrMake(): Promise<KeptToken> {
-    const { cacheFile } = this.#options;
-    if (!cacheFile) return this.#make();
-    const cached = await this.#read(cacheFile);
-    if (cached !== undefined) return cached;
+    const { cacheFile, onToken } = this.#options;
+    const cached = cacheFile ? await this.#read(cacheFile) : undefined;
+    if (cached !== undefined) {
+      onToken?.('cache');
+      return cached;
+    }
     const made = await this.#make();
-    await this.#write(cacheFile, made);
+    onToken?.('kms');
+    if (cacheFile) await this.#write(cacheFile, made);
     return made;
   }
 

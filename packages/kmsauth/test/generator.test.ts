@@ -63,6 +63,20 @@ describe('a token', () => {
     expect(await payloadOf(token, { from: 'svc', to: 'confidant-production' })).toBeDefined();
   });
 
+  test('tells whether it was made or kept, and nothing while the same one is sent', async () => {
+    const { generator, clock } = world();
+    const told: string[] = [];
+    const onToken = (from: string) => told.push(from);
+    for (const options of [{ cacheFile }, { cacheFile }, {}]) {
+      const alice = generator({ ...options, onToken });
+      await alice.token();
+      await alice.token();
+    }
+    clock.now += 10 * MINUTE;
+    await generator({ cacheFile, onToken }).token();
+    expect(told).toEqual(['kms', 'cache', 'kms', 'kms']);
+  });
+
   test.each([1, 2] as const)(
     'of version %d is accepted by the validator, at once and until it is renewed',
     async (version) => {

@@ -137,9 +137,22 @@ export class Context {
   async #connect(): Promise<KmsConnection> {
     const settings = await this.settings();
     const { connect } = await import('../connect.js');
-    return connect(settings, this.#options()).catch((error: unknown) => {
+    const debug = await this.debugging();
+    let region: string | undefined;
+    const telling = debug && {
+      onToken: (from: 'cache' | 'kms') => debug.tellToken(this.log, from, settings, region),
+    };
+    const connection = await connect(settings, { ...(await this.#options()), ...telling }).catch((error: unknown) => {
       throw asConfigError(error, settings);
     });
+    region = await connection.region();
+    await debug?.tellKmsAuthentication(this.log, settings, region);
+    return connection;
+  }
+
+  /** What tells at --log-level debug; undefined at others, and not loaded. */
+  async debugging(): Promise<typeof import('./debug.js') | undefined> {
+    return this.log.tellsDebug ? import('./debug.js') : undefined;
   }
 
   async #connectLogin(): Promise<Connection> {
@@ -147,10 +160,12 @@ export class Context {
     const { url } = settings;
     const session = await readLogin(url);
     if (session === undefined) throw new CommandError(`nobody is logged in at ${url}: confidant login`);
+    await (await this.debugging())?.tellLoginAuthentication(this.log, url, session, await this.#whyLogin());
     const { connectSession } = await import('../connect.js');
+    const options = await this.#options();
     try {
       return connectSession(settings, session, {
-        ...this.#options(),
+        ...options,
         onRenewed: (renewed) => {
           this.#renewing = this.#renewing.then(() => keepRenewed(url, renewed, this.log));
         },
@@ -160,13 +175,23 @@ export class Context {
     }
   }
 
-  #options(): ConnectOptions {
+  async #whyLogin(): Promise<string> {
+    if (this.globals.flag('login')) return '--login';
+    return (await this.profile()).login ? 'login: true' : 'there is no auth_key';
+  }
+
+  async #options(): Promise<ConnectOptions> {
+    const debug = await this.debugging();
     return {
+      ...(debug && { onAttempt: (event) => debug.tellAttempt(this.log, event) }),
       ...(this.globals.flag('mfa') ? { mfaCode: () => askSecret('MFA code') } : {}),
-      onRetry: ({ attempt, retries, delayMs, error }) =>
-        this.log.info(
-          `${error.message}${attempt === 1 ? adviseNoServer(error) : ''}; trying again in ${Math.ceil(delayMs / 1000)} s (${attempt} of ${retries})`,
-        ),
+      onRetry: (event) => {
+        const { attempt, retries, delayMs, error } = event;
+        const advice = attempt === 1 ? adviseNoServer(error) : '';
+        const seconds = Math.ceil(delayMs / 1000);
+        this.log.info(`${error.message}${advice}; trying again in ${seconds} s (${attempt} of ${retries})`);
+        debug?.tellPause(this.log, event);
+      },
       onAsking: this.progress.asking,
       onWarning: (message) => this.log.warning(message),
       unbundled: true,
@@ -181,7 +206,8 @@ export class Context {
   async #read(): Promise<Loaded> {
     const files = configFiles(this.globals.text('config-files'));
     const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
-    const { profile, file, urlFrom, known, unknownKeys } = await loadProfile(files, name);
+    const loaded = await loadProfile(files, name);
+    const { profile, file, urlFrom, known, unknownKeys } = loaded;
     const absent =
       file === undefined || known.includes(name)
         ? undefined
@@ -201,11 +227,18 @@ export class Context {
     const url = whole.url ?? login?.server;
     const isOption = this.globals.text('url') !== undefined;
     const configured = urlFrom === 'environment' ? URL_VARIABLE : `url in ${place}`;
+    const urlPlace = isOption ? '--url' : login?.server === undefined ? configured : 'the only login';
+    const debug = await this.debugging();
+    if (debug !== undefined) {
+      const variable = process.env['CONFIDANT_PROFILE'] ? 'CONFIDANT_PROFILE' : 'by default';
+      const profilePlace = this.globals.text('profile') === undefined ? variable : '--profile';
+      debug.tellConfiguration(this.log, loaded, { files, profile: name, profilePlace, url, urlPlace });
+    }
     return {
       // What the API's own answers and logs call its address; every path of a call begins with it.
       profile: { ...whole, ...(url ? { url: url.replace(/\/v1\/*$/, '') } : {}) },
       place,
-      urlPlace: isOption ? '--url' : login?.server === undefined ? configured : 'the only login',
+      urlPlace,
       hints: [
         ...(absent === undefined || isAskedFor ? [] : [absent]),
         ...(file === undefined ? localHint() : []),

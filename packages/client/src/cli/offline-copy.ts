@@ -102,6 +102,7 @@ interface OfflineCopy {
  * purpose, so that it never passes for a token.
  */
 async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
+  const { log } = context;
   const directory = (await context.profile()).offlineCopyDirectory;
   if (!directory || !context.globals.flag('offline-copy')) return undefined;
   // A copy is closed to who has no right to a token; a login gives none.
@@ -123,7 +124,10 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
   return {
     async looksYoungerThan(ageMs) {
       const found = await lstat(path).catch(() => undefined);
-      return found?.isFile() === true && Date.now() - found.mtimeMs < ageMs;
+      const isThere = found?.isFile() === true;
+      const state = isThere ? `${describeAge(Math.round((Date.now() - found.mtimeMs) / 1000))} old` : 'not there';
+      log.debug(`offline copy: ${path} is ${state}`);
+      return isThere && Date.now() - found.mtimeMs < ageMs;
     },
 
     async save(service) {
@@ -131,6 +135,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
       const content = stringifyJson({ identity, saved_at: new Date().toISOString(), service });
       const sealed = { version: 1, data_key: wrapped, content: key.encrypt(Buffer.from(content)) };
       await replaceFile(path, JSON.stringify(sealed));
+      log.debug(`offline copy: ${path} is written`);
     },
 
     async load() {
@@ -145,6 +150,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
         const content = parseJson(Buffer.from(key.decrypt(sealed.content)).toString('utf8')) as JsonObject;
         const { identity: of, saved_at: savedAt, service } = content;
         if (of !== identity || typeof savedAt !== 'string') throw new Error('it belongs to something else');
+        log.debug(`offline copy: ${path} is opened, of ${savedAt}`);
         return { service: service as unknown as ServiceBody, savedAt };
       } catch (error) {
         const reason = error instanceof Error && error.name !== 'SyntaxError' ? error.message : 'it is damaged';
@@ -154,6 +160,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
 
     async discard() {
       await rm(path, { force: true }).catch(() => undefined);
+      log.debug(`offline copy: ${path} is taken away`);
     },
   };
 }

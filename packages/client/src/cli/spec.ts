@@ -72,7 +72,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: '--region <region>', text: 'AWS region of the authentication key' },
   {
     flags: '--log-level <level>',
-    text: 'what goes to standard error',
+    text: 'what goes to standard error; debug tells configuration, authentication and every request, no secret',
     choices: ['debug', 'info', 'warning', 'error', 'critical'],
     fallback: 'info',
   },

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, lettersOf } from '@confidant/contract/wire';
 import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
 import { RouteCaller, parseServerUrl } from '../../caller.js';
+import type { AttemptEvent } from '../../caller.js';
 import type { ConfidantClient } from '../../client.js';
 import { isServerUrl } from '../../config.js';
 import type { ServerSettings } from '../../config.js';
@@ -36,7 +37,8 @@ export const handlers: Record<string, Handler> = {
     const before = await readLogin(url).catch(() => undefined);
     const transport = openTransport(settings);
     try {
-      const login = new Login(settings, transport);
+      const debug = await context.debugging();
+      const login = new Login(settings, transport, debug && ((event) => debug.tellAttempt(context.log, event)));
       await login.assertOffered();
       const inBrowser = given.flag('browser') && hasBrowser();
       const session = inBrowser ? await viaLoopback(context, login) : await viaCode(context, login);
@@ -140,9 +142,11 @@ class Login {
   constructor(
     private readonly settings: ServerSettings,
     transport: Transport,
+    onAttempt: ((event: AttemptEvent) => void) | undefined,
   ) {
     this.#caller = new RouteCaller({
       ...settings,
+      ...(onAttempt && { onAttempt }),
       auth: () => ({}),
       transport: async (request) => {
         const response = await transport(request);

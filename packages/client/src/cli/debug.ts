@@ -1,0 +1,120 @@
+import type { AttemptEvent, RetryEvent } from '../caller.js';
+import { RefusedForNow } from '../answers.js';
+import { expandHome, isServerUrl } from '../config.js';
+import type { ClientSettings, LoadedProfile } from '../config.js';
+import { ConfidantError } from '../errors.js';
+import type { LoginSession } from '../login-session.js';
+import { proxyOf } from '../proxy.js';
+import type { Log } from './log.js';
+import { loginFile } from './login-file.js';
+
+/** Longer ones are no server's of ours. */
+const MAX_REQUEST_ID_LENGTH = 128;
+
+/** What cannot be a secret: a choice, or a small number. */
+const PLAIN_VALUE = /^(?:True|False|\d{1,6})$/;
+
+/** An address without what may be secret in it: a user, a password, a query. */
+function shownAddress(url: string): string {
+  if (!isServerUrl(url)) return 'one that can not be used';
+  const { origin, pathname } = new URL(url);
+  return origin + pathname.replace(/\/$/, '');
+}
+
+/** Which configuration is used, and where the server's address comes from. */
+export function tellConfiguration(
+  log: Log,
+  { file, absentFiles, known }: LoadedProfile,
+  chosen: {
+    files: readonly string[];
+    profile: string;
+    profilePlace: string;
+    url: string | undefined;
+    urlPlace: string;
+  },
+): void {
+  for (const absent of absentFiles) log.debug(`configuration: ${absent} is not there`);
+  if (file !== undefined) log.debug(`configuration: ${file} is read`);
+  for (const other of chosen.files.map(expandHome).slice(absentFiles.length + (file === undefined ? 0 : 1))) {
+    log.debug(`configuration: ${other} is not looked at, since one before it is there`);
+  }
+  const isThere = file === undefined ? '' : known.includes(chosen.profile) ? '' : ', which the file does not have';
+  log.debug(`profile: ${chosen.profile} (${chosen.profilePlace})${isThere}`);
+  log.debug(chosen.url ? `server: ${shownAddress(chosen.url)} (${chosen.urlPlace})` : 'server: none is named');
+}
+
+/** By what a command with KMS tokens proves who calls. `configured`: the region that was configured. */
+export async function tellKmsAuthentication(
+  log: Log,
+  { authKey, authContext, assumeRole, tokenLifetimeMinutes, tokenVersion, region: configured, url }: ClientSettings,
+  region: string,
+): Promise<void> {
+  const { from, to, userType } = authContext;
+  log.debug(
+    `authentication: KMS tokens under ${authKey} in ${region} (${regionPlace(configured)}), ` +
+      `from ${from ?? 'the name that IAM knows'}, to ${to}, user_type ${userType}, token_version ${tokenVersion}, ` +
+      `token_lifetime ${tokenLifetimeMinutes}${assumeRole ? `, assume_role ${assumeRole}` : ''}`,
+  );
+  const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] || process.env['AWS_ENDPOINT_URL'];
+  if (endpoint) log.debug(`KMS: at ${shownAddress(endpoint)} (AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL)`);
+  await tellProxy(log, url);
+  const kms = endpoint || `https://kms.${region}.amazonaws.com`;
+  if (isServerUrl(kms)) await tellProxy(log, kms);
+}
+
+export async function tellLoginAuthentication(
+  log: Log,
+  url: string,
+  { email, endsAt }: LoginSession,
+  why: string,
+): Promise<void> {
+  const end = endsAt === undefined ? '' : `, which ends ${endsAt} unless it is used`;
+  log.debug(`authentication: the login of ${email}, of ${loginFile(url)} (${why})${end}`);
+  await tellProxy(log, url);
+}
+
+export function tellToken(
+  log: Log,
+  from: 'cache' | 'kms',
+  { tokenCacheFile }: ClientSettings,
+  region: string | undefined,
+): void {
+  log.debug(from === 'cache' ? `token: kept in ${tokenCacheFile}` : `token: made by KMS in ${region}`);
+}
+
+/** `GET /v1/services/web?metadata_only=False, attempt 1: 200 after 12 ms, request ID`. */
+export function tellAttempt(
+  log: Log,
+  { method, url, attempt, sent, durationMs, status, requestId, error }: AttemptEvent,
+): void {
+  const query = [...url.searchParams].map(([name, value]) => `${name}=${PLAIN_VALUE.test(value) ? value : '…'}`);
+  const what = `${method} ${url.pathname}${query.length === 0 ? '' : `?${query.join('&')}`}, attempt ${attempt}`;
+  const again = sent > 1 ? ' (sent again at once: a kept connection was closed)' : '';
+  const id = requestId === undefined ? '' : `, request ${requestId.slice(0, MAX_REQUEST_ID_LENGTH)}`;
+  const end = status === undefined ? `no answer, ${describeNoAnswer(error)},` : String(status);
+  log.debug(`${what}${again}: ${end} after ${Math.round(durationMs)} ms${id}`);
+}
+
+/** The code alone: the message repeats method and path. */
+function describeNoAnswer(error: unknown): string {
+  if (!(error instanceof ConfidantError)) return 'unexpected failure';
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? `${error.code} (${code})` : error.code;
+}
+
+export function tellPause(log: Log, { attempt, retries, delayMs, error }: RetryEvent): void {
+  const reason = error.status === undefined ? error.code : `status ${error.status}`;
+  const asked = error instanceof RefusedForNow ? `, whose Retry-After is ${error.retryAfterMs / 1000} s` : '';
+  log.debug(`pause: ${Math.round(delayMs)} ms before repetition ${attempt} of ${retries}, for ${reason}${asked}`);
+}
+
+async function tellProxy(log: Log, url: string): Promise<void> {
+  const proxy = await proxyOf(url);
+  if (proxy !== undefined) log.debug(`proxy: ${proxy} for ${shownAddress(url)}`);
+}
+
+function regionPlace(configured: string | undefined): string {
+  if (configured) return 'the configuration or --region';
+  const variable = ['AWS_REGION', 'AWS_DEFAULT_REGION'].find((name) => process.env[name]);
+  return variable ?? "AWS's own files";
+}
