@@ -2,6 +2,16 @@ import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
 import { RouteCaller } from './caller.js';
 import type { CallOptions } from './caller.js';
 
+/** Which revision must be the current one; left out: whichever is. */
+interface Expecting {
+  expectedRevision?: number | undefined;
+}
+
+/** None at all where nothing is expected, as clients of the original send it. */
+function bodyOf({ expectedRevision }: Expecting): BodyOf<'revertCredential'> {
+  return expectedRevision === undefined ? undefined : { expected_revision: expectedRevision };
+}
+
 /**
  * Confidant's interface, a method for every use. Reads reject with a ConfidantError of status 404 for what does not
  * exist; see {@link RouteCaller} for the rest.
@@ -26,9 +36,9 @@ export class ConfidantClient extends RouteCaller {
     return this.call('updateCredential', { params: { id }, body }, options);
   }
 
-  /** Writes a new revision that equals an old one. */
-  revertCredential(id: string, revision: number, options?: CallOptions) {
-    return this.call('revertCredential', { params: { id, revision } }, options);
+  /** Writes a new revision that equals an old one; rejects with `write_conflict` where not the expected one is current. */
+  revertCredential(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
+    return this.call('revertCredential', { params: { id, revision }, body: bodyOf(expecting) }, options);
   }
 
   diffCredential(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
@@ -66,8 +76,8 @@ export class ConfidantClient extends RouteCaller {
     return this.call('putService', { params: { id }, body }, options);
   }
 
-  revertService(id: string, revision: number, options?: CallOptions) {
-    return this.call('revertService', { params: { id, revision } }, options);
+  revertService(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
+    return this.call('revertService', { params: { id, revision }, body: bodyOf(expecting) }, options);
   }
 
   diffService(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
@@ -105,8 +115,8 @@ export class ConfidantClient extends RouteCaller {
     return this.call('updateBlindCredential', { params: { id }, body }, options);
   }
 
-  revertBlindCredential(id: string, revision: number, options?: CallOptions) {
-    return this.call('revertBlindCredential', { params: { id, revision } }, options);
+  revertBlindCredential(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
+    return this.call('revertBlindCredential', { params: { id, revision }, body: bodyOf(expecting) }, options);
   }
 
   getBlindCredentialServices(id: string, options?: CallOptions) {

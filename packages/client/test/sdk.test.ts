@@ -68,6 +68,21 @@ describe('requests', () => {
     ]);
   });
 
+  it('of a revert have a body only where a revision is expected', async () => {
+    const server = await serve(() => ({ body: {} }));
+    const client = clientOf(server.url);
+    await client.revertCredential('c', 1, { expectedRevision: 4 });
+    await client.revertService('s', 1, { expectedRevision: 5 });
+    await client.revertBlindCredential('b', 1, { expectedRevision: 6 });
+    await client.revertService('s', 1);
+    expect(server.seen.map(({ body, headers }) => [body, headers['content-type']])).toEqual([
+      ['{"expected_revision":4}', 'application/json'],
+      ['{"expected_revision":5}', 'application/json'],
+      ['{"expected_revision":6}', 'application/json'],
+      ['', undefined],
+    ]);
+  });
+
   it('are told one by one to who wants to know, with how they ended', async () => {
     const busy = { status: 503, headers: { 'x-request-id': 'second' } };
     // The third time, the connection that answered the second ends: it is sent again over another.

@@ -35,7 +35,7 @@ import { clientConfig } from './client-config.js';
 import { grants, roles } from './grants.js';
 import { email } from './identity.js';
 import { environmentParams, jwks, token, tokenParams, tokenQuery, tokenWithExpiryParams } from './jwks.js';
-import { idParam, metadataOnly, pageQuery, revisionParam } from './primitives.js';
+import { idParam, metadataOnly, pageQuery, revertRequest, revisionParam } from './primitives.js';
 import { service, serviceList, servicePut, serviceRevisions } from './services.js';
 
 /** One address of the interface. Everything about the wire that is not a use-case is said here, once. */
@@ -93,6 +93,8 @@ export const ROUTES = {
     write: true,
     summary: 'Write a new revision of a credential from an old one',
     params: byRevision,
+    body: revertRequest,
+    bodyOptional: true,
     response: credential,
   },
   diffCredential: {
@@ -160,6 +162,8 @@ export const ROUTES = {
     write: true,
     summary: 'Write a new revision of a service from an old one',
     params: byRevision,
+    body: revertRequest,
+    bodyOptional: true,
     response: service,
   },
   diffService: {
@@ -216,6 +220,8 @@ export const ROUTES = {
     write: true,
     summary: 'Write a new revision of a blind credential from an old one',
     params: byRevision,
+    body: revertRequest,
+    bodyOptional: true,
     response: blindCredential,
   },
   getBlindCredentialServices: {

@@ -15,6 +15,7 @@ import { requireDocumentation } from './credentials.js';
 import { announce, blindKeyHolder, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
 import { refuseUnexpected, writeRevision } from './revisions.js';
+import type { Revert } from './revisions.js';
 
 /** A blind credential with as much as the caller may see. */
 export interface BlindCredentialView {
@@ -135,7 +136,7 @@ export async function revertBlindCredential(
   app: App,
   caller: Caller,
   id: string,
-  revision: number,
+  { revision, expected }: Revert,
 ): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'revert', resourceId: id }, `revert blind credential ${id}`);
   return audited(app, caller, { action: 'revert', resourceType, resourceId: id }, async (details) => {
@@ -144,6 +145,7 @@ export async function revertBlindCredential(
       kind,
       () => requireBlindCredential(app, id, 'wrong_kind'),
       async (row) => {
+        refuseUnexpected(row, expected);
         const old = await app.store.getRevision(kind, id, revision);
         if (old === undefined) throw new Refusal('not_found', 'Blind credential not found.');
         if (contentOf(old) === contentOf(row as BlindCredential)) {

@@ -17,6 +17,7 @@ import type { App, Caller } from './app.js';
 import { announce, refuseConflicts } from './holders.js';
 import { listPage, type Page } from './lists.js';
 import { refuseUnexpected, writeRevision } from './revisions.js';
+import type { Revert } from './revisions.js';
 
 /** What the caller may do with the thing shown, for clients that hide buttons. */
 export type Permissions = Record<string, boolean>;
@@ -158,7 +159,7 @@ export async function revertCredential(
   app: App,
   caller: Caller,
   id: string,
-  revision: number,
+  { revision, expected }: Revert,
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'revert', resourceId: id }, `revert credential ${id}`);
   return audited(app, caller, { action: 'revert', resourceType, resourceId: id }, async (details) => {
@@ -169,6 +170,7 @@ export async function revertCredential(
       () => requireCredential(app, id, 'wrong_kind'),
       async (row) => {
         const current = row as Credential;
+        refuseUnexpected(current, expected);
         const old = await requireRevision(app, id, revision);
         pairs = await app.sealer.open(id, old.sealed);
         if (await sameContent(app, current, old, pairs)) {

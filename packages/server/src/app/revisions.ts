@@ -7,6 +7,12 @@ const MAX_ATTEMPTS = 8;
 /** Rows of later revisions that may stand in the way: leftovers of a crashed original, or services like `foo-7`. */
 const MAX_OCCUPIED = 64;
 
+/** Which revision a revert goes back to, and which one must be the current then; undefined: whichever is. */
+export interface Revert {
+  revision: number;
+  expected?: number | undefined;
+}
+
 type Nameable = 'credential' | 'blind-credential';
 
 /**

@@ -13,6 +13,7 @@ import { makeGrantsOf } from './grants.js';
 import { blindKeyHolder } from './holders.js';
 import { listPage, type Page, sortForDisplay } from './lists.js';
 import { refuseUnexpected, writeRevision } from './revisions.js';
+import type { Revert } from './revisions.js';
 import { readMany, timed } from './timed.js';
 
 /** A service with what is mapped to it, credentials and blind credentials each in the order they are shown. */
@@ -134,7 +135,12 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
 }
 
 /** Brings back an old mapping. compat bugs 3 and 19: ownership is checked, and `enabled` alone is a difference. */
-export async function revertService(app: App, caller: Caller, id: string, revision: number): Promise<ServiceView> {
+export async function revertService(
+  app: App,
+  caller: Caller,
+  id: string,
+  { revision, expected }: Revert,
+): Promise<ServiceView> {
   await authorize(app, caller, { resourceType, action: 'revert', resourceId: id }, `revert service ${id}`);
   return audited(app, caller, { action: 'revert', resourceType, resourceId: id }, async (details) => {
     let previous: Service | null = null;
@@ -145,6 +151,7 @@ export async function revertService(app: App, caller: Caller, id: string, revisi
       async (row) => {
         const current = row as Service;
         previous = current;
+        refuseUnexpected(current, expected);
         const old = await app.store.getRevision('service', id, revision);
         if (old === undefined) throw new Refusal('not_found', 'Service not found.');
         const mapped = await mappable(app, old, old);

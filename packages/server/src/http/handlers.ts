@@ -7,6 +7,7 @@ import * as client from '../app/client.js';
 import * as credentials from '../app/credentials.js';
 import * as grants from '../app/grants.js';
 import * as jwts from '../app/jwts.js';
+import type { Revert } from '../app/revisions.js';
 import * as services from '../app/services.js';
 import {
   blindCredential,
@@ -30,6 +31,10 @@ export interface Parsed<Id extends RouteId> {
 /** One use-case for every route of the contract: a route without one does not compile. */
 export type Handlers = { [Id in RouteId]: (request: Parsed<Id>) => Promise<ResponseOf<Id>> };
 
+function revertTo({ revision }: { revision: number }, body: BodyOf<'revertCredential'>): Revert {
+  return { revision, expected: body?.expected_revision };
+}
+
 /** Joins the route table to the use-cases. */
 export function handlersFor(app: App): Handlers {
   const present = new Presenter(app.rotation);
@@ -42,8 +47,8 @@ export function handlersFor(app: App): Handlers {
       present.credential(await credentials.getCredential(app, caller, params.id, query.metadata_only)),
     updateCredential: async ({ caller, params, body }) =>
       present.credential(await credentials.updateCredential(app, caller, params.id, body)),
-    revertCredential: async ({ caller, params }) =>
-      present.credential(await credentials.revertCredential(app, caller, params.id, params.revision)),
+    revertCredential: async ({ caller, params, body }) =>
+      present.credential(await credentials.revertCredential(app, caller, params.id, revertTo(params, body))),
     diffCredential: ({ caller, params }) =>
       credentials.diffCredentialRevisions(app, caller, params.id, [params.old, params.new]),
     getCredentialServices: async ({ caller, params }) => {
@@ -68,8 +73,8 @@ export function handlersFor(app: App): Handlers {
       present.service(await services.getService(app, caller, params.id, query.metadata_only)),
     putService: async ({ caller, params, body }) =>
       present.service(await services.putService(app, caller, params.id, body)),
-    revertService: async ({ caller, params }) =>
-      present.service(await services.revertService(app, caller, params.id, params.revision)),
+    revertService: async ({ caller, params, body }) =>
+      present.service(await services.revertService(app, caller, params.id, revertTo(params, body))),
     diffService: ({ caller, params }) =>
       services.diffServiceRevisions(app, caller, params.id, [params.old, params.new]),
     listServiceHistory: async ({ caller, query }) =>
@@ -85,8 +90,8 @@ export function handlersFor(app: App): Handlers {
       blindCredential(await blind.getBlindCredential(app, caller, params.id)),
     updateBlindCredential: async ({ caller, params, body }) =>
       blindCredential(await blind.updateBlindCredential(app, caller, params.id, body)),
-    revertBlindCredential: async ({ caller, params }) =>
-      blindCredential(await blind.revertBlindCredential(app, caller, params.id, params.revision)),
+    revertBlindCredential: async ({ caller, params, body }) =>
+      blindCredential(await blind.revertBlindCredential(app, caller, params.id, revertTo(params, body))),
     getBlindCredentialServices: async ({ caller, params }) => {
       const mapped = await blind.getBlindCredentialServices(app, caller, params.id);
       return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };

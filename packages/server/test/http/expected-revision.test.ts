@@ -90,6 +90,64 @@ describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { crea
   });
 });
 
+describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_kind, { create, change, told }) => {
+  /** At revision 2, with another content than 1. */
+  async function changed(): Promise<{ path: string; first: unknown; second: unknown }> {
+    const path = await create();
+    const { json: first } = await server.call(alice, 'GET', path);
+    const { json: second } = await put(path, change(3));
+    return { path, first: told(first), second: told(second) };
+  }
+
+  test('lets a revert of that revision through, and needs not be there', async () => {
+    const { path, first, second } = await changed();
+    const reverted = await put(`${path}/1`, { expected_revision: 2 });
+    expect([reverted.status, reverted.json.revision, told(reverted.json)]).toEqual([200, 3, first]);
+    // As clients of the original ask: nothing, null, or what they like.
+    const again = [undefined, null, { revision: 2 }];
+    for (const [n, body] of again.entries()) {
+      const answer = await server.call(alice, 'PUT', `${path}/${n % 2 === 0 ? 2 : 1}`, body);
+      expect([answer.status, told(answer.json)]).toEqual([200, n % 2 === 0 ? second : first]);
+    }
+  });
+
+  test('refuses a revert of any other revision, and stores nothing of it', async () => {
+    const { path, second } = await changed();
+    for (const expected of [1, 3, 0]) {
+      const answer = await put(`${path}/1`, { expected_revision: expected });
+      expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([409, 'write_conflict']);
+      expect(answer.json.error).toMatch(/^expected_revision: .*revision is 2/);
+    }
+    const { json: after } = await server.call(alice, 'GET', path);
+    expect([after.revision, told(after)]).toEqual([2, second]);
+  });
+
+  test('lets one of several reverts of the same revision through', async () => {
+    const { path } = await changed();
+    const answers = await Promise.all(Array.from({ length: 6 }, () => put(`${path}/1`, { expected_revision: 2 })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(5).fill(409)]);
+    expect((await server.call(alice, 'GET', path)).json.revision).toBe(3);
+  });
+
+  test.each([
+    ['text', '2'],
+    ['a fraction', 1.5],
+    ['negative', -1],
+    ['null', null],
+  ])('is refused by name when it is %s', async (_, expected) => {
+    const { path } = await changed();
+    const answer = await put(`${path}/1`, { expected_revision: expected });
+    expect([answer.status, answer.json.error]).toEqual([400, expect.stringContaining('expected_revision')]);
+    expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
+  });
+
+  test('tells nobody a revision who may not revert the thing', async () => {
+    const { path } = await changed();
+    const answer = await server.call('service:web', 'PUT', `${path}/1`, { expected_revision: 7 });
+    expect([answer.status, answer.text.includes('revision is')]).toEqual([403, false]);
+  });
+});
+
 test('expected_revision 0 makes a service only when there is none', async () => {
   const path = `/v1/services/service-${++serial}`;
   const answers = await Promise.all(Array.from({ length: 6 }, () => put(path, { expected_revision: 0 })));
