@@ -69,6 +69,67 @@ describe('a change whose answer was lost', () => {
   });
 
   it.each([
+    ['one that was kept before its answer', [PUT]],
+    ['one that nobody else changed', []],
+  ])('of --merge --expected-revision is told exactly: %s', async (_, [lost]) => {
+    const [before, after] = [thing({ credential_pairs: { a: '1' } }, 3), thing({ credential_pairs: { a: '9' } }, 4)];
+    const now = { [PUT]: conflict, [GET]: after };
+    if (lost !== undefined) losing(lost, { [GET]: before }, now);
+    else {
+      answers = {
+        [GET]: before,
+        get [PUT]() {
+          answers = now;
+          return conflict;
+        },
+      };
+    }
+    const merge = ['update_credential', '--id', 'c1', '--merge', '--credential-pairs', '{"a": "2"}'];
+    const end = await at.call([...merge, '--expected-revision', '3']);
+    expect([end.code, end.stderr]).toEqual([
+      1,
+      lost === undefined
+        ? 'confidant: error: --expected-revision 3: the current revision is 4, and nothing was changed\n'
+        : expect.stringContaining('nobody knows whether the change was made'),
+    ]);
+    // Nothing is tried again that could only be refused.
+    expect(at.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(lost === undefined ? 1 : 2);
+  });
+
+  describe('of a revert with --expected-revision', () => {
+    const revert = 'PUT /v1/credentials/c1/2';
+    const difference = 'GET /v1/credentials/c1/2/4';
+    const args = ['revert_credential', '--id', 'c1', '--revision', '2', '--expected-revision', '3'];
+    const onlyWho = {
+      body: { modified_by: { added: 'a', removed: 'b' }, modified_date: { added: 'c', removed: 'd' } },
+    };
+    const other = { body: { ...onlyWho.body, credential_pairs: { added: ['a'], removed: ['a'] } } };
+
+    it('is found done where the revision after it is as that which it goes back to', async () => {
+      losing(revert, {}, { [revert]: conflict, [METADATA]: thing({}, 4), [difference]: onlyWho });
+      const end = await at.call(args);
+      expect([end.code, JSON.parse(end.stdout)]).toMatchObject([0, { credential: { revision: 4 } }]);
+      expect(at.server.seen[0]!.body).toBe('{"expected_revision":3}');
+    });
+
+    it.each([
+      ['is otherwise', thing({}, 4), other],
+      ['is not shown', thing({}, 4), { status: 403, body: { error: 'no' } }],
+      ['is not the current one', thing({}, 5), onlyWho],
+    ])('is told as unknown where that %s', async (_, now, answer) => {
+      losing(revert, {}, { [revert]: conflict, [METADATA]: now, [difference]: answer });
+      const end = await at.call(args);
+      expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual([1, true]);
+    });
+
+    it('is no question where the first answer came', async () => {
+      answers = { [revert]: conflict };
+      const end = await at.call(args);
+      expect([end.code, end.stderr.includes('nobody knows')]).toEqual([1, false]);
+    });
+  });
+
+  it.each([
     ['on a new connection', ['--revision', '2']],
     ['on one that was used before', []],
   ])('is found done by a revert, %s', async (_, options) => {

@@ -200,9 +200,44 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
+  it('is refused by --expected-revision for another one, and so is a revert', async () => {
+    const id = await createBlind();
+    const change = ['--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}', '--expected-revision'];
+    const refused = await call('update_blind_credential', ...change, '2');
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      'confidant: error: --expected-revision 2: the current revision is 1, and nothing was changed\n',
+    ]);
+    expect(await call('update_blind_credential', ...change, '1')).toMatchObject({ code: 0 });
+    const revert = ['revert_blind_credential', '--id', id, '--revision', '1', '--expected-revision'];
+    expect(await call(...revert, '1')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the current revision is 2') as string,
+    });
+    expect(await call(...revert, '2')).toMatchObject({ code: 0 });
+    expect(await opened(id)).toMatchObject({ revision: 3, decrypted_credential_pairs: { Key: 'old' } });
+  });
+
   it('keeps names of keys from the server that were kept from it before', async () => {
     const id = await createBlind('--no-store-keys');
     await call('update_blind_credential', '--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}');
     expect(await opened(id)).toMatchObject({ revision: 2, credential_keys: [] });
   });
+});
+
+it('--expected-revision of a revert lets only that revision of a credential or service be reverted', async () => {
+  const id = await create('{"a": "1"}');
+  await call('update_credential', '--id', id, '--credential-pairs', '{"a": "2"}');
+  const service = ['--id', 'reverted', '--revision', '1'];
+  await call('map', '--service', 'reverted', '--cred-ids', id);
+  await call('map', '--service', 'reverted', '--cred-ids', id, '--disabled');
+  for (const [command, args] of [
+    ['revert_credential', ['--id', id, '--revision', '1']],
+    ['revert_service', service],
+  ] as const) {
+    const refused = await call(command, ...args, '--expected-revision', '1');
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('the current revision is 2') as string });
+    const done = await call(command, ...args, '--expected-revision', '2');
+    expect([done.code, /"revision": 3/.test(done.stdout)]).toEqual([0, true]);
+  }
 });

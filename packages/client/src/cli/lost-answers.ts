@@ -23,31 +23,37 @@ export function holds(now: Shown, asked: Readonly<Record<string, unknown>>): boo
 }
 
 /**
- * `--expected-revision`, when another one may be the current. Throws {@link CommandError}: that it is, or after the
- * first attempt, whose answer may be lost, that nobody knows whether the change was made.
+ * `--expected-revision`, when another one may be the current. Throws {@link CommandError}: that it is, and nothing was
+ * changed, or where an answer may have been lost, that nobody knows.
  */
-export function refuseOtherRevision(given: Given, current: number, isFirst: boolean): void {
+export function refuseOtherRevision(given: Given, current: number, { mayBeDone }: { mayBeDone: boolean }): void {
   const expected = given.number('expected-revision');
   if (expected === undefined || expected === current) return;
-  if (!isFirst) throw unknownOutcome(current);
-  throw new CommandError(`--expected-revision ${expected}: the current revision is ${current}`);
+  if (mayBeDone) throw unknownOutcome(current);
+  throw new CommandError(
+    `--expected-revision ${expected}: the current revision is ${current}, and nothing was changed`,
+  );
 }
 
 /**
- * What `update` answers. When it expected a revision and is refused after an answer was lost, it may have been carried
- * out: answers what `read` finds if that is what `asked` says, else throws {@link CommandError}.
+ * What `change` answers. When it expected a revision and is refused after an answer was lost, it may have been carried
+ * out: answers what `read` finds if that is the revision after the expected one, and done by `isDone`, else throws
+ * {@link CommandError}.
  */
-export async function findingItDone<Thing extends Shown>(
-  asked: Readonly<Record<string, unknown>> & { expected_revision?: number | undefined },
-  { update, read }: { update: () => Promise<Thing>; read: () => Promise<Thing> },
+export async function findingItDone<Thing extends { revision: number }>(
+  expected: number | undefined,
+  {
+    change,
+    read,
+    isDone,
+  }: { change: () => Promise<Thing>; read: () => Promise<Thing>; isDone: (now: Thing) => boolean | Promise<boolean> },
 ): Promise<Thing> {
-  const expected = asked.expected_revision;
   try {
-    return await update();
+    return await change();
   } catch (error) {
     if (expected === undefined || !isConflict(error) || error.attempts === 1) throw error;
     const now = await read();
-    if (now.revision === expected + 1 && holds(now, asked)) return now;
+    if (now.revision === expected + 1 && (await isDone(now))) return now;
     throw unknownOutcome(now.revision);
   }
 }

@@ -110,7 +110,7 @@ export const BLIND_COMMANDS: readonly CommandSpec[] = [
     name: 'revert_blind_credential',
     prints: 'id',
     summary: 'Go back to an old revision of a blind credential; it is written as a new one',
-    options: [id('blind credential'), blindCredentialName, revision],
+    options: [id('blind credential'), blindCredentialName, revision, expectedRevision],
     exclusive: [oneBlindCredential],
     examples: ['revert_blind_credential --id ID --revision 1'],
     module: 'blind',

@@ -98,7 +98,7 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
     name: 'revert_credential',
     prints: 'id',
     summary: 'Go back to an old revision of a credential; it is written as a new one',
-    options: [id('credential'), credentialName, revision],
+    options: [id('credential'), credentialName, revision, expectedRevision],
     exclusive: [oneCredential],
     examples: ['revert_credential --id ID --revision 3', 'revert_credential --credential-name database'],
     module: 'credentials',

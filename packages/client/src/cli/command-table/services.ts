@@ -1,5 +1,5 @@
 import { blindCredNames, blindCredentialName, credNames, credentialName } from './name-options.js';
-import { revision, enabled, disabled, oneState } from './options.js';
+import { disabled, enabled, expectedRevision, oneState, revision } from './options.js';
 import type { CommandSpec } from '../spec.js';
 
 /** Services and what is mapped to them. */
@@ -73,7 +73,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     name: 'revert_service',
     prints: 'id',
     summary: 'Go back to an old revision of a service; it is written as a new one',
-    options: [{ flags: '--id <name>', text: 'name of the service', required: true }, revision],
+    options: [{ flags: '--id <name>', text: 'name of the service', required: true }, revision, expectedRevision],
     examples: ['revert_service --id web-production --revision 2'],
     module: 'services',
   },

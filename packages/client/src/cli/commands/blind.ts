@@ -4,6 +4,7 @@ import { shellQuote } from '../../format/variables.js';
 import { encryptBlind } from '@confidant/kmsauth';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { beginAgain } from '../begin-again.js';
+import type { Attempt } from '../begin-again.js';
 import type { Context } from '../context.js';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
@@ -46,7 +47,7 @@ export const handlers: Record<string, Handler> = {
     let typed: ReturnType<typeof readPairs> | undefined;
     const change: BlindChange = { readPairs: () => (typed ??= readPairs(given)), changesPairs, keys, isContextGiven };
     const credential = keepsOld
-      ? await beginAgain((isFirst) => updateBlind(context, given, id, change, { isFirst }))
+      ? await beginAgain(context.log, (attempt) => updateBlind(context, given, id, change, attempt))
       : await updateBlind(context, given, id, change);
     return success({ blind_credential: credential });
   },
@@ -73,12 +74,19 @@ export const handlers: Record<string, Handler> = {
   async revert_blind_credential(context, given) {
     const client = await context.client();
     const id = await idOf(context, given, 'blind-credential', 'id');
+    const expectedRevision = given.number('expected-revision');
     const revision = given.number('revision') ?? (await previousRevision(client, 'blind-credential', id));
     context.log.info(`reverting blind credential ${id} to revision ${revision}`);
-    const blind_credential = await revertTo(client, 'blind-credential', id, revision, {
-      revert: () => client.revertBlindCredential(id, revision),
-      read: () => client.getBlindCredential(id),
-    });
+    const blind_credential = await revertTo(
+      client,
+      'blind-credential',
+      id,
+      { revision, expectedRevision },
+      {
+        revert: () => client.revertBlindCredential(id, revision, { expectedRevision }),
+        read: () => client.getBlindCredential(id),
+      },
+    );
     return success({ blind_credential });
   },
 };
@@ -97,13 +105,13 @@ async function updateBlind(
   given: Given,
   id: string,
   { readPairs: read, changesPairs, keys, isContextGiven }: BlindChange,
-  merging?: { isFirst: boolean },
+  merging?: Attempt,
 ): Promise<BlindCredentialBody> {
   const connection = await context.connection();
   // One that nobody has is told before a person types values.
   const stored = await connection.client.getBlindCredential(id);
-  const isFirst = merging?.isFirst ?? true;
-  if (isFirst) refuseOtherRevision(given, stored.revision, isFirst);
+  const { isFirst, mayBeDone } = merging ?? { isFirst: true, mayBeDone: false };
+  if (!mayBeDone) refuseOtherRevision(given, stored.revision, { mayBeDone });
   const storedContexts = contextsOf(stored.metadata);
   const contexts = keys === undefined ? undefined : (givenContexts(given, Object.keys(keys)) ?? storedContexts);
   const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
@@ -136,7 +144,7 @@ async function updateBlind(
     // Encrypted also when they stay the same: the keys may be new.
     pairs = merged ?? old;
   }
-  refuseOtherRevision(given, stored.revision, isFirst);
+  refuseOtherRevision(given, stored.revision, { mayBeDone });
   const expected = merging === undefined ? given.number('expected-revision') : stored.revision;
   const body: BodyOf<'updateBlindCredential'> = {
     ...fields,
@@ -147,7 +155,11 @@ async function updateBlind(
   if (merging && stored.credential_keys?.length === 0) body.credential_keys = [];
   const update = (): Promise<BlindCredentialBody> => connection.client.updateBlindCredential(id, body);
   if (merging !== undefined) return update();
-  const credential = await findingItDone(body, { update, read: () => connection.client.getBlindCredential(id) });
+  const credential = await findingItDone(expected, {
+    change: update,
+    read: () => connection.client.getBlindCredential(id),
+    isDone: (now) => holds(now, body),
+  });
   if (pairs !== undefined) {
     const revert = `revert_blind_credential --id ${shellQuote(id)}`;
     warnOfGone(context, stored.credential_keys ?? [], Object.keys(pairs), revert);

@@ -1,5 +1,4 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import type { ConfidantClient } from '../../client.js';
 import { fitsVariable, shellQuote, shownName } from '../../format/variables.js';
 import { beginAgain } from '../begin-again.js';
 import { CommandError } from '../command-error.js';
@@ -45,7 +44,7 @@ export const handlers: Record<string, Handler> = {
     };
     const client = await context.client();
     if (keepsOld) {
-      const credential = await updateMerged(client, given, id, body, pairs);
+      const credential = await updateMerged(context, given, id, body, pairs);
       tellStored(context, credential, pairs);
       return success({ credential });
     }
@@ -54,13 +53,11 @@ export const handlers: Record<string, Handler> = {
     // Only for the warning: who may not read it may still write.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(
-      await findingItDone(
-        { ...body, ...(pairs && { credential_pairs: inLowerCase(pairs) }) },
-        {
-          update: () => client.updateCredential(id, body),
-          read: () => client.getCredential(id, { metadataOnly: pairs === undefined }),
-        },
-      ),
+      await findingItDone(expected, {
+        change: () => client.updateCredential(id, body),
+        read: () => client.getCredential(id, { metadataOnly: pairs === undefined }),
+        isDone: (now) => holds(now, { ...body, ...(pairs && { credential_pairs: inLowerCase(pairs) }) }),
+      }),
     );
     warnOfGone(
       context,
@@ -88,12 +85,19 @@ export const handlers: Record<string, Handler> = {
   async revert_credential(context, given) {
     const client = await context.client();
     const id = await idOf(context, given, 'credential', 'id');
+    const expectedRevision = given.number('expected-revision');
     const revision = given.number('revision') ?? (await previousRevision(client, 'credential', id));
     context.log.info(`reverting credential ${id} to revision ${revision}`);
-    const credential = await revertTo(client, 'credential', id, revision, {
-      revert: () => client.revertCredential(id, revision),
-      read: () => client.getCredential(id, { metadataOnly: true }),
-    });
+    const credential = await revertTo(
+      client,
+      'credential',
+      id,
+      { revision, expectedRevision },
+      {
+        revert: () => client.revertCredential(id, revision, { expectedRevision }),
+        read: () => client.getCredential(id, { metadataOnly: true }),
+      },
+    );
     return success({ credential });
   },
 };
@@ -110,8 +114,8 @@ export async function idOrName(context: Context, given: Given, kind: Nameable): 
  * not lost. Nothing is written where all is as it is to be. Throws {@link CommandError} when the values are not shown to
  * the caller.
  */
-function updateMerged(
-  client: ConfidantClient,
+async function updateMerged(
+  context: Context,
   given: Given,
   id: string,
   body: BodyOf<'updateCredential'>,
@@ -119,17 +123,18 @@ function updateMerged(
 ): Promise<CredentialBody> {
   const unset = given.list('unset').map((key) => key.toLowerCase());
   const set = pairs && inLowerCase(pairs);
-  return beginAgain(async (isFirst) => {
+  const client = await context.client();
+  return beginAgain(context.log, async ({ isFirst, mayBeDone }) => {
     const old = await client.getCredential(id);
     if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {
       throw new CommandError(`the server does not show you the values of ${id}: they can not be kept by --merge`);
     }
     const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
     const change = { ...body, ...(merged === undefined ? {} : { credential_pairs: merged }) };
-    if (isFirst) refuseOtherRevision(given, old.revision, isFirst);
-    // Also after an attempt whose answer was lost.
+    // After an attempt whose answer was lost, it may be this very change that made the other revision.
+    if (!mayBeDone) refuseOtherRevision(given, old.revision, { mayBeDone });
     if (holds(old, change)) return withoutValues(old);
-    refuseOtherRevision(given, old.revision, isFirst);
+    refuseOtherRevision(given, old.revision, { mayBeDone });
     return withoutValues(await client.updateCredential(id, { ...change, expected_revision: old.revision }));
   });
 }

@@ -2,6 +2,7 @@ import type { BlindCredentialBody, CredentialBody, ServiceBody } from '@confidan
 import type { ConfidantClient } from '../../client.js';
 import { ConfidantError } from '../../errors.js';
 import type { Context } from '../context.js';
+import { findingItDone } from '../lost-answers.js';
 import { idOf } from '../names.js';
 import { CommandError } from '../command-error.js';
 import { success } from '../outcome.js';
@@ -104,22 +105,51 @@ export async function tellingRevision<Answer>(
 }
 
 /**
- * What `revert` answers. When its answer was lost and the repetition finds nothing to do, it was done: answers what
- * `read` finds then. Rejects as {@link tellingRevision}.
+ * What `revert` answers. When its answer was lost and the repetition finds nothing to do, or another revision than the
+ * expected one that is as it was to be, it was done: answers what `read` finds then. Rejects as {@link tellingRevision}
+ * and {@link findingItDone}.
  */
-export async function revertTo<Answer>(
+export async function revertTo<Answer extends { revision: number }>(
   client: ConfidantClient,
   kind: Kind,
   id: string,
-  revision: number,
+  { revision, expectedRevision }: { revision: number; expectedRevision: number | undefined },
   { revert, read }: { revert: () => Promise<Answer>; read: () => Promise<Answer> },
 ): Promise<Answer> {
   try {
-    return await tellingRevision(client, kind, id, [revision], revert);
+    return await findingItDone(expectedRevision, {
+      change: () => tellingRevision(client, kind, id, [revision], revert),
+      read,
+      isDone: (now) => areAlike(client, kind, id, [revision, now.revision]),
+    });
   } catch (error) {
     if (error instanceof ConfidantError && error.code === 'no_difference' && error.attempts > 1) return read();
     throw error;
   }
+}
+
+/** Whether two revisions differ in nothing but who made them and when. Who may not see them knows nothing: false. */
+async function areAlike(
+  client: ConfidantClient,
+  kind: Kind,
+  id: string,
+  [older, newer]: readonly [number, number],
+): Promise<boolean> {
+  const compare: Record<Kind, () => Promise<Record<string, unknown>>> = {
+    credential: () => client.diffCredential(id, older, newer),
+    service: () => client.diffService(id, older, newer),
+    'blind-credential': async () => {
+      const revisions = (await revisionsOf(client, kind, id)) as BlindCredentialBody[];
+      const [old, now] = [older, newer].map((number) => revisions.find(({ revision }) => revision === number)!);
+      // Else the diff leaves the ciphertext out.
+      const areShown = [old!, now!].every(({ credential_pairs: pairs }) => Object.keys(pairs).length > 0);
+      const { diffBlindRevisions } = await import('../blind-diff.js');
+      return areShown ? diffBlindRevisions(old!, now!) : { unknown: true };
+    },
+  };
+  if (older === newer) return false;
+  const diff = await compare[kind]().catch(() => ({ unknown: true }));
+  return Object.keys(diff).every((field) => field === 'modified_by' || field === 'modified_date');
 }
 
 function refuseMissing(known: readonly Revision[], kind: Kind, id: string, revisions: readonly number[]): void {

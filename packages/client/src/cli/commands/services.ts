@@ -101,12 +101,19 @@ export const handlers: Record<string, Handler> = {
   async revert_service(context, given) {
     const client = await context.client();
     const id = given.needed('id');
+    const expectedRevision = given.number('expected-revision');
     const revision = given.number('revision') ?? (await previousRevision(client, 'service', id));
     context.log.info(`reverting service ${id} to revision ${revision}`);
-    const service = await revertTo(client, 'service', id, revision, {
-      revert: () => client.revertService(id, revision),
-      read: () => client.getService(id, { metadataOnly: true }),
-    });
+    const service = await revertTo(
+      client,
+      'service',
+      id,
+      { revision, expectedRevision },
+      {
+        revert: () => client.revertService(id, revision, { expectedRevision }),
+        read: () => client.getService(id, { metadataOnly: true }),
+      },
+    );
     return success({ service });
   },
 };
@@ -178,7 +185,7 @@ const SERVICE_NAME = /^[\w+=,.@:-]+$/;
  * map to it at the same time stays.
  */
 function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
-  return beginAgain((isFirst) => changeServiceOnce(context, id, change, isFirst));
+  return beginAgain(context.log, ({ isFirst }) => changeServiceOnce(context, id, change, isFirst));
 }
 
 async function changeServiceOnce(
