@@ -24,7 +24,7 @@ const SECRETS = {
   yes: true,
 };
 
-const TIMEOUT = 5000;
+const TIMEOUT = 60_000;
 const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) =>
   renderJinja(template, secrets, { timeout: TIMEOUT });
 
