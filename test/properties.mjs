@@ -3,4 +3,5 @@
 import { configureGlobal } from 'fast-check';
 
 const seed = process.env['CONFIDANT_TEST_SEED'] ?? '20261122';
+if (seed !== 'random' && !/^-?\d+$/.test(seed)) throw new Error('CONFIDANT_TEST_SEED must be a number or random');
 if (seed !== 'random') configureGlobal({ seed: Number(seed) });

@@ -42,7 +42,7 @@ export interface CallerOptions {
   /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
   backoffMs?: number;
   onRetry?: (event: RetryEvent) => void;
-  /** Told of every attempt when it is over. */
+  /** Told of every attempt when it is over. What this and `onRetry` throw is lost: the call goes on as without them. */
   onAttempt?: (event: AttemptEvent) => void;
 }
 
@@ -150,7 +150,7 @@ export class RouteCaller {
         if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
         if (Date.now() + delayMs >= endsAtMs) throw error;
-        onRetry?.({ attempt, retries, delayMs, error });
+        observe(onRetry, { attempt, retries, delayMs, error });
         await pause(delayMs, options.signal);
       }
     }
@@ -183,7 +183,7 @@ export class RouteCaller {
     };
     const [startedAt, sentBefore] = [performance.now(), counted.sent];
     const tell = (end: Pick<AttemptEvent, 'status' | 'requestId' | 'error'>): void =>
-      this.#options.onAttempt?.({
+      observe(this.#options.onAttempt, {
         ...{ method, url, attempt, sent: counted.sent - sentBefore, durationMs: performance.now() - startedAt },
         ...end,
       });
@@ -244,6 +244,15 @@ function isWorthRetrying(method: string, error: ConfidantError): boolean {
   if (error.status !== undefined) return RETRIED.includes(error.status);
   // Waiting gives nobody a certificate.
   return error.unreachable && error.code !== 'untrusted';
+}
+
+/** Who only looks on can not fail a call that was carried out. */
+function observe<Event>(observer: ((event: Event) => void) | undefined, event: Event): void {
+  try {
+    observer?.(event);
+  } catch {
+    // Told where observers are declared.
+  }
 }
 
 function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {

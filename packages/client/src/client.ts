@@ -2,13 +2,13 @@ import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
 import { RouteCaller } from './caller.js';
 import type { CallOptions } from './caller.js';
 
-/** Which revision must be the current one; left out: whichever is. */
-interface Expecting {
+export interface RevertOptions extends CallOptions {
+  /** The revision that is to be the current one; with another the server refuses with `write_conflict`. */
   expectedRevision?: number | undefined;
 }
 
 /** None at all where nothing is expected, as clients of the original send it. */
-function bodyOf({ expectedRevision }: Expecting): BodyOf<'revertCredential'> {
+function revertBody({ expectedRevision }: RevertOptions): BodyOf<'revertCredential'> {
   return expectedRevision === undefined ? undefined : { expected_revision: expectedRevision };
 }
 
@@ -37,8 +37,8 @@ export class ConfidantClient extends RouteCaller {
   }
 
   /** Writes a new revision that equals an old one; rejects with `write_conflict` where not the expected one is current. */
-  revertCredential(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
-    return this.call('revertCredential', { params: { id, revision }, body: bodyOf(expecting) }, options);
+  revertCredential(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertCredential', { params: { id, revision }, body: revertBody(options) }, options);
   }
 
   diffCredential(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
@@ -76,8 +76,8 @@ export class ConfidantClient extends RouteCaller {
     return this.call('putService', { params: { id }, body }, options);
   }
 
-  revertService(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
-    return this.call('revertService', { params: { id, revision }, body: bodyOf(expecting) }, options);
+  revertService(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertService', { params: { id, revision }, body: revertBody(options) }, options);
   }
 
   diffService(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
@@ -115,8 +115,8 @@ export class ConfidantClient extends RouteCaller {
     return this.call('updateBlindCredential', { params: { id }, body }, options);
   }
 
-  revertBlindCredential(id: string, revision: number, expecting: Expecting = {}, options?: CallOptions) {
-    return this.call('revertBlindCredential', { params: { id, revision }, body: bodyOf(expecting) }, options);
+  revertBlindCredential(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertBlindCredential', { params: { id, revision }, body: revertBody(options) }, options);
   }
 
   getBlindCredentialServices(id: string, options?: CallOptions) {

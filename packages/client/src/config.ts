@@ -150,6 +150,11 @@ export interface LoadedProfile {
   file: string | undefined;
   /** The files that were looked for before, and are not there. */
   absentFiles: readonly string[];
+  /**
+   * False where a profile or a file was named that is not there. Who names one means its server: CONFIDANT_URL is not
+   * used then, and no login.
+   */
+  hasWhatWasNamed: boolean;
   /** Where `url` of the profile comes from; undefined when it has none. */
   urlFrom?: 'file' | 'environment';
   /** The names of the profiles in it. */
@@ -174,20 +179,24 @@ export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): rea
  * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
  * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
  * file or profile is an empty one, unknown keys are ignored, and named. A profile without `url` has that of
- * CONFIDANT_URL. Throws {@link ConfigError} for a file that can not be read or parsed, or whose values have the wrong
+ * CONFIDANT_URL, unless a file or profile was named, here or in the environment, that is not there. Throws {@link ConfigError} for a file that can not be read or parsed, or whose values have the wrong
  * type, with all faults at once.
  */
-export async function loadProfile(
-  files: readonly string[] = configFiles(),
-  profile = process.env['CONFIDANT_PROFILE'] || 'default',
-): Promise<LoadedProfile> {
-  const loaded = await readProfile(files, profile);
+export async function loadProfile(files?: readonly string[], profile?: string): Promise<LoadedProfile> {
+  const name = profile ?? (process.env['CONFIDANT_PROFILE'] || undefined);
+  const read = await readProfile(files ?? configFiles(), name ?? 'default');
+  const namesFiles = files !== undefined || !!process.env['CONFIDANT_CONFIG_FILES'];
+  const hasFile = !namesFiles || read.file !== undefined;
+  const loaded = { ...read, hasWhatWasNamed: hasFile && (name === undefined || read.known.includes(name)) };
   if (loaded.profile.url) return { ...loaded, urlFrom: 'file' };
-  const url = process.env[URL_VARIABLE];
+  const url = loaded.hasWhatWasNamed ? process.env[URL_VARIABLE] : undefined;
   return url ? { ...loaded, profile: { ...loaded.profile, url }, urlFrom: 'environment' } : loaded;
 }
 
-async function readProfile(files: readonly string[], profile: string): Promise<LoadedProfile> {
+async function readProfile(
+  files: readonly string[],
+  profile: string,
+): Promise<Omit<LoadedProfile, 'hasWhatWasNamed' | 'urlFrom'>> {
   const paths = files.map(expandHome);
   const file = await firstExisting(paths);
   const absentFiles = file === undefined ? paths : paths.slice(0, paths.indexOf(file));

@@ -50,11 +50,14 @@ export function cookieOf(
 ): Pick<LoginSession, 'cookie' | 'endsAt'> | undefined {
   const escaped = name.replace(/[^\w]/g, '\\$&');
   // In a date, too, a comma stands: Expires=Thu, 01 Jan 2099.
-  const pattern = new RegExp(`(?:^|, )${escaped}=([\\w.~-]*)((?:; ?(?:expires=\\w+, [^;,]*|[^;,]*))*)`, 'gi');
+  const pattern = new RegExp(
+    `(?:^|, )${escaped}=([\\w.~-]*)((?:; ?(?:[eE][xX][pP][iI][rR][eE][sS]=\\w+, [^;,]*|[^;,]*))*)`,
+    'g',
+  );
   const found = [...(setCookie ?? '').matchAll(pattern)].at(-1);
   if (found === undefined) return undefined;
   // Not Expires: that is by the server's clock.
-  const seconds = /; ?max-age=(\d{1,9})(?:;|$)/i.exec(found[2]!)?.[1];
+  const seconds = /; ?max-age=(\d{1,9})\s*(?:;|$)/i.exec(found[2]!)?.[1];
   const ends = seconds === undefined ? {} : { endsAt: new Date(now + Number(seconds) * 1000).toISOString() };
   return { cookie: found[1]!, ...ends };
 }

@@ -287,7 +287,25 @@ describe('CONFIDANT_URL', () => {
     expect((await loaded(without).settings()).url).toBe('https://environment.example.com');
     expect((await loaded('').serverSettings()).url).toBe('https://environment.example.com');
     expect((await loadProfile([file(without)])).profile.url).toBe('https://environment.example.com/v1/');
-    expect((await loadProfile(['/nonexistent/x'])).profile.url).toBe('https://environment.example.com/v1/');
+    vi.stubEnv('CONFIDANT_CONFIG_FILES', '');
+    vi.stubEnv('HOME', '/nonexistent');
+    expect((await loadProfile()).profile.url).toBe('https://environment.example.com/v1/');
+  });
+
+  it('does not stand for a profile or a file that was named and is not there', async () => {
+    vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
+    for (const missing of [{ profile: 'stagng' }, { configFiles: '/nonexistent/x' }]) {
+      const faults = await faultsOf(loaded(without, missing).serverSettings());
+      expect(faults[0]).toMatch(/^no server address/);
+      expect(faults).toContain('CONFIDANT_URL does not stand for a profile or a file that was named and is not there');
+    }
+    expect((await loadProfile(['/nonexistent/x'])).profile.url).toBeUndefined();
+    expect((await loadProfile([file(without)], 'stagng')).profile.url).toBeUndefined();
+    vi.stubEnv('CONFIDANT_PROFILE', 'default');
+    expect((await loadProfile([file('other: {}')])).profile.url).toBeUndefined();
+    vi.stubEnv('CONFIDANT_PROFILE', '');
+    vi.stubEnv('CONFIDANT_CONFIG_FILES', '/nonexistent/x');
+    expect((await loadProfile()).profile.url).toBeUndefined();
   });
 
   it('never wins over what is configured, and says nothing when it is empty', async () => {
@@ -303,7 +321,9 @@ describe('CONFIDANT_URL', () => {
   it('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
     for (const url of ['nonsense s3cret', 'https://alice:s3cret@confidant.example.com', 'ftp://s3cret']) {
       for (const args of [['whoami'], ['login'], ['list_cas', '--auth-key', 'alias/x']]) {
-        const end = await callCli(['confidant', '--config-files', '/nonexistent', ...args], { CONFIDANT_URL: url });
+        const end = await callCli(['confidant', '--config-files', file('default: {}'), ...args], {
+          CONFIDANT_URL: url,
+        });
         expect(end).toMatchObject({
           code: 1,
           stdout: '',

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoginSession } from '../src/login-session.js';
 import { runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
@@ -11,7 +11,6 @@ import type { EmbeddedServer } from './support/embedded-server.js';
 import { addressCatcher, person } from './support/person.js';
 
 // Real programs and a real server: what --log-level debug tells, and that nothing of it is a secret.
-vi.setConfig({ testTimeout: 60_000 });
 
 const VALUES = ['first-s3cret-value', 'second-s3cret-value', 'blind-s3cret-value'];
 
@@ -111,13 +110,15 @@ describe('--log-level debug', () => {
         /^GET \/v1\/user\/email, attempt 1: 200 after/,
       ),
     );
+    const named = join(home, 'named.json');
+    writeFileSync(named, '{"of-variable": {}}');
     const variable = await run(['whoami'], {
       CONFIDANT_URL: 'https://urluser:urls3cret@127.0.0.1',
-      CONFIDANT_CONFIG_FILES: '/nonexistent/config',
+      CONFIDANT_CONFIG_FILES: named,
       CONFIDANT_PROFILE: 'of-variable',
     });
     expect(variable.told).toEqual(
-      matching(/^profile: of-variable \(CONFIDANT_PROFILE\)$/, /^server: one that can not be used \(CONFIDANT_URL\)$/),
+      matching(/^profile: of-variable \(CONFIDANT_PROFILE\)$/, /^server: https:\/\/127\.0\.0\.1 \(CONFIDANT_URL\)$/),
     );
   });
 

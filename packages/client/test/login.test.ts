@@ -455,10 +455,40 @@ describe('without an address', () => {
     expect([cookies(one), cookies(two)]).toEqual([[], ['session=of-two']]);
   });
 
+  it('of several it is not the only one because the other can not be read', async () => {
+    await keep(one, session('of-one'));
+    await keep(two, session('of-two'));
+    vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
+    const unusable = loginFile(two.url);
+    vi.unstubAllEnvs();
+    for (const spoil of [() => chmodSync(unusable, 0o644), () => writeFileSync(unusable, '{', { mode: 0o600 })]) {
+      spoil();
+      const end = await ask(['whoami']);
+      expect(end).toMatchObject({ code: 1, stdout: '' });
+      for (const text of [`${unusable} can not be used: delete it`, one.url, 'say which by --url']) {
+        expect(end.stderr).toContain(text);
+      }
+    }
+    expect(cookies(one)).toEqual([]);
+  });
+
+  it('a change says at which server it is made', async () => {
+    await keep(one, session('of-one'));
+    const end = await ask(['create_credential', '--name', 'x', '--credential-pairs', '{"a": "b"}']);
+    expect(end.stderr).toContain(`at ${one.url} (the only login)`);
+  });
+
+  it('a logout where nobody is logged in is a success', async () => {
+    expect(await ask(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('nobody is') as string });
+  });
+
   it('of many no part is looked at as if it were all', async () => {
     for (let n = 0; n < 60; n += 1) await keep({ ...one, url: `https://s${n}.example.com` }, session('c', past));
     await keep(one, session('of-one', future));
-    expect(await ask(['whoami'])).toMatchObject({ code: 1 });
+    expect(await ask(['whoami'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('more than 50 logins are kept: say which by --url') as string,
+    });
     expect(cookies(one)).toEqual([]);
   });
 
@@ -471,7 +501,7 @@ describe('without an address', () => {
     expect((await ask(['login'])).stderr).toContain('open this address in a browser');
     expect(one.seen.map(({ path }) => path)).toContain('/v1/login/cli');
     expect(await ask(['logout'])).toMatchObject({ code: 0 });
-    expect((await ask(['logout'])).stderr).toMatch(/no server address: [^\n]*\n.*see confidant --help\n$/);
+    expect((await ask(['whoami'])).stderr).toMatch(/no server address: [^\n]*\n.*see confidant --help\n$/);
   });
 
   it('neither a login nor a token goes to an address it was not made for', async () => {
@@ -499,8 +529,11 @@ describe('without an address', () => {
     }
     // A configuration that is named and is not there has another server, if any.
     configure({});
+    const other = join(folder, 'other.json');
+    writeFileSync(other, '{"production": {}}');
     for (const args of [
       ['--profile', 'production'],
+      ['--config-files', other, '--profile', 'default'],
       ['--config-files', join(folder, 'nothing')],
     ]) {
       expect(await ask([...args, 'whoami'])).toMatchObject({ code: 1, stdout: '' });
@@ -520,6 +553,10 @@ describe('without an address', () => {
     expect(cookieOf(set, 'session', now)).toEqual({ cookie: 'a', endsAt: '2026-01-01T00:01:00.000Z' });
     expect(cookieOf(set, 'xsrf', now)).toEqual({ cookie: 'b', endsAt: '2026-01-01T00:00:07.000Z' });
     expect(cookieOf('session=a; Path=/, xsrf=b; Max-Age=7', 'session', now)).toEqual({ cookie: 'a' });
+    expect(cookieOf('session=a; Max-Age=60 ; Secure, Session=evil; Max-Age=1', 'session', now)).toEqual({
+      cookie: 'a',
+      endsAt: '2026-01-01T00:01:00.000Z',
+    });
     const renewing = await startAnswering(() => ({
       headers: { 'set-cookie': 'session=same; Max-Age=3600; Path=/' },
       body: { email: 'alice@example.com' },

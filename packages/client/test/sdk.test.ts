@@ -75,6 +75,9 @@ describe('requests', () => {
     await client.revertService('s', 1, { expectedRevision: 5 });
     await client.revertBlindCredential('b', 1, { expectedRevision: 6 });
     await client.revertService('s', 1);
+    expect(await failureOf(client.revertService('s', 1, { signal: AbortSignal.abort() }))).toMatchObject({
+      code: 'aborted',
+    });
     expect(server.seen.map(({ body, headers }) => [body, headers['content-type']])).toEqual([
       ['{"expected_revision":4}', 'application/json'],
       ['{"expected_revision":5}', 'application/json'],
@@ -97,6 +100,15 @@ describe('requests', () => {
       [what, path, true, false, { attempt: 2, sent: 1, status: 503, requestId: 'second' }],
       [what, path, true, false, { attempt: 3, sent: 2, status: 200 }],
     ]);
+  });
+
+  it('are carried out whatever those throw who are only told', async () => {
+    const server = await serve((_, count) => (count === 1 ? { status: 503 } : { body: { id: 'x' } }));
+    const observer = (): never => {
+      throw new Error('of the observer');
+    };
+    const client = clientOf(server.url, { retries: 1, onAttempt: observer, onRetry: observer });
+    expect(await client.revertCredential('x', 1)).toEqual({ id: 'x' });
   });
 
   it('keep the path of the server address', async () => {

@@ -71,15 +71,17 @@ export const plainText = z
 /** The name of a credential or blind credential. */
 export const name = plainText.min(1, 'name must not be empty').max(1024);
 
+const WHOLE = 'must be a whole number, 0 or more';
+
 /** In an update or a revert: refused with `write_conflict` when another revision is the current one. Of a new service it is 0. */
 export const expectedRevision = z
-  .number()
-  .int()
-  .min(0)
+  .number(WHOLE)
+  .int(WHOLE)
+  .min(0, WHOLE)
   .optional()
   .meta({ description: 'the change is refused when another revision is the current one; 0: there is none yet' });
 
-/** What a revert may take. Clients of the original send nothing, `null`, or what they like: other fields are ignored. */
+/** What a revert may take. Clients of the original send nothing or `null`, and fields of their own, which are ignored. */
 export const revertRequest = z.object({ expected_revision: expectedRevision }).nullish();
 
 export const permissions = z.record(z.string(), z.boolean());

@@ -28,6 +28,10 @@ import { adviseNoServer } from './unreachable.js';
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
 
+/** Commands that change something at the server. */
+const CHANGES = /^(?:create_|update_|revert_|map$|add_creds$|remove_creds$)/;
+const NOT_THERE = 'a profile or a file that was named and is not there';
+
 /** What a command works with. Configuration and connections are made when first asked for. */
 export class Context {
   #profile: Promise<Loaded> | undefined;
@@ -46,6 +50,12 @@ export class Context {
   /** The configuration with the options over it. Rejects with ConfigError. */
   async profile(): Promise<ConfigProfile> {
     return (await this.#load()).profile;
+  }
+
+  /** Whether nothing names a server, and no login is kept that could. */
+  async isNowhere(): Promise<boolean> {
+    const { profile, hints } = await this.#load();
+    return profile.url === undefined && hints.length === 0;
   }
 
   /** Where the configuration comes from, in words. */
@@ -176,6 +186,7 @@ export class Context {
   }
 
   async #whyLogin(): Promise<string> {
+    if (this.#isAboutLogins) return `${this.argv.command} is about the login`;
     if (this.globals.flag('login')) return '--login';
     return (await this.profile()).login ? 'login: true' : 'there is no auth_key';
   }
@@ -204,16 +215,17 @@ export class Context {
   }
 
   async #read(): Promise<Loaded> {
-    const files = configFiles(this.globals.text('config-files'));
-    const name = this.globals.text('profile') ?? (process.env['CONFIDANT_PROFILE'] || 'default');
-    const loaded = await loadProfile(files, name);
-    const { profile, file, urlFrom, known, unknownKeys } = loaded;
+    const named = { files: this.globals.text('config-files'), profile: this.globals.text('profile') };
+    const files = configFiles(named.files);
+    const name = named.profile ?? (process.env['CONFIDANT_PROFILE'] || 'default');
+    const loaded = await loadProfile(named.files === undefined ? undefined : files, named.profile);
+    const { profile, file, urlFrom, known, unknownKeys, hasWhatWasNamed } = loaded;
     const absent =
       file === undefined || known.includes(name)
         ? undefined
         : `${file} has no profile ${name} (it has ${known.join(', ') || 'none'})`;
     // Who asks for none may well do without.
-    const isAskedFor = name !== 'default';
+    const isAskedFor = name !== 'default' || named.profile !== undefined || !!process.env['CONFIDANT_PROFILE'];
     if (absent !== undefined && isAskedFor) this.log.warning(absent);
     for (const key of unknownKeys) {
       this.log.warning(`${file}: ${name}.${key} means nothing${meantInstead(key)}`);
@@ -221,17 +233,18 @@ export class Context {
     if (profile.verifyOff) this.log.warning('verify: false has no effect: certificates are always verified');
     const place = file === undefined ? `${files.join(' or ')} (none of them exists)` : `profile ${name} of ${file}`;
     const whole = { ...profile, ...this.#overrides(profile) };
-    // Who names a configuration means its server: where it is not there, no other will do.
-    const hasConfiguration = known.includes(name) || !(isAskedFor || this.#namesFiles());
-    const login = whole.url === undefined ? await chooseLogin(this.#loginAskedFor(whole, hasConfiguration)) : undefined;
+    const login = whole.url === undefined ? await chooseLogin(this.#loginAskedFor(whole, hasWhatWasNamed)) : undefined;
     const url = whole.url ?? login?.server;
     const isOption = this.globals.text('url') !== undefined;
     const configured = urlFrom === 'environment' ? URL_VARIABLE : `url in ${place}`;
     const urlPlace = isOption ? '--url' : login?.server === undefined ? configured : 'the only login';
+    // Who has had several logins may mean another of them.
+    if (login?.server !== undefined && CHANGES.test(this.argv.command))
+      this.log.info(`at ${login.server} (the only login)`);
     const debug = await this.debugging();
     if (debug !== undefined) {
       const variable = process.env['CONFIDANT_PROFILE'] ? 'CONFIDANT_PROFILE' : 'by default';
-      const profilePlace = this.globals.text('profile') === undefined ? variable : '--profile';
+      const profilePlace = named.profile === undefined ? variable : '--profile';
       debug.tellConfiguration(this.log, loaded, { files, profile: name, profilePlace, url, urlPlace });
     }
     return {
@@ -242,17 +255,18 @@ export class Context {
       hints: [
         ...(absent === undefined || isAskedFor ? [] : [absent]),
         ...(file === undefined ? localHint() : []),
+        ...(hasWhatWasNamed || !process.env[URL_VARIABLE] ? [] : [`${URL_VARIABLE} does not stand for ${NOT_THERE}`]),
         ...(login?.hints ?? []),
       ],
     };
   }
 
-  #namesFiles(): boolean {
-    return this.globals.text('config-files') !== undefined || !!process.env['CONFIDANT_CONFIG_FILES'];
+  get #isAboutLogins(): boolean {
+    return ['login', 'logout'].includes(this.argv.command);
   }
 
   #loginAskedFor(profile: ConfigProfile, hasConfiguration: boolean): LoginChoice {
-    const isAboutLogins = ['login', 'logout'].includes(this.argv.command);
+    const isAboutLogins = this.#isAboutLogins;
     // No token goes to a server that only a login names.
     const uses = this.globals.flag('login') || (profile.login ?? !profile.authKey);
     return { mayUse: hasConfiguration && (isAboutLogins || uses), mayHaveEnded: isAboutLogins };

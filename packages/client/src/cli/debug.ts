@@ -16,8 +16,9 @@ const PLAIN_VALUE = /^(?:True|False|\d{1,6})$/;
 
 /** An address without what may be secret in it: a user, a password, a query. */
 function shownAddress(url: string): string {
-  if (!isServerUrl(url)) return 'one that can not be used';
-  const { origin, pathname } = new URL(url);
+  if (!URL.canParse(url)) return 'one that is no address';
+  const { origin, pathname, protocol } = new URL(url);
+  if (protocol !== 'https:' && protocol !== 'http:') return 'one that is no http or https address';
   return origin + pathname.replace(/\/$/, '');
 }
 
@@ -97,7 +98,8 @@ export function tellAttempt(
 
 /** The code alone: the message repeats method and path. */
 function describeNoAnswer(error: unknown): string {
-  if (!(error instanceof ConfidantError)) return 'unexpected failure';
+  if (!(error instanceof ConfidantError)) return error instanceof Error ? error.name : 'unexpected failure';
+  if (error.code === 'aborted') return 'given up: the time was over, or somebody stopped it';
   const { code } = (error.cause ?? {}) as { code?: unknown };
   return typeof code === 'string' ? `${error.code} (${code})` : error.code;
 }

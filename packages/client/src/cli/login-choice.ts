@@ -7,27 +7,30 @@ export interface LoginChoice {
   mayHaveEnded: boolean;
 }
 
+const SAY_WHICH = 'say which by --url, CONFIDANT_URL or url in the configuration';
+
 /**
  * The server that the only login which has not ended was made for, where nothing else names a server. Undefined where
- * there is no such login or several, or none may be used; `hints` say then which there are, and how to choose.
+ * there is no such login or several, or there may be several, or none may be used; `hints` say then which there are, and
+ * how to choose.
  */
 export async function chooseLogin({
   mayUse,
   mayHaveEnded,
 }: LoginChoice): Promise<{ server: string | undefined; hints: readonly string[] }> {
-  const logins = await keptLogins();
+  const { logins, isPart } = await keptLogins();
   const usable = logins.filter(({ hasEnded }) => !hasEnded);
   const candidates = usable.length === 0 && mayHaveEnded ? logins : usable;
+  const shown = (candidates.length === 0 ? logins : candidates).map(({ server }) => server);
+  const none = (...hints: string[]) => ({ server: undefined, hints });
+  if (isPart !== undefined) {
+    const others = shown.length === 0 ? '' : `, and logins are kept for ${shown.join(' and ')}`;
+    return none(`${isPart}${others}: ${SAY_WHICH}`);
+  }
   const [only, another] = candidates.map(({ server }) => server);
   if (only !== undefined && another === undefined) {
-    if (mayUse) return { server: only, hints: [] };
-    return { server: undefined, hints: [`a login is kept for ${only}: --login --url ${only} uses it`] };
+    return mayUse ? { server: only, hints: [] } : none(`a login is kept for ${only}: --login --url ${only} uses it`);
   }
-  const shown = (candidates.length === 0 ? logins : candidates).map(({ server }) => server);
-  if (shown.length === 0) return { server: undefined, hints: [] };
-  const hint =
-    candidates.length === 0
-      ? shown.map((server) => `the login at ${server} has ended: confidant --url ${server} login`)
-      : [`logins are kept for ${shown.join(' and ')}: say which by --url, CONFIDANT_URL or url in the configuration`];
-  return { server: undefined, hints: hint };
+  if (candidates.length > 0) return none(`logins are kept for ${shown.join(' and ')}: ${SAY_WHICH}`);
+  return none(...shown.map((server) => `the login at ${server} has ended: confidant --url ${server} login`));
 }

@@ -75,26 +75,42 @@ export interface KeptLogin {
   hasEnded: boolean;
 }
 
-/** The logins that are kept, by server; files that can not be used are left out. None where there are too many. */
-export async function keptLogins(now = Date.now()): Promise<KeptLogin[]> {
+/** The logins of this user. */
+export interface KeptLogins {
+  /** By server. */
+  logins: readonly KeptLogin[];
+  /** Why there may be others, in words: of a part nobody could say that one is the only one. Undefined: these are all. */
+  isPart?: string;
+}
+
+export async function keptLogins(now = Date.now()): Promise<KeptLogins> {
   const directory = dirname(loginFile(''));
-  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.json'));
-  // Of a part of them nobody could say that one is the only one.
-  if (names.length === 0 || names.length > MAX_LOGINS) return [];
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => error);
+  if (names instanceof Error) {
+    return {
+      logins: [],
+      ...(names.code === 'ENOENT' ? {} : { isPart: `${directory} can not be read (${names.code})` }),
+    };
+  }
+  const files = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
+  if (files.length > MAX_LOGINS) return { logins: [], isPart: `more than ${MAX_LOGINS} logins are kept` };
+  if (files.length === 0) return { logins: [] };
+  const found = await Promise.all(files.map(async (file) => (await keptLogin(file, now)) ?? file));
+  const logins = found.filter((each) => typeof each !== 'string').sort((a, b) => (a.server < b.server ? -1 : 1));
+  const damaged = found.find((each) => typeof each === 'string');
+  return { logins, ...(damaged === undefined ? {} : { isPart: `${damaged} can not be used: delete it` }) };
+}
+
+/** Undefined: the file can not be used. */
+async function keptLogin(file: string, now: number): Promise<KeptLogin | undefined> {
   const { readPrivateFile } = await privateFiles();
-  const logins = await Promise.all(
-    names.map(async (name) => {
-      try {
-        const { server, endsAt } = JSON.parse(
-          (await readPrivateFile(join(directory, name), { maxBytes: MAX_BYTES })) ?? '{}',
-        ) as { server?: unknown; endsAt?: unknown };
-        // It is shown and asked, so it must be what names this very file.
-        if (typeof server !== 'string' || loginFile(server) !== join(directory, name)) return [];
-        return [{ server, hasEnded: typeof endsAt === 'string' && Date.parse(endsAt) <= now }];
-      } catch {
-        return [];
-      }
-    }),
-  );
-  return logins.flat().sort((a, b) => (a.server < b.server ? -1 : 1));
+  try {
+    const kept = JSON.parse((await readPrivateFile(file, { maxBytes: MAX_BYTES })) ?? '') as Record<string, unknown>;
+    const { server, endsAt } = kept;
+    // It is shown and asked, so it must be what names this very file.
+    if (typeof server !== 'string' || loginFile(server) !== file) return undefined;
+    return { server, hasEnded: typeof endsAt === 'string' && Date.parse(endsAt) <= now };
+  } catch {
+    return undefined;
+  }
 }

@@ -29,13 +29,25 @@ function isList(schema: z.core.$ZodType | undefined): boolean {
 
 /**
  * The JSON body, by the route's schema. Routes without a body ignore what is sent: clients send `null` on GET and PUT
- * (compat). Demanding the JSON content type keeps forms of foreign pages out.
+ * (compat). Where a body
+ * is optional, none, blanks, and JSON that is no object say nothing; anything else is refused, lest a condition in it be
+ * overlooked. Demanding the JSON content type keeps forms of foreign pages out.
  */
 export function parseBody(route: Route, contentType: string | undefined, body: Buffer | undefined): unknown {
   if (route.body === undefined) return undefined;
-  if (route.bodyOptional === true && (body === undefined || body.length === 0)) return valid(route.body, undefined);
+  if (route.bodyOptional === true && (body === undefined || isBlank(body))) return valid(route.body, undefined);
   if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType ?? '')) throw new Refusal('invalid_json');
-  return valid(route.body, decode(body));
+  const value = decode(body);
+  // compat: the original does not look at it, and old clients may send anything that says nothing.
+  return valid(route.body, route.bodyOptional === true && !isMap(value) ? undefined : value);
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isBlank(body: Buffer): boolean {
+  return body.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d));
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

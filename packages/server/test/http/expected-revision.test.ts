@@ -80,12 +80,13 @@ describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { crea
   test.each([
     ['text', '1'],
     ['a fraction', 1.5],
+    ['more than can be counted', 1e23],
     ['negative', -1],
     ['null', null],
   ])('is refused by name when it is %s', async (_, expected) => {
     const path = await create();
     const answer = await put(path, { ...change(2), expected_revision: expected });
-    expect([answer.status, answer.json.error]).toEqual([400, expect.stringContaining('expected_revision')]);
+    expect([answer.status, answer.json.error]).toEqual([400, 'expected_revision: must be a whole number, 0 or more']);
     expect((await server.call(alice, 'GET', path)).json.revision).toBe(1);
   });
 });
@@ -104,11 +105,24 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
     const reverted = await put(`${path}/1`, { expected_revision: 2 });
     expect([reverted.status, reverted.json.revision, told(reverted.json)]).toEqual([200, 3, first]);
     // As clients of the original ask: nothing, null, or what they like.
-    const again = [undefined, null, { revision: 2 }];
+    const again = [undefined, null, { revision: 2 }, [], ' \n', '"x"', 7];
     for (const [n, body] of again.entries()) {
       const answer = await server.call(alice, 'PUT', `${path}/${n % 2 === 0 ? 2 : 1}`, body);
       expect([answer.status, told(answer.json)]).toEqual([200, n % 2 === 0 ? second : first]);
     }
+  });
+
+  test('is not overlooked in a body that can not be read', async () => {
+    const { path } = await changed();
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    for (const [body, headers] of [
+      ['{"expected_revision": 1', {}],
+      ['{"expected_revision": 1}', form],
+    ] as const) {
+      const answer = await server.call(alice, 'PUT', `${path}/1`, body, headers);
+      expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([400, 'invalid_json']);
+    }
+    expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
   });
 
   test('refuses a revert of any other revision, and stores nothing of it', async () => {
@@ -132,12 +146,13 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
   test.each([
     ['text', '2'],
     ['a fraction', 1.5],
+    ['more than can be counted', 1e23],
     ['negative', -1],
     ['null', null],
   ])('is refused by name when it is %s', async (_, expected) => {
     const { path } = await changed();
     const answer = await put(`${path}/1`, { expected_revision: expected });
-    expect([answer.status, answer.json.error]).toEqual([400, expect.stringContaining('expected_revision')]);
+    expect([answer.status, answer.json.error]).toEqual([400, 'expected_revision: must be a whole number, 0 or more']);
     expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
   });
 

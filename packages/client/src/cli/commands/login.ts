@@ -62,8 +62,12 @@ export const handlers: Record<string, Handler> = {
   },
 
   async logout(context, given) {
-    const { url } = await context.serverSettings();
     const everywhere = given.flag('everywhere');
+    if (!everywhere && (await context.isNowhere())) {
+      context.log.info('nobody is logged in');
+      return success();
+    }
+    const { url } = await context.serverSettings();
     if ((await readLogin(url)) === undefined) {
       if (everywhere) throw new CommandError(`there is no login at ${url}; ${TO_END_ALL}`);
       context.log.info(`there is no login at ${url}`);
