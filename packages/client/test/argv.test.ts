@@ -40,6 +40,16 @@ describe('long options may be shortened while unambiguous', () => {
     expect(spelled('env --s svc')).toBe('env --service svc');
   });
 
+  it('in a command that is new, no option comes before another', () => {
+    expect(() => spelled('run --w')).toThrow('--w could be --wrapped or --watch or --watch-interval or --watch-signal');
+    expect(() => spelled('update_credential --e')).toThrow('--e could be --expected-revision or --enabled');
+    expect(() => spelled('update_credential --me')).toThrow(/--me could be .*--merge/);
+  });
+
+  it('one that another command has is told with it', () => {
+    expect(() => spelled('get_service --key a')).toThrow("unknown option '--key'; it is an option of get_credential, get_blind_credential");
+  });
+
   it('every option alone is found by its own name', () => {
     for (const { name, options } of COMMANDS) {
       for (const option of options) {

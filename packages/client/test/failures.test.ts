@@ -257,7 +257,7 @@ describe('failures', () => {
     const elsewhere = awsEnvironment('http://127.0.0.1:1');
     const kms = await callCli(['confidant', '--config-files', at.config, 'list_services'], elsewhere);
     expect(kms.stderr).toMatch(
-      /ECONNREFUSED.*; the server may have been started with other ports: take in its client\.env again\n$/,
+      /ECONNREFUSED.*; is the server running\? \(npm start; if it was started with other ports, take in its client\.env again\)\n$/,
     );
     at.configure({});
   });

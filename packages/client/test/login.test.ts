@@ -22,7 +22,7 @@ import type { LoginSession } from '../src/login-session.js';
 import { programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
-import type { AnsweringServer } from './support/http.js';
+import type { Answer, AnsweringServer } from './support/http.js';
 import { addressCatcher, person } from './support/person.js';
 import type { Person } from './support/person.js';
 import { startEmbeddedServer } from './support/embedded-server.js';
@@ -89,7 +89,7 @@ describe('login', () => {
     expect(end.stderr).toContain(
       `if no browser appears: Ctrl-C, and confidant --url ${server.url} login --no-browser\n`,
     );
-    expect(end.stderr).toContain('other commands need no --url');
+    expect(end.stderr).toContain('other commands go to that server without --url too');
     const bare = await runCli(['confidant', 'whoami'], { env: environment() });
     expect([bare.code, (JSON.parse(bare.stdout) as { by: string }).by]).toEqual([0, 'login']);
     expect((JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession).endsAt).toMatch(/^20\d\d-.*Z$/);
@@ -410,8 +410,11 @@ describe('without an address', () => {
   const [past, future] = ['2001-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
   let one: AnsweringServer;
   let two: AnsweringServer;
+  /** Of the first. */
+  let answers: Answer;
   beforeEach(async () => {
-    one = await startAnswering(() => ({ body: { email: 'alice@example.com' } }));
+    answers = { body: { email: 'alice@example.com' } };
+    one = await startAnswering(() => answers);
     two = await startAnswering(() => ({ body: { email: 'alice@example.com' } }));
     return async () => {
       await one.close();
@@ -470,6 +473,18 @@ describe('without an address', () => {
       }
     }
     expect(cookies(one)).toEqual([]);
+  });
+
+  it('one that the server has ended is not the only one any more', async () => {
+    await keep(one, session('of-one'));
+    await keep(two, session('of-two'));
+    answers = { status: 401, body: { error: 'Unauthenticated' } };
+    const end = await ask(['--url', one.url, 'whoami']);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toContain(`the login has ended: confidant --url ${one.url} login`);
+    answers = { body: { email: 'alice@example.com' } };
+    expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
+    expect(cookies(two)).toEqual(['session=of-two']);
   });
 
   it('a change says at which server it is made', async () => {

@@ -40,7 +40,7 @@ export function spellOut(argv: readonly string[]): SpelledOut {
   const name = argv[at];
   const command = name === undefined ? undefined : findCommand(name);
   if (command === undefined) return { globals, command: name, rest: argv.slice(at + 1) };
-  const own = [...command.options, HELP];
+  const own = [...(command.added ? command.options.map(asAdded) : command.options), HELP];
   const rest: string[] = [];
   for (at += 1; at < argv.length;) {
     const word = argv[at]!;
@@ -69,6 +69,10 @@ export function spellOut(argv: readonly string[]): SpelledOut {
   }
   if (wrong !== undefined && !helps) throw wrong;
   return { globals, command: command.name, rest };
+}
+
+function asAdded(option: OptionSpec): OptionSpec {
+  return { ...option, added: true };
 }
 
 /** What a name that is no command's most likely means, to put after it; empty when it is like none. */
@@ -128,10 +132,13 @@ function unknownOption(word: string, options: readonly OptionSpec[], hint = '', 
   const typed = /^-+([\w-]*)/.exec(word)?.[1] ?? '';
   const similar = similarTo(typed, options.map(longName), 1)[0];
   const shown = word.startsWith('--') ? `--${typed.slice(0, 64)}` : word.slice(0, 2);
-  return new UsageError(
-    `unknown option '${shown}'${similar === undefined ? hint : `; did you mean --${similar}?`}`,
-    command,
-  );
+  const isOfOthers = (of: CommandSpec): boolean =>
+    of.name !== command && of.options.some((each) => longName(each) === typed);
+  const others = command === undefined || !word.startsWith('--') ? [] : COMMANDS.filter(isOfOthers);
+  const guess = similar === undefined ? hint : `; did you mean --${similar}?`;
+  const names = others.map(({ name }) => name).slice(0, 3);
+  const advice = names.length === 0 ? guess : `; it is an option of ${names.join(', ')}`;
+  return new UsageError(`unknown option '${shown}'${advice}`, command);
 }
 
 /** A lone dash is a value: standard input. */

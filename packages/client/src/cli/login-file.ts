@@ -52,6 +52,12 @@ export async function writeLogin(serverUrl: string, session: LoginSession): Prom
   });
 }
 
+/** Notes that the server has ended the session; another command may still end or take over what is kept. */
+export async function endLogin(serverUrl: string, now = Date.now()): Promise<void> {
+  const session = await readLogin(serverUrl);
+  if (session !== undefined) await writeLogin(serverUrl, { ...session, endsAt: new Date(now).toISOString() });
+}
+
 export async function removeLogin(serverUrl: string): Promise<void> {
   await rm(loginFile(serverUrl), { force: true });
 }

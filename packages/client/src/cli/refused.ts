@@ -1,6 +1,7 @@
 import type { ConfidantErrorCode } from '../errors.js';
 import { ConfidantError } from '../errors.js';
 import type { Context } from './context.js';
+import { endLogin } from './login-file.js';
 
 /** Clocks that differ by less do not make a token invalid: it is valid from three minutes before it is made. */
 const NOTABLE_SKEW_MS = 2 * 60_000;
@@ -21,7 +22,7 @@ export async function adviseRefused(context: Context, error: unknown): Promise<v
 async function adviceFor(context: Context, error: ConfidantError): Promise<string[]> {
   // Whose name and keys were never sent, they are not the reason, and KMS need not be asked for them.
   if (error.anonymous) return [];
-  if (await context.usesLogin()) return error.status === 401 ? ['the login has ended: confidant login'] : [];
+  if (await context.usesLogin()) return error.status === 401 ? [await adviseEnded(context)] : [];
   if (OF_NOBODY.includes(error.code)) return [];
   const { authContext, authKey, assumeRole, tokenLifetimeMinutes, tokenVersion } = await context.settings();
   const { region, token } = await context.kmsConnection();
@@ -38,6 +39,13 @@ async function adviceFor(context: Context, error: ConfidantError): Promise<strin
       `user_type ${userType}, region its KMS's, token_lifetime at most its AUTH_TOKEN_MAX_LIFETIME`,
     ...(error.status === 401 ? ['or a proxy on the way takes the header Authorization away'] : []),
   ];
+}
+
+/** Remembers it, too: a login that has ended is not the only one any more. */
+async function adviseEnded(context: Context): Promise<string> {
+  const { url } = await context.serverSettings();
+  await endLogin(url).catch(() => undefined);
+  return `the login has ended: confidant --url ${url} login`;
 }
 
 /** Servers of the original have no codes, but answer a token that they do not accept with a page instead of JSON. */

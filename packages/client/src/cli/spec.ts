@@ -18,6 +18,8 @@ export interface OptionSpec {
 
 export interface CommandSpec {
   name: string;
+  /** Ours, not the original's: no option of it was ever shortened, so none comes before another. */
+  added?: true;
   summary: string;
   options: readonly OptionSpec[];
   /** Of these options, by long name, at most one may be given; exactly one when `required`. */

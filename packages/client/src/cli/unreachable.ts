@@ -8,7 +8,7 @@ const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 /** What to do where KMS could not be reached, to put after that; else empty. */
 export function adviseNoKms({ code }: KmsUnavailable): string {
   return code === 'ECONNREFUSED' && isKmsHere()
-    ? '; the server may have been started with other ports: take in its client.env again'
+    ? '; is the server running? (npm start; if it was started with other ports, take in its client.env again)'
     : '';
 }
 

@@ -4,6 +4,7 @@ import type { CommandSpec } from '../spec.js';
 export const CALLER_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'login',
+    added: true,
     summary: 'Log in through the browser; where the server offers it, other commands then act as you',
     options: [
       {
@@ -16,6 +17,7 @@ export const CALLER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'logout',
+    added: true,
     summary: 'End the session of login, at the server and here',
     options: [{ flags: '--everywhere', text: 'end all your sessions: in browsers, and on other command lines' }],
     examples: ['logout', 'logout --everywhere'],
@@ -23,6 +25,7 @@ export const CALLER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'whoami',
+    added: true,
     summary: 'Ask the server who it takes you for',
     options: [],
     examples: ['whoami', '--login whoami'],
@@ -30,6 +33,7 @@ export const CALLER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'token',
+    added: true,
     prints: 'text',
     summary: 'Print a username and token for other programs',
     options: [
@@ -46,8 +50,9 @@ export const CALLER_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'completion',
+    added: true,
     prints: 'text',
-    summary: 'Print what makes a shell complete what you type',
+    summary: 'Print what makes a shell (bash, zsh, fish) complete what you type',
     options: [],
     words: '<shell>',
     failure: { exitCode: 1 },

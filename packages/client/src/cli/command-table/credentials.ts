@@ -21,6 +21,7 @@ import type { CommandSpec } from '../spec.js';
 export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'create_credential',
+    added: true,
     prints: 'id',
     summary: 'Create a credential',
     options: [
@@ -42,6 +43,7 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'update_credential',
+    added: true,
     prints: 'id',
     summary:
       'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones without --merge',
@@ -69,6 +71,7 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'get_credential',
+    added: true,
     prints: 'values',
     summary: 'Read a credential',
     options: [
@@ -85,6 +88,7 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'list_credentials',
+    added: true,
     summary: 'List credentials, without their values',
     options: [
       { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },

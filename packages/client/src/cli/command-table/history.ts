@@ -5,6 +5,7 @@ import type { CommandSpec } from '../spec.js';
 export const HISTORY_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'history',
+    added: true,
     summary: 'List the revisions of a credential, blind credential or service',
     options: [
       { flags: '--credential <id>', text: 'of this credential' },
@@ -20,6 +21,7 @@ export const HISTORY_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'diff',
+    added: true,
     summary: 'Compare two revisions of a credential, blind credential or service; values are never shown',
     options: [
       { flags: '--credential <id>', text: 'of this credential' },

@@ -6,6 +6,7 @@ import type { CommandSpec } from '../spec.js';
 export const SERVICE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'list_services',
+    added: true,
     summary: 'List services; with a credential or blind credential, those it is mapped to',
     options: [
       { flags: '--credential <id>', text: 'only services this credential is mapped to' },
@@ -22,6 +23,7 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'map',
+    added: true,
     prints: 'id',
     summary: 'Map credentials to a service; one that does not exist is created',
     options: [

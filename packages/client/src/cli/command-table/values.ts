@@ -44,7 +44,7 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'env',
     prints: 'variables',
-    summary: "Run a command with a service's values as variables",
+    summary: 'The older name of run',
     options: envOptions,
     takesCommand: true,
     failure: envFailure,
@@ -53,8 +53,9 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'run',
+    added: true,
     prints: 'variables',
-    summary: 'Another name of env',
+    summary: "Run a command with a service's values as variables",
     options: envOptions,
     takesCommand: true,
     failure: envFailure,

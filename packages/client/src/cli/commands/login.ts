@@ -50,9 +50,9 @@ export const handlers: Record<string, Handler> = {
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
       if (!(await context.usesLogin())) {
-        context.log.info(
-          'other commands use this login with --login only: the configuration has an auth_key, or says login: false',
-        );
+        const { login } = await context.profile();
+        const reason = login === false ? 'says login: false' : 'has an auth_key';
+        context.log.info(`other commands use this login with --login only: the configuration ${reason}`);
       }
       if (context.globals.text('url') !== undefined) await tellWithoutUrl(context, url);
       return success({ email: session.email });
@@ -95,7 +95,7 @@ async function tellWithoutUrl({ globals, argv, log }: Context, url: string): Pro
     const file = JSON.stringify({ default: { url } });
     log.info(`to leave out --url from now on, set CONFIDANT_URL, or let a file ~/.confidant say: ${file}`);
   } else if (loginFile(server.url) === loginFile(url)) {
-    log.info('other commands need no --url: they go there by themselves');
+    log.info('other commands go to that server without --url too');
   } else {
     log.info(`without --url, commands go to another server: ${server.url} (${await other.urlPlace()})`);
   }
