@@ -47,7 +47,9 @@ describe('long options may be shortened while unambiguous', () => {
   });
 
   it('one that another command has is told with it', () => {
-    expect(() => spelled('get_service --key a')).toThrow("unknown option '--key'; it is an option of get_credential, get_blind_credential");
+    expect(() => spelled('get_service --key a')).toThrow(
+      "unknown option '--key'; it is an option of get_credential, get_blind_credential",
+    );
   });
 
   it('every option alone is found by its own name', () => {
