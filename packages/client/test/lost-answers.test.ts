@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { credentialWith, deploy } from './support/deployment.js';
+import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
@@ -56,7 +56,76 @@ describe('a change whose answer was lost', () => {
   it('is no question where the first answer came: it was refused, and nothing was changed', async () => {
     answers = { [PUT]: conflict };
     const end = await at.call(update);
-    expect([end.code, end.stderr.includes('nobody knows')]).toEqual([1, false]);
+    expect([end.code, end.stderr]).toEqual([
+      1,
+      'confidant: error: PUT /v1/credentials/c1 answered 409: conflict; nothing was changed\n',
+    ]);
+  });
+
+  describe('and that can not be looked up is told as unknown, with the reason:', () => {
+    const [revert, SERVICE] = ['PUT /v1/credentials/c1/2', 'GET /v1/services/web?metadata_only=True'];
+    const none = { status: 400, headers: { 'x-confidant-error': 'no_difference' }, body: { error: 'No difference' } };
+    const before = { [GET]: thing({ credential_pairs: { a: '1' } }, 3), [SERVICE]: { body: serviceWith({}) } };
+    const merge = ['update_credential', '--id', 'c1', '--merge', '--credential-pairs', '{"a": "2"}'];
+    const changes: [string, string, string[], Answer][] = [
+      ['update', PUT, update, conflict],
+      ['merge', PUT, merge, conflict],
+      ['merge of a revision', PUT, [...merge, '--expected-revision', '3'], conflict],
+      ['revert', revert, ['revert_credential', '--id', 'c1', '--revision', '2'], none],
+      [
+        'revert of a revision',
+        revert,
+        ['revert_credential', '--id', 'c1', '--revision', '2', '--expected-revision', '3'],
+        conflict,
+      ],
+      ['map', 'PUT /v1/services/web', ['map', '--service', 'web', '--cred-ids', 'c2'], conflict],
+      ['add_creds', 'PUT /v1/services/web', ['add_creds', '--service-id', 'web', '--cred-ids', 'c2'], conflict],
+    ];
+    const failures: [string, Answer, string][] = [
+      ['nobody may', { status: 403, body: { error: 'not authorized' } }, 'answered 403: not authorized'],
+      ['the server is away', { status: 503, body: { error: 'away' } }, 'answered 503: away'],
+      ['the connection breaks', { drop: true }, 'can not reach'],
+    ];
+    it.each(
+      changes.flatMap(([what, ...change]) =>
+        failures.map(([why, failure, words]) => [what, why, change, failure, words] as const),
+      ),
+    )('%s, %s', async (_what, _why, [request, args, refusal], failure, words) => {
+      losing(request, before, { [request]: refusal, [GET]: failure, [METADATA]: failure, [SERVICE]: failure });
+      const end = await at.call(args);
+      expect(end.code).toBe(1);
+      expect(end.stderr).toContain('error: nobody knows whether the change was made: ');
+      expect(end.stderr).toContain(
+        `and then GET ${request.includes('web') ? '/v1/services/web' : '/v1/credentials/c1'}`,
+      );
+      expect(end.stderr).toContain(words);
+      expect(end.stderr.includes('asked as the service web')).toBe(failure.status === 403);
+      expect(JSON.parse(end.stdout)).toMatchObject({
+        result: false,
+        error: expect.stringContaining('nobody knows') as string,
+      });
+    });
+
+    it('a merge that is refused as often as it is tried again', async () => {
+      losing(PUT, before, { ...before, [PUT]: conflict });
+      const end = await at.call(merge);
+      expect([end.code, end.stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /error: nobody knows whether the change was made: .*, and then PUT .* answered 409/,
+        ) as string,
+      ]);
+      expect(end.stderr).not.toContain('nothing was changed');
+    });
+
+    it('an update of any revision that is refused at its repetition', async () => {
+      losing(PUT, {}, { [PUT]: conflict });
+      const end = await at.call(['update_credential', '--id', 'c1', '--documentation', 'new']);
+      expect([end.code, end.stderr]).toEqual([
+        1,
+        expect.stringContaining('nobody knows whether the change was made') as string,
+      ]);
+    });
   });
 
   it.each([[[]], [['--expected-revision', '3']]])('is found done by --merge %s', async (expecting) => {
@@ -117,7 +186,8 @@ describe('a change whose answer was lost', () => {
       ['is not shown', thing({}, 4), { status: 403, body: { error: 'no' } }],
       ['is not the current one', thing({}, 5), onlyWho],
     ])('is told as unknown where that %s', async (_, now, answer) => {
-      losing(revert, {}, { [revert]: conflict, [METADATA]: now, [difference]: answer });
+      const differences = { [difference]: answer, 'GET /v1/credentials/c1/2/5': answer };
+      losing(revert, {}, { [revert]: conflict, [METADATA]: now, ...differences });
       const end = await at.call(args);
       expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual([1, true]);
     });
@@ -125,8 +195,73 @@ describe('a change whose answer was lost', () => {
     it('is no question where the first answer came', async () => {
       answers = { [revert]: conflict };
       const end = await at.call(args);
-      expect([end.code, end.stderr.includes('nobody knows')]).toEqual([1, false]);
+      expect(end.code).toBe(1);
+      expect(end.stderr).toContain('PUT /v1/credentials/c1/2 answered 409: conflict; nothing was changed\n');
     });
+  });
+
+  describe('of a revert with --expected-revision, of a service or a blind credential,', () => {
+    const who = { modified_by: 'a', modified_date: 'c' };
+    const sealed = (revision: number, ciphertext: string, fields: object = {}) => ({
+      ...{ id: 'x', name: 'x', revision, credential_keys: [], credential_pairs: { 'us-east-1': ciphertext } },
+      ...{ data_key: { 'us-east-1': 'k' }, metadata: {}, enabled: true, cipher_type: 'fernet', cipher_version: 2 },
+      ...{ ...who, modified_by: `user ${revision}`, ...fields },
+    });
+    const revisions = (now: object) => ({
+      body: { revisions: [now, sealed(3, 'new'), sealed(2, 'old')], next_page: null },
+    });
+    const isDone = { modified_by: { added: 'a', removed: 'b' }, modified_date: { added: 'c', removed: 'd' } };
+    const isNot = { ...isDone, enabled: { added: true, removed: false } };
+    const service = (diff: Answer) => ({
+      'GET /v1/services/x?metadata_only=True': { body: { ...serviceWith({}), id: 'x', revision: 4 } },
+      'GET /v1/services/x/2/4': diff,
+    });
+    const blind = (now: object) => ({
+      'GET /v1/blind_credentials/x': { body: now },
+      'GET /v1/archive/blind_credentials/x': revisions(now),
+    });
+    it.each<[string, 'service' | 'blind_credential', boolean, Record<string, Answer>]>([
+      ['is found done: a service', 'service', true, service({ body: isDone })],
+      ['is unknown: a service that is otherwise', 'service', false, service({ body: isNot })],
+      ['is unknown: a service that is not shown', 'service', false, service({ status: 403, body: { error: 'no' } })],
+      ['is found done: a blind credential', 'blind_credential', true, blind(sealed(4, 'old'))],
+      ['is unknown: one with another ciphertext', 'blind_credential', false, blind(sealed(4, 'other'))],
+      ['is unknown: one that is disabled', 'blind_credential', false, blind(sealed(4, 'old', { enabled: false }))],
+      [
+        'is unknown: one without ciphertext',
+        'blind_credential',
+        false,
+        blind(sealed(4, 'old', { credential_pairs: {} })),
+      ],
+    ])('%s', async (_, kind, done, after) => {
+      const put = `PUT /v1/${kind}s/x/2`;
+      losing(put, {}, { [put]: conflict, ...after });
+      const end = await at.call([`revert_${kind}`, '--id', 'x', '--revision', '2', '--expected-revision', '3']);
+      expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual(
+        done ? [0, false] : [1, true],
+      );
+      if (done) expect(JSON.parse(end.stdout)).toMatchObject({ [kind]: { revision: 4 }, result: true });
+    });
+  });
+
+  it.each([
+    ['was lost', true],
+    ['came, and somebody else created it', false],
+  ])('and that created a service is told where the answer %s', async (_, isLost) => {
+    const [get, put] = ['GET /v1/services/web?metadata_only=True', 'PUT /v1/services/web'];
+    const created = { body: serviceWith({}) };
+    const after = { [get]: created, [put]: conflict };
+    if (isLost) losing(put, {}, after);
+    else {
+      answers = {
+        get [put]() {
+          answers = after;
+          return conflict;
+        },
+      };
+    }
+    const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1']);
+    expect([end.code, end.stderr]).toEqual([0, isLost ? 'confidant: created the service web\n' : '']);
   });
 
   it.each([
@@ -146,6 +281,55 @@ describe('a change whose answer was lost', () => {
     expect(JSON.parse(end.stdout)).toMatchObject({ credential: { revision: 4 } });
     // Where no answer was lost, there was nothing to do from the start.
     expect(await at.call(args)).toMatchObject({ code: 1 });
+  });
+});
+
+describe('a revert to the revision before', () => {
+  const reverts: [string, string, string, string][] = [
+    ['revert_credential', 'credentials', '?metadata_only=True', 'credential'],
+    ['revert_service', 'services', '?metadata_only=True', 'service'],
+    ['revert_blind_credential', 'blind_credentials', '', 'blind_credential'],
+  ];
+  const history = { body: { revisions: [{ revision: 2 }, { revision: 3 }], next_page: null } };
+  const refused = {
+    status: 409,
+    headers: { 'x-confidant-error': 'write_conflict' },
+    body: { error: 'expected_revision: the current revision is 4.' },
+  };
+
+  it.each(reverts)(
+    '%s asks for the one that it read to be the current, or the one that was given',
+    async (command, kind) => {
+      answers = { [`GET /v1/archive/${kind}/x`]: history, [`PUT /v1/${kind}/x/2`]: { body: { id: 'x', revision: 4 } } };
+      expect((await at.call([command, '--id', 'x'])).code).toBe(0);
+      expect((await at.call([command, '--id', 'x', '--expected-revision', '7'])).code).toBe(0);
+      expect((await at.call([command, '--id', 'x', '--revision', '2'])).code).toBe(0);
+      const sent = at.server.seen.filter(({ method }) => method === 'PUT').map(({ body }) => body);
+      expect(sent).toEqual(['{"expected_revision":3}', '{"expected_revision":7}', '']);
+    },
+  );
+
+  it.each(
+    reverts.flatMap(([command, kind, query]) =>
+      (
+        [
+          [{ body: { id: 'x', revision: 4 } }, 'somebody wrote revision 4 in between; run it again'],
+          [{ status: 403, body: { error: 'no' } }, 'somebody changed it in between; run it again'],
+          [
+            { body: { id: 'x', revision: 2 } },
+            'the current revision is 2, and the history goes on to 3; say with --revision which one is meant',
+          ],
+        ] as const
+      ).map(([now, words]) => [command, words, kind, query, now] as const),
+    ),
+  )('%s changes nothing that was written since: %s', async (command, words, kind, query, now) => {
+    answers = {
+      [`GET /v1/archive/${kind}/x`]: history,
+      [`PUT /v1/${kind}/x/2`]: refused,
+      [`GET /v1/${kind}/x${query}`]: now,
+    };
+    const end = await at.call([command, '--id', 'x']);
+    expect([end.code, end.stderr.split('\n')[1]]).toEqual([1, `confidant: error: nothing was changed: ${words}`]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from './log.js';
-import { isConflict } from './lost-answers.js';
+import { asUnknown, isConflict } from './lost-answers.js';
 
 const MAX_ATTEMPTS = 12;
 /** Longer each time, so that many writers come to an order. */
@@ -16,7 +16,8 @@ export interface Attempt {
 /**
  * Does `work`, which reads something and writes it back with `expected_revision`, and begins again when somebody else
  * wrote in between: nobody's change is lost. Rejects with what `work` rejects with, at the last with ConfidantError
- * `write_conflict`. Servers of the original know no expected revision: there the last writer wins, as always.
+ * `write_conflict`; once an answer may have been lost, with CommandError that nobody knows whether it was done. Servers
+ * of the original know no expected revision: there the last writer wins, as always.
  */
 export async function beginAgain<Result>(log: Log, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
   let mayBeDone = false;
@@ -24,8 +25,9 @@ export async function beginAgain<Result>(log: Log, work: (attempt: Attempt) => P
     try {
       return await work({ isFirst: attempt === 1, mayBeDone });
     } catch (error) {
-      if (!isConflict(error) || attempt === MAX_ATTEMPTS) throw error;
-      mayBeDone ||= error.attempts > 1;
+      const isRefused = isConflict(error);
+      mayBeDone ||= isRefused && error.attempts > 1;
+      if (!isRefused || attempt === MAX_ATTEMPTS) throw mayBeDone ? await asUnknown(error) : error;
       const pauseMs = Math.random() * PAUSE_MS * attempt;
       log.debug(`pause: ${Math.round(pauseMs)} ms before it begins again (${attempt}): somebody else wrote in between`);
       await sleep(pauseMs);

@@ -14,9 +14,12 @@ import { UsageError } from './usage-error.js';
 export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
     const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
-    return [`${error.message}${request}${adviseNoServer(error)}`, ...describeConflicts(error.body?.['conflicts'])].join(
-      '; ',
-    );
+    return [
+      `${error.message}${request}${adviseNoServer(error)}`,
+      // What was sent twice may have been done by the first.
+      ...(error.code === 'write_conflict' && error.attempts === 1 ? ['nothing was changed'] : []),
+      ...describeConflicts(error.body?.['conflicts']),
+    ].join('; ');
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) return describeKms(error);
   if (error instanceof AwsSessionError && error.cause instanceof Error) {

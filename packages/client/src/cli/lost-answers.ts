@@ -29,7 +29,7 @@ export function holds(now: Shown, asked: Readonly<Record<string, unknown>>): boo
 export function refuseOtherRevision(given: Given, current: number, { mayBeDone }: { mayBeDone: boolean }): void {
   const expected = given.number('expected-revision');
   if (expected === undefined || expected === current) return;
-  if (mayBeDone) throw unknownOutcome(current);
+  if (mayBeDone) throw otherRevision(current);
   throw new CommandError(
     `--expected-revision ${expected}: the current revision is ${current}, and nothing was changed`,
   );
@@ -38,7 +38,7 @@ export function refuseOtherRevision(given: Given, current: number, { mayBeDone }
 /**
  * What `change` answers. When it expected a revision and is refused after an answer was lost, it may have been carried
  * out: answers what `read` finds if that is the revision after the expected one, and done by `isDone`, else throws
- * {@link CommandError}.
+ * {@link UnknownOutcome}.
  */
 export async function findingItDone<Thing extends { revision: number }>(
   expected: number | undefined,
@@ -51,15 +51,43 @@ export async function findingItDone<Thing extends { revision: number }>(
   try {
     return await change();
   } catch (error) {
-    if (expected === undefined || !isConflict(error) || error.attempts === 1) throw error;
-    const now = await read();
-    if (now.revision === expected + 1 && (await isDone(now))) return now;
-    throw unknownOutcome(now.revision);
+    if (!isConflict(error) || error.attempts === 1) throw error;
+    if (expected === undefined) throw await asUnknown(error);
+    const now = await lookingUp(read);
+    if (now.revision === expected + 1 && (await lookingUp(() => isDone(now)))) return now;
+    throw otherRevision(now.revision);
   }
 }
 
-function unknownOutcome(current: number): CommandError {
-  return new CommandError(
-    `nobody knows whether the change was made: an answer of the server may have been lost; the current revision is ${current} (see history)`,
-  );
+/** What `look` finds of a change that may have been made. Rejects with {@link UnknownOutcome} where it fails. */
+export async function lookingUp<Found>(look: () => Found | Promise<Found>): Promise<Found> {
+  try {
+    return await look();
+  } catch (error) {
+    throw await asUnknown(error);
+  }
+}
+
+/** What is told instead of a failure that came after a change that may have been made: the failure is its cause. */
+export async function asUnknown(error: unknown): Promise<UnknownOutcome> {
+  if (error instanceof UnknownOutcome) return error;
+  // Loaded only now: most commands fail seldom.
+  const { describeError } = await import('./describe-error.js');
+  // Of this request alone it would say that nothing was changed.
+  const reason = isConflict(error) ? error.message : describeError(error);
+  return new UnknownOutcome(`and then ${reason}`, { cause: error });
+}
+
+function otherRevision(current: number): UnknownOutcome {
+  return new UnknownOutcome(`and the current revision is ${current}`);
+}
+
+/** A change was sent more than once, and whether it was made can not be found out. */
+export class UnknownOutcome extends CommandError {
+  constructor(found: string, options?: ErrorOptions) {
+    super(
+      `nobody knows whether the change was made: an answer of the server may have been lost, ${found}; see history`,
+      options,
+    );
+  }
 }

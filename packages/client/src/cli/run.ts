@@ -3,6 +3,7 @@ import { ConfidantError } from '../errors.js';
 import { NotRunnable } from './child.js';
 import { Context } from './context.js';
 import { Given } from './given.js';
+import { UnknownOutcome } from './lost-answers.js';
 import { openLog, visible } from './log.js';
 import type { Log, LogLevel } from './log.js';
 import { CommandError } from './command-error.js';
@@ -37,7 +38,7 @@ export async function runCommand({
     // Like `env`, --key prints for another program: it must not take an error for a value.
     const bare = given.text('key') === undefined ? command.failure?.exitCode : 1;
     const code = await fail(error, command, bare, options.text('output'), log);
-    await adviseRefused(context, error);
+    await adviseRefused(context, error instanceof UnknownOutcome ? error.cause : error);
     return code;
   } finally {
     context.progress.stop();

@@ -17,7 +17,7 @@ import type { Handler, OpenedBlindCredential } from '../outcome.js';
 import { keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
 import { UsageError } from '../usage-error.js';
 import { idOrName } from './credentials.js';
-import { previousRevision, revertTo } from './history.js';
+import { revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async create_blind_credential(context, given) {
@@ -74,19 +74,10 @@ export const handlers: Record<string, Handler> = {
   async revert_blind_credential(context, given) {
     const client = await context.client();
     const id = await idOf(context, given, 'blind-credential', 'id');
-    const expectedRevision = given.number('expected-revision');
-    const revision = given.number('revision') ?? (await previousRevision(client, 'blind-credential', id));
-    context.log.info(`reverting blind credential ${id} to revision ${revision}`);
-    const blind_credential = await revertTo(
-      client,
-      'blind-credential',
-      id,
-      { revision, expectedRevision },
-      {
-        revert: () => client.revertBlindCredential(id, revision, { expectedRevision }),
-        read: () => client.getBlindCredential(id),
-      },
-    );
+    const blind_credential = await revertTo(context, given, 'blind-credential', id, {
+      revert: (revision, expecting) => client.revertBlindCredential(id, revision, expecting),
+      read: () => client.getBlindCredential(id),
+    });
     return success({ blind_credential });
   },
 };

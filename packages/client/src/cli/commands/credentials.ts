@@ -10,7 +10,7 @@ import { findingItDone, holds, refuseOtherRevision } from '../lost-answers.js';
 import { idOf, idsOfNames } from '../names.js';
 import type { Nameable } from '../names.js';
 import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
-import { previousRevision, revertTo } from './history.js';
+import { revertTo } from './history.js';
 
 /** compat: the original's words. */
 export const NO_CHANGES = 'No changes to make';
@@ -85,19 +85,10 @@ export const handlers: Record<string, Handler> = {
   async revert_credential(context, given) {
     const client = await context.client();
     const id = await idOf(context, given, 'credential', 'id');
-    const expectedRevision = given.number('expected-revision');
-    const revision = given.number('revision') ?? (await previousRevision(client, 'credential', id));
-    context.log.info(`reverting credential ${id} to revision ${revision}`);
-    const credential = await revertTo(
-      client,
-      'credential',
-      id,
-      { revision, expectedRevision },
-      {
-        revert: () => client.revertCredential(id, revision, { expectedRevision }),
-        read: () => client.getCredential(id, { metadataOnly: true }),
-      },
-    );
+    const credential = await revertTo(context, given, 'credential', id, {
+      revert: (revision, expecting) => client.revertCredential(id, revision, expecting),
+      read: () => client.getCredential(id, { metadataOnly: true }),
+    });
     return success({ credential });
   },
 };

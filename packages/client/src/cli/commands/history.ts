@@ -2,7 +2,7 @@ import type { BlindCredentialBody, CredentialBody, ServiceBody } from '@confidan
 import type { ConfidantClient } from '../../client.js';
 import { ConfidantError } from '../../errors.js';
 import type { Context } from '../context.js';
-import { findingItDone } from '../lost-answers.js';
+import { findingItDone, isConflict, lookingUp } from '../lost-answers.js';
 import { idOf } from '../names.js';
 import { CommandError } from '../command-error.js';
 import { success } from '../outcome.js';
@@ -70,11 +70,6 @@ async function revisionsOf(client: ConfidantClient, kind: Kind, id: string): Pro
   return [...sortable].sort((a, b) => b.revision - a.revision);
 }
 
-/** The newest revision before the current. Numbers may have gaps. */
-export async function previousRevision(client: ConfidantClient, kind: Kind, id: string): Promise<number> {
-  return revisionBefore(await revisionsOf(client, kind, id), id);
-}
-
 /** The newest of `revisions`, which come newest first, before `than`, by default before the newest of all. */
 function revisionBefore(revisions: readonly Revision[], id: string, than = Infinity): number {
   const limit = Math.min(than, revisions[0]!.revision);
@@ -87,7 +82,7 @@ function revisionBefore(revisions: readonly Revision[], id: string, than = Infin
  * What `work` answers. Where the server says 404 though there is such a thing, rejects with {@link CommandError} that
  * tells which of the revisions is missing: the server's own words are the same for both.
  */
-export async function tellingRevision<Answer>(
+async function tellingRevision<Answer>(
   client: ConfidantClient,
   kind: Kind,
   id: string,
@@ -105,30 +100,56 @@ export async function tellingRevision<Answer>(
 }
 
 /**
- * What `revert` answers. When its answer was lost and the repetition finds nothing to do, or another revision than the
- * expected one that is as it was to be, it was done: answers what `read` finds then. Rejects as {@link tellingRevision}
- * and {@link findingItDone}.
+ * Goes back to `--revision`, by default the newest before the current one, which then must still be the current, and
+ * answers what `revert` answers. When its answer was lost and the repetition finds nothing to do, or another revision
+ * than the expected one that is as it was to be, it was done: answers what `read` finds then. Rejects as
+ * {@link tellingRevision} and {@link findingItDone}, and with {@link CommandError} that nothing was changed because
+ * somebody else wrote since the current revision was looked up here.
  */
 export async function revertTo<Answer extends { revision: number }>(
-  client: ConfidantClient,
+  context: Context,
+  given: Given,
   kind: Kind,
   id: string,
-  { revision, expectedRevision }: { revision: number; expectedRevision: number | undefined },
-  { revert, read }: { revert: () => Promise<Answer>; read: () => Promise<Answer> },
+  {
+    revert,
+    read,
+  }: {
+    revert: (revision: number, expecting: { expectedRevision?: number | undefined }) => Promise<Answer>;
+    read: () => Promise<Answer>;
+  },
 ): Promise<Answer> {
+  const client = await context.client();
+  const known = given.number('revision') === undefined ? await revisionsOf(client, kind, id) : undefined;
+  const revision = given.number('revision') ?? revisionBefore(known!, id);
+  const newest = given.number('expected-revision') === undefined ? known?.[0]!.revision : undefined;
+  const expectedRevision = given.number('expected-revision') ?? newest;
+  context.log.info(`reverting ${kind.replace('-', ' ')} ${id} to revision ${revision}`);
   try {
     return await findingItDone(expectedRevision, {
-      change: () => tellingRevision(client, kind, id, [revision], revert),
+      change: () => tellingRevision(client, kind, id, [revision], () => revert(revision, { expectedRevision })),
       read,
       isDone: (now) => areAlike(client, kind, id, [revision, now.revision]),
     });
   } catch (error) {
-    if (error instanceof ConfidantError && error.code === 'no_difference' && error.attempts > 1) return read();
-    throw error;
+    if (!(error instanceof ConfidantError)) throw error;
+    if (error.code === 'no_difference' && error.attempts > 1) return lookingUp(read);
+    if (newest === undefined || !isConflict(error)) throw error;
+    const now = await read().catch(() => undefined);
+    throw new CommandError(`nothing was changed: ${describeOther(newest, now?.revision)}`, { cause: error });
   }
 }
 
-/** Whether two revisions differ in nothing but who made them and when. Who may not see them knows nothing: false. */
+/** Why the newest revision of a history was not the current one. */
+function describeOther(newest: number, current = newest): string {
+  // Servers of the original that ended amid a write leave a revision that never became the current one.
+  if (current < newest) {
+    return `the current revision is ${current}, and the history goes on to ${newest}; say with --revision which one is meant`;
+  }
+  return `somebody ${current > newest ? `wrote revision ${current}` : 'changed it'} in between; run it again`;
+}
+
+/** Whether two revisions differ in nothing but who made them and when. Rejects where they can not be compared. */
 async function areAlike(
   client: ConfidantClient,
   kind: Kind,
@@ -148,7 +169,7 @@ async function areAlike(
     },
   };
   if (older === newer) return false;
-  const diff = await compare[kind]().catch(() => ({ unknown: true }));
+  const diff = await compare[kind]();
   return Object.keys(diff).every((field) => field === 'modified_by' || field === 'modified_date');
 }
 

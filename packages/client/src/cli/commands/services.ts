@@ -7,6 +7,7 @@ import { ConfigError } from '../../config.js';
 import type { Connection } from '../../connect.js';
 import { ConfidantError } from '../../errors.js';
 import { beginAgain } from '../begin-again.js';
+import type { Attempt } from '../begin-again.js';
 import type { Context } from '../context.js';
 import { describeError } from '../describe-error.js';
 import type { Given } from '../given.js';
@@ -17,7 +18,7 @@ import { failure, success } from '../outcome.js';
 import type { Handler, OpenedBlindCredential, Outcome } from '../outcome.js';
 import { adviseRefused } from '../refused.js';
 import { NO_CHANGES, pageOf } from './credentials.js';
-import { previousRevision, revertTo } from './history.js';
+import { revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async get_service(context, given) {
@@ -101,19 +102,10 @@ export const handlers: Record<string, Handler> = {
   async revert_service(context, given) {
     const client = await context.client();
     const id = given.needed('id');
-    const expectedRevision = given.number('expected-revision');
-    const revision = given.number('revision') ?? (await previousRevision(client, 'service', id));
-    context.log.info(`reverting service ${id} to revision ${revision}`);
-    const service = await revertTo(
-      client,
-      'service',
-      id,
-      { revision, expectedRevision },
-      {
-        revert: () => client.revertService(id, revision, { expectedRevision }),
-        read: () => client.getService(id, { metadataOnly: true }),
-      },
-    );
+    const service = await revertTo(context, given, 'service', id, {
+      revert: (revision, expecting) => client.revertService(id, revision, expecting),
+      read: () => client.getService(id, { metadataOnly: true }),
+    });
     return success({ service });
   },
 };
@@ -185,20 +177,24 @@ const SERVICE_NAME = /^[\w+=,.@:-]+$/;
  * map to it at the same time stays.
  */
 function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
-  return beginAgain(context.log, ({ isFirst }) => changeServiceOnce(context, id, change, isFirst));
+  const known: { wasThere?: boolean } = {};
+  return beginAgain(context.log, (attempt) => changeServiceOnce(context, id, change, attempt, known));
 }
 
 async function changeServiceOnce(
   context: Context,
   id: string,
   change: ServiceChange,
-  isFirst: boolean,
+  { isFirst, mayBeDone }: Attempt,
+  /** Kept over the attempts: whether the first found the service. */
+  known: { wasThere?: boolean },
 ): Promise<Outcome> {
   const client = await context.client();
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
     throw error;
   });
+  known.wasThere ??= service !== undefined;
   if (service === undefined && !SERVICE_NAME.test(id)) {
     throw new CommandError(`${id} is no name of a service: it is named like an IAM role, letters, digits and +=,.@:_-`);
   }
@@ -216,12 +212,18 @@ async function changeServiceOnce(
   } satisfies BodyOf<'putService'>;
   if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
     if (isFirst) change.whenUnchanged?.();
+    if (mayBeDone && !known.wasThere) tellCreated(context, id);
     return success({ service });
   }
   const written = await client.putService(id, { ...after, expected_revision: service?.revision ?? 0 });
-  // It may be a slip of the pen, which nothing else would tell.
-  if (service === undefined && written.revision === 1) context.log.info(`created the service ${id}`);
+  const isCreated = service === undefined && written.revision === 1;
+  if (isCreated || (mayBeDone && !known.wasThere)) tellCreated(context, id);
   return success({ service: written });
+}
+
+/** It may be a slip of the pen, which nothing else would tell. */
+function tellCreated({ log }: Context, id: string): void {
+  log.info(`created the service ${id}`);
 }
 
 /** compat: the original sends ids sorted. */
