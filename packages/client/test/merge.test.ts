@@ -1,8 +1,10 @@
+import { createServer } from 'node:http';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callCli, runCli } from './support/cli.js';
 import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
+import { close, listen, readBody } from './support/http.js';
 
 // Some steps are several processes at once.
 let server: EmbeddedServer;
@@ -216,6 +218,75 @@ describe('update_blind_credential --merge', () => {
     });
     expect(await call(...revert, '2')).toMatchObject({ code: 0 });
     expect(await opened(id)).toMatchObject({ revision: 3, decrypted_credential_pairs: { Key: 'old' } });
+  });
+
+  describe('whose answer was lost', () => {
+    /** Carries all to the server, but of the first PUT no answer back; what `then` writes comes right after that. */
+    async function losingOne(then: () => Promise<unknown>, work: (url: string) => Promise<void>): Promise<number> {
+      let puts = 0;
+      const proxy = createServer((request, response) => {
+        void readBody(request).then(async (body) => {
+          const { method, url, headers } = request;
+          const answer = await fetch(`${server.url}${url}`, {
+            method: method!,
+            headers: { authorization: headers.authorization!, 'content-type': 'application/json' },
+            ...(method === 'PUT' ? { body } : {}),
+          });
+          const text = await answer.text();
+          if (method === 'PUT' && ++puts === 1) {
+            await then();
+            request.socket.destroy();
+            return;
+          }
+          response.writeHead(answer.status, { 'x-confidant-error': answer.headers.get('x-confidant-error') ?? '' });
+          response.end(text);
+        });
+      });
+      try {
+        await work(await listen(proxy));
+      } finally {
+        await close(proxy);
+      }
+      return puts;
+    }
+    const merging = (id: string, url: string, ...more: string[]) => {
+      const change = ['--merge', '--credential-pairs', '{"Key": "new"}', ...more];
+      return call('--url', url, 'update_blind_credential', '--id', id, ...keys, ...change);
+    };
+
+    it.each([[[]], [['--expected-revision', '1']]])('is found done, and written once: %s', async (expecting) => {
+      const id = await createBlind();
+      const puts = await losingOne(
+        async () => undefined,
+        async (url) => expect(await merging(id, url, ...expecting)).toMatchObject({ code: 0, stderr: '' }),
+      );
+      // The request and its repetition, which was refused.
+      expect(puts).toBe(2);
+      expect(await opened(id)).toMatchObject({ revision: 2, decrypted_credential_pairs: { Cert: 'c', Key: 'new' } });
+    });
+
+    it('with --expected-revision is told as unknown where somebody else changed the same since', async () => {
+      const id = await createBlind();
+      const other = [
+        'update_blind_credential',
+        '--id',
+        id,
+        ...keys,
+        '--merge',
+        '--credential-pairs',
+        '{"Key": "other"}',
+      ];
+      await losingOne(
+        () => run(...other),
+        async (url) => {
+          const end = await merging(id, url, '--expected-revision', '1');
+          expect(end.code).toBe(1);
+          expect(end.stderr).toContain('nobody knows whether the change was made');
+          expect(end.stderr).toContain('the current revision is 3');
+        },
+      );
+      expect(await opened(id)).toMatchObject({ revision: 3, decrypted_credential_pairs: { Key: 'other' } });
+    });
   });
 
   it('keeps names of keys from the server that were kept from it before', async () => {
