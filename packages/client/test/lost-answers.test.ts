@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describeError } from '../src/cli/describe-error.js';
+import { ConfidantError } from '../src/errors.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
@@ -262,6 +264,28 @@ describe('a change whose answer was lost', () => {
     }
     const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1']);
     expect([end.code, end.stderr]).toEqual([0, isLost ? 'confidant: created the service web\n' : '']);
+  });
+
+  it('and that created a service is told too where somebody changed that since', async () => {
+    const [get, put] = ['GET /v1/services/web?metadata_only=True', 'PUT /v1/services/web'];
+    const changed = { [get]: { body: { ...serviceWith({}), credentials: [], revision: 2 } } };
+    const after = {
+      ...changed,
+      get [put]() {
+        answers = { ...changed, [put]: { body: { ...serviceWith({}), revision: 3 } } };
+        return conflict;
+      },
+    };
+    losing(put, {}, after);
+    const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1']);
+    expect([end.code, end.stderr]).toEqual([0, 'confidant: created the service web\n']);
+  });
+
+  it('is not told as not made where a refusal came at the second time', () => {
+    const refusal = new ConfidantError('PUT answered 409', { code: 'write_conflict', status: 409 });
+    expect(describeError(refusal)).toBe('PUT answered 409; nothing was changed');
+    refusal.attempts = 2;
+    expect(describeError(refusal)).toBe('PUT answered 409');
   });
 
   it.each([

@@ -216,8 +216,7 @@ async function changeServiceOnce(
     return success({ service });
   }
   const written = await client.putService(id, { ...after, expected_revision: service?.revision ?? 0 });
-  const isCreated = service === undefined && written.revision === 1;
-  if (isCreated || (mayBeDone && !known.wasThere)) tellCreated(context, id);
+  if (!known.wasThere && (mayBeDone || written.revision === 1)) tellCreated(context, id);
   return success({ service: written });
 }
 
