@@ -87,7 +87,8 @@ describe('update_credential --merge', () => {
   it('writes nothing, and is a success, where all is as it is to be', async () => {
     const id = await create('{"a": "1", "b": "2"}');
     const again = ['--merge', '--credential-pairs', '{"a": "1"}'];
-    expect((await call('update_credential', '--id', id, ...again)).code).toBe(0);
+    const end = await call('update_credential', '--id', id, ...again);
+    expect([end.code, end.stderr]).toEqual([0, 'confidant: nothing changes: revision 1 stays\n']);
     expect((await stored(id)).revision).toBe(1);
     expect((await call('update_credential', '--id', id, ...again, '--documentation', 'd')).code).toBe(0);
     expect((await stored(id)).revision).toBe(2);

@@ -426,3 +426,14 @@ describe('with servers that answer otherwise', () => {
     expect(JSON.parse(stdout)).toEqual({ error: 'Credential not found.', result: false });
   });
 });
+
+describe('list_services of a credential', () => {
+  it('an id that nothing has is not one that no service uses', async () => {
+    await answered('create_credential', '--name', 'unused', '--credential-pairs', '{"a": "b"}');
+    const unused = (await run('list_services', '--credential-name', 'unused')).stdout;
+    expect(JSON.parse(unused)).toEqual({ result: true, services: [] });
+    for (const option of ['--credential', '--blind-credential']) {
+      expect(await refused('list_services', option, 'nosuch')).toMatch(/not found/i);
+    }
+  });
+});

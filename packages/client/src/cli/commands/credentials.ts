@@ -44,9 +44,7 @@ export const handlers: Record<string, Handler> = {
     };
     const client = await context.client();
     if (keepsOld) {
-      const credential = await updateMerged(context, given, id, body, pairs);
-      tellStored(context, credential, pairs);
-      return success({ credential });
+      return success({ credential: await updateMerged(context, given, id, body, pairs) });
     }
     if (pairs !== undefined) body.credential_pairs = pairs;
     if (!changesAnything(body)) throw new CommandError(NO_CHANGES);
@@ -124,9 +122,16 @@ async function updateMerged(
     const change = { ...body, ...(merged === undefined ? {} : { credential_pairs: merged }) };
     // After an attempt whose answer was lost, it may be this very change that made the other revision.
     if (!mayBeDone) refuseOtherRevision(given, old.revision, { mayBeDone });
-    if (holds(old, change)) return withoutValues(old);
+    if (holds(old, change)) {
+      // Later on, what holds now may be this very change.
+      if (isFirst) context.log.info(`nothing changes: revision ${old.revision} stays`);
+      else tellStored(context, old, pairs);
+      return withoutValues(old);
+    }
     refuseOtherRevision(given, old.revision, { mayBeDone });
-    return withoutValues(await client.updateCredential(id, { ...change, expected_revision: old.revision }));
+    const credential = await client.updateCredential(id, { ...change, expected_revision: old.revision });
+    tellStored(context, credential, pairs);
+    return withoutValues(credential);
   });
 }
 

@@ -51,11 +51,17 @@ export const handlers: Record<string, Handler> = {
     const client = await context.client();
     const isGiven = (option: string): boolean => given.text(option) !== undefined;
     if (isGiven('credential') || isGiven('credential-name')) {
-      return success(await client.getCredentialServices(await idOf(context, given, 'credential', 'credential')));
+      const id = await idOf(context, given, 'credential', 'credential');
+      const found = await client.getCredentialServices(id);
+      if (found.services.length === 0 && isGiven('credential'))
+        await mustBeThere(client.getCredential(id, { metadataOnly: true }));
+      return success(found);
     }
     if (isGiven('blind-credential') || isGiven('blind-credential-name')) {
       const id = await idOf(context, given, 'blind-credential', 'blind-credential');
-      return success(await client.getBlindCredentialServices(id));
+      const found = await client.getBlindCredentialServices(id);
+      if (found.services.length === 0 && isGiven('blind-credential')) await mustBeThere(client.getBlindCredential(id));
+      return success(found);
     }
     return success(await client.listServices(pageOf(given)));
   },
@@ -109,6 +115,16 @@ export const handlers: Record<string, Handler> = {
     return success({ service });
   },
 };
+
+/**
+ * For the server, what nothing uses and what is not there are the same; whoever means to change it has to know. Rejects
+ * with the ConfidantError of a 404; who may not read it is told nothing more.
+ */
+async function mustBeThere(reading: Promise<unknown>): Promise<void> {
+  await reading.catch((error: unknown) => {
+    if (error instanceof ConfidantError && error.status === 404) throw error;
+  });
+}
 
 /** What `map`, `add_creds` and `remove_creds` are about, by id and by name. */
 async function givenIds(
