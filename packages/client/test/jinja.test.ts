@@ -36,7 +36,10 @@ describe('templates', () => {
 
   it('a failure tells no value', () => {
     const filling = (template: string) => () => fill(template, { a: 's3cret %y' });
-    expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(/^the template failed while it was filled in$/);
+    expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(
+      /^the template failed: line 1: secrets\.a has no nothing$/,
+    );
+    expect(filling('{% set a, b = secrets.a %}')).toThrow(/^the template failed: line 1: it can not be filled in$/);
     expect(filling('{% if %}')).toThrow(/^the template is at fault/);
     for (const filter of [
       'format(1)',
@@ -226,19 +229,60 @@ describe('as Jinja2 fills them in', () => {
   });
 });
 
+// Jinja2 raises UndefinedError for these.
+describe('what is not there has no parts, and can not be called', () => {
+  it.each([
+    ['{{ secrets.nope.deep }}', 'secrets has no nope'],
+    ["{{ secrets['nope']['deep'] }}", 'secrets has no nope'],
+    ['{{ secrets.nope.deep is defined }}', 'secrets has no nope'],
+    ['{{ secrets.nope.deep|default("x") }}', 'secrets has no nope'],
+    ['{% if secrets.nope.deep %}{% endif %}', 'secrets has no nope'],
+    ['{% for x in secrets.nope.items() %}{% endfor %}', 'secrets has no nope'],
+    ['{{ secrets.nope[0] }}', 'secrets has no nope'],
+    ['{{ secrets.nope[1:] }}', 'secrets has no nope'],
+    ['{{ secrets.nope() }}', 'secrets has no nope'],
+    ['{{ secrets.nope.upper() }}', 'secrets has no nope'],
+    ['{{ secrets.a.nope() }}', 'secrets.a has no nope'],
+    ['{{ secrets.a.b.c }}', 'secrets.a has no b'],
+    ['{{ secrets.a[5][0] }}', 'secrets.a has no 5'],
+    ['{{ [][0].x }}', 'a value has no 0'],
+    ['{{ none.x.y }}', 'none has no x'],
+    ['{{ nope.deep }}', 'nope is not defined'],
+    ['{{ nope() }}', 'nope is not defined'],
+    ['{% call nope() %}{% endcall %}', 'nope is not defined'],
+    ['{{ ([]|first).x }}', 'what is not defined is asked for a part'],
+    ['{{ secrets[secrets.a].x }}', 'what is not defined is asked for a part'],
+    ['{{ (secrets.nope if false)() }}', 'what is not defined is called'],
+  ])('%s', (template, message) => {
+    expect(() => fill(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
+  });
+
+  it.each([
+    ['{{ secrets.nope }}{{ secrets.a.b }}{{ secrets.n.x }}{{ secrets.a[5] }}|', '|'],
+    ['{% for x in secrets.nope %}{{ x }}{% else %}none{% endfor %}', 'none'],
+    ['{% for x in nope if x %}{{ x }}{% endfor %}|', '|'],
+    ['{{ (secrets.nope|d({"deep": 4})).deep }}', '4'],
+    ['{% if secrets.nope is defined and secrets.nope.deep %}{% endif %}|', '|'],
+    ['{% for x in [1, 2] if x > 1 %}{{ x }}{% endfor %}', '2'],
+  ])('and else it is nothing: %s', (template, filled) => {
+    expect(fill(template)).toBe(filled);
+  });
+});
+
 describe('--strict', () => {
   const strict = (template: string) => renderJinja(template, SECRETS, { timeout: TIMEOUT, isStrict: true });
 
   it.each([
     ['{{ secrets.db_usr }}', 'secrets.db_usr is not defined'],
-    ['{{ secrtes.a }}', 'secrtes.a is not defined'],
     ['{{ secrets.a.b }}', 'secrets.a.b is not defined'],
     ['{{ nope }}', 'nope is not defined'],
-    ['{{ secrets["s3cret"] }}', 'something that is printed is not defined'],
+    ['{{ secrets["nope"] }}', 'secrets.nope is not defined'],
+    ['{{ secrets[secrets.html] }}', 'something that is printed is not defined'],
+    ['{% for x in secrets.nope %}{% endfor %}', 'secrets.nope is not defined'],
     ['{{ secrets.nope|upper }}', 'secrets.nope is not defined'],
     ['{% if true %}{% for i in [1] %}{{ secrets.nope }}{% endfor %}{% endif %}', 'secrets.nope is not defined'],
   ])('refuses %s, which is nothing otherwise', (template, message) => {
-    expect(() => strict(template)).toThrow(new FormatError(`the template failed: ${message}`));
+    expect(() => strict(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
     expect(fill(template)).toBe('');
   });
 
@@ -282,18 +326,18 @@ describe('what a template can not have is told with its name and place', () => {
     ['{{ "%c"|format(1) }}', 'the filter format does not know %c'],
     ['{{ "%r"|format(1) }}', 'the filter format does not know %r'],
     ['{{ "%#x"|format(1) }}', 'the filter format does not know %#x'],
-    ['{{ range }}', 'the template failed: {{ }} does not take a function'],
-    ['{{ [secrets.a.upper] }}', 'the template failed: {{ }} does not take a function'],
-    ['{{ secrets.a + 1 }}', 'the template failed: the operator + does not take a text and a number'],
-    ['{{ 1 / 0 }}', 'the template failed: the operator / divides by zero'],
+    ['{{ range }}', 'the template failed: line 1: {{ }} does not take a function'],
+    ['{{ [secrets.a.upper] }}', 'the template failed: line 1: {{ }} does not take a function'],
+    ['{{ secrets.a + 1 }}', 'the template failed: line 1: the operator + does not take a text and a number'],
+    ['{{ 1 / 0 }}', 'the template failed: line 1: the operator / divides by zero'],
     ['{{ 3 > 2 > 1 }}', 'comparisons in a row are not known'],
     ['{{ [1]|map("nope") }}', 'the filter map is given the name of no filter'],
     ['{{ [1]|selectattr("a", "nope") }}', 'the filter selectattr is given the name of no test'],
-    ['{% for i in [1] %}a{% break %}{% endfor %}', 'the template is at fault: there is no tag break'],
-    ['{{ 1 is nope }}', 'the template is at fault: there is no test nope'],
-    ['{% filter 5 %}x{% endfilter %}', 'the template is at fault: a filter has no name'],
-    ['{{ 1|f()() }}', 'the template is at fault: a filter has no name'],
-    ['{{', 'the template is at fault: it ends within a tag'],
+    ['{% for i in [1] %}a{% break %}{% endfor %}', 'the template is at fault: line 1: there is no tag break'],
+    ['{{ 1 is nope }}', 'the template is at fault: line 1: there is no test nope'],
+    ['{% filter 5 %}x{% endfilter %}', 'the template is at fault: line 1: a filter has no name'],
+    ['{{ 1|f()() }}', 'the template is at fault: line 1: a filter has no name'],
+    ['{{', 'the template is at fault: line 1: {{ has no }}'],
     ['{{ "%s"|format }}', 'the template failed: line 1: the filter format has not what %s asks for'],
     ['{{ "%s"|format(1, 2) }}', 'the template failed: line 1: the filter format is given more than is used'],
     ['{{ "%d"|format("5") }}', 'the template failed: line 1: the filter format has not what %d asks for'],
@@ -301,6 +345,40 @@ describe('what a template can not have is told with its name and place', () => {
       '{{ "%999999999s"|format("5") }}',
       'the template failed: line 1: the filter format makes at most 10000 characters of one value',
     ],
+    ['a\n{% if true %}\n{{ secrets.a.b.c }}{% endif %}', 'the template failed: line 3: secrets.a has no b'],
+    [
+      'a\n{# c\n #}{% if 1 %}\n{% elif 2 %}{% endif %}{{\n }}',
+      'the template is at fault: line 4: something is missing before }}',
+    ],
+    ['a\n{% if false %}\n{% elif nope.x %}{% endif %}', 'the template failed: line 3: nope is not defined'],
+    [
+      '{% if true %}\n{% if true %}\n{{ 1 }}{% endif %}\n',
+      'the template is at fault: line 1: {% if %} has no {% endif %}',
+    ],
+    ['\n{% for x in [1] %}\n{% endif %}', 'line 3: {% endif %} stands before the {% endfor %} of line 2'],
+    ['\n{% endif %}', 'line 2: {% endif %} has no {% if %}'],
+    ['\n{% else %}', 'line 2: {% else %} has no {% if %}'],
+    ['{% for x in [] %}{% elif x %}{% endfor %}', 'line 1: {% elif %} has no {% if %}'],
+    [
+      '{% if 1 %}{% else %}\n{% elif 2 %}{% endif %}',
+      "line 2: {% elif %} stands behind the {% else %} of line 1's {% if %}",
+    ],
+    ['{% raw %}\n{% bogus %}{% endraw %}\n{% bogus %}', 'line 3: there is no tag bogus; there are call, filter, for, '],
+    ['\n{% generation %}', 'line 2: there is no tag generation'],
+    ['{% %}', 'line 1: a tag {% %} has no name'],
+    ['{% set x %}', 'line 1: {% set %} has no {% endset %}'],
+    ['\n{{ secrets.a', 'line 2: {{ has no }}'],
+    ['\n{{ "secrets.a }}', 'line 2: a quote in {{ is not closed'],
+    ['\n{# c', 'line 2: {# has no #}'],
+    ['{{ "{{" }}\n{{ secrets.a b }}', 'the template is at fault: line 2: b does not belong there'],
+    ['{{ {"a": {"k": "{{"}} }}\n{{ secrets.a "b" }}', 'the template is at fault: line 2: a text does not belong there'],
+    ['{{ 1 }}\n{{ 1 ? 2 }}', 'the template is at fault: line 2: unexpected character: ?'],
+    ['{{ 1 }}\n{{ f(a=1, 2) }}', 'the template is at fault: line 2: positional arguments must come before keyword'],
+    [
+      '{% macro f() %}\n\n{{ 1 }}{% endmacro %}\n{{ f() ~ nope.x }}',
+      'the template failed: line 4: nope is not defined',
+    ],
+    ['{% macro f() %}\n\n{{ nope.x }}{% endmacro %}\n{{ f() }}', 'the template failed: line 3: nope is not defined'],
     ['a\n{% raw %}{{ x }}', 'the template is at fault: line 2: {% raw %} has no {% endraw %}'],
   ])('%s', (template, message) => {
     const end = message.includes('there is no filter') ? '; there are abs, ' : '';
@@ -370,16 +448,22 @@ describe('a template that makes too much ends with an error, not with all memory
   });
 
   it('and a number of too many digits', () => {
-    expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow('the template is at fault: a number has too many digits');
+    expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow(
+      'the template is at fault: line 1: a number has too many digits',
+    );
   });
 
   it.each([
     [
       'a list that is too long',
       '{{ range(1000000000)|list|length }}',
-      'the template failed: range() makes at most 100000 numbers',
+      'the template failed: line 1: range() makes at most 100000 numbers',
     ],
-    ['a filter without a name', '{% filter 5 %}x{% endfilter %}', 'the template is at fault: a filter has no name'],
+    [
+      'a filter without a name',
+      '{% filter 5 %}x{% endfilter %}',
+      'the template is at fault: line 1: a filter has no name',
+    ],
     ['too many filters', `{{ 1${'|abs'.repeat(20_000)} }}`, 'the template is nested too deeply'],
   ])('and exit code 1: %s', async (_, text, message) => {
     const template = join(folder, 'template.j2');

@@ -37,6 +37,34 @@ interface Test extends Node {
   test: Name;
 }
 
+/** `object.property`, or `object[property]` which is computed. */
+export interface Member extends Node {
+  object: Node;
+  property: Node;
+  computed?: boolean;
+}
+export interface Loop extends Node {
+  iterable: Node;
+}
+/** `lhs if …` */
+interface Selection extends Node {
+  lhs: Node;
+}
+interface Conditional extends Node {
+  body: Node[];
+  /** What is behind `else`, or the `elif` alone. */
+  alternate: Node[];
+}
+
+/** In a program that was read here: tells the line, from 1, of the tag behind it. */
+export function isMark(node: Node | undefined): node is Name {
+  return node?.type === 'Comment';
+}
+
+export function isConditional(node: Node | undefined): node is Conditional {
+  return node?.type === 'If';
+}
+
 export function isName(node: Node | undefined): node is Name {
   return node?.type === 'Identifier';
 }
@@ -57,13 +85,28 @@ export function isTest(node: Node | undefined): node is Test {
   return node?.type === 'TestExpression';
 }
 
-export function isMethodCall(node: Node | undefined): node is MethodCall {
-  if (!isCall(node)) return false;
-  const { type, computed, property } = node.callee as Node & { computed?: boolean; property?: Node };
-  return type === 'MemberExpression' && computed !== true && isName(property);
+export function isLoop(node: Node | undefined): node is Loop {
+  return node?.type === 'For';
 }
 
-function isCall(node: Node | undefined): node is Call {
+export function isSelection(node: Node): node is Selection {
+  return node.type === 'SelectExpression';
+}
+
+export function isMember(node: Node | undefined): node is Member {
+  return node?.type === 'MemberExpression';
+}
+
+export function isMethodCall(node: Node | undefined): node is MethodCall {
+  return isCall(node) && isMember(node.callee) && node.callee.computed !== true && isName(node.callee.property);
+}
+
+/** Of `{% call f() %}`, the call. */
+export function calledBy(node: Node | undefined): Call | undefined {
+  return node?.type === 'CallStatement' ? (node as Node & { call: Call }).call : undefined;
+}
+
+export function isCall(node: Node | undefined): node is Call {
   return node?.type === 'CallExpression';
 }
 
@@ -73,13 +116,21 @@ export function nameOf(filter: Node): string | undefined {
   return isName(name) ? name.value : undefined;
 }
 
-/** `secrets.db.user`, for names and what they are asked for by name; undefined for all else, which may be a value. */
+/**
+ * `secrets.db.user`, for names and what they are asked for by name, also `secrets["db"]`; undefined for all else, which
+ * may be a value.
+ */
 export function pathOf(node: Node | undefined): string | undefined {
   if (isName(node)) return node.value;
-  if (node?.type !== 'MemberExpression') return undefined;
-  const { object, property, computed } = node as Node & { object?: Node; property?: Node; computed?: boolean };
-  const before = computed === true ? undefined : pathOf(object);
-  return before === undefined || !isName(property) ? undefined : `${before}.${property.value}`;
+  if (!isMember(node)) return undefined;
+  const [before, key] = [pathOf(node.object), keyOf(node)];
+  return before === undefined || key === undefined ? undefined : `${before}.${key}`;
+}
+
+/** What is asked for, if the template says it: a name, a text or a place in a list. */
+export function keyOf({ property, computed }: Member): string | undefined {
+  const isSaid = property.type === 'StringLiteral' || property.type === 'IntegerLiteral';
+  return isSaid || (computed !== true && isName(property)) ? String((property as Name).value) : undefined;
 }
 
 /** All parts of a template, in the order in which they stand there, however deep they are. */

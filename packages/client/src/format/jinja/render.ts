@@ -1,23 +1,20 @@
 import { runInNewContext } from 'node:vm';
-import { Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Interpreter } from '@huggingface/jinja';
 import type { Scalar } from '@confidant/contract';
 import { FormatError } from '../formatter.js';
 import { FILTERS } from './filters.js';
 import { TEXT_METHODS } from './filters-texts.js';
-import { isBinary, isFiltering, isMethodCall, isName, isTest, isUnary, nameOf, nodesOf, pathOf } from './nodes.js';
-import type { Binary, Call, Filtering, MethodCall, Node } from './nodes.js';
+import * as nodes from './nodes.js';
+import type { Binary, Call, Filtering, Loop, Member, MethodCall, Node } from './nodes.js';
 import { calculateFloat, calculateWhole, Fault } from './numbers.js';
-import { readTemplate } from './source.js';
+import { readProgram } from './program.js';
+import { faultInLine, readTemplate } from './source.js';
 import type { TemplateSource } from './source.js';
 import { TESTS } from './predicates.js';
 import * as values from './values.js';
 import { TOO_MUCH } from './values.js';
 import type { JinjaValue, Scope } from './values.js';
 
-interface Token {
-  type: string;
-  value: string;
-}
 interface Engine {
   run(program: Node): JinjaValue;
   evaluate(node: Node | undefined, scope: Scope): JinjaValue;
@@ -27,17 +24,11 @@ interface Engine {
 
 // Its own declarations have imports that this compiler does not follow, and keep private what is changed here.
 const BaseEngine = Interpreter as unknown as new (scope: Scope) => Engine;
-const toTokens = tokenize as (text: string, options: object) => Token[];
-const toProgram = parse as unknown as (tokens: Token[]) => Node;
-/** Jinja's own defaults: line breaks and blanks around blocks stay. */
-const OPTIONS = { lstrip_blocks: false, trim_blocks: false };
 
 /** As in Jinja2's sandbox. */
 const MAX_RANGE = 100_000;
 /** Of lists, and texts of 64 characters, that are made on the way. */
 const MAX_MADE = 1_000_000;
-/** Of a number that a template has. */
-const MAX_DIGITS = 4300;
 
 export interface RenderOptions {
   /** Milliseconds. */
@@ -63,7 +54,6 @@ export function renderJinja(
   }
 }
 
-/** Without the error's own words, which may quote a value. */
 function reasonOf(error: unknown, timeout: number): string {
   // This one is of the other context.
   if ((error as { code?: unknown } | undefined)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
@@ -75,32 +65,19 @@ function reasonOf(error: unknown, timeout: number): string {
 
 function render(template: string, secrets: Record<string, Scalar>, isStrict: boolean): string {
   const source = readTemplate(template);
-  const program = readProgram(source.text);
+  const program = readProgram(source);
   refuseUnknown(program, source);
   const scope = new values.NewScope();
   for (const [name, value] of Object.entries(GLOBALS)) scope.set(name, value);
   scope.setVariable('secrets', values.mapOfPairs(secrets));
-  return values.textOf(new BoundedEngine(scope, source, isStrict).run(program));
-}
-
-function readProgram(text: string): Node {
+  const engine = new BoundedEngine(scope, isStrict);
   try {
-    return toProgram(toTokens(text, OPTIONS).map(exactly));
+    return values.textOf(engine.run(program));
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof RangeError) throw error;
-    // The parser stumbles where a template ends too early.
-    const reason = error instanceof TypeError ? 'it ends within a tag' : error.message;
-    throw new FormatError(`the template is at fault: ${reason}`);
+    if (!(error instanceof Error) || error instanceof FormatError || error instanceof RangeError) throw error;
+    // Other errors' own words may quote a value.
+    throw engine.failure(error instanceof Fault ? error.message : 'it can not be filled in');
   }
-}
-
-/** The engine would round a number that is too large: it becomes a name, which no other name is like. */
-function exactly(token: Token): Token {
-  if (token.type !== 'NumericLiteral' || token.value.includes('.') || Number.isSafeInteger(Number(token.value))) {
-    return token;
-  }
-  if (token.value.length > MAX_DIGITS) throw new SyntaxError('a number has too many digits');
-  return { type: 'Identifier', value: token.value };
 }
 
 function isWholeName(name: string): boolean {
@@ -109,12 +86,12 @@ function isWholeName(name: string): boolean {
 
 const GLOBALS = { true: true, True: true, false: false, False: false, none: null, None: null, range };
 
-/** Python's, as a list. Throws {@link FormatError} for one that is too long. */
+/** Python's, as a list. Throws {@link Fault} for one that is too long. */
 function range(first: unknown, second?: unknown, step: unknown = 1): number[] {
   const [start, stop] = second === undefined ? [0, first] : [first, second];
-  if (!isWhole(start) || !isWhole(stop) || !isWhole(step) || step === 0) throw new TypeError('range() takes numbers');
+  if (!isWhole(start) || !isWhole(stop) || !isWhole(step) || step === 0) throw new Fault('range() takes whole numbers');
   const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (length > MAX_RANGE) throw new FormatError(`the template failed: range() makes at most ${MAX_RANGE} numbers`);
+  if (length > MAX_RANGE) throw new Fault(`range() makes at most ${MAX_RANGE} numbers`);
   return Array.from({ length }, (_, index) => start + index * step);
 }
 
@@ -133,14 +110,19 @@ class Given implements Node {
 
 /** The engine with filters, operators and tests as Jinja2 has them, and with a bound for what is made. */
 class BoundedEngine extends BaseEngine {
-  readonly #source: TemplateSource;
   readonly #isStrict: boolean;
   #made = 0;
+  /** Of the tag at work. */
+  #line = 1;
 
-  constructor(scope: Scope, source: TemplateSource, isStrict: boolean) {
+  constructor(scope: Scope, isStrict: boolean) {
     super(scope);
-    this.#source = source;
     this.#isStrict = isStrict;
+  }
+
+  /** With the line of the tag at work, or that failed. */
+  failure(message: string): FormatError {
+    return new FormatError(`the template failed: line ${this.#line}: ${message}`);
   }
 
   override evaluate(node: Node | undefined, scope: Scope): JinjaValue {
@@ -151,32 +133,61 @@ class BoundedEngine extends BaseEngine {
   }
 
   override evaluateBlock(statements: readonly Node[], scope: Scope): JinjaValue {
+    const before = this.#line;
     let text = '';
     for (const statement of statements) {
+      if (nodes.isMark(statement)) {
+        this.#line = Number(statement.value);
+        continue;
+      }
       const value = this.evaluate(statement, scope);
       this.#refuseMissing(value, statement);
-      text += told('{{ }}', () => values.printed(value));
-      told('the template', () => values.checkLength(text.length));
+      text += this.#told('{{ }}', () => values.printed(value));
+      this.#told('the template', () => values.checkLength(text.length));
     }
+    // A failure keeps the line at which it is.
+    this.#line = before;
     return values.text(text);
   }
 
   #refuseMissing(value: JinjaValue, node: Node | undefined): void {
     if (!this.#isStrict || !values.isMissing(value)) return;
-    throw new FormatError(`the template failed: ${pathOf(node) ?? 'something that is printed'} is not defined`);
+    throw this.failure(`${nodes.pathOf(node) ?? 'something that is printed'} is not defined`);
+  }
+
+  /** compat: in Jinja2 what is not defined has no attributes and no items, and can not be called. */
+  #refuseUse(value: JinjaValue, node: Node, use: string): void {
+    if (!values.isMissing(value)) return;
+    if (nodes.isName(node)) throw this.failure(`${node.value} is not defined`);
+    const key = nodes.isMember(node) ? nodes.keyOf(node) : undefined;
+    if (key === undefined) throw this.failure(`what is not defined ${use}`);
+    throw this.failure(`${nodes.pathOf((node as Member).object) ?? 'a value'} has no ${key}`);
   }
 
   #count(value: JinjaValue): void {
     this.#made += sizeOf(value);
-    if (this.#made > MAX_MADE) throw new FormatError(`the template ${TOO_MUCH}`);
+    if (this.#made > MAX_MADE) throw this.failure(`the template ${TOO_MUCH}`);
+  }
+
+  /** Throws {@link FormatError} for a {@link Fault}, with what finds it and where. */
+  #told<T>(finder: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof Fault ? this.failure(`${finder} ${error.message}`) : error;
+    }
   }
 
   /** Undefined for what is left to the engine. */
   #ownValue(node: Node | undefined, scope: Scope): JinjaValue | undefined {
-    if (isName(node) && isWholeName(node.value)) return values.whole(BigInt(node.value.replace('+', '')));
-    if (isFiltering(node)) return this.#filter(node, scope);
-    if (isMethodCall(node)) return this.#method(node, scope);
-    if (isUnary(node)) {
+    if (nodes.isName(node) && isWholeName(node.value)) return values.whole(BigInt(node.value.replace('+', '')));
+    if (nodes.isFiltering(node)) return this.#filter(node, scope);
+    if (nodes.isMember(node)) return this.#member(node, scope);
+    if (nodes.isCall(node)) return nodes.isMethodCall(node) ? this.#method(node, scope) : this.#call(node, scope);
+    if (nodes.isLoop(node)) return this.#loop(node, scope);
+    const called = nodes.calledBy(node);
+    if (called !== undefined) this.#refuseUse(this.evaluate(called.callee, scope), called.callee, 'is called');
+    if (nodes.isUnary(node)) {
       const { value: operator } = node.operator;
       const value = this.evaluate(node.argument, scope);
       if (operator === 'not') return values.truth(!values.isTrue(value));
@@ -185,16 +196,16 @@ class BoundedEngine extends BaseEngine {
         values.wholeOf(value) === undefined
           ? values.float(operator === '-' ? -1 : 1)
           : values.whole(operator === '-' ? -1n : 1n);
-      return told(`the operator ${operator}`, () => calculate('*', value, by));
+      return this.#told(`the operator ${operator}`, () => calculate('*', value, by));
     }
-    if (isTest(node)) {
+    if (nodes.isTest(node)) {
       const { value: name } = node.test;
       const test = TESTS.get(name);
-      if (test === undefined) throw new FormatError(`the template is at fault: there is no test ${name}`);
+      if (test === undefined) throw faultInLine(this.#line, `there is no test ${name}`);
       const value = this.evaluate(node.operand, scope);
-      return values.truth(told(`the test ${name}`, () => test(value)) !== node.negate);
+      return values.truth(this.#told(`the test ${name}`, () => test(value)) !== node.negate);
     }
-    return isBinary(node) ? this.#binary(node, scope) : undefined;
+    return nodes.isBinary(node) ? this.#binary(node, scope) : undefined;
   }
 
   #binary(node: Binary, scope: Scope): JinjaValue {
@@ -204,48 +215,59 @@ class BoundedEngine extends BaseEngine {
       return values.isTrue(left) === (operator === 'and') ? this.evaluate(node.right, scope) : left;
     }
     const compares = COMPARISONS[operator];
-    if (compares !== undefined && isBinary(node.left) && COMPARISONS[node.left.operator.value] !== undefined) {
-      throw new FormatError('the template is at fault: comparisons in a row are not known; put "and" between them');
+    if (compares !== undefined && nodes.isBinary(node.left) && COMPARISONS[node.left.operator.value] !== undefined) {
+      throw faultInLine(this.#line, 'comparisons in a row are not known; put "and" between them');
     }
     const right = this.evaluate(node.right, scope);
-    return told(`the operator ${operator}`, () =>
+    return this.#told(`the operator ${operator}`, () =>
       compares === undefined ? calculate(operator, left, right) : values.truth(compares(left, right)),
     );
   }
 
   #filter({ filter, operand: before, body }: Filtering, scope: Scope): JinjaValue {
-    const name = nameOf(filter)!;
+    const name = nodes.nameOf(filter)!;
     const operand = before === undefined ? this.evaluateBlock(body ?? [], scope) : this.evaluate(before, scope);
     if (!DEFAULTS.has(name)) this.#refuseMissing(operand, before);
     const [args, named] = this.evaluateArguments((filter as Partial<Call>).args ?? [], scope);
-    return told(
-      `the filter ${name}`,
-      () => FILTERS.get(name)!(operand, args, named),
-      () => placeOf(name, this.#source),
-    );
+    return this.#told(`the filter ${name}`, () => FILTERS.get(name)!(operand, args, named));
+  }
+
+  /** compat: what is not defined is looped over as an empty list. */
+  #loop(node: Loop, scope: Scope): JinjaValue {
+    const { iterable } = node;
+    const over = nodes.isSelection(iterable) ? iterable.lhs : iterable;
+    const value = this.evaluate(over, scope);
+    this.#refuseMissing(value, over);
+    const given = new Given(values.isMissing(value) ? values.list([]) : value);
+    const ready = { ...node, iterable: nodes.isSelection(iterable) ? { ...iterable, lhs: given } : given };
+    return super.evaluate(ready, scope);
+  }
+
+  #member(node: Member, scope: Scope): JinjaValue {
+    const object = this.evaluate(node.object, scope);
+    this.#refuseUse(object, node.object, 'is asked for a part');
+    const ready: Member = { ...node, object: new Given(object) };
+    return super.evaluate(ready, scope);
+  }
+
+  #call(node: Call, scope: Scope, callee = this.evaluate(node.callee, scope)): JinjaValue {
+    this.#refuseUse(callee, node.callee, 'is called');
+    const ready: Call = { ...node, callee: new Given(callee) };
+    return super.evaluate(ready, scope);
   }
 
   #method(node: MethodCall, scope: Scope): JinjaValue {
     const { callee, args: given } = node;
     const object = this.evaluate(callee.object, scope);
+    this.#refuseUse(object, callee.object, 'is asked for a part');
     const name = callee.property.value;
     const method = values.isText(object) ? TEXT_METHODS.get(name) : undefined;
     if (method === undefined) {
-      const ready: MethodCall = { ...node, callee: { ...callee, object: new Given(object) } };
-      return super.evaluate(ready, scope);
+      const ready = { ...callee, object: new Given(object) };
+      return this.#call(node, scope, super.evaluate(ready, scope));
     }
     const [args, named] = this.evaluateArguments(given, scope);
-    return told(`the method ${name}`, () => method(object, args, named));
-  }
-}
-
-/** Throws {@link FormatError} for a {@link Fault}, with what finds it and where. */
-function told<T>(finder: string, work: () => T, place: () => string = () => ''): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    throw new FormatError(`the template failed: ${place()}${finder} ${error.message}`);
+    return this.#told(`the method ${name}`, () => method(object, args, named));
   }
 }
 
@@ -285,16 +307,14 @@ function calculate(operator: string, left: JinjaValue, right: JinjaValue): Jinja
   return values.float(calculateFloat(operator, c, d));
 }
 
-/** Throws {@link FormatError} for a filter or tag that is not there, whether the template comes to it or not, as Jinja2. */
+/** Throws {@link FormatError} for a filter that is not there, whether the template comes to it or not, as Jinja2. */
 function refuseUnknown(program: Node, source: TemplateSource): void {
-  for (const node of nodesOf(program)) {
-    // The engine has these two of an extension, but loses the text before them.
-    if (node.type === 'Break' || node.type === 'Continue') {
-      throw new FormatError(`the template is at fault: there is no tag ${node.type.toLowerCase()}`);
-    }
-    if (!isFiltering(node)) continue;
-    const name = nameOf(node.filter);
-    if (name === undefined) throw new FormatError('the template is at fault: a filter has no name');
+  let line = 1;
+  for (const node of nodes.nodesOf(program)) {
+    if (nodes.isMark(node)) line = Number(node.value);
+    if (!nodes.isFiltering(node)) continue;
+    const name = nodes.nameOf(node.filter);
+    if (name === undefined) throw faultInLine(line, 'a filter has no name');
     if (FILTERS.has(name)) continue;
     const known = [...FILTERS.keys()].sort().join(', ');
     throw new FormatError(
