@@ -2,4 +2,4 @@
 import { runAsProgram } from '../dist/cli/program-process.js';
 import { main } from '../dist/format/main.js';
 
-await runAsProgram(main);
+await runAsProgram('confidant-format', main);

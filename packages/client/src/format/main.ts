@@ -129,12 +129,18 @@ function write(file: string, text: string): void {
   try {
     opened = openSync(file, 'w', 0o600);
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
-    throw new UsageError(`--out: can not write ${file} (${reason})`);
+    throw new UsageError(unwritten(file, error));
   }
   try {
     writeFileSync(opened, text);
+  } catch (error) {
+    throw new FormatError(unwritten(file, error));
   } finally {
     closeSync(opened);
   }
+}
+
+function unwritten(file: string, error: unknown): string {
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
+  return `--out: can not write ${file} (${reason})`;
 }

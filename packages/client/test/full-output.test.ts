@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { programPath } from './support/cli.js';
+
+// What holds nothing: as a full disk.
+const FULL = '/dev/full';
+
+describe.skipIf(!existsSync(FULL))('an output that can not be written', () => {
+  const ends = (command: string, ...programs: string[]) => {
+    const env = { PATH: process.env['PATH'], HOME: '/nonexistent' };
+    const input = '{"service": {"credentials": []}}';
+    const args = ['-c', command, 'sh', process.execPath, ...programs];
+    const { status, stderr } = spawnSync('sh', args, { env, input, encoding: 'utf8' });
+    return { status, stderr };
+  };
+
+  it.each([
+    ['confidant', '--help'],
+    ['confidant', 'completion bash'],
+    ['confidant-format', '--help'],
+    ['confidant-format', '--out-format credential_combined --log-level error'],
+  ] as const)('is told in one line, and ends %s %s with 1', (program, words) => {
+    expect(ends(`"$1" "$2" ${words} > ${FULL}`, programPath(program))).toEqual({
+      status: 1,
+      stderr: `${program}: error: can not write to standard output (ENOSPC)\n`,
+    });
+  });
+
+  it('nor is a file with --out', () => {
+    const words = `--out-format credential_combined --log-level error --out ${FULL}`;
+    expect(ends(`"$1" "$2" ${words}`, programPath('confidant-format'))).toEqual({
+      status: 1,
+      stderr: `confidant-format: error: --out: can not write ${FULL} (ENOSPC)\n`,
+    });
+  });
+});
