@@ -37,11 +37,15 @@ export function warnOfGone(
 
 /** As servers store the keys of credentials. Throws {@link UsageError} for two that are the same to them. */
 export function inLowerCase(pairs: Pairs<Scalar>): Record<string, Scalar> {
-  const entries = Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value] as const);
-  if (new Set(entries.map(([key]) => key)).size < entries.length) {
-    throw new UsageError('two keys differ only in upper and lower case');
+  const written = new Map<string, string>();
+  for (const key of Object.keys(pairs)) {
+    const other = written.get(key.toLowerCase());
+    if (other !== undefined) {
+      throw new UsageError(`two keys differ only in upper and lower case: ${shownName(other)}, ${shownName(key)}`);
+    }
+    written.set(key.toLowerCase(), key);
   }
-  return Object.fromEntries(entries);
+  return Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value]));
 }
 
 /** Whether `--merge` or `--unset` ask for the old pairs to stay. Throws {@link UsageError} for what fits no pairs. */

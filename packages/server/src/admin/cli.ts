@@ -16,6 +16,9 @@ const GROUPS: readonly CommandGroup[] = [
   loginLinkCommand,
 ];
 
+/** Letters by which the name of a command is known. */
+const MIN_PART = 3;
+
 /** Runs `confidant-admin` and resolves with its exit code: 2 for a mistake in the command line, 1 for a failure. */
 export async function adminMain(
   args: readonly string[],
@@ -38,11 +41,24 @@ export async function adminMain(
     await program.parseAsync([...args], { from: 'user' });
     return context.exitCode;
   } catch (error) {
-    // Commander has told what is wrong, or shown the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      // Commander has told what is wrong, or shown the help that was asked for.
+      if (error.exitCode === 0) return 0;
+      if (error.code !== 'commander.help') context.err(adviceFor(error, program));
+      return 2;
+    }
     context.err(`${error instanceof Error ? error.message : String(error)}\n`);
     return error instanceof AdminError ? error.exitCode : 1;
   }
+}
+
+/** Commander itself suggests nothing for the beginning of a name. */
+function adviceFor({ code, message }: CommanderError, program: Command): string {
+  const typed = /'(.{1,64})'/s.exec(code === 'commander.unknownCommand' ? message : '')?.[1];
+  const isTold = message.includes('Did you mean');
+  const names = program.commands.map((command) => command.name());
+  const meant = typed === undefined || isTold ? [] : names.filter((name) => name.startsWith(typed.slice(0, MIN_PART)));
+  return `${meant.length === 0 ? '' : `(Did you mean ${meant.join(' or ')}?)\n`}see confidant-admin --help\n`;
 }
 
 function version(): string {

@@ -4,27 +4,40 @@ import { Refusal } from './refusal.js';
 /** Keys (lower case) and values of a credential, in clear. Never stored, logged or listed. */
 export type Pairs = Readonly<Record<string, Scalar>>;
 
+/** Of a key in a message. */
+const MAX_SHOWN = 64;
+
 /**
  * The pairs as they are kept: keys in lower case (compat). Throws {@link Refusal} `invalid_request` for keys with white
- * space, control or invisible characters, and for keys that differ only in case, which the original merged silently (bug 18).
+ * space, control or invisible characters, and for keys that differ only in case, which the original merged silently (bug
+ * 18). It names the keys.
  */
 export function normalizePairs(pairs: Pairs): Pairs {
-  const entries = Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value] as const);
-  for (const [key] of entries) {
-    if (/\s/.test(key)) {
-      throw new Refusal('invalid_request', 'credential_pairs: credential key must not contain whitespace');
-    }
+  const written = new Map<string, string>();
+  for (const key of Object.keys(pairs)) {
+    // compat: the original's words.
+    if (/\s/.test(key)) throw refusal(`credential key must not contain whitespace: ${shown(key)}`);
     if (STEERING.test(key)) {
-      throw new Refusal(
-        'invalid_request',
-        'credential_pairs: credential key must not contain control or invisible characters',
-      );
+      throw refusal(`credential key must not contain control or invisible characters: ${shown(key)}`);
     }
+    const other = written.get(key.toLowerCase());
+    if (other !== undefined) {
+      throw refusal(`two keys differ only in upper and lower case: ${shown(other)}, ${shown(key)}`);
+    }
+    written.set(key.toLowerCase(), key);
   }
-  if (new Set(entries.map(([key]) => key)).size < entries.length) {
-    throw new Refusal('invalid_request', 'credential_pairs: two keys differ only in upper and lower case');
-  }
-  return Object.fromEntries(entries);
+  return Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value]));
+}
+
+function refusal(text: string): Refusal {
+  return new Refusal('invalid_request', `credential_pairs: ${text}`);
+}
+
+/** A key, which is no secret, for a person: bounded, in quotes, and with nothing in it that terminals obey. */
+function shown(key: string): string {
+  const short = key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key;
+  const steering = new RegExp(STEERING, 'g');
+  return JSON.stringify(short).replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Same keys and same values, in any order. */

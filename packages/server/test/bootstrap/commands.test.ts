@@ -61,6 +61,20 @@ describe('confidant-admin', () => {
     }
   });
 
+  test('tells which command may be meant, and where help is', async () => {
+    const toldOf = async (...args: string[]) => (await admin(args, environment)).err;
+    const help = 'see confidant-admin --help\n';
+    expect(await toldOf('archve')).toBe(
+      `error: unknown command 'archve'\n(Did you mean archive_credentials?)\n${help}`,
+    );
+    expect(await toldOf('archive_credential')).toBe(
+      `error: unknown command 'archive_credential'\n(Did you mean archive_credentials?)\n${help}`,
+    );
+    expect(await toldOf('zzz')).toBe(`error: unknown command 'zzz'\n${help}`);
+    expect(await toldOf('--unknown')).toBe(`error: unknown option '--unknown'\n${help}`);
+    expect(await toldOf()).toMatch(/^Usage: confidant-admin (?!.*see confidant-admin)/s);
+  });
+
   test('1 when there is nothing to decrypt, or no key to encrypt with', async () => {
     expect((await admin(['decrypt_secrets_bootstrap'], environment)).exitCode).toBe(1);
     const production = { KMS_MASTER_KEY: 'alias/production' };
