@@ -77,6 +77,12 @@ async function npmSettings(): Promise<Record<string, string>> {
   return Object.fromEntries(names.map((name, i) => [`npm_config_${name}`, values[i]!.trim()]));
 }
 
+/** Nobody is there: what is not a file in `packed` is taken from npm's cache, or not at all. */
+async function offlineEnvironment(home: string): Promise<Record<string, string | undefined>> {
+  const offline = { HOME: home, npm_config_offline: 'true', npm_config_audit: 'false' };
+  return { ...environment, ...(await npmSettings()), ...offline };
+}
+
 describe('a tarball', () => {
   it('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
     for (const { name, files } of packed) {
@@ -101,11 +107,23 @@ it.each([
   const home = mkdtempSync(join(folder, 'home-'));
   mkdirSync(join(home, 'packed'));
   for (const { filename } of packed) copyFileSync(join(folder, filename), join(home, 'packed', filename));
-  // Nobody is there: what is not a file in `packed` is taken from npm's cache, or not at all.
-  const offline = { HOME: home, npm_config_offline: 'true', npm_config_audit: 'false' };
-  const env = { ...environment, ...(await npmSettings()), ...offline };
+  const env = await offlineEnvironment(home);
   await promisify(execFile)('sh', ['-c', line], { cwd: home, env });
   expect((await promisify(execFile)(join(home, program), ['--version'])).stdout).toMatch(/^confidant/);
+});
+
+it('the line of docs/client.md for a project installs the SDK there, and asks nobody else for it', async () => {
+  const line = /^npm install \.\.\/packed\/.*$/m.exec(read(join(ROOT, 'docs/client.md')))![0];
+  const home = mkdtempSync(join(folder, 'home-'));
+  for (const name of ['packed', 'app']) mkdirSync(join(home, name));
+  for (const { filename } of packed) copyFileSync(join(folder, filename), join(home, 'packed', filename));
+  writeFileSync(join(home, 'app/package.json'), '{"private": true}');
+  const env = await offlineEnvironment(home);
+  const at = { cwd: join(home, 'app'), env };
+  await promisify(execFile)('sh', ['-c', line], at);
+  const script = "import { connect } from '@confidant/client'; console.log(typeof connect)";
+  const program = ['--input-type=module', '--eval', script];
+  expect((await promisify(execFile)(process.execPath, program, at)).stdout).toBe('function\n');
 });
 
 describe('installed into an empty project', () => {

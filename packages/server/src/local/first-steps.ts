@@ -1,7 +1,7 @@
 import { LOGIN_LINK_MINUTES } from './login-link.js';
 
 /**
- * What the first start prints: where everything is, and lines that, pasted into another shell in the same directory,
+ * What each start prints: where everything is, and lines that, pasted into another shell in the same directory,
  * store a credential, map it to a service and fetch it as that service.
  */
 export function firstSteps(at: {

@@ -130,7 +130,9 @@ export function pathOf(node: Node | undefined): string | undefined {
 /** What is asked for, if the template says it: a name, a text or a place in a list. */
 export function keyOf({ property, computed }: Member): string | undefined {
   const isSaid = property.type === 'StringLiteral' || property.type === 'IntegerLiteral';
-  return isSaid || (computed !== true && isName(property)) ? String((property as Name).value) : undefined;
+  return isSaid || (computed !== true && isName(property))
+    ? String((property as Node & { value: string | number }).value)
+    : undefined;
 }
 
 /** All parts of a template, in the order in which they stand there, however deep they are. */
