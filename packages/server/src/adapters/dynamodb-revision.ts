@@ -16,6 +16,8 @@ interface Reason {
   Item?: Item;
 }
 
+/** A further attempt needs at least this long, or a quarter of all the time where that is less. */
+const LEAST_FOR_ANSWER_MS = 250;
 const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
 
 const REFUSED = {
@@ -43,13 +45,16 @@ export async function putRevision<K extends Kind>(
       parts.delete('release');
       token = randomUUID();
     } else if (outcome === 'contended' || outcome === 'throttled') {
+      // What is sent too late to be answered may be done and not be known to be: it is not sent.
+      const latest = deadline - Math.min(LEAST_FOR_ANSWER_MS, client.budgetMs / 4);
       const pauseMs = backoffMs(attempt);
-      if (performance.now() + pauseMs >= deadline) {
+      const hasTime = performance.now() + pauseMs < latest;
+      if (hasTime) await sleep(pauseMs);
+      if (!hasTime || performance.now() >= latest) {
         // Other writers of the same rows were faster for as long as may be waited: a lost race.
         if (outcome === 'contended') return { status: 'conflict' };
         throw new BackendUnavailable(BACKEND, { cause: new Error('the transaction was throttled') });
       }
-      await sleep(pauseMs);
     } else {
       return outcome;
     }

@@ -363,10 +363,16 @@ describe('a transaction', () => {
 
   test('that meets another one each time ends as a lost race; throttled each time, as an unavailable backend', async () => {
     const contended = standIn(cancelled('None', 'TransactionConflict', 'None', 'None'));
-    expect(await write(await contended.store({ readTimeoutMs: 1500 }))).toEqual({ status: 'conflict' });
+    const store = await contended.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 });
+    // Unless the machine stands still when the last answer comes: then nobody knows. Not three times in a row.
+    let end: unknown;
+    for (let n = 0; n < 3 && (n === 0 || end instanceof BackendUnavailable); n += 1) {
+      end = await write(store).catch((error: unknown) => error);
+    }
+    expect(end).toEqual({ status: 'conflict' });
     await contended.stop();
     const throttled = standIn(cancelled('None', 'ProvisionedThroughputExceeded', 'None', 'None'));
-    await expectUnavailable(write(await throttled.store({ readTimeoutMs: 1500 })));
+    await expectUnavailable(write(await throttled.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 })));
   });
 
   test('is tried again rather than told a reason that another transaction may have to do with', async () => {

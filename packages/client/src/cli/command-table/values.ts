@@ -42,16 +42,6 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
     module: 'services',
   },
   {
-    name: 'env',
-    prints: 'variables',
-    summary: 'The older name of run',
-    options: envOptions,
-    takesCommand: true,
-    failure: envFailure,
-    examples: ['env --service web-production -- ./start-web', 'env --service web-production --output shell'],
-    module: 'env',
-  },
-  {
     name: 'run',
     added: true,
     prints: 'variables',
@@ -60,6 +50,16 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
     takesCommand: true,
     failure: envFailure,
     examples: ['run --service web-production --strict --watch -- ./start-web --port 8000'],
+    module: 'env',
+  },
+  {
+    name: 'env',
+    prints: 'variables',
+    summary: 'The older name of run',
+    options: envOptions,
+    takesCommand: true,
+    failure: envFailure,
+    examples: ['env --service web-production -- ./start-web', 'env --service web-production --output shell'],
     module: 'env',
   },
 ];
