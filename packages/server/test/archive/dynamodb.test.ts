@@ -96,8 +96,8 @@ describe('nothing is deleted', () => {
       ...options,
       endpoint,
       archiveTable,
-      readTimeoutMs: 300,
-      connectTimeoutMs: 300,
+      readTimeoutMs: 20_000,
+      connectTimeoutMs: 20_000,
     });
     return {
       archive,
