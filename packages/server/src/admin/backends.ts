@@ -21,7 +21,10 @@ export type AdminApp = Pick<
   'store' | 'archive' | 'clock' | 'metrics' | 'names' | 'roles' | 'authGrants' | 'minimumTokenVersion'
 >;
 
-/** Reads the settings, without those of the bootstrap, and with the time that a command has. Throws {@link AdminError} that lists what is wrong. */
+/**
+ * Reads the settings, without those of the bootstrap, and with the time that a command has. Throws {@link AdminError}
+ * that lists what is wrong.
+ */
 export function adminSettings(context: AdminContext): Settings {
   const { settings, faults } = readSettings(withEmbeddedDefaults(context.environment));
   // Never the local keyring where KMS was meant.

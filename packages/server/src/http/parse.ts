@@ -29,9 +29,8 @@ function isList(schema: z.core.$ZodType | undefined): boolean {
 
 /**
  * The JSON body, by the route's schema. Routes without a body ignore what is sent: clients send `null` on GET and PUT
- * (compat). Where a body
- * is optional, none, blanks, and JSON that is no object say nothing; anything else is refused, lest a condition in it be
- * overlooked. Demanding the JSON content type keeps forms of foreign pages out.
+ * (compat). Where a body is optional, none, blanks, and JSON that is no object say nothing; anything else is refused,
+ * lest a condition in it be overlooked. Demanding the JSON content type keeps forms of foreign pages out.
  */
 export function parseBody(route: Route, contentType: string | undefined, body: Buffer | undefined): unknown {
   if (route.body === undefined) return undefined;
