@@ -1,8 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
@@ -467,42 +465,5 @@ describe('token', () => {
     at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
     expect(await at.call(['token'])).toMatchObject({ code: 1, stdout: '' });
     at.configure({});
-  });
-});
-
-describe('start', () => {
-  const loader = `export function resolve(name, context, next) { console.error('load ' + name); return next(name, context); }`;
-  const register = `import { register } from 'node:module'; register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(loader))});`;
-  const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(register)}"` };
-  /** The packages that a run imports. */
-  const loaded = (stderr: string): string[] => [
-    ...new Set(stderr.match(/(?<=^load )(?!node:|\.|file:|data:|[a-z_]+$)\S+/gm)),
-  ];
-
-  it('help and version load neither the AWS SDK nor the schemas', async () => {
-    for (const option of ['--help', '--version']) {
-      const { stderr } = await runCli(['confidant', option], { env });
-      expect(loaded(stderr)).toEqual([]);
-      expect(stderr).toContain('load commander');
-    }
-  });
-
-  it('completion loads nothing of AWS or HTTP', async () => {
-    const { stderr } = await runCli(['confidant', 'completion', 'bash'], { env });
-    expect(loaded(stderr)).toEqual(['@confidant/contract/wire']);
-    expect(stderr).not.toMatch(/^load .*transport/m);
-  });
-
-  it('reading a service with a kept token loads no more than it needs', async () => {
-    answers = { 'GET /v1/services/web?metadata_only=False': { body: serviceWith({ key: 'v' }) } };
-    const get = ['get_service', '--service', 'web'];
-    expect((await at.run(get)).code).toBe(0);
-    const { default: profile } = JSON.parse(readFileSync(at.config, 'utf8')) as Record<string, Record<string, unknown>>;
-    const yaml = join(at.folder, 'config.yaml');
-    writeFileSync(yaml, stringify({ default: profile }));
-    const end = await at.run(['--config-files', yaml, ...get], { env });
-    expect(end.code).toBe(0);
-    expect(loaded(end.stderr).sort()).toEqual(['@confidant/contract/wire', '@confidant/kmsauth/sender']);
-    expect(end.stderr).not.toMatch(/^load (yaml|zod)$/m);
   });
 });
