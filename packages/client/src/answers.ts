@@ -38,6 +38,7 @@ export function readAnswer(
     throw new ConfidantError(`${what}: the answer is not a JSON object; is this a Confidant server?`, {
       ...known,
       code: 'invalid_response',
+      foreign: true,
     });
   }
   if (status >= 300 && status < 400) {
@@ -48,13 +49,21 @@ export function readAnswer(
   }
   const code = codeOf(headers['x-confidant-error']);
   const reason = typeof body?.['error'] === 'string' ? body['error'] : defaultText(code);
-  const message = `${what} answered ${status}${reason === undefined ? '' : `: ${reason.slice(0, 500)}`}`;
-  const details = { ...known, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
+  const foreign = code === undefined && !isOfOriginal(body);
+  // What is no Confidant server has no such path; of other refusals one of its own gateways may be the reason.
+  const doubt = foreign && (status === 404 || status === 405) ? '; is this a Confidant server?' : '';
+  const message = `${what} answered ${status}${reason === undefined ? '' : `: ${reason.slice(0, 500)}`}${doubt}`;
+  const details = { ...known, foreign, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
   const retryAfter = headers['retry-after'];
   if (retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter)) {
     throw new RefusedForNow(message, details, Number(retryAfter));
   }
   throw new ConfidantError(message, details);
+}
+
+/** compat: servers of the original have no codes, but say what is the matter in JSON, or nothing in it. */
+function isOfOriginal(body: JsonObject | undefined): boolean {
+  return body !== undefined && (typeof body['error'] === 'string' || Object.keys(body).length === 0);
 }
 
 /** Where to, without a query, which may hold anything; and what to do about it. */

@@ -23,6 +23,9 @@ export class AwsSessionError extends Error {
   override readonly name = 'AwsSessionError';
 }
 
+/** Told apart for the command line, which has an option for it. */
+export class NoRegion extends ConfigError {}
+
 /** KMS refused, and with which key and where: the alias of another account or region is the usual reason. */
 class KeyRefused extends KmsRefused {
   constructor(refused: KmsRefused, place: string) {
@@ -37,16 +40,14 @@ const MAX_ATTEMPTS = 3;
 
 /**
  * The AWS region to authenticate in: what was configured, then AWS_REGION or AWS_DEFAULT_REGION, then the region that
- * the profile of AWS_PROFILE has in AWS's own files, as the SDK reads them. Rejects with {@link ConfigError} when none
- * of them says one.
+ * the profile of AWS_PROFILE has in AWS's own files, as the SDK reads them. Rejects with {@link NoRegion} when none of
+ * them says one.
  */
 export async function findRegion(configured?: string): Promise<string> {
   const region =
     configured || process.env['AWS_REGION'] || process.env['AWS_DEFAULT_REGION'] || (await regionOfAwsFiles());
   if (!region) {
-    throw new ConfigError([
-      'no AWS region: set region in the configuration or in the AWS profile, give --region, or set AWS_REGION',
-    ]);
+    throw new NoRegion(['no AWS region: set region in the configuration or in the AWS profile, or set AWS_REGION']);
   }
   return region;
 }

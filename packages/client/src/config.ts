@@ -239,27 +239,37 @@ function unknownKeysOf(profile: Record<string, unknown>): string[] {
   ];
 }
 
+/** Where a profile comes from, in words, for the messages of a command line, which has options for what is missing. */
+export interface SettingsPlace {
+  /** The file and profile that were read. */
+  profile: string;
+  /** Where the address of the server stands. */
+  url: string;
+}
+
 /**
- * Fills in the defaults. Throws {@link ConfigError} that says what is missing and where to put it; `place` names the
- * file and profile that were read, `urlPlace` where the address of the server stands.
+ * Fills in the defaults. Throws {@link ConfigError} that says what is missing and where to put it: in the
+ * configuration, under this or that name of `profile`, or, with `place`, in the file that it names or an option.
  */
-export function completeSettings(
-  profile: ConfigProfile,
-  place = 'the configuration',
-  urlPlace = usualUrlPlace(place),
-): ClientSettings {
+export function completeSettings(profile: ConfigProfile, place?: SettingsPlace): ClientSettings {
   const faults: string[] = [];
-  const need = (key: string, option: string, what: string): void => {
-    faults.push(`no ${what}: set ${key} in ${place}, or give ${option}`);
+  const need = (key: string, name: string, option: string, what: string): void => {
+    faults.push(
+      place === undefined
+        ? `no ${what}: set ${key} in the configuration (in settings, ${name})`
+        : `no ${what}: set ${key} in ${place.profile}, or give ${option}`,
+    );
   };
   const { url } = profile;
   if (!url) faults.push(noUrl(place));
-  else if (!isServerUrl(url)) faults.push(wrongUrl(urlPlace));
-  if (!profile.authKey) need('auth_key', '--auth-key', 'key to authenticate with');
+  else if (!isServerUrl(url)) faults.push(wrongUrl(place));
+  if (!profile.authKey) need('auth_key', 'authKey', '--auth-key', 'key to authenticate with');
   const { from, to, userType } = profile.authContext ?? {};
-  if (!to) need('auth_context.to', '--to', 'name of the server (its AUTH_CONTEXT)');
-  if (!userType) need('auth_context.user_type', '--user-type', 'user type (user or service)');
-  else if (!from && userType !== 'user') need('auth_context.from', '--from', 'name to authenticate as');
+  if (!to) need('auth_context.to', 'authContext.to', '--to', 'name of the server (its AUTH_CONTEXT)');
+  if (!userType) need('auth_context.user_type', 'authContext.userType', '--user-type', 'user type (user or service)');
+  else if (!from && userType !== 'user') {
+    need('auth_context.from', 'authContext.from', '--from', 'name to authenticate as');
+  }
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     ...DEFAULTS,
@@ -271,14 +281,10 @@ export function completeSettings(
 }
 
 /** The same for what needs no KMS token. */
-export function completeServerSettings(
-  profile: ConfigProfile,
-  place = 'the configuration',
-  urlPlace = usualUrlPlace(place),
-): ServerSettings {
+export function completeServerSettings(profile: ConfigProfile, place?: SettingsPlace): ServerSettings {
   const { url } = profile;
   if (!url) throw new ConfigError([noUrl(place)]);
-  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(urlPlace)]);
+  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(place)]);
   return { ...DEFAULTS, ...profile, url };
 }
 
@@ -292,18 +298,18 @@ export function isServerUrl(url: string): boolean {
   }
 }
 
-function noUrl(place: string): string {
-  return `no server address: set url in ${place}, or give --url, or set ${URL_VARIABLE}`;
-}
-
-/** Who only has the settings can not tell where they come from. */
-function usualUrlPlace(place: string): string {
-  return `url in ${place}, --url, or ${URL_VARIABLE}`;
+function noUrl(place?: SettingsPlace): string {
+  const set = place === undefined ? 'in the configuration (in settings, url)' : `in ${place.profile}, or give --url`;
+  return `no server address: set url ${set}, or set ${URL_VARIABLE}`;
 }
 
 /** Does not repeat it: it may hold a password. */
-function wrongUrl(urlPlace: string): string {
-  return `the server address must be like https://confidant.example.com, without user and password: ${urlPlace}`;
+function wrongUrl(place?: SettingsPlace): string {
+  return (
+    'the server address must be like https://confidant.example.com, without user and password: ' +
+    // Who only has the settings can not tell where they come from.
+    (place?.url ?? `url in the configuration, or ${URL_VARIABLE}`)
+  );
 }
 
 /** Replaces a leading `~` by the home directory. */

@@ -30,6 +30,8 @@ export interface ConfidantErrorDetails {
   serverClockAheadMs?: number;
   /** Nothing was sent that proves who calls: the answer is not about that. */
   anonymous?: boolean;
+  /** The answer is none that a Confidant server gives to a call: a gateway's, or that of something else. */
+  foreign?: boolean;
   cause?: unknown;
 }
 
@@ -45,6 +47,7 @@ export class ConfidantError extends Error {
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
   readonly anonymous: boolean;
+  readonly foreign: boolean;
   /** How often the request was sent. Above 1, one before may have been carried out although its answer was lost. */
   attempts = 1;
 
@@ -56,6 +59,7 @@ export class ConfidantError extends Error {
     this.body = details.body;
     this.serverClockAheadMs = details.serverClockAheadMs;
     this.anonymous = details.anonymous ?? false;
+    this.foreign = details.foreign ?? false;
   }
 
   /** True when nobody answered for Confidant: no network, no trust, no answer in time, or a gateway that says so. */

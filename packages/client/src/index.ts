@@ -8,7 +8,7 @@ export { basicAuthorization, connect, connectSession } from './connect.js';
 export type { ConnectOptions, Connection, KmsConnection } from './connect.js';
 export type { LoginSession } from './login-session.js';
 export { ConfigError, completeServerSettings, completeSettings, loadProfile } from './config.js';
-export type { AuthContext, ClientSettings, ConfigProfile, ServerSettings } from './config.js';
+export type { AuthContext, ClientSettings, ConfigProfile, ServerSettings, SettingsPlace } from './config.js';
 export { AwsSessionError } from './aws-session.js';
 export { BlindCredentialError, contextsOf, openBlindCredential } from './blind.js';
 export { decryptBlind, encryptBlind } from '@confidant/kmsauth';

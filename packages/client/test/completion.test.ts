@@ -33,7 +33,7 @@ describe('completion', () => {
     const line = `COMP_LINE='${words.join(' ')}'; COMP_POINT=\${#COMP_LINE}`;
     const call = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; ${line}; _confidant; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const env = { PATH: `${folder}:${process.env['PATH']}`, HOME: folder, CONFIDANT_CONFIG_FILES: 'config.yaml' };
-    return execFileSync('bash', ['-c', `${script}\n${call}`], { encoding: 'utf8', cwd: folder, env })
+    return execFileSync('bash', ['--norc', '-c', `${script}\n${call}`], { encoding: 'utf8', cwd: folder, env })
       .trim()
       .split('\n');
   };

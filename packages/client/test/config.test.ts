@@ -191,9 +191,30 @@ describe('settings', () => {
   });
 
   it('what is missing is told at once, with where to put it', async () => {
-    const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, 'profile default of /x')));
+    const place = { profile: 'profile default of /x', url: 'url in profile default of /x' };
+    const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, place)));
     expect(faults).toHaveLength(4);
     expect(faults[0]).toBe('no server address: set url in profile default of /x, or give --url, or set CONFIDANT_URL');
+    expect(faults[1]).toBe('no key to authenticate with: set auth_key in profile default of /x, or give --auth-key');
+  });
+
+  it('who uses the SDK is told of its names, not of options of the command line', async () => {
+    const faults = [
+      ...(await faultsOf(Promise.resolve().then(() => completeSettings({})))),
+      ...(await faultsOf(
+        Promise.resolve().then(() => completeSettings({ authContext: { to: 'x', userType: 'service' } })),
+      )),
+      ...(await faultsOf(Promise.resolve().then(() => completeServerSettings({})))),
+      ...(await faultsOf(Promise.resolve().then(() => completeServerSettings({ url: 'ftp://x' })))),
+    ];
+    expect(faults).toContain(
+      'no server address: set url in the configuration (in settings, url), or set CONFIDANT_URL',
+    );
+    expect(faults).toContain('no key to authenticate with: set auth_key in the configuration (in settings, authKey)');
+    for (const name of ['authContext.to', 'authContext.userType', 'authContext.from']) {
+      expect(faults).toContainEqual(expect.stringContaining(`(in settings, ${name})`));
+    }
+    expect(faults.join()).not.toContain('--');
   });
 
   it('a user needs no name, a service does', async () => {
@@ -203,7 +224,7 @@ describe('settings', () => {
       userType: 'user',
     });
     const service = () => completeSettings({ ...COMPLETE, authContext: { to, userType: 'service' } });
-    expect(await faultsOf(Promise.resolve().then(service))).toEqual([expect.stringContaining('--from')]);
+    expect(await faultsOf(Promise.resolve().then(service))).toEqual([expect.stringContaining('auth_context.from')]);
   });
 });
 

@@ -287,6 +287,16 @@ describe('--output prints the variables instead', () => {
   });
 });
 
+it.each([
+  ['--watch-interval', '5'],
+  ['--watch-signal', 'SIGHUP'],
+])('%s without --watch is refused, and nothing is asked or run', async (option, value) => {
+  at.server.seen.length = 0;
+  const end = await at.call(['run', '--service', 'web', option, value, '--', 'sh', '-c', 'echo ran']);
+  expect([end.code, end.stdout, at.server.seen]).toEqual([2, '', []]);
+  expect(end.stderr).toContain(`confidant: ${option} means nothing without --watch\n`);
+});
+
 describe('--watch', () => {
   const script = (reaction: string) => `${reaction}; echo started $CREDENTIALS_A; while :; do sleep 0.05; done`;
   const watch = (reaction: string, options: readonly string[] = []) =>

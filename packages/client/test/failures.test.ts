@@ -102,7 +102,7 @@ describe('failures', () => {
     for (const args of [['list_services'], ['get_service', '--service', 'other']]) {
       const { stderr } = await at.call(args);
       expect(stderr).toContain('answered 403: Access denied.');
-      expect(stderr).toContain('asked as the service web: ');
+      expect(stderr).toContain('asked as the service web; ');
       expect(stderr).not.toContain('the token was made with');
     }
     answers = { 'GET /v1/services': { status: 403, headers: headers('maintenance') } };
@@ -324,7 +324,7 @@ describe('failures', () => {
 
   it('a reader that leaves early is no failure', () => {
     const help = `"${process.execPath}" "${programPath('confidant')}" --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
-    expect(execFileSync('bash', ['-c', help], { encoding: 'utf8' })).toBe(
+    expect(execFileSync('bash', ['--norc', '-c', help], { encoding: 'utf8' })).toBe(
       'Usage: confidant [global options] COMMAND [options]\n0\n',
     );
   });

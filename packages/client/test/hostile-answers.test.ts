@@ -160,3 +160,18 @@ describe('conflicts of another shape', () => {
     expect(await map(many)).toMatch(/; k19 is in c; and 10 more$/);
   });
 });
+
+it('a 404 of something else than Confidant is no missing service: nothing is shown as empty, or written', async () => {
+  answers['GET /v1/services/web?metadata_only=False'] = { status: 404, body: '<h1>default backend</h1>' };
+  answers['GET /v1/services/web?metadata_only=True'] = answers['GET /v1/services/web?metadata_only=False'];
+  for (const command of [
+    ['get_service', '--service', 'web'],
+    ['map', '--service', 'web', '--cred-ids', 'c1'],
+  ]) {
+    at.server.seen.length = 0;
+    const end = await at.call(command);
+    expect(end.code).toBe(1);
+    expect(end.stderr).toContain('answered 404; is this a Confidant server?');
+    expect(at.server.seen.map(({ method }) => method)).toEqual(['GET']);
+  }
+});

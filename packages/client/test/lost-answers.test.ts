@@ -120,6 +120,29 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr).not.toContain('nothing was changed');
     });
 
+    it.each(
+      changes.flatMap(([what, request, args]) =>
+        [401, 403, 404].map((status) => [what, status, request, args] as const),
+      ),
+    )('%s, whose repetition is answered %i', async (_, status, request, args) => {
+      losing(request, before, { ...before, [request]: { status, body: { error: 'not now' } } });
+      const end = await at.call(args);
+      expect(end.code).toBe(1);
+      expect(end.stderr).toMatch(
+        new RegExp(`error: nobody knows whether the change was made: .*, and then PUT .* answered ${status}: not now`),
+      );
+      // What may be the reason is told all the same.
+      expect(end.stderr.includes('asked as the service web')).toBe(status !== 404);
+    });
+
+    it.each([401, 403, 404])('but not one whose first answer was %i', async (status) => {
+      answers = { [PUT]: { status, body: { error: 'not now' } } };
+      const end = await at.call(update);
+      expect(end.code).toBe(1);
+      expect(end.stderr).toContain(`PUT /v1/credentials/c1 answered ${status}: not now`);
+      expect(end.stderr).not.toContain('nobody knows');
+    });
+
     it('an update of any revision that is refused at its repetition', async () => {
       losing(PUT, {}, { [PUT]: conflict });
       const end = await at.call(['update_credential', '--id', 'c1', '--documentation', 'new']);

@@ -99,6 +99,17 @@ describe('the offline copy', () => {
     }
   });
 
+  it('stays where something else than Confidant refuses, and is not used then', async () => {
+    await get();
+    for (const status of [403, 404]) {
+      for (const body of ['<h1>default backend</h1>', '', { message: 'no such host' }]) {
+        answer = { status, body };
+        expect((await get()).error).toMatchObject({ status });
+        expect(readdirSync(copies)).toHaveLength(1);
+      }
+    }
+  });
+
   it('is unreadable without KMS, for its owner alone, and one file', async () => {
     await get();
     await get();

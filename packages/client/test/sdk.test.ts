@@ -203,6 +203,25 @@ describe('answers', () => {
     expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ status: 500, code: 'http_error' });
   });
 
+  it('a refusal that no Confidant server gives is told apart, and where nothing is there, asked about', async () => {
+    const question = '; is this a Confidant server?';
+    const cases: [number, Answer, boolean][] = [
+      [404, { body: '<h1>default backend' }, true],
+      [404, { body: { message: 'Not Found' } }, true],
+      [405, { body: '' }, true],
+      [403, { body: '<h1>Forbidden' }, true],
+      [404, { body: {} }, false],
+      [404, { body: { error: 'Not found.' } }, false],
+      [404, { body: '', headers: { 'x-confidant-error': 'not_found' } }, false],
+    ];
+    for (const [status, answer, foreign] of cases) {
+      const server = await serve(() => ({ status, ...answer }));
+      const error = await failureOf(clientOf(server.url).getService('web'));
+      expect(error).toMatchObject({ status, foreign });
+      expect(error.message.endsWith(question)).toBe(foreign && status !== 403);
+    }
+  });
+
   it('a success that is no JSON object is an error', async () => {
     for (const body of ['<html>', '[1]', 'null', '"x"', '1.0']) {
       const server = await serve(() => ({ body }));

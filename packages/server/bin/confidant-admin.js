@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { adminMain } from '../dist/admin/cli.js';
+import { runAdmin } from '../dist/admin/cli.js';
 
-process.exitCode = await adminMain(process.argv.slice(2));
+await runAdmin();

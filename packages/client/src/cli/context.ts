@@ -73,7 +73,7 @@ export class Context {
     const loaded = await this.#load();
     const { profile, place, urlPlace } = loaded;
     try {
-      return completeSettings(profile, place, urlPlace);
+      return completeSettings(profile, { profile: place, url: urlPlace });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       const faults = this.#mostUseful(error.faults, profile, place);
@@ -96,7 +96,7 @@ export class Context {
   async serverSettings(): Promise<ServerSettings> {
     const loaded = await this.#load();
     try {
-      return completeServerSettings(loaded.profile, loaded.place, loaded.urlPlace);
+      return completeServerSettings(loaded.profile, { profile: loaded.place, url: loaded.urlPlace });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError([...error.faults, ...loaded.hints]);

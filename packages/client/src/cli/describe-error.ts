@@ -1,5 +1,5 @@
 import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth/sender';
-import { AwsSessionError, NO_CREDENTIALS } from '../aws-session.js';
+import { AwsSessionError, NO_CREDENTIALS, NoRegion } from '../aws-session.js';
 import { BlindCredentialError } from '../blind.js';
 import { ConfigError } from '../config.js';
 import { ConfidantError } from '../errors.js';
@@ -26,6 +26,7 @@ export function describeError(error: unknown): string {
     const fault = describeAwsFault(error.cause.name, error.cause.message, { isOfKms: false });
     return `${error.message}${fault === undefined ? '' : `: ${fault}`}`;
   }
+  if (error instanceof NoRegion) return `${error.message}, or give --region`;
   const isKnown = [ConfigError, CommandError, UsageError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
     (known) => error instanceof known,
   );

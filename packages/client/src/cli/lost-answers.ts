@@ -11,6 +11,14 @@ export function isConflict(error: unknown): error is ConfidantError {
   return error instanceof ConfidantError && error.code === 'write_conflict';
 }
 
+/** Refusals that depend on who asks, when, and whom: the first time the same request may have been carried out. */
+const MAY_COME_LATER = [401, 403, 404, 429];
+
+/** Whether an answer of the server may have been lost before this refusal, which then tells nothing of the change. */
+export function isLateRefusal(error: unknown): boolean {
+  return error instanceof ConfidantError && error.attempts > 1 && MAY_COME_LATER.includes(error.status ?? 0);
+}
+
 /** Whether what is there is what an update's body asks for. */
 export function holds(now: Shown, asked: Readonly<Record<string, unknown>>): boolean {
   const plain = (field: string, value: unknown): unknown =>
@@ -38,7 +46,7 @@ export function refuseOtherRevision(given: Given, current: number, { mayBeDone }
 /**
  * What `change` answers. When it expected a revision and is refused after an answer was lost, it may have been carried
  * out: answers what `read` finds if that is the revision after the expected one, and done by `isDone`, else throws
- * {@link UnknownOutcome}.
+ * {@link UnknownOutcome}, as after an {@link isLateRefusal}.
  */
 export async function findingItDone<Thing extends { revision: number }>(
   expected: number | undefined,
@@ -51,6 +59,7 @@ export async function findingItDone<Thing extends { revision: number }>(
   try {
     return await change();
   } catch (error) {
+    if (isLateRefusal(error)) throw await asUnknown(error);
     if (!isConflict(error) || error.attempts === 1) throw error;
     if (expected === undefined) throw await asUnknown(error);
     const now = await lookingUp(read);

@@ -50,7 +50,8 @@ export async function fetchService(
     if (copy === undefined || !(error instanceof ConfidantError)) throw error;
     if (!error.unreachable) {
       // Who may not read the service any more, or whose service is gone, keeps no copy either.
-      if (error.status === 403 || error.status === 404) await copy.discard();
+      // What stands in the place of the server can not know that.
+      if (!error.foreign && (error.status === 403 || error.status === 404)) await copy.discard();
       throw error;
     }
     context.log.warning(error.message);

@@ -121,10 +121,15 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
     'after',
     `\nExamples:\n${examples}\n\n${PROGRAM} --help lists the global options; they may stand here too.\n`,
   );
+  const isGiven = (name: string): boolean => command.getOptionValueSource(attributeOf(spec, name)) === 'cli';
   return command.action(() => {
+    for (const option of spec.options) {
+      if (option.needs !== undefined && isGiven(longName(option)) && !isGiven(option.needs)) {
+        throw new UsageError(`--${longName(option)} means nothing without --${option.needs}`, spec.name);
+      }
+    }
     for (const { of, required } of spec.exclusive ?? []) {
-      const isGiven = of.some((name) => command.getOptionValueSource(attributeOf(spec, name)) === 'cli');
-      if (required && !isGiven) {
+      if (required && !of.some(isGiven)) {
         const isRenamed = of.includes('id') && command.getOptionValueSource('name') === 'cli';
         const hint = isRenamed ? ', to say which one: --name is the new name' : '';
         throw new UsageError(`one of ${namesOf(of)} is required${hint}`, spec.name);

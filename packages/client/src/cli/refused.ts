@@ -28,7 +28,9 @@ async function adviceFor(context: Context, error: ConfidantError): Promise<strin
   const { region, token } = await context.kmsConnection();
   const { to, userType } = authContext;
   const from = authContext.from ?? (await token()).username.split('/').at(-1)!;
-  if (!isOfToken(error)) return [`asked as the ${userType} ${from}: does the server let it do that?`];
+  if (!isOfToken(error)) {
+    return [`asked as the ${userType} ${from}; docs/access-control.md tells what a server lets whom do`];
+  }
   const isUser = userType === 'user';
   return [
     ...describeSkew(error.serverClockAheadMs ?? 0),

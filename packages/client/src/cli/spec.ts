@@ -12,6 +12,8 @@ export interface OptionSpec {
   kind?: 'whole' | 'count' | 'seconds' | 'version' | 'json';
   choices?: readonly string[];
   fallback?: string | number;
+  /** The long name of the option without which this one means nothing. */
+  needs?: string;
   /** Ours, not the original's: a shortened name that also fits one of the original's options means that one. */
   added?: true;
 }

@@ -52,6 +52,17 @@ export async function adminMain(
   }
 }
 
+/** `confidant-admin` as this process: an output that can not be written is told in one line, and ends it with 1. */
+export async function runAdmin(): Promise<void> {
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // A reader that has seen enough (`| head`) is no failure.
+    if (code === 'EPIPE') process.exit(0);
+    process.stderr.write(`confidant-admin: can not write to standard output (${code ?? 'failed'})\n`);
+    process.exit(1);
+  });
+  process.exitCode = await adminMain(process.argv.slice(2));
+}
+
 /** Commander itself suggests nothing for the beginning of a name. */
 function adviceFor({ code, message }: CommanderError, program: Command): string {
   const typed = /'(.{1,64})'/s.exec(code === 'commander.unknownCommand' ? message : '')?.[1];

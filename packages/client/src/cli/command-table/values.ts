@@ -14,8 +14,20 @@ const envOptions: readonly OptionSpec[] = [
   { flags: '--require <names>', text: 'fail if one of these variables is not given; separated by commas', added: true },
   { flags: '--pristine', text: "give the command nothing but the service's values", added: true },
   { flags: '--watch', text: 'restart the command when the variables it is given change', added: true },
-  { flags: '--watch-interval <seconds>', text: 'how often to look', kind: 'seconds', fallback: 60, added: true },
-  { flags: '--watch-signal <signal>', text: 'send this instead of restarting, for example SIGHUP', added: true },
+  {
+    flags: '--watch-interval <seconds>',
+    text: 'how often to look',
+    kind: 'seconds',
+    fallback: 60,
+    needs: 'watch',
+    added: true,
+  },
+  {
+    flags: '--watch-signal <signal>',
+    text: 'send this instead of restarting, for example SIGHUP',
+    needs: 'watch',
+    added: true,
+  },
 ];
 
 /** compat: what `env` does without success. */

@@ -32,7 +32,7 @@ export const handlers: Record<string, Handler> = {
       if (given.flag('decrypt-blind')) await decryptBlind(service, connection).catch(offerToLeaveBlind);
       return success({ service, ...(offline === undefined ? {} : { offline_copy: offline }) });
     } catch (error) {
-      const status = error instanceof ConfidantError ? error.status : undefined;
+      const status = error instanceof ConfidantError && !error.foreign ? error.status : undefined;
       if (status === 404) {
         // compat: a service that does not exist is a success without `service`.
         context.log.warning(`there is no service ${id}`);
@@ -207,7 +207,7 @@ async function changeServiceOnce(
 ): Promise<Outcome> {
   const client = await context.client();
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
-    if (error instanceof ConfidantError && error.status === 404 && change.mayCreate) return undefined;
+    if (error instanceof ConfidantError && error.status === 404 && !error.foreign && change.mayCreate) return undefined;
     throw error;
   });
   known.wasThere ??= service !== undefined;
