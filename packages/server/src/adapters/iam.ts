@@ -9,6 +9,8 @@ export interface IamOptions {
   connectTimeoutMs: number;
   requestTimeoutMs: number;
   maxAttempts: number;
+  /** One role, all attempts: a request waits for it. Default 5 seconds; what the first call loads is not counted. */
+  roleDeadlineMs?: number;
   /** Keep the list in memory; without it every request asks IAM. */
   cache?: {
     refreshMs: number;
@@ -24,7 +26,6 @@ const ROLES_PER_PAGE = 1000;
 const MAX_PAGES = 100;
 /** A whole listing, all pages and attempts. */
 const LISTING_DEADLINE_MS = 60_000;
-/** One role: a request waits for it. */
 const ROLE_DEADLINE_MS = 5000;
 const MIN_REFRESH_MS = 1000;
 const MAX_SOCKETS = 50;
@@ -97,8 +98,8 @@ class IamRoles implements Roles {
   }
 
   async #listing(): Promise<Listing> {
-    const abortSignal = AbortSignal.timeout(LISTING_DEADLINE_MS);
     return this.#call(async ({ sdk, client }) => {
+      const abortSignal = AbortSignal.timeout(LISTING_DEADLINE_MS);
       const listing = new Map<string, string>();
       let marker: string | undefined;
       for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -118,8 +119,8 @@ class IamRoles implements Roles {
   }
 
   #ask(name: string): Promise<string | undefined> {
-    const abortSignal = AbortSignal.timeout(ROLE_DEADLINE_MS);
     return this.#call(async ({ sdk, client }) => {
+      const abortSignal = AbortSignal.timeout(this.#options.roleDeadlineMs ?? ROLE_DEADLINE_MS);
       try {
         return (await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal })).Role?.Arn;
       } catch (error) {

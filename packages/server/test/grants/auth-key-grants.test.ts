@@ -29,7 +29,7 @@ beforeAll(async () => {
     connectTimeoutMs: 20_000,
     requestTimeoutMs: 20_000,
     maxSockets: 5,
-    maxAttempts: 1,
+    maxAttempts: 3,
   });
   grants = authKeyGrants(kms, KEY);
 });

@@ -29,6 +29,7 @@ function open(options: Partial<IamOptions> = {}): Roles {
     region: 'us-east-1',
     connectTimeoutMs: 20_000,
     requestTimeoutMs: 20_000,
+    roleDeadlineMs: 20_000,
     maxAttempts: 1,
     onRefreshFailed: (error) => failures.push(error),
     ...options,
@@ -109,6 +110,13 @@ describe('the ARN of a role', () => {
     await roles.list();
     iam.roles.push('brand-new');
     expect(await roles.arnOf('brand-new')).toBe(roleArn('brand-new'));
+  });
+
+  test('may take its time beside what loading the SDK takes', async () => {
+    const asked = open({ roleDeadlineMs: 6000 }).arnOf(NAMES[0]!);
+    // As on a machine that is busy: the code is there only now.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6100);
+    expect(await asked).toBe(roleArn(NAMES[0]!));
   });
 
   test.each(['nobody', 'not a role name', 'a'.repeat(100)])('is undefined for %s', async (name) => {

@@ -64,6 +64,8 @@ class Refused extends Error {
 }
 
 export async function startAcmPca(): Promise<AcmPcaStandIn> {
+  // The server's first call loads it, which may take longer than that call is given.
+  await import('@aws-sdk/credential-provider-node');
   const authorities = new Map<string, Authority>();
   const standIn: AcmPcaStandIn = {
     url: '',
@@ -108,6 +110,8 @@ export async function startAcmPca(): Promise<AcmPcaStandIn> {
     else respond(response, 200, answer);
   }
 
+  // No connection is closed in the moment in which it is used again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   standIn.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return standIn;

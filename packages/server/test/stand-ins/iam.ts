@@ -61,6 +61,8 @@ export async function startIamStandIn(roles: readonly string[]): Promise<IamStan
       : [404, failure('NoSuchEntity')];
   }
 
+  // No connection is closed in the moment in which it is used again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(iam, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

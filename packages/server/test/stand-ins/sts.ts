@@ -33,6 +33,8 @@ export async function startStsStandIn(): Promise<StsStandIn> {
       );
     });
   });
+  // No connection is closed in the moment in which it is used again.
+  server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return Object.assign(sts, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
