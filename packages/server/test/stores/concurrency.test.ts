@@ -11,7 +11,8 @@ import { newId } from './records.js';
 
 const PROCESSES = 4;
 const KILL_EVERY_MS = 300;
-const NAME_SLOT_MS = 60;
+/** A name for so many revisions of a service: whoever writes about the same one claims the same. */
+const REVISIONS_PER_NAME = 10;
 /** A run ends when there is enough to judge; a slow machine takes longer. */
 const ENOUGH = { revisions: 80, lostRaces: 8, wonNames: 4, killed: 4 };
 const LONGEST_MS = 200_000;
@@ -30,7 +31,7 @@ interface Run {
 /** Keeps PROCESSES hammers busy, killing one that has got to work every now and then. */
 async function hammer(place: object, services: string[]): Promise<Run> {
   const script = fileURLToPath(new URL('hammer.mjs', import.meta.url));
-  const argument = JSON.stringify({ ...place, services, nameSlotMs: NAME_SLOT_MS });
+  const argument = JSON.stringify({ ...place, services, revisionsPerName: REVISIONS_PER_NAME });
   const run: Run = { lines: [], started: 0, killed: 0, failures: [] };
   const alive = new Set<ChildProcess>();
   const atWork = new Set<ChildProcess>();

@@ -13,6 +13,8 @@ import { at, credential, service } from './records.js';
 
 /** What the time-outs below allow for one call is 200 ms; a busy machine may take far longer to notice. */
 const GENEROUS_MS = 20_000;
+/** Where an answer is expected, and how often it was asked for. */
+const PATIENT = { connectTimeoutMs: 30_000, readTimeoutMs: 30_000 };
 
 interface Call {
   operation: string;
@@ -76,6 +78,7 @@ class StandIn {
 
 let running: StandIn | undefined;
 afterEach(async () => {
+  vi.useRealTimers();
   await running?.stop();
   running = undefined;
 });
@@ -205,7 +208,7 @@ describe('no usable answer is told as an unavailable backend, in time, by every 
 
   test('a table that does not become active', async () => {
     const server = standIn(answer(200, { Table: { TableStatus: 'CREATING' } }));
-    await expectUnavailable(createDynamoTable(await server.options(), { waitMs: 50 }));
+    await expectUnavailable(createDynamoTable({ ...(await server.options()), ...PATIENT }, { waitMs: 50 }));
     expect(new Set(server.operations)).toEqual(new Set(['DescribeTable']));
   });
 
@@ -233,16 +236,14 @@ describe('what passes is tried again', () => {
     ['garbage', [answer(200, 'garbage'), found]],
   ])('%s', async (_, answers) => {
     const server = standIn(...answers);
-    const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+    const store = await server.store(PATIENT);
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(server.calls).toHaveLength(answers.length);
   });
 
   test('but not a refusal', async () => {
     const server = standIn(refusal('AccessDeniedException'));
-    await expectUnavailable(
-      (await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 })).get('credential', one.id),
-    );
+    await expectUnavailable((await server.store(PATIENT)).get('credential', one.id));
     expect(server.calls).toHaveLength(1);
   });
 
@@ -252,7 +253,7 @@ describe('what passes is tried again', () => {
       answer(200, { Item: item })(call);
       call.response.once('finish', () => call.response.socket?.destroy());
     });
-    const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+    const store = await server.store(PATIENT);
     for (let n = 0; n < 20; n++) expect(await store.get('credential', one.id)).toEqual(one);
   });
 
@@ -263,7 +264,7 @@ describe('what passes is tried again', () => {
       asked.push(options?.forceRefresh ?? false);
       return Promise.resolve({ ...TEST_CREDENTIALS, accessKeyId: `KEY${asked.length}`, sessionToken: 'session' });
     };
-    const store = await server.store({ credentials, connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+    const store = await server.store({ credentials, ...PATIENT });
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(asked).toEqual([false, true]);
@@ -272,14 +273,14 @@ describe('what passes is tried again', () => {
     expect(server.calls[0]?.headers['x-amz-security-token']).toBe('session');
 
     const hopeless = standIn(refusal('ExpiredTokenException'));
-    await expectUnavailable(
-      (await hopeless.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 })).get('credential', one.id),
-    );
+    await expectUnavailable((await hopeless.store(PATIENT)).get('credential', one.id));
     expect(hopeless.calls).toHaveLength(2);
     await server.stop();
   });
 
   test('credentials are renewed before they expire, and kept while the renewal fails', async () => {
+    // A renewal that failed is tried again after ten seconds.
+    vi.useFakeTimers({ toFake: ['Date'] });
     let loads = 0;
     const credentials: CredentialsProvider = () => {
       loads += 1;
@@ -287,7 +288,7 @@ describe('what passes is tried again', () => {
         ? Promise.resolve({ ...TEST_CREDENTIALS, expiration: new Date(Date.now() + 60_000) })
         : Promise.reject(new Error('not now'));
     };
-    const store = await standIn(found).store({ credentials, connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+    const store = await standIn(found).store({ credentials, ...PATIENT });
     for (let n = 0; n < 5; n++) expect(await store.get('credential', one.id)).toEqual(one);
     expect(loads).toBe(2);
   });
@@ -301,7 +302,7 @@ test('a service fetched before comes with what it maps, in one call', async () =
     answer(200, { Responses: { rows: [item] }, UnprocessedKeys: {} }),
     answer(200, { Responses: { rows }, UnprocessedKeys: {} }),
   );
-  const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+  const store = await server.store(PATIENT);
   for (let time = 0; time < 3; time++) {
     const read = await store.openService(role.id);
     expect([read.service, await read.mapped('credential')]).toEqual([role, new Map([[one.id, one]])]);
@@ -322,7 +323,7 @@ describe('keys that DynamoDB leaves unprocessed', () => {
       answer(200, { Responses: { rows: [] }, UnprocessedKeys: keys(ids.slice(1)) }),
       answer(200, { Responses: { rows: items.slice(1) }, UnprocessedKeys: {} }),
     );
-    const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+    const store = await server.store(PATIENT);
     expect(await store.getMany('credential', ids)).toEqual(new Map(rows.map((row) => [row.id, row])));
     expect(server.calls.map(asked)).toMatchObject([keys(ids), keys(ids.slice(1)), keys(ids.slice(1))]);
   });
@@ -351,7 +352,7 @@ describe('a transaction', () => {
       refusal('TransactionInProgressException'),
       answer(200, {}),
     );
-    expect(await write(await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 }))).toEqual({ status: 'ok' });
+    expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
     expect(tokens(server)).toHaveLength(3);
     expect(new Set(tokens(server)).size).toBe(1);
   });
@@ -362,7 +363,7 @@ describe('a transaction', () => {
       cancelled('None', 'None', 'ThrottlingError', 'None'),
       answer(200, {}),
     );
-    expect(await write(await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 }))).toEqual({ status: 'ok' });
+    expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
   });
 
   test('that meets another one each time ends as a lost race; throttled each time, as an unavailable backend', async () => {
@@ -384,7 +385,7 @@ describe('a transaction', () => {
       cancelled('ConditionalCheckFailed', 'TransactionConflict', 'ConditionalCheckFailed', 'None'),
       cancelled('ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'None'),
     );
-    expect(await write(await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 }))).toEqual({
+    expect(await write(await server.store(PATIENT))).toEqual({
       status: 'conflict',
     });
     expect(server.calls).toHaveLength(2);
@@ -392,7 +393,7 @@ describe('a transaction', () => {
 
   test('that cannot give up the old name does without, under another token', async () => {
     const server = standIn(cancelled('None', 'None', 'None', 'ConditionalCheckFailed'), answer(200, {}));
-    expect(await write(await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 }))).toEqual({ status: 'ok' });
+    expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
     expect(server.calls.map(({ input }) => (input['TransactItems'] as unknown[]).length)).toEqual([4, 3]);
     expect(new Set(tokens(server)).size).toBe(2);
   });
@@ -409,9 +410,10 @@ test("without credentials of one's own, AWS's usual sources are asked", async ()
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAENVIRONMENT');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
   vi.stubEnv('AWS_SESSION_TOKEN', undefined);
+  vi.stubEnv('AWS_PROFILE', undefined);
   const server = standIn(answer(200, { Item: item }));
   const { credentials: _, ...options } = await server.options();
-  const store = openDynamoStore({ ...options, connectTimeoutMs: 10_000 });
+  const store = openDynamoStore({ ...options, ...PATIENT });
   expect(await store.get('credential', one.id)).toEqual(one);
   expect(server.calls[0]?.headers.authorization).toContain('Credential=AKIAENVIRONMENT/');
   await store.close();
@@ -420,7 +422,7 @@ test("without credentials of one's own, AWS's usual sources are asked", async ()
 
 test('requests are signed, name their operation, and read consistently', async () => {
   const server = standIn(answer(200, { Item: item }), answer(200, { Responses: { rows: [item] } }));
-  const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+  const store = await server.store(PATIENT);
   await store.get('credential', one.id);
   await store.getMany('credential', [one.id]);
   expect(server.operations).toEqual(['GetItem', 'BatchGetItem']);
@@ -436,7 +438,7 @@ test('requests are signed, name their operation, and read consistently', async (
 
 test('lists do not transfer pairs and data keys, and changes of names nothing but names', async () => {
   const server = standIn(answer(200, { Items: [] }));
-  const store = await server.store({ connectTimeoutMs: 2000, readTimeoutMs: 5000 });
+  const store = await server.store(PATIENT);
   await store.list('credential', { archived: false });
   await store.list('credential', { archived: true, limit: 5 });
   await store.changedNames('credential', at(1));

@@ -7,7 +7,7 @@ import { openDynamoStore } from '../../dist/adapters/dynamodb.js';
 import { openSqliteStore } from '../../dist/adapters/sqlite.js';
 import { systemClock } from '../../dist/adapters/clock.js';
 
-const { sqlite, dynamo, services, nameSlotMs } = JSON.parse(process.argv[2]);
+const { sqlite, dynamo, services, revisionsPerName } = JSON.parse(process.argv[2]);
 const credentials = () => Promise.resolve({ accessKeyId: 'AKIATEST', secretAccessKey: 'test' });
 const store = sqlite ? openSqliteStore(sqlite) : openDynamoStore({ ...dynamo, credentials });
 const clock = systemClock();
@@ -16,6 +16,7 @@ const say = (line) => writeSync(1, `${JSON.stringify(line)}\n`);
 const told = new AbortController();
 process.stdin.resume().on('end', () => told.abort());
 
+/** Resolves to the name that all processes claim at about the same time. */
 async function revise() {
   const id = services[Math.floor(Math.random() * services.length)];
   const current = await store.get('service', id);
@@ -34,11 +35,10 @@ async function revise() {
   };
   const { status } = await store.putRevision({ kind: 'service', next, expected });
   say({ type: 'revision', id, revision, token, status });
+  return `name ${id} ${Math.floor(revision / revisionsPerName)}`;
 }
 
-/** All processes claim the same name at about the same time. */
-async function create() {
-  const name = `name ${Math.floor(Date.now() / nameSlotMs)}`;
+async function create(name) {
   const id = randomUUID().replaceAll('-', '');
   const next = {
     id,
@@ -60,8 +60,8 @@ async function create() {
 
 async function work() {
   while (!told.signal.aborted) {
-    await revise();
-    if (Math.random() < 0.3) await create();
+    const name = await revise();
+    if (Math.random() < 0.3) await create(name);
     // SQLite answers at once: without a turn of the event loop the end of stdin would never be seen.
     await turn();
   }
