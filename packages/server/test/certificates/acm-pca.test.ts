@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startServer, type TestServer } from '../http/harness.js';
 import { type AcmPcaStandIn, startAcmPca } from '../stand-ins/acm-pca.js';
 import { auditLines, daysLeft, expectGoodCertificate, makeCsr } from './tools.js';
@@ -235,6 +235,10 @@ describe('POST certificates', () => {
 });
 
 describe('certificates that are cached', () => {
+  // They are kept for their day, which must not end in between.
+  beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterAll(() => void vi.useRealTimers());
+
   test('the same names, validity and day give the same key; anything else does not', async () => {
     const first = (await get(`cached/${own}?san=${own}&validity=5`)).json;
     expect((await get(`cached/${own}?validity=5&san=${own}`)).json).toEqual(first);

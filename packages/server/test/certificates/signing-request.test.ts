@@ -72,7 +72,8 @@ describe('a signing request is read', () => {
     const made = openssl(['req', '-new', ...newKey, ...names], '');
     if (made === undefined) return;
     expect(readRequest(made)).toMatchObject({ commonName: 'web', alternativeNames: ['web', 'ip:10.0.0.1'] });
-    expect(openssl(['req', '-noout', '-verify', '-subject'], request.pem)).toContain('CN = web.example.com');
+    // Its releases differ in the spaces.
+    expect(openssl(['req', '-noout', '-verify', '-subject'], request.pem)).toMatch(/CN ?= ?web\.example\.com/);
   });
 });
 

@@ -1,16 +1,18 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { startServer, type TestServer } from '../http/harness.js';
 
-const TOUCH_FILE = join(tmpdir(), `confidant-maintenance-${process.pid}-config`);
+const folder = mkdtempSync(join(tmpdir(), 'confidant-maintenance-'));
+const TOUCH_FILE = join(folder, 'touched');
 
 let server: TestServer;
 afterEach(async () => {
   await server.stop();
-  if (existsSync(TOUCH_FILE)) rmSync(TOUCH_FILE);
+  rmSync(TOUCH_FILE, { force: true });
 });
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const config = async (as = 'user:alice') => (await server.call(as, 'GET', '/v1/client_config')).json;
 

@@ -238,11 +238,27 @@ describe('the cache', () => {
   test('in Redis is shared by all servers', async () => {
     const redis = redisStandIn('redis-password');
     await redis.start();
-    const together = { ...settings, JWT_CACHING_ENABLED: 'true', JWT_CACHING_USE_REDIS: 'true' };
-    const url = `redis://:redis-password@127.0.0.1:${redis.port}`;
-    const one = await startServer({ ...together, REDIS_URL_JWT_CACHE: url });
-    const two = await startServer({ ...together, REDIS_URL_JWT_CACHE: url });
+    const together = {
+      ...settings,
+      JWT_CACHING_ENABLED: 'true',
+      JWT_CACHING_USE_REDIS: 'true',
+      REDIS_URL_JWT_CACHE: `redis://:redis-password@127.0.0.1:${redis.port}`,
+      REDIS_SOCKET_TIMEOUT: '20',
+    };
+    const one = await startServer(together);
+    const two = await startServer(together);
+    /** Until a connection is there the cache is done without, which is told. */
+    const connected = (to: TestServer) =>
+      expect
+        .poll(async () => {
+          const before = to.log().length;
+          await verified(to, 'user:carol', '?environment=staging');
+          return to.log().slice(before);
+        })
+        .not.toContain('JWT cache');
     try {
+      await connected(one);
+      await connected(two);
       const { token } = await verified(one, alice, '?environment=staging');
       // A token made a second later is another one.
       await new Promise((resolve) => setTimeout(resolve, 1100));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServer, type TestServer } from '../http/harness.js';
@@ -58,7 +58,8 @@ describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
   });
 
   test('nothing is written in maintenance mode (bug 14)', async () => {
-    const file = join(tmpdir(), `confidant-maintenance-${process.pid}`);
+    const folder = mkdtempSync(join(tmpdir(), 'confidant-maintenance-'));
+    const file = join(folder, 'touched');
     server = await startServer({ ...RECORDING, MAINTENANCE_MODE_TOUCH_FILE: file });
     const { path, json } = await created();
     writeFileSync(file, '');
@@ -67,7 +68,7 @@ describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
       expect([shown.status, shown.json.credential_pairs]).toEqual([200, { dk: '1' }]);
       expect(await dueOf(path)).toBe(json['next_rotation_date']);
     } finally {
-      rmSync(file);
+      rmSync(folder, { recursive: true });
     }
   });
 
