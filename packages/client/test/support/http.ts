@@ -38,7 +38,8 @@ export async function startAnswering(
 ): Promise<AnsweringServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {
-    void readBody(request).then(async (body) => {
+    void wholeBody(request).then(async (body) => {
+      if (body === undefined) return;
       const authorization = request.headers.authorization?.replace(/^Basic /, '') ?? '';
       const username = Buffer.from(authorization, 'base64').toString().split(':')[0] || undefined;
       const { method, url, headers, socket } = request;
@@ -61,6 +62,8 @@ export async function startAnswering(
 }
 
 export async function listen(server: Server): Promise<string> {
+  // Never closes a connection that its client is about to take up again, however long one of them was stopped.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
@@ -68,6 +71,11 @@ export async function listen(server: Server): Promise<string> {
 export async function close(server: Server): Promise<void> {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+}
+
+/** The body; undefined when its sender goes away before all of it is there, who gets no answer. */
+export function wholeBody(request: IncomingMessage): Promise<string | undefined> {
+  return readBody(request).catch(() => undefined);
 }
 
 export async function readBody(request: IncomingMessage): Promise<string> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
-import { close, listen, readBody } from './http.js';
+import { close, listen, wholeBody } from './http.js';
 import { golden } from './golden.js';
 
 interface RecordedKey {
@@ -65,7 +65,8 @@ export async function startRecordedKms(): Promise<{
   };
 
   const server = createServer((request, response) => {
-    void readBody(request).then((text) => {
+    void wholeBody(request).then((text) => {
+      if (text === undefined) return;
       const region = /Credential=[^/]+\/\d+\/([a-z0-9-]+)\/kms\//.exec(request.headers.authorization ?? '')?.[1] ?? '';
       const operation = String(request.headers['x-amz-target']).replace('TrentService.', '');
       calls.push({ operation, region });
