@@ -102,6 +102,7 @@ beforeAll(async () => {
   auth_key: alias/authnz-${key}
   region: us-east-1
   token_cache_file: ${join(folder, `token-${from}`)}
+  timeout: 60
   auth_context: {from: ${from}, to: confidant-production, user_type: ${type}}
 `;
   writeFileSync(
@@ -341,7 +342,7 @@ describe('what was broken in the recorded release', () => {
       ],
     ];
     // The default cache file would outlive the test.
-    writeFileSync(join(folder, 'no-cache.json'), JSON.stringify({ default: { token_cache_file: '' } }));
+    writeFileSync(join(folder, 'no-cache.json'), JSON.stringify({ default: { token_cache_file: '', timeout: 60 } }));
     const replaced: Record<string, string> = { '/nonexistent': join(folder, 'no-cache.json') };
     const argv = recording.argv.map((word) => (word.startsWith('http://') ? server.url : (replaced[word] ?? word)));
     const end = await callCli(argv, awsEnvironment(kms.url));

@@ -12,6 +12,7 @@ import { addressCatcher, person } from './support/person.js';
 
 // Real programs and a real server: what --log-level debug tells, and that nothing of it is a secret.
 
+const DEBUG = ['confidant', '--log-level', 'debug', '--timeout', '60'];
 const VALUES = ['first-s3cret-value', 'second-s3cret-value', 'blind-s3cret-value'];
 
 let server: EmbeddedServer;
@@ -31,7 +32,7 @@ afterAll(async () => {
 });
 
 async function run(args: readonly string[], more: Record<string, string> = {}): Promise<CliEnd & { told: string[] }> {
-  const end = await runCli(['confidant', '--log-level', 'debug', ...args], { env: { ...env, ...more } });
+  const end = await runCli([...DEBUG, ...args], { env: { ...env, ...more } });
   all += end.stderr;
   const told = end.stderr.split('\n').map((line) => line.replace(/^confidant: debug: /, ''));
   return { ...end, told };
@@ -84,7 +85,7 @@ describe('--log-level debug', () => {
     const alice = person(server.url);
     await alice.logIn(/http\S+\/login#\S+/.exec(server.printed)![0]);
     const mine = { HOME: home, BROWSER: browser.program };
-    const login = startCli(['confidant', '--log-level', 'debug', '--url', server.url, 'login'], { env: mine });
+    const login = startCli([...DEBUG, '--url', server.url, 'login'], { env: mine });
     const address = await browser.address();
     await expect.poll(() => login.told(), { timeout: 30_000 }).toMatch(/: [A-Z]{4}-[A-Z]{4}\s/);
     const { back } = await alice.allow(address, /: ([A-Z]{4}-[A-Z]{4})\s/.exec(login.told())![1]!);
@@ -95,7 +96,7 @@ describe('--log-level debug', () => {
     expect(loggedIn.stderr).not.toContain(new URL(back!).searchParams.get('code')!);
     all += loggedIn.stderr;
 
-    const { stderr } = await runCli(['confidant', '--log-level', 'debug', 'whoami'], {
+    const { stderr } = await runCli([...DEBUG, 'whoami'], {
       env: { ...mine, HTTPS_PROXY: 'http://proxyuser:proxys3cret@127.0.0.1:1' },
     });
     all += stderr;

@@ -14,6 +14,9 @@ import { golden } from './support/golden.js';
 import { close } from './support/http.js';
 import type { Answer } from './support/http.js';
 
+/** A machine of a cloud would give credentials of its own. */
+const NO_METADATA = { AWS_EC2_METADATA_DISABLED: 'true' };
+
 let at: Deployment;
 let answers: Record<string, Answer>;
 beforeAll(async () => {
@@ -130,9 +133,9 @@ describe('failures', () => {
     vi.stubEnv('XDG_STATE_HOME', at.folder);
     await writeLogin(at.server.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
     vi.unstubAllEnvs();
-    const env = { XDG_STATE_HOME: at.folder, AWS_EC2_METADATA_DISABLED: 'true' };
+    const env = { XDG_STATE_HOME: at.folder, ...NO_METADATA };
     const asPerson = (...args: string[]) =>
-      callCli(['confidant', '--config-files', '/nonexistent', '--url', at.server.url, ...args], env);
+      callCli(['confidant', '--config-files', '/nonexistent', '--timeout', '60', '--url', at.server.url, ...args], env);
     for (const [options, reason] of [
       [['--region', 'us-east-1'], 'no AWS credentials were found'],
       [[], 'no AWS region'],
@@ -150,7 +153,7 @@ describe('failures', () => {
 
   it('missing AWS credentials are called that', async () => {
     at.configure({ token_cache_file: '' });
-    const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, AWS_EC2_METADATA_DISABLED: 'true' };
+    const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, ...NO_METADATA };
     const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
     expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('no AWS credentials were found') });
     at.configure({});
@@ -161,7 +164,8 @@ describe('failures', () => {
     writeFileSync(join(at.folder, 'data', 'client.env'), '');
     const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
     expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('. ./data/client.env\n') });
-    const withoutKeys = () => runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder });
+    const withoutKeys = () =>
+      runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder, env: NO_METADATA });
     at.configure({ token_cache_file: '' });
     expect((await withoutKeys()).stderr).toMatch(
       /no AWS credentials were found.*started here: \. \.\/data\/client\.env\n/,
@@ -174,7 +178,8 @@ describe('failures', () => {
     const told = async () => {
       const bare = await runCli(['confidant', 'list_services'], { cwd: at.folder });
       at.configure({ token_cache_file: '' });
-      const other = await runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder });
+      const configured = ['confidant', '--config-files', at.config, 'list_services'];
+      const other = await runCli(configured, { cwd: at.folder, env: NO_METADATA });
       at.configure({});
       return /client\.env/.test(bare.stderr + other.stderr);
     };

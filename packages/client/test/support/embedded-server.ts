@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,11 @@ export interface EmbeddedServer {
 export function clientEnvironment(dataDir: string): Record<string, string> {
   const lines = readFileSync(join(dataDir, 'client.env'), 'utf8').matchAll(/^export (\w+)='(.*)'$/gm);
   return Object.fromEntries([...lines].map(([, name, value]) => [name!, value!]));
+}
+
+/** Gives commands time in every profile: nothing here tests how long they wait by default. */
+function makePatient(config: string): void {
+  writeFileSync(config, readFileSync(config, 'utf8').replaceAll(/^( +)region: .*$/gm, '$&\n$1timeout: 60'));
 }
 
 export async function startEmbeddedServer(environment: Record<string, string> = {}): Promise<EmbeddedServer> {
@@ -45,6 +50,7 @@ export async function startEmbeddedServer(environment: Record<string, string> = 
     });
   });
   server.removeAllListeners('exit');
+  makePatient(join(dataDir, 'client.yaml'));
   return {
     url: /API +(\S+)\/v1\b/.exec(printed)![1]!,
     folder,

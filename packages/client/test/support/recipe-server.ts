@@ -79,7 +79,7 @@ export interface RecipeServer {
   folder: string;
   /** A directory for PATH with `confidant`, as an installation has it. */
   bin: string;
-  /** docs/recipes/config.yaml, with the addresses of this server. */
+  /** docs/recipes/config.yaml, with the addresses of this server and more time. */
   config: string;
   /** The AWS credentials and the KMS of this server: what a role gives on AWS. */
   aws: Record<string, string>;
@@ -109,7 +109,8 @@ async function prepare(server: EmbeddedServer, pairs: Record<string, unknown>): 
   const { default: recipe } = parse(recipeFile('config.yaml')) as { default: Profile };
   const config = join(folder, 'config');
   const context = { ...recipe.auth_context, to: demo.auth_context['to'] };
-  const profile = { ...recipe, url: demo.url, auth_key: demo.auth_key, region: demo.region, auth_context: context };
+  const { url, auth_key: authKey, region, timeout } = demo;
+  const profile = { ...recipe, url, auth_key: authKey, region, timeout, auth_context: context };
   writeFileSync(config, stringify({ default: profile }));
 
   const aws = Object.fromEntries(
@@ -128,13 +129,14 @@ async function prepare(server: EmbeddedServer, pairs: Record<string, unknown>): 
     const end = await startProgram([join(bin, 'confidant'), ...args], { env }).ended;
     if (end.code !== 0) throw new Error(`${args[0]}: ${end.stderr}${end.stdout}`);
   }
-  return { url: demo.url, folder, bin, config, aws, stop: () => server.stop() };
+  return { url, folder, bin, config, aws, stop: () => server.stop() };
 }
 
 interface Profile {
   url: string;
   auth_key: string;
   region: string;
+  timeout: number;
   auth_context: Record<string, string>;
 }
 
