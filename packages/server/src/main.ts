@@ -137,10 +137,12 @@ async function serve(settings: Settings, logger: Logger, announce?: (url: string
   const metrics = cluster.isWorker ? undefined : await serveMetrics(settings, logger, composed.prometheus);
   const hangUp = prepareHangUp(composed.server.server);
   const address = await composed.server.listen({ host: settings.HOST, port: settings.PORT });
+  // From before it is told that it listens: who reads that may stop it at once.
+  const stopping = stopRequested();
   announce?.(address);
   void composed.check();
   process.send?.({ listening: address });
-  const signal = await stopRequested();
+  const signal = await stopping;
   logger.info({ signal }, 'stopping');
   const overdue = setTimeout(() => {
     logger.warn('requests in flight did not end in time');
