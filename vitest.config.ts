@@ -14,7 +14,7 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     // The AWS SDK signs with these for the local stand-ins; nothing real answers to them.
     env: { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_EC2_METADATA_DISABLED: 'true' },
-    setupFiles: ['test/properties.mjs'],
+    setupFiles: ['test/environment.mjs', 'test/properties.mjs'],
     pool: 'forks',
     maxWorkers: 2,
   },
