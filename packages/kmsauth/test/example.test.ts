@@ -20,6 +20,8 @@ beforeEach(async () => {
     response.end(`hello ${caller.from}`);
   });
   server = createServer(listener);
+  // It never ends a connection in the moment in which it is used again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 });

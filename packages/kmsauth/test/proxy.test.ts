@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { goesThroughProxy, proxyAgent, ProxyError, proxyFault } from '../src/proxy.js';
 import { proxyFor } from '../src/proxy-address.js';
 import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from './connect-proxy.js';
@@ -16,6 +16,8 @@ const agents: Agent[] = [];
 
 beforeAll(async () => {
   server = createServer((asked, response) => response.end(asked.url));
+  // It never ends a connection in the moment in which it is used again.
+  server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const behind = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   proxy = await startConnectProxy({ hosts: { [HOST]: behind, 'other.test': behind } });
@@ -25,13 +27,14 @@ afterAll(async () => {
   server.close();
 });
 afterEach(() => {
+  vi.useRealTimers();
   for (const agent of agents.splice(0)) agent.destroy();
   proxy.asked.length = 0;
   proxy.answer = 200;
 });
 
 async function agentOf(options: { maxSockets?: number; connectTimeoutMs?: number } = {}, url = proxy.url) {
-  const agent = await proxyAgent({ maxSockets: 10, connectTimeoutMs: 5000, ...options }, { HTTPS_PROXY: url });
+  const agent = await proxyAgent({ maxSockets: 10, connectTimeoutMs: 60_000, ...options }, { HTTPS_PROXY: url });
   agents.push(agent!);
   return agent!;
 }
@@ -187,7 +190,12 @@ describe('a connection through a proxy', () => {
   it('is given up when the proxy says nothing in time, and closed', async () => {
     const agent = await agentOf({ maxSockets: 1, connectTimeoutMs: 200 });
     proxy.answer = 'hang';
-    await expect(get(agent)).rejects.toMatchObject({
+    // The agent's time is the test's: what follows may take longer than 200 ms.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const asking = get(agent).catch((error: unknown) => error);
+    await expect.poll(() => proxy.asked).toHaveLength(1);
+    vi.advanceTimersByTime(200);
+    expect(await asking).toMatchObject({
       name: 'ProxyError',
       code: 'ETIMEDOUT',
       message: `the proxy ${proxy.where} made no connection to ${HOST}:443 within 200 ms`,
@@ -204,14 +212,8 @@ describe('a connection through a proxy', () => {
   });
 
   it('fails when nobody is there, and says who', async () => {
-    const nobody = createServer();
-    await once(nobody.listen(0, '127.0.0.1'), 'listening');
-    const { port } = nobody.address() as AddressInfo;
-    nobody.close();
-    const agent = await agentOf({}, `http://user:hunter2@127.0.0.1:${port}`);
-    await expect(get(agent)).rejects.toThrow(
-      new ProxyError(`the proxy 127.0.0.1:${port} can not be reached (ECONNREFUSED)`),
-    );
+    const agent = await agentOf({}, 'http://user:hunter2@127.0.0.1:1');
+    await expect(get(agent)).rejects.toThrow(new ProxyError('the proxy 127.0.0.1:1 can not be reached (ECONNREFUSED)'));
   });
 
   it('ends with its agent, also while it is made', async () => {
