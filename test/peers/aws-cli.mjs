@@ -15,7 +15,8 @@ export async function awsCliAgainstTheKeyring() {
   const cwd = dirname(dirname(server.config));
   const client = async (...args) => {
     const program = join(ROOT, 'packages/client/bin/confidant.js');
-    const end = await run(process.execPath, [program, '--config-files', server.config, ...args], { env: server.env });
+    const given = ['--config-files', server.config, '--timeout', '60', ...args];
+    const end = await run(process.execPath, [program, ...given], { env: server.env });
     assert.equal(end.code, 0, `exit ${end.code}\n${end.stdout}\n${tail(end.stderr)}`);
     return end.stdout;
   };

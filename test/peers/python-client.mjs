@@ -27,9 +27,13 @@ export async function pythonClientAgainstOurServer() {
     JWT_ACTIVE_SIGNING_KEYS: '{"staging":"jwt-1"}',
   });
   const folder = temporaryFolder('client');
-  // Without retries the command line repeats for ever; the file of the server says nothing of them.
+  // Without retries the command line repeats for ever, and it waits no longer than 5 s for an answer; the file of the
+  // server says nothing of either.
   const config = join(folder, 'client.yaml');
-  writeFileSync(config, readFileSync(server.config, 'utf8').replaceAll(/^( +)url:/gm, '$1retries: 1\n$1url:'));
+  writeFileSync(
+    config,
+    readFileSync(server.config, 'utf8').replaceAll(/^( +)url:/gm, '$1retries: 1\n$1timeout: 60\n$1url:'),
+  );
 
   const programs = {
     python: (program) => [join(bin, program), []],

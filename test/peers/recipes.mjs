@@ -14,7 +14,10 @@ const CLIENT = join(ROOT, 'packages/client/bin/confidant.js');
 const ADDRESS = 'https://confidant.example.com';
 const PAIRS = { db_password: 'pä"s\n${word}', db_user: 'web' };
 const HTTP_PROVIDER = '3.6.1';
-const RUN_TIMEOUT_MS = 5 * 60_000;
+const RUN_TIMEOUT_MS = 15 * 60_000;
+/** npm's words for a registry that it does not reach, or that answers nothing, however often it asks. */
+const NO_REGISTRY =
+  /npm (?:error|ERR!) code E(?:TIMEDOUT|CONN\w+|AI_AGAIN|NOTFOUND|IDLETIMEOUT|NETUNREACH|HOSTUNREACH|RR_SOCKET_TIMEOUT|429|5\d\d)\b/;
 /** Of 10; systemd calls up to 2 OK. */
 const MAX_EXPOSURE = '20';
 
@@ -51,13 +54,16 @@ async function prepare() {
   const { url, auth_key, region } = demo;
   const context = { ...written.auth_context, to: demo.auth_context.to };
   const config = join(folder, 'config');
-  writeFileSync(config, YAML.stringify({ default: { ...written, url, auth_key, region, auth_context: context } }));
+  writeFileSync(
+    config,
+    YAML.stringify({ default: { ...written, url, auth_key, region, auth_context: context, timeout: 60 } }),
+  );
   const env = { ...server.env, PATH: `${bin}:${process.env.PATH}` };
   for (const args of [
     ['create_credential', '--name', 'Database', '--credential-pairs', '-'],
     ['map', '--service', context.from, '--cred-names', 'Database'],
   ]) {
-    const end = await run('confidant', args, { env, stdin: JSON.stringify(PAIRS) });
+    const end = await run('confidant', ['--timeout', '60', ...args], { env, stdin: JSON.stringify(PAIRS) });
     assert.equal(end.code, 0, end.stderr + end.stdout);
   }
   return { server, folder, bin, env: { ...env, CONFIDANT_CONFIG_FILES: config } };
@@ -78,7 +84,7 @@ async function systemd({ folder, bin }) {
   });
 }
 
-async function container({ folder, env }) {
+async function container({ folder, bin: ours, env }) {
   const instructions = recipe('container/Dockerfile').replaceAll('\\\n', ' ');
   const read = (name) => new RegExp(`^${name} (.*)$`, 'm').exec(instructions)[1];
   const words = [...JSON.parse(read('ENTRYPOINT')), ...JSON.parse(read('CMD'))];
@@ -95,8 +101,16 @@ async function container({ folder, env }) {
       });
       assert.equal(packed.code, 0, tail(packed.stderr));
       const lines = read('RUN').replaceAll(/\/(opt|tmp|root)\//g, (path) => image + path);
-      const npm = { ...process.env, npm_config_cache: join(image, 'root/.npm') };
+      const npm = {
+        ...process.env,
+        npm_config_cache: join(image, 'root/.npm'),
+        npm_config_fetch_retries: '5',
+        npm_config_fetch_timeout: '120000',
+        // `npm run --silent` hands its silence on.
+        npm_config_loglevel: 'error',
+      };
       const made = await run('sh', ['-euc', lines], { cwd: image, env: npm, timeoutMs: RUN_TIMEOUT_MS });
+      if (NO_REGISTRY.test(made.stderr)) throw new NotAvailable(`npm has no registry:\n${tail(made.stderr)}`);
       assert.equal(made.code, 0, tail(made.stderr));
       const bin = join(image, 'opt/confidant/node_modules/.bin');
       const version = await run(join(bin, 'confidant'), ['--version']);
@@ -112,7 +126,7 @@ async function container({ folder, env }) {
   const asFirst = (script, more = {}) => {
     writeFileSync(join(folder, 'start-web'), `#!/bin/sh\n${script}\n`);
     chmodSync(join(folder, 'start-web'), 0o755);
-    const inside = { ...env, ...more, PATH: `${installed}:${env.PATH}` };
+    const inside = { ...env, ...more, PATH: `${installed ?? ours}:${env.PATH}` };
     return start('unshare', [...namespace, ...words], { cwd: folder, env: inside });
   };
   await check('as process 1 it gives the values, and its exit is the exit of the program', async () => {

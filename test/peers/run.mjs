@@ -9,7 +9,8 @@ import { pythonClientAgainstOurServer } from './python-client.mjs';
 import { recipesWithTheirPrograms } from './recipes.mjs';
 import { sessionsInRedis, storesAgainstDynamoDbLocal } from './stores.mjs';
 
-const DEADLINE_MS = 30 * 60_000;
+/** Installations may take half of it. */
+const DEADLINE_MS = 90 * 60_000;
 const PARTS = {
   client: ["the original's Python client against our server", pythonClientAgainstOurServer],
   original: ['the original server beside ours on one table', originalBesideOurs],

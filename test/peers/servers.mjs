@@ -73,7 +73,8 @@ export function sharedSettings(aws, dynamo, table) {
     AWS_ENDPOINT_URL_IAM: aws.url,
     AWS_ENDPOINT_URL_STS: aws.url,
     KMS_URL: aws.url,
-    KMS_READ_TIMEOUT: '20',
+    KMS_CONNECTION_TIMEOUT: '60',
+    KMS_READ_TIMEOUT: '60',
     KMS_MASTER_KEY: 'alias/peers-master',
     AUTH_KEY: 'alias/peers-service',
     USER_AUTH_KEY: 'alias/peers-user',
@@ -83,8 +84,8 @@ export function sharedSettings(aws, dynamo, table) {
     DYNAMODB_URL: dynamo.url,
     DYNAMODB_TABLE: table,
     DYNAMODB_TABLE_ARCHIVE: `${table}-archive`,
-    PYNAMO_CONNECT_TIMEOUT_SECONDS: '20',
-    PYNAMO_READ_TIMEOUT_SECONDS: '20',
+    PYNAMO_CONNECT_TIMEOUT_SECONDS: '60',
+    PYNAMO_READ_TIMEOUT_SECONDS: '60',
     SESSION_SECRET: randomBytes(32).toString('hex'),
     GOOGLE_OAUTH_CLIENT_ID: 'peers',
     GOOGLE_OAUTH_CONSUMER_SECRET: 'peers',
@@ -146,7 +147,19 @@ export async function startOriginal(version, settings) {
   const { bin } = await originalServer();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const args = ['confidant.wsgi:app', '-c', MISSING_MODULES, '-w', '1', '-k', 'gevent', '-b', `127.0.0.1:${port}`];
+  const args = [
+    'confidant.wsgi:app',
+    '-c',
+    MISSING_MODULES,
+    '-w',
+    '1',
+    '-k',
+    'gevent',
+    '-t',
+    '300',
+    '-b',
+    `127.0.0.1:${port}`,
+  ];
   const program = start(join(bin, 'gunicorn'), args, await originalOptions(version, settings));
   await answering(program, `${url}/healthcheck`, `Confidant ${version}`);
   return { name: `the original ${version}`, url, output: program.output, stop: program.stop };
@@ -181,8 +194,8 @@ export function kmsOf({ url, region = REGION, credentials = MOTO_CREDENTIALS }) 
   return kmsauth.awsKms({
     region,
     endpoint: url,
-    connectTimeoutMs: 20_000,
-    requestTimeoutMs: 20_000,
+    connectTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
     maxSockets: 20,
     maxAttempts: 3,
     credentials,
@@ -205,7 +218,7 @@ export function callers(kms, keys, to) {
     const response = await fetch(server.url + path, {
       method,
       redirect: 'manual',
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
       headers: {
         // gunicorn ends a connection idle for two seconds without a word before: one kept may be gone when it is used.
         connection: 'close',

@@ -105,7 +105,7 @@ def verify_jwt(token, keys):
 
 def basic_get(url, username, token):
     """A GET as a Python service without the client sends it."""
-    response = requests.get(url, auth=(username, token), timeout=10)
+    response = requests.get(url, auth=(username, token), timeout=60)
     return {'status': response.status_code, 'body': response.json()}
 
 
