@@ -389,6 +389,8 @@ function comparable(value, key = '') {
     const items = value.map((item) => comparable(item));
     return SETS.has(key) ? items.sort((a, b) => (sortText(a) < sortText(b) ? -1 : 1)) : items;
   }
+  // Python leaves out a fraction of zero, one date in a million.
+  if (typeof value === 'string') return value.replace(/\.0{6}(?=\+00:00$)/, '');
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([name]) => name !== 'permissions' && name !== 'next_page');
   return Object.fromEntries(entries.sort().map(([name, item]) => [name, comparable(item, name)]));
