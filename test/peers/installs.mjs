@@ -10,7 +10,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CACHE = join(ROOT, 'node_modules/.cache/confidant-peers');
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 /** Of all installations; what it does not suffice for is not run. */
-const INSTALLS_MS = 45 * 60_000;
+const INSTALLS_MS = 25 * 60_000;
 /** A registry may fail for a moment. */
 const ATTEMPTS = 2;
 /** What the packages named below need themselves: the releases with which the checks were last seen to hold. */

@@ -10,7 +10,7 @@ import { recipesWithTheirPrograms } from './recipes.mjs';
 import { sessionsInRedis, storesAgainstDynamoDbLocal } from './stores.mjs';
 
 /** Installations may take half of it. */
-const DEADLINE_MS = 90 * 60_000;
+const DEADLINE_MS = 50 * 60_000;
 const PARTS = {
   client: ["the original's Python client against our server", pythonClientAgainstOurServer],
   original: ['the original server beside ours on one table', originalBesideOurs],
