@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => at.close());
 
 const line = (...words: string[]): string =>
-  `'${process.execPath}' '${programPath('confidant')}' --config-files '${at.config}' --timeout 30 ${words.join(' ')}`;
+  `'${process.execPath}' '${programPath('confidant')}' --config-files '${at.config}' ${words.join(' ')}`;
 
 it('a person sees whom a slow command waits for, until the answer is there; a file is told nothing', async () => {
   let answer = (): void => undefined;
