@@ -12,6 +12,7 @@ import type { Answer, AnsweringServer, Seen } from './support/http.js';
 const SECRET_TOKEN = 'the-token-itself';
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
@@ -355,7 +356,14 @@ describe('time', () => {
   it('a deadline ends the whole call, however long one attempt may take, and nothing is waited for beyond it', async () => {
     const server = await serve((_, count) => (count === 1 ? { status: 503 } : { hang: true }));
     const client = clientOf(server.url, { retries: 5, backoffMs: 1 }, { timeoutMs: 3_600_000 });
-    const error = await failureOf(client.getService('web', {}, { deadlineMs: 2000 }));
+    // The time is said here, so that the second attempt is made in time however slow this machine is.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const call = failureOf(client.getService('web', {}, { deadlineMs: 2000 }));
+    const repeated = () => (vi.advanceTimersByTime(server.seen.length === 1 ? 1 : 0), server.seen);
+    await expect.poll(repeated).toHaveLength(2);
+    vi.advanceTimersByTime(2000);
+    const error = await call;
+    vi.useRealTimers();
     expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined, attempts: 2 });
     expect(error.message).toBe(`GET /v1/services/web: no answer from ${server.url} in time`);
     expect(server.seen).toHaveLength(2);
