@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { loginFile, writeLogin } from '../src/cli/login-file.js';
 import { cookieOf } from '../src/login-session.js';
 import type { LoginSession } from '../src/login-session.js';
-import { runCli } from './support/cli.js';
+import { PATIENT, runCli } from './support/cli.js';
 import { startAnswering } from './support/http.js';
 import type { Answer, AnsweringServer } from './support/http.js';
 
@@ -37,7 +37,7 @@ describe('without an address', () => {
     };
   });
   const ask = (args: readonly string[], env: Record<string, string> = {}) =>
-    runCli(['confidant', ...args], { env: environment({ AWS_EC2_METADATA_DISABLED: 'true', ...env }) });
+    runCli([...PATIENT, ...args], { env: environment({ AWS_EC2_METADATA_DISABLED: 'true', ...env }) });
   const keep = async (at: AnsweringServer, login: LoginSession): Promise<void> => {
     vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
     await writeLogin(at.url, login);

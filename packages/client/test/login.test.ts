@@ -19,7 +19,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { loginFile, readLogin, writeLogin } from '../src/cli/login-file.js';
 import { cookieOf } from '../src/login-session.js';
 import type { LoginSession } from '../src/login-session.js';
-import { programPath, runCli, startCli } from './support/cli.js';
+import { PATIENT, programPath, runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
 import { addressCatcher, person } from './support/person.js';
@@ -46,14 +46,14 @@ beforeEach(() => {
 
 const environment = (more: Record<string, string> = {}) => ({ HOME: folder, ...more });
 const run = (args: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> =>
-  runCli(['confidant', '--url', server.url, ...args], { env: environment(env) });
+  runCli([...PATIENT, '--url', server.url, ...args], { env: environment(env) });
 
 type Press = (address: string, letters: string) => Promise<unknown>;
 
 /** Runs `login`, and does what the person does in the browser that it opens. */
 async function logIn(press: Press = follow): Promise<CliEnd> {
   const browser = addressCatcher(folder);
-  const login = startCli(['confidant', '--url', server.url, 'login'], {
+  const login = startCli([...PATIENT, '--url', server.url, 'login'], {
     env: environment({ BROWSER: browser.program }),
   });
   await press(await browser.address(), await lettersOn(() => login.told()));
@@ -89,7 +89,7 @@ describe('login', () => {
       `if no browser appears: Ctrl-C, and confidant --url ${server.url} login --no-browser\n`,
     );
     expect(end.stderr).toContain('other commands go to that server without --url too');
-    const bare = await runCli(['confidant', 'whoami'], { env: environment() });
+    const bare = await runCli([...PATIENT, 'whoami'], { env: environment() });
     expect([bare.code, (JSON.parse(bare.stdout) as { by: string }).by]).toEqual([0, 'login']);
     expect((JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession).endsAt).toMatch(/^20\d\d-.*Z$/);
     expect(page).toContain('Your command line is logged in.');
@@ -98,7 +98,7 @@ describe('login', () => {
     const created = await run(['create_credential', '--name', 'By login', '--credential-pairs', '{"a": "b"}']);
     expect(created).toMatchObject({ code: 0, stderr: 'confidant: stored: a\n' });
     expect((await run(['get_credential', '--name', 'By login', '-o', 'dotenv'])).stdout).toBe('CREDENTIALS_A=b\n');
-    expect(await runCli(['confidant', 'logout'], { env: environment() })).toMatchObject({ code: 0 });
+    expect(await runCli([...PATIENT, 'logout'], { env: environment() })).toMatchObject({ code: 0 });
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
@@ -112,7 +112,7 @@ describe('login', () => {
       join(folder, '.confidant'),
       /set CONFIDANT_URL, or .* ~\/\.confidant say: (.*)/.exec(several.stderr)![1]!,
     );
-    expect(await runCli(['confidant', 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
+    expect(await runCli([...PATIENT, 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
     rmSync(join(folder, 'address'));
     writeFileSync(join(folder, '.confidant'), JSON.stringify({ default: { url: 'https://one.example.com' } }));
     expect((await logIn()).stderr).toContain('without --url, commands go to another server: https://one.example.com (');
@@ -150,7 +150,7 @@ describe('login', () => {
 
   it('by a code that the person carries, asked for without echo', async () => {
     const terminal = openTerminal(
-      `exec '${process.execPath}' '${programPath('confidant')}' --url '${server.url}' login --no-browser`,
+      `exec '${process.execPath}' '${programPath('confidant')}' --timeout 60 --url '${server.url}' login --no-browser`,
       { folder, env: environment() },
     );
     await terminal.shown('Code of the page: ');
@@ -220,15 +220,15 @@ describe('login', () => {
   });
 
   it('goes no further without https, or where the server offers it to nobody', async () => {
-    const far = await runCli(['confidant', '--url', 'http://confidant.example.com', 'login'], { env: environment() });
+    const far = await runCli([...PATIENT, '--url', 'http://confidant.example.com', 'login'], { env: environment() });
     expect(far).toMatchObject({ code: 1, stderr: expect.stringContaining('needs https') as string });
     const original = await startAnswering(() => undefined);
-    const end = await runCli(['confidant', '--url', original.url, 'login'], { env: environment() });
+    const end = await runCli([...PATIENT, '--url', original.url, 'login'], { env: environment() });
     expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('offers no login') as string });
     expect(original.seen.map(({ path }) => path)).toEqual(['/v1/login/cli']);
     await original.close();
     const elsewhere = await startAnswering(() => ({ body: { server: 'https://confidant.example.com' } }));
-    const misled = await runCli(['confidant', '--url', elsewhere.url, 'login'], { env: environment() });
+    const misled = await runCli([...PATIENT, '--url', elsewhere.url, 'login'], { env: environment() });
     expect(misled).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('(--url https://confidant.example.com)') as string,
@@ -242,7 +242,7 @@ describe('login', () => {
       ['$(touch owned)', /calls itself something else\n$/],
     ] as const) {
       const hostile = await startAnswering(() => ({ body: { server } }));
-      const end = await runCli(['confidant', '--url', hostile.url, 'login'], { env: environment() });
+      const end = await runCli([...PATIENT, '--url', hostile.url, 'login'], { env: environment() });
       expect(end).toMatchObject({ code: 1, stderr: expect.stringMatching(told) as string });
       await hostile.close();
     }
@@ -264,7 +264,7 @@ describe('the session of a login', () => {
     };
     writeFileSync(config, JSON.stringify({ default: profile, person: { ...profile, login: true } }));
     const ask = (...args: string[]) =>
-      runCli(['confidant', '--config-files', config, ...args], {
+      runCli([...PATIENT, '--config-files', config, ...args], {
         env: environment({ AWS_EC2_METADATA_DISABLED: 'true' }),
       });
     expect(await ask('whoami')).toMatchObject({
@@ -298,11 +298,11 @@ describe('the session of a login', () => {
       await bob.logIn(/http\S+\/login#\S+/.exec(other.printed)![0]);
       const homes = ['one', 'two'].map((name) => join(folder, name));
       const at = (home: string, ...args: string[]) =>
-        runCli(['confidant', '--url', other.url, ...args], { env: { HOME: home } });
+        runCli([...PATIENT, '--url', other.url, ...args], { env: { HOME: home } });
       for (const home of homes) {
         mkdirSync(home);
         const browser = addressCatcher(home);
-        const login = startCli(['confidant', '--url', other.url, 'login'], {
+        const login = startCli([...PATIENT, '--url', other.url, 'login'], {
           env: { HOME: home, BROWSER: browser.program },
         });
         const { back } = await bob.allow(await browser.address(), await lettersOn(() => login.told()));
@@ -336,7 +336,7 @@ describe('the session of a login', () => {
     }));
     vi.stubEnv('XDG_STATE_HOME', folder);
     await writeLogin(ending.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
-    const end = await runCli(['confidant', '--url', ending.url, 'logout'], {
+    const end = await runCli([...PATIENT, '--url', ending.url, 'logout'], {
       env: environment({ XDG_STATE_HOME: folder }),
     });
     expect([end.code, await readLogin(ending.url)]).toEqual([0, undefined]);
@@ -351,7 +351,7 @@ describe('the session of a login', () => {
     );
     vi.stubEnv('XDG_STATE_HOME', folder);
     await writeLogin(refusing.url, { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
-    const end = await runCli(['confidant', '--url', refusing.url, 'logout'], {
+    const end = await runCli([...PATIENT, '--url', refusing.url, 'logout'], {
       env: environment({ XDG_STATE_HOME: folder }),
     });
     expect(end).toMatchObject({ code: 1 });
@@ -370,7 +370,7 @@ describe('the session of a login', () => {
     });
     const state = join(folder, 'state');
     const ask = () =>
-      runCli(['confidant', '--url', renewing.url, '--login', 'whoami'], {
+      runCli([...PATIENT, '--url', renewing.url, '--login', 'whoami'], {
         env: environment({ XDG_STATE_HOME: state }),
       });
     await logIn();

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callCli, runCli } from './support/cli.js';
+import { callCli, PATIENT, runCli } from './support/cli.js';
 import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
 import { close, listen, readBody } from './support/http.js';
@@ -15,8 +15,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const call = (...args: string[]) => callCli(['confidant', ...args], env);
-const run = (...args: string[]) => runCli(['confidant', ...args], { env });
+const call = (...args: string[]) => callCli([...PATIENT, ...args], env);
+const run = (...args: string[]) => runCli([...PATIENT, ...args], { env });
 
 let serial = 0;
 async function create(pairs: string): Promise<string> {

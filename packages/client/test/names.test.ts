@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { callCli } from './support/cli.js';
+import { callCli, PATIENT } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
@@ -12,7 +12,7 @@ const ids: Record<string, string> = {};
 let server: EmbeddedServer;
 let environment: Record<string, string>;
 
-const run = (...args: string[]): Promise<CliEnd> => callCli(['confidant', ...args], environment);
+const run = (...args: string[]): Promise<CliEnd> => callCli([...PATIENT, ...args], environment);
 /** The answer of a command that succeeds. */
 async function answered(...args: string[]): Promise<Record<string, unknown>> {
   const { stdout, stderr, code } = await run(...args);

@@ -137,7 +137,11 @@ describe('installed into an empty project', () => {
 
   it('the server starts, and the command line works with it', () =>
     withServer('data', async (data) => {
-      const listed = await run('sh', '-c', `. '${data}/client.env' && npx --no-install confidant list_credentials`);
+      const listed = await run(
+        'sh',
+        '-c',
+        `. '${data}/client.env' && npx --no-install confidant --timeout 60 list_credentials`,
+      );
       expect(JSON.parse(listed)).toMatchObject({ credentials: [], result: true });
     }));
 
@@ -195,7 +199,7 @@ import { completeSettings, connect, loadProfile } from '@confidant/client';
 
 (async () => {
   const { profile } = await loadProfile();
-  const { client, close } = await connect(completeSettings(profile));
+  const { client, close } = await connect(completeSettings({ ...profile, timeoutMs: 60_000 }));
   const { credentials } = await client.listCredentials();
   console.log(JSON.stringify({ credentials }));
   close();

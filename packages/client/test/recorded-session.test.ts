@@ -134,8 +134,8 @@ function kmsFor(region: string): ReturnType<typeof awsKms> {
   const options: AwsKmsOptions = {
     region,
     endpoint: production.kms.url,
-    connectTimeoutMs: 5000,
-    requestTimeoutMs: 5000,
+    connectTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
     maxSockets: 2,
     maxAttempts: 2,
   };
@@ -168,6 +168,7 @@ beforeAll(async () => {
     auth_key: `alias/authnz-${key}`,
     region: 'us-east-1',
     token_cache_file: '',
+    timeout: 60,
     auth_context: { from, to: 'confidant-production', user_type: userType },
   });
   const profiles = {

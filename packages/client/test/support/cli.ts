@@ -27,6 +27,9 @@ export interface RunningCli {
   printed(text: string): Promise<void>;
 }
 
+/** The command line with time for its answers: for tests of a real server, which no slow machine is to end. */
+export const PATIENT = ['confidant', '--timeout', '60'] as const;
+
 const BIN = fileURLToPath(new URL('../../bin/', import.meta.url));
 
 /** The committed program of that name, as a user would run it. */
