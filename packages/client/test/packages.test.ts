@@ -40,7 +40,8 @@ beforeAll(async () => {
   const { devDependencies } = JSON.parse(read(join(ROOT, 'package.json'))) as {
     devDependencies: Record<string, string>;
   };
-  const install = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund'];
+  // More tries than npm's two: a registry that is away for a moment is no fault of the packages.
+  const install = ['install', '--prefer-offline', '--fetch-retries=5', '--ignore-scripts', '--no-audit', '--no-fund'];
   const tarballs = packed.map(({ filename }) => join(folder, filename));
   await run('npm', ...install, ...tarballs, `@types/node@${devDependencies['@types/node']}`);
 });
