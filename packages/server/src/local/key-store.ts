@@ -88,10 +88,15 @@ export class KeyStore {
   /**
    * Opens the file in the data directory; makes it, with {@link FIRST_KEYS}, when there is none.
    *
-   * @param mustExist refuse to start a new keyring: for a data directory known to hold secrets sealed by an older one
+   * @param options.mustExist refuse to start a new keyring: for a data directory known to hold secrets sealed by an older
+   * one
+   * @param options.busyTimeoutMs how long every call waits, and holds up this process, while another one writes
    * @throws LocalFileError when the directory or file is open to others, missing although it must exist, or not ours
    */
-  static open(dataDir: string, mustExist: boolean): KeyStore {
+  static open(
+    dataDir: string,
+    { mustExist = false, busyTimeoutMs = BUSY_TIMEOUT_MS }: { mustExist?: boolean; busyTimeoutMs?: number },
+  ): KeyStore {
     ensurePrivateDirectory(dataDir);
     const path = join(dataDir, FILE_NAME);
     if (!privateFileExists(path)) {
@@ -101,7 +106,7 @@ export class KeyStore {
     }
     let db;
     try {
-      db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, defensive: true });
+      db = new DatabaseSync(path, { timeout: busyTimeoutMs, defensive: true });
       const store = new KeyStore(db);
       store.#prepareFile(path, mustExist);
       return store;

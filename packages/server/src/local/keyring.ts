@@ -51,11 +51,12 @@ export class Keyring {
    *
    * @param options.mustExist throw instead of starting a new keyring: for a data directory that already holds
    * credentials, which new keys could never open
+   * @param options.busyTimeoutMs how long every call waits, and holds up this process, while another one writes; 2 s
    * @throws LocalFileError with what to do about it: file readable by others, directory writable by others, not a
    * keyring, missing
    */
-  static open(dataDir: string, options: { mustExist?: boolean } = {}): Keyring {
-    return new Keyring(KeyStore.open(dataDir, options.mustExist ?? false));
+  static open(dataDir: string, options: { mustExist?: boolean; busyTimeoutMs?: number } = {}): Keyring {
+    return new Keyring(KeyStore.open(dataDir, options));
   }
 
   /** Releases the file. */

@@ -1,14 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, statSync, writeFileSync, chmodSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAccessKey } from '../../src/local/access-key.js';
 import { Keyring } from '../../src/local/keyring.js';
 import { LocalFileError } from '../../src/local/private-files.js';
 import { temporaryDirectory } from './temporary-directory.js';
+
+/**
+ * One that writes again and again, each time until the disk has it, lets another in only by chance: on a slow disk, for
+ * seconds.
+ */
+const BUSY_TIMEOUT_MS = 100_000;
 
 // Other processes run the built package, as vitest.config.ts says.
 const built = new URL('../../dist/local/', import.meta.url).href;
@@ -22,13 +26,21 @@ async function startProcess(
     import { Keyring } from '${built}keyring.js';
     import { openAccessKey } from '${built}access-key.js';
     const dataDir = ${JSON.stringify(dataDir)};
+    const busyTimeoutMs = ${BUSY_TIMEOUT_MS};
     process.stdin.once('data', async () => { ${code} });
     process.stderr.write('ready');
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'pipe' });
   onTestFinished(() => void child.kill('SIGKILL'));
-  const [first] = (await once(child.stderr, 'data')) as [Buffer];
-  expect(first.toString()).toBe('ready');
+  let told = '';
+  await new Promise<void>((resolve) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      told += chunk.toString();
+      if (told.endsWith('ready')) resolve();
+    });
+    child.on('close', () => resolve());
+  });
+  expect(told).toBe('ready');
   const output = text(child.stdout);
   return {
     child,
@@ -42,7 +54,7 @@ async function startProcess(
 test('processes that start at once agree on one keyring and one access key', async () => {
   const dataDir = join(temporaryDirectory(), 'data');
   const code = `
-    const keyring = Keyring.open(dataDir);
+    const keyring = Keyring.open(dataDir, { busyTimeoutMs });
     process.stdout.write(JSON.stringify([keyring.aliases('us-east-1'), openAccessKey(dataDir)]));`;
   const processes = await Promise.all([1, 2, 3, 4].map(() => startProcess(dataDir, code)));
   const outputs = await Promise.all(processes.map(({ go }) => go()));
@@ -59,13 +71,14 @@ test('two processes that change keys and grants at once lose nothing and see eac
   const keyring = Keyring.open(dataDir);
   onTestFinished(() => keyring.close());
   const grants = (own: string) => `
-    const kms = Keyring.open(dataDir).kms('us-east-1');
+    const keyring = Keyring.open(dataDir, { busyTimeoutMs });
+    const kms = keyring.kms('us-east-1');
     const grant = { keyId: 'alias/confidant-service', operations: ['Decrypt'], contextSubset: {} };
     for (let i = 0; i < 20; i += 1) {
       await kms.createGrant({ ...grant, granteePrincipal: 'shared-' + i });
       await kms.createGrant({ ...grant, granteePrincipal: '${own}-' + i });
     }
-    Keyring.open(dataDir).createKey('us-west-2', 'alias/${own}');`;
+    keyring.createKey('us-west-2', 'alias/${own}');`;
   const processes = await Promise.all(['a', 'b'].map((own) => startProcess(dataDir, grants(own))));
   await Promise.all(processes.map(({ go }) => go()));
   const listed = await keyring.kms('us-east-1').listGrants('alias/confidant-service');
@@ -86,7 +99,9 @@ test('kill -9 at any moment of a first start leaves nothing half', async () => {
     const dataDir = join(parent, String(round));
     const { child, go } = await startProcess(dataDir, code);
     const over = go();
-    await sleep(40 + 7 * round);
+    // Each time when it has made another number of them.
+    const reached = join(dataDir, String(round));
+    await expect.poll(() => existsSync(reached), { interval: 1, timeout: 100_000 }).toBe(true);
     child.kill('SIGKILL');
     await over;
   }
