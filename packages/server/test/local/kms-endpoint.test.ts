@@ -272,7 +272,8 @@ describe('an AWS SDK client', () => {
   });
 
   test('whose clock is more than five minutes off is refused', async () => {
-    for (const skewMs of [-301_000, 302_000]) {
+    // By half a minute: a signature tells whole seconds and takes a while to arrive. The border is tested with sigv4.
+    for (const skewMs of [-330_000, 330_000]) {
       const { client } = await startEndpoint({ now: () => new Date(Date.now() + skewMs) });
       await expect(client().send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).rejects.toMatchObject({
         name: 'InvalidSignatureException',
