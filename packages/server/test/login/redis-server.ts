@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 /** A peer that speaks Redis' protocol. */
@@ -14,8 +15,10 @@ export interface RedisPeer {
 /**
  * Stands for Redis where none is installed: the few commands our client sends, over RESP2, with expiry and AUTH. What a
  * real one does beyond is seen by the same tests when `redis-server` is on the PATH.
+ *
+ * @param port one that nobody takes while it is away; 0: any, for one that never is
  */
-export function redisStandIn(password: string): RedisPeer {
+export function redisStandIn(password: string, port = 0): RedisPeer {
   const entries = new Map<string, { value: string; expiresAt: number }>();
   const sockets = new Set<Socket>();
   let server = createServer();
@@ -68,11 +71,11 @@ export function redisStandIn(password: string): RedisPeer {
 
   const peer: RedisPeer = {
     name: 'a stand-in for Redis',
-    port: 0,
+    port,
     start: async () => {
       entries.clear();
       server = createServer(serve);
-      await new Promise<void>((resolve) => server.listen(peer.port, '127.0.0.1', resolve));
+      await once(server.listen(peer.port, '127.0.0.1'), 'listening');
       peer.port = (server.address() as AddressInfo).port;
     },
     stop: async () => {
@@ -128,10 +131,13 @@ export function realRedis(password: string, port: number): RedisPeer | undefined
         'no',
       ];
       process = spawn(PROGRAM, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-      await new Promise<void>((resolve) => {
+      let told = '';
+      await new Promise<void>((resolve, reject) => {
         process!.stdout!.on('data', (chunk: Buffer) => {
-          if (chunk.toString().includes('Ready to accept connections')) resolve();
+          told += chunk.toString();
+          if (told.includes('Ready to accept connections')) resolve();
         });
+        process!.on('close', () => reject(new Error(`${PROGRAM} ended:\n${told}`)));
       });
     },
     stop: async () => {

@@ -9,7 +9,7 @@ import { Visitor } from './visitor.js';
 
 const PASSWORD = 'redis-password';
 const real = realRedis(PASSWORD, await freePort());
-const PEERS: RedisPeer[] = [redisStandIn(PASSWORD), ...(real ? [real] : [])];
+const PEERS: RedisPeer[] = [redisStandIn(PASSWORD, await freePort()), ...(real ? [real] : [])];
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let i = 0; i < 1200; i++) {
@@ -26,8 +26,8 @@ for (const peer of PEERS) {
     beforeAll(async () => {
       await peer.start();
       const url = `redis://:${PASSWORD}@127.0.0.1:${peer.port}/0`;
-      confidant = await startConfidant({ REDIS_URL: url, REDIS_SOCKET_TIMEOUT: '3', SESSION_KEY_PREFIX: 'app:' });
-      store = openRedis({ url, prefix: 'app:', timeoutMs: 3000, onFault: () => undefined });
+      confidant = await startConfidant({ REDIS_URL: url, REDIS_SOCKET_TIMEOUT: '20', SESSION_KEY_PREFIX: 'app:' });
+      store = openRedis({ url, prefix: 'app:', timeoutMs: 20_000, onFault: () => undefined });
       await until(() =>
         store.get('x').then(
           () => true,
