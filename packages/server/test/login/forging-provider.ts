@@ -32,6 +32,8 @@ export async function startForgingProvider(
 ): Promise<ForgingProvider> {
   const [own, foreign] = [await generateKeyPair('RS256'), await generateKeyPair('RS256')];
   const server = createServer();
+  // Ends no connection that a client may be about to use again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const issuer = known?.issuer ?? url;

@@ -26,6 +26,8 @@ export interface OpenIdTestProvider {
 /** A real OpenID provider (npm oidc-provider) with a login page that asks for the account alone. */
 export async function startOpenIdProvider(redirectUris: readonly string[]): Promise<OpenIdTestProvider> {
   const server = createServer();
+  // Ends no connection that a client may be about to use again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const provider = new Provider(issuer, {

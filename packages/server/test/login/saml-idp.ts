@@ -66,6 +66,8 @@ const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
 /** A real SAML identity provider (npm samlp) with a login page that asks for the address alone. */
 export async function startSamlIdp(root: string, sp?: KeyPair): Promise<SamlIdp> {
   const server = createServer();
+  // Ends no connection that a client may be about to use again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const entityId = `${url}/idp`;
