@@ -113,6 +113,8 @@ describe('who a request comes from', () => {
     const production = await startServer(
       {
         KMS_AUTH_USER_TYPES: 'service',
+        KMS_CONNECTION_TIMEOUT: '20',
+        KMS_READ_TIMEOUT: '20',
       },
       { environment: productionEnvironment(kms.url, 'http://127.0.0.1:9'), kms: kms.kms },
     );

@@ -34,7 +34,7 @@ test('a request that was sent before the stop, and that nobody had time to read 
   client.stdout.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
   // This process does nothing else until the request is there: the event loop is blocked.
   const nothing = new Int32Array(new SharedArrayBuffer(4));
-  for (let i = 0; i < 1000 && !existsSync(sent); i++) Atomics.wait(nothing, 0, 0, 10);
+  for (let i = 0; i < 12_000 && !existsSync(sent); i++) Atomics.wait(nothing, 0, 0, 10);
   expect(existsSync(sent)).toBe(true);
   await once(client, 'close');
   stopHangingUp();

@@ -15,12 +15,16 @@ import { type SamlSite, startSamlSite } from './saml-site.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 const COMMAND_LINE = fileURLToPath(new URL('../../../client/bin/confidant.js', import.meta.url));
+/** For what the browser and the programs it waits for have to do: they share the machine with other tests. */
+const PATIENCE_MS = 100_000;
 /** Where to leave pictures of the pages for somebody to look at; unset: none are taken. */
 const PICTURES = process.env['CONFIDANT_TEST_PICTURES'];
 
 /** A page in a browser of its own, and what the browser complained about on pages below `url`. */
 async function openPage(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
-  const page = await (await browser.newContext({ viewport: { width: 900, height: 600 } })).newPage();
+  const context = await browser.newContext({ viewport: { width: 900, height: 600 } });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' && message.location().url.startsWith(url)) complaints.push(message.text());
@@ -41,6 +45,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
   beforeAll(async () => {
     browser = await chromium.launch({
       executablePath: CHROMIUM,
+      timeout: PATIENCE_MS,
       args: [
         '--headless',
         '--no-sandbox',
@@ -114,7 +119,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
         let told = '';
         login.child.stderr!.on('data', (chunk: string) => (told += chunk));
         const { page, complaints } = await openPage(browser, confidant.url);
-        await expect.poll(() => existsSync(join(home, 'address'))).toBe(true);
+        await expect.poll(() => existsSync(join(home, 'address')), { timeout: PATIENCE_MS }).toBe(true);
         await page.goto(readFileSync(join(home, 'address'), 'utf8'));
         await page.fill('input[name=account]', 'alice');
         await page.click('button');

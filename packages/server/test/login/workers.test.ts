@@ -107,7 +107,7 @@ it('several workers without the embedded default: they tell each other of a logo
 
   // A worker that takes the place of a dead one has heard of it before it serves.
   const pids = () => new Set([...server.stdout().matchAll(/"pid":(\d+).*"msg":"request"/g)].map(([, pid]) => pid!));
-  expect(pids().size).toBe(2);
+  await expect.poll(() => pids().size).toBe(2);
   process.kill(Number([...pids()][0]), 'SIGKILL');
   const seen = new Set<number>();
   for (const end = Date.now() + 120_000; Date.now() < end && pids().size < 3;) {

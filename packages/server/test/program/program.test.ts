@@ -4,7 +4,6 @@ import { readFileSync, rmSync } from 'node:fs';
 import { get, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startKmsStandIn } from '../stand-ins/kms.js';
@@ -130,6 +129,8 @@ describe('the start', () => {
         DYNAMODB_CREATE_TABLE: 'true',
         DYNAMODB_URL: dynamo.endpoint,
         PYNAMO_REQUEST_TIMEOUT_SECONDS: '20',
+        KMS_CONNECTION_TIMEOUT: '20',
+        KMS_READ_TIMEOUT: '20',
         KMS_URL: kms.url,
         KMS_MASTER_KEY: 'alias/no-such-key',
         AUTH_KEY: 'alias/authnz-service',
@@ -155,7 +156,7 @@ describe('the start', () => {
       .match(/^ {2}(\. |npx ).*$/gm)!
       .join('\n');
     expect(lines.split('\n')).toHaveLength(4);
-    const { stdout } = await promisify(execFile)('bash', ['-e', '-c', lines], { cwd: ROOT, timeout: 60_000 });
+    const { stdout } = await promisify(execFile)('bash', ['-e', '-c', lines], { cwd: ROOT, timeout: 200_000 });
     const fetched = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{'))) as { service: { credentials: unknown[] } };
     expect(fetched.service.credentials).toMatchObject([
       { name: 'Demo database', credential_pairs: { db_password: 'correct horse' } },
@@ -173,16 +174,18 @@ describe('the stop', () => {
     // A body that is still on its way when the signal comes.
     const slow = request(`${program.url}/v1/credentials`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': 2 },
+      headers: { 'content-type': 'application/json', 'content-length': 2, expect: '100-continue' },
     });
+    const begun = once(slow, 'continue');
     const answered = new Promise<number>((resolve, reject) => {
       slow.on('response', (response) => resolve(response.statusCode!));
       slow.on('error', reject);
     });
+    slow.flushHeaders();
+    await begun;
     slow.write('{');
-    await sleep(300);
     program.process.kill('SIGTERM');
-    await sleep(300);
+    await expect.poll(() => program.stdout()).toContain('"msg":"stopping"');
     slow.end('}');
     expect(await answered).toBe(401);
     expect(await program.exited).toBe(0);
@@ -257,11 +260,11 @@ describe('workers', () => {
     const ask = async (times: number): Promise<number[]> =>
       Promise.all(Array.from({ length: times }, () => statusOf(`${program.url}/v1/user/email`)));
     const until = async (ready: () => boolean): Promise<void> => {
-      for (let i = 0; i < 100 && !ready(); i++) {
+      const asked = async (): Promise<boolean> => {
         await ask(4);
-        await sleep(50);
-      }
-      expect(ready()).toBe(true);
+        return ready();
+      };
+      await expect.poll(asked, { timeout: 100_000 }).toBe(true);
     };
     await until(() => pidsOf(program).length === 2);
     const before = pidsOf(program);
