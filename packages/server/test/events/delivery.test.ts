@@ -21,6 +21,9 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.close());
 
+/** Time enough: the queue takes no more of it than it needs. */
+const PATIENCE_MS = 100_000;
+
 function queueTo(url: string, options: Partial<DeliveryOptions> = {}, more: Partial<Destination> = {}): DeliveryQueue {
   return new DeliveryQueue(
     { kind: 'webhook', url: new URL(url), username: 'wu', password: 'wp', ...more },
@@ -28,6 +31,7 @@ function queueTo(url: string, options: Partial<DeliveryOptions> = {}, more: Part
       log: { warn: (details, message) => void logged.push({ details, message }) },
       onOutcome: (_kind, outcome) => void outcomes.push(outcome),
       backoffMs: 1,
+      timeoutMs: PATIENCE_MS,
       ...options,
     },
   );
@@ -38,7 +42,7 @@ describe('a delivery', () => {
     const queue = queueTo(`${receiver.url}/hook?x=1`);
     queue.push('{"é":1}');
     const [first] = await receiver.arrived(1);
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(first!.path).toBe('/hook?x=1');
     expect(first!.headers).toMatchObject({
       'content-type': 'application/json',
@@ -55,7 +59,7 @@ describe('a delivery', () => {
     const queue = queueTo(receiver.url, {}, { username: '', password: '' });
     queue.push('{}');
     const [first] = await receiver.arrived(1);
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(first!.headers.authorization).toBe('Basic Og==');
   });
 
@@ -63,7 +67,7 @@ describe('a delivery', () => {
     receiver.answers = [status];
     const queue = queueTo(receiver.url);
     queue.push('{}');
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(receiver.received).toHaveLength(1);
     expect(outcomes).toEqual(['delivered']);
     expect(logged).toEqual([]);
@@ -74,7 +78,7 @@ describe('a delivery', () => {
     const queue = queueTo(receiver.url);
     queue.push('{}');
     await receiver.arrived(3);
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(outcomes).toEqual(['delivered']);
   });
 
@@ -82,7 +86,7 @@ describe('a delivery', () => {
     receiver.answers = [status];
     const queue = queueTo(receiver.url);
     queue.push('{}');
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(receiver.received).toHaveLength(1);
     expect(outcomes).toEqual(['failed']);
     expect(logged).toHaveLength(1);
@@ -94,7 +98,7 @@ describe('a delivery', () => {
     const queue = queueTo(receiver.url);
     queue.push('{}');
     await receiver.arrived(4);
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(receiver.received).toHaveLength(4);
     expect(outcomes).toEqual(['failed']);
   });
@@ -105,7 +109,7 @@ describe('a delivery', () => {
     receiver.answerHeaders = { location: `${elsewhere.url}/stolen` };
     const queue = queueTo(receiver.url);
     queue.push('{}');
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(elsewhere.received).toEqual([]);
     expect(outcomes).toEqual(['failed']);
     await elsewhere.close();
@@ -116,7 +120,7 @@ describe('a delivery', () => {
     const queue = queueTo(receiver.url, { timeoutMs: 300 });
     queue.push('{}');
     await receiver.arrived(2);
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(outcomes).toEqual(['delivered']);
   });
 
@@ -128,7 +132,7 @@ describe('a delivery', () => {
       { password: 'secret-pass' },
     );
     queue.push('{"body":"x"}');
-    await queue.close(5000);
+    await queue.close(PATIENCE_MS);
     expect(outcomes).toEqual(['failed']);
     expect(logged[0]!.details).toEqual({
       destination: 'webhook',
@@ -168,14 +172,14 @@ describe('the queue', () => {
   test('delivers what waits before it closes', async () => {
     const queue = queueTo(receiver.url);
     for (let i = 0; i < 50; i++) queue.push(`{"n":${i}}`);
-    await queue.close(10_000);
+    await queue.close(PATIENCE_MS);
     expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(50);
     expect(outcomes.every((outcome) => outcome === 'delivered')).toBe(true);
   });
 
   test('takes nothing after it closed', async () => {
     const queue = queueTo(receiver.url);
-    await queue.close(1000);
+    await queue.close(PATIENCE_MS);
     queue.push('{}');
     expect(outcomes).toEqual(['dropped']);
     expect(receiver.received).toEqual([]);
@@ -183,7 +187,7 @@ describe('the queue', () => {
 
   test('one slow answer does not hold up the others', async () => {
     receiver.answers = ['hang', 200];
-    const queue = queueTo(receiver.url, { timeoutMs: 60_000 });
+    const queue = queueTo(receiver.url);
     for (let i = 0; i < 10; i++) queue.push('{}');
     const delivered = (): number => outcomes.filter((outcome) => outcome === 'delivered').length;
     await expect.poll(delivered).toBe(9);
@@ -203,10 +207,10 @@ describe('webhooks', () => {
           signingKey: '',
         },
       },
-      { log: { warn: () => undefined }, backoffMs: 1 },
+      { log: { warn: () => undefined }, backoffMs: 1, timeoutMs: PATIENCE_MS },
     );
     sender.publish({ type: 'credential', id: 'c1', name: 'C', revision: 2, services: ['svc'] });
-    await sender.close(5000);
+    await sender.close(PATIENCE_MS);
     const body = '{"event_type":"credential_update","services":["svc"],"credentials":["c1"]}';
     expect(receiver.received.map((each) => each.body)).toEqual([body]);
     expect(second.received.map((each) => each.body)).toEqual([body]);
@@ -218,11 +222,11 @@ describe('webhooks', () => {
     receiver.answers = [500, 200];
     const sender = openEvents(
       { webhooks: { urls: [receiver.url], username: '', password: '', signingKey: 'signing key' } },
-      { log: { warn: () => undefined }, backoffMs: 1 },
+      { log: { warn: () => undefined }, backoffMs: 1, timeoutMs: PATIENCE_MS },
     );
     sender.publish({ type: 'credential', id: 'c1', name: 'C', revision: 2, services: ['svc'] });
     await receiver.arrived(2);
-    await sender.close(5000);
+    await sender.close(PATIENCE_MS);
     for (const { headers, body } of receiver.received) {
       const timestamp = headers['x-confidant-timestamp'] as string;
       expect(timestamp).toMatch(/^\d{10}$/);

@@ -31,6 +31,8 @@ afterAll(async () => {
   statsd.close();
 });
 
+const parsed = (body: string): unknown => JSON.parse(body);
+
 async function create(name: string): Promise<string> {
   const answer = await server.call('user:alice', 'POST', '/v1/credentials', { name, credential_pairs: { key: name } });
   expect(answer.status).toBe(200);
@@ -47,24 +49,23 @@ describe('changes over HTTP', () => {
     );
     await server.call('user:alice', 'PUT', `/v1/credentials/${id}`, { name: 'E2' });
     await server.call('user:alice', 'PUT', `/v1/credentials/${id}/1`);
-    const told = (await graphite.arrived(3)).map(({ body }) => JSON.parse(body) as unknown);
     const of = (data: string): unknown => ({ what: 'confidant', tags: 'confidant,confidant-ev', data });
-    // Events may overtake each other.
-    expect(new Set(told)).toEqual(
-      new Set([
-        of(`Added credentials: ['${id}']; Removed credentials []; Revision 1`),
-        of(`Updated credential "E2"(${id}); Revision 2`),
-        of(`Updated credential "E" (${id}); Revision 3`),
-      ]),
-    );
+    // Events may overtake each other, and one whose answer was late comes again.
+    const told = () => new Set([...new Set(graphite.received.map(({ body }) => body))].map(parsed));
+    await expect
+      .poll(told)
+      .toEqual(
+        new Set([
+          of(`Added credentials: ['${id}']; Removed credentials []; Revision 1`),
+          of(`Updated credential "E2"(${id}); Revision 2`),
+          of(`Updated credential "E" (${id}); Revision 3`),
+        ]),
+      );
     const hooks = await webhook.arrived(3);
-    expect(hooks.map(({ body }) => (JSON.parse(body) as { event_type: string }).event_type).sort()).toEqual([
-      'credential_update',
-      'credential_update',
-      'service_update',
-    ]);
+    expect(new Set(hooks.map(({ body }) => (parsed(body) as { event_type: string }).event_type))).toEqual(
+      new Set(['credential_update', 'service_update']),
+    );
     expect(hooks.every(({ headers }) => headers['x-confidant-signature'] !== undefined)).toBe(true);
-    expect(graphite.received).toHaveLength(3);
   });
 
   test('succeed while the receivers fail or do not answer', async () => {
