@@ -163,8 +163,9 @@ function raw(url: string, host: string, secret: string): Promise<string> {
   const body = JSON.stringify({ secret });
   return new Promise((resolve, reject) => {
     let answer = '';
+    // Not ended from here: Node's server may end its side too, before it has answered.
     const socket = connect(Number(port), hostname, () =>
-      socket.end(
+      socket.write(
         `POST /v1/login HTTP/1.1\r\nHost: ${host}\r\nOrigin: http://${host}\r\nContent-Type: application/json\r\n` +
           `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
       ),
