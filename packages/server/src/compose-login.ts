@@ -23,7 +23,7 @@ import type { Audit, ExpiringStore } from './ports.js';
 
 const GOOGLE_ISSUER = 'https://accounts.google.com';
 /** Time for an OpenID provider to answer. */
-const PROVIDER_TIMEOUT_MS = 5000;
+const PROVIDER_TIMEOUT_MS = 10_000;
 /** Writers of the embedded default's sessions hold its file for a moment only. */
 const SESSIONS_BUSY_MS = 500;
 /** A shorter SESSION_SECRET can be guessed by whoever holds a cookie of their own. */

@@ -8,7 +8,7 @@ import { readPrivateFile } from '../local/private-files.js';
 import { AdminError, type CommandGroup } from './command.js';
 
 /** A server on the same machine that is alive answers its health check within this. */
-const ANSWER_TIMEOUT_MS = 5000;
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** `confidant-admin login-link`: another one-time link into the embedded default; the one before stops working. */
 export const loginLinkCommand: CommandGroup = (program, context) => {
