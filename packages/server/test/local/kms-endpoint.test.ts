@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
 import {
   CreateAliasCommand,
@@ -73,7 +74,7 @@ async function send(url: string, accessKey: AccessKey | undefined, raw: RawReque
   return new Promise<{ status: number | undefined; type: unknown; body: Record<string, unknown> }>(
     (resolve, reject) => {
       const outgoing = httpRequest(
-        { hostname, port, method, path, headers: { ...headers, host, ...signature, ...raw.headers } },
+        { hostname, port, method, path, headers: { ...headers, host, ...signature, ...raw.headers }, agent: false },
         (response) => {
           text(response).then((answer) => {
             const parsed = JSON.parse(answer) as Record<string, unknown>;
@@ -251,8 +252,9 @@ describe('an AWS SDK client', () => {
     ).rejects.toMatchObject({ name: 'UnknownOperationException' });
   });
 
-  test('works over ::1 and localhost', async () => {
-    for (const host of ['::1', 'localhost']) {
+  test('works over ::1, where there is IPv6, and localhost', async () => {
+    const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
+    for (const host of [...(hasIPv6 ? ['::1'] : []), 'localhost']) {
       const { client } = await startEndpoint({ host });
       expect((await client().send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).Plaintext).toHaveLength(1);
     }
