@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callCli, PATIENT, runCli } from './support/cli.js';
 import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
 import type { EmbeddedServer } from './support/embedded-server.js';
-import { close, listen, readBody } from './support/http.js';
+import { close, listen, wholeBody } from './support/http.js';
 
 // Some steps are several processes at once.
 let server: EmbeddedServer;
@@ -226,7 +226,8 @@ describe('update_blind_credential --merge', () => {
     async function losingOne(then: () => Promise<unknown>, work: (url: string) => Promise<void>): Promise<number> {
       let puts = 0;
       const proxy = createServer((request, response) => {
-        void readBody(request).then(async (body) => {
+        void wholeBody(request).then(async (body) => {
+          if (body === undefined) return;
           const { method, url, headers } = request;
           const answer = await fetch(`${server.url}${url}`, {
             method: method!,

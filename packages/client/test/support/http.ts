@@ -80,7 +80,7 @@ export function wholeBody(request: IncomingMessage): Promise<string | undefined>
   return readBody(request).catch(() => undefined);
 }
 
-export async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
