@@ -57,8 +57,6 @@ export async function startAnswering(
     });
   };
   const server = createServer(listener);
-  // Connections are kept however long the next request takes: no test begins on one that is just being closed.
-  server.keepAliveTimeout = 0;
   const url = await listen(server);
   return { url, seen, close: () => close(server) };
 }
