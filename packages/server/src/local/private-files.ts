@@ -54,7 +54,7 @@ function codeOf(error: unknown): string | undefined {
  */
 export function ensurePrivateDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
   } catch (error) {
     throw new LocalFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
       cause: error,
@@ -69,6 +69,22 @@ export function ensurePrivateDirectory(path: string): void {
     throw new LocalFileError(
       `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${path}`,
     );
+  }
+}
+
+/**
+ * With those above it that are missing, one at a time: where none can be made (below /proc), Node's way of making several
+ * never ends.
+ */
+function makeDirectory(path: string, mayMakeParents = true): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (code !== 'ENOENT' || !mayMakeParents || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    makeDirectory(path, false);
   }
 }
 
