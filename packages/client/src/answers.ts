@@ -49,9 +49,11 @@ export function readAnswer(
   }
   const code = codeOf(headers['x-confidant-error']);
   const reason = typeof body?.['error'] === 'string' ? body['error'] : defaultText(code);
-  const foreign = code === undefined && !isOfOriginal(body);
+  const page = pageOfOriginal(text) === status;
+  const isNoRoute = status === 404 || status === 405;
+  const foreign = code === undefined && !saysInJson(body) && (isNoRoute || !page);
   // What is no Confidant server has no such path; of other refusals one of its own gateways may be the reason.
-  const doubt = foreign && (status === 404 || status === 405) ? '; is this a Confidant server?' : '';
+  const doubt = foreign && isNoRoute && !page ? '; is this a Confidant server?' : '';
   const message = `${what} answered ${status}${reason === undefined ? '' : `: ${reason.slice(0, 500)}`}${doubt}`;
   const details = { ...known, foreign, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
   const retryAfter = headers['retry-after'];
@@ -61,9 +63,15 @@ export function readAnswer(
   throw new ConfidantError(message, details);
 }
 
-/** compat: servers of the original have no codes, but say what is the matter in JSON, or nothing in it. */
-function isOfOriginal(body: JsonObject | undefined): boolean {
+/** compat: servers of the original have no codes, but say what is the matter in JSON, or nothing in it, of what they were asked for. */
+function saysInJson(body: JsonObject | undefined): boolean {
   return body !== undefined && (typeof body['error'] === 'string' || Object.keys(body).length === 0);
+}
+
+/** compat: the status of the page that the original answers for a token that it refuses, a fault, or a path it lacks. */
+function pageOfOriginal(text: string): number | undefined {
+  const page = /^<!DOCTYPE HTML PUBLIC "-\/\/W3C\/\/DTD HTML 3\.2 Final\/\/EN">\s*<title>(\d{3}) /.exec(text);
+  return page === null ? undefined : Number(page[1]);
 }
 
 /** Where to, without a query, which may hold anything; and what to do about it. */

@@ -139,13 +139,16 @@ export class RouteCaller {
     counted: { sent: number },
   ): Promise<JsonObject> {
     const { onRetry } = this.#options;
+    let unsent = 0;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#attempt(method, path, input, options, { attempt, counted });
       } catch (error) {
         if (!(error instanceof ConfidantError)) throw error;
         // A transport may send it more often than it is asked to, or not count.
-        error.attempts = Math.max(counted.sent, attempt);
+        const begun = Math.max(counted.sent, attempt);
+        if (error.unsent) unsent += 1;
+        error.attempts = Math.max(begun - unsent, 1);
         const retries = this.#retriesAfter(error);
         if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);

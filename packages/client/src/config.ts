@@ -299,8 +299,8 @@ export function isServerUrl(url: string): boolean {
 }
 
 function noUrl(place?: SettingsPlace): string {
-  const set = place === undefined ? 'in the configuration (in settings, url)' : `in ${place.profile}, or give --url`;
-  return `no server address: set url ${set}, or set ${URL_VARIABLE}`;
+  if (place === undefined) return `no server address: set url in settings (loadProfile reads ${URL_VARIABLE}, too)`;
+  return `no server address: set url in ${place.profile}, or give --url, or set ${URL_VARIABLE}`;
 }
 
 /** Does not repeat it: it may hold a password. */
@@ -308,7 +308,7 @@ function wrongUrl(place?: SettingsPlace): string {
   return (
     'the server address must be like https://confidant.example.com, without user and password: ' +
     // Who only has the settings can not tell where they come from.
-    (place?.url ?? `url in the configuration, or ${URL_VARIABLE}`)
+    (place?.url ?? `url in settings, which loadProfile reads from the configuration or ${URL_VARIABLE}`)
   );
 }
 

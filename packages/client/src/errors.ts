@@ -30,8 +30,10 @@ export interface ConfidantErrorDetails {
   serverClockAheadMs?: number;
   /** Nothing was sent that proves who calls: the answer is not about that. */
   anonymous?: boolean;
-  /** The answer is none that a Confidant server gives to a call: a gateway's, or that of something else. */
+  /** The answer tells nothing of what was asked for: it is a gateway's, something else's, or of a server without such a path. */
   foreign?: boolean;
+  /** There was no connection to send anything over. */
+  unsent?: boolean;
   cause?: unknown;
 }
 
@@ -47,7 +49,10 @@ export class ConfidantError extends Error {
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
   readonly anonymous: boolean;
+  /** No server of Confidant told this of what was asked for: a 404 of such an answer does not mean that it is gone. */
   readonly foreign: boolean;
+  /** There was no connection to send anything over. */
+  readonly unsent: boolean;
   /** How often the request was sent. Above 1, one before may have been carried out although its answer was lost. */
   attempts = 1;
 
@@ -60,6 +65,7 @@ export class ConfidantError extends Error {
     this.serverClockAheadMs = details.serverClockAheadMs;
     this.anonymous = details.anonymous ?? false;
     this.foreign = details.foreign ?? false;
+    this.unsent = details.unsent ?? false;
   }
 
   /** True when nobody answered for Confidant: no network, no trust, no answer in time, or a gateway that says so. */

@@ -108,6 +108,14 @@ const OF_TLS =
 
 class StaleConnection extends ConfidantError {}
 
+/** What Node was doing when a connection could not be made. */
+const OF_CONNECTING = ['connect', 'getaddrinfo'];
+
+/** A host with several addresses fails at each of them. */
+function failures(error: Error): readonly NodeJS.ErrnoException[] {
+  return error instanceof AggregateError ? (error.errors as NodeJS.ErrnoException[]) : [error];
+}
+
 function exchange(request: TransportRequest, begin: Begin, options: NodeTransportOptions): Promise<TransportResponse> {
   const { timeoutMs, maxResponseBytes = 64 * 1024 * 1024 } = options;
   const what = `${request.method} ${request.url.pathname}`;
@@ -143,7 +151,8 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
       const reason = isProxys ? error.message : (error.code ?? error.message);
       const isTls = !isProxys && OF_TLS.test(error.code ?? '');
       const code = isTls ? 'untrusted' : isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
-      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, cause: error }));
+      const unsent = isProxys || failures(error).every(({ syscall }) => OF_CONNECTING.includes(syscall ?? ''));
+      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, unsent, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);
     request.signal?.addEventListener('abort', abort, { once: true });

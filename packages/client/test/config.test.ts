@@ -207,9 +207,7 @@ describe('settings', () => {
       ...(await faultsOf(Promise.resolve().then(() => completeServerSettings({})))),
       ...(await faultsOf(Promise.resolve().then(() => completeServerSettings({ url: 'ftp://x' })))),
     ];
-    expect(faults).toContain(
-      'no server address: set url in the configuration (in settings, url), or set CONFIDANT_URL',
-    );
+    expect(faults).toContain('no server address: set url in settings (loadProfile reads CONFIDANT_URL, too)');
     expect(faults).toContain('no key to authenticate with: set auth_key in the configuration (in settings, authKey)');
     for (const name of ['authContext.to', 'authContext.userType', 'authContext.from']) {
       expect(faults).toContainEqual(expect.stringContaining(`(in settings, ${name})`));

@@ -135,6 +135,19 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr.includes('asked as the service web')).toBe(status !== 404);
     });
 
+    it.each([
+      ['map', ['map', '--service', 'web', '--cred-ids', 'c2'], SERVICE, 403],
+      ['remove_creds', ['remove_creds', '--service-id', 'web', '--cred-ids', 'c2'], SERVICE, 404],
+      ['merge', merge, GET, 404],
+    ])('but not a %s that could not even be begun', async (_, args, reading, status) => {
+      const refused = { status, body: { error: 'not now' } };
+      losing(reading, before, { ...before, [reading]: refused });
+      const end = await at.call(args);
+      expect([end.code, at.server.seen.map(({ method }) => method)]).toEqual([1, ['GET', 'GET']]);
+      expect(end.stderr).toContain(`answered ${status}: not now`);
+      expect(end.stderr).not.toContain('nobody knows');
+    });
+
     it.each([401, 403, 404])('but not one whose first answer was %i', async (status) => {
       answers = { [PUT]: { status, body: { error: 'not now' } } };
       const end = await at.call(update);

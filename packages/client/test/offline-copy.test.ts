@@ -99,6 +99,15 @@ describe('the offline copy', () => {
     }
   });
 
+  it('goes where a server of the original refuses the token, with a page', async () => {
+    await get();
+    const body =
+      '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>';
+    answer = { status: 403, headers: { 'content-type': 'text/html' }, body };
+    expect((await get()).error).toMatchObject({ status: 403 });
+    expect(readdirSync(copies)).toHaveLength(0);
+  });
+
   it('stays where something else than Confidant refuses, and is not used then', async () => {
     await get();
     for (const status of [403, 404]) {

@@ -206,7 +206,16 @@ describe('answers', () => {
 
   it('a refusal that no Confidant server gives is told apart, and where nothing is there, asked about', async () => {
     const question = '; is this a Confidant server?';
-    const cases: [number, Answer, boolean][] = [
+    // The form of the recorded pages.
+    const page = (title: string) => ({
+      body: `<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>${title}</title>\n<h1>x</h1>\n`,
+    });
+    const cases: [number, Answer, boolean, boolean?][] = [
+      [401, page('401 Unauthorized'), false],
+      [403, page('403 Forbidden'), false],
+      // A path that it lacks: of the thing it says nothing.
+      [404, page('404 Not Found'), true, false],
+      [404, page('403 Forbidden'), true],
       [404, { body: '<h1>default backend' }, true],
       [404, { body: { message: 'Not Found' } }, true],
       [405, { body: '' }, true],
@@ -215,11 +224,11 @@ describe('answers', () => {
       [404, { body: { error: 'Not found.' } }, false],
       [404, { body: '', headers: { 'x-confidant-error': 'not_found' } }, false],
     ];
-    for (const [status, answer, foreign] of cases) {
+    for (const [status, answer, foreign, asks = foreign && status !== 403] of cases) {
       const server = await serve(() => ({ status, ...answer }));
       const error = await failureOf(clientOf(server.url).getService('web'));
       expect(error).toMatchObject({ status, foreign });
-      expect(error.message.endsWith(question)).toBe(foreign && status !== 403);
+      expect(error.message.endsWith(question)).toBe(asks);
     }
   });
 
@@ -343,6 +352,35 @@ describe('repetitions', () => {
     };
     await failureOf(clientOf(server.url, { retries: 1, onRetry }).listServices({}, { signal: stop.signal }));
     expect(pause).toBe(120_000);
+  });
+});
+
+describe('how often a request was sent', () => {
+  const DENIED = { status: 403, body: { error: 'no' } };
+
+  it('does not count a connection that could not be made, and counts one that broke', async () => {
+    const refused = await failureOf(clientOf('http://127.0.0.1:1', { retries: 2, backoffMs: 1 }).getService('web'));
+    expect(refused).toMatchObject({ code: 'network', unsent: true, attempts: 1 });
+    const nobody = await failureOf(clientOf('http://no-such-host.invalid', { retries: 0 }).getService('web'));
+    expect(nobody).toMatchObject({ unsent: true });
+    const server = await serve((_, count) => (count === 1 ? { drop: true } : DENIED));
+    const broken = await failureOf(clientOf(server.url, { retries: 2, backoffMs: 1 }).getService('web'));
+    expect(broken).toMatchObject({ status: 403, attempts: 2 });
+  });
+
+  it('so a refusal that follows a refused connection is about the only request there was', async () => {
+    const server = await serve(() => DENIED);
+    const there = nodeTransport({ timeoutMs: 60_000 });
+    let count = 0;
+    const client = new ConfidantClient({
+      url: server.url,
+      auth: () => ({}),
+      retries: 2,
+      backoffMs: 1,
+      transport: (request) => there((count += 1) === 1 ? { ...request, url: new URL('http://127.0.0.1:1') } : request),
+    });
+    expect(await failureOf(client.getService('web'))).toMatchObject({ status: 403, attempts: 1 });
+    there.close();
   });
 });
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from './log.js';
-import { asUnknown, isConflict, isLateRefusal } from './lost-answers.js';
+import { asUnknown, isConflict } from './lost-answers.js';
 
 const MAX_ATTEMPTS = 12;
 /** Longer each time, so that many writers come to an order. */
@@ -26,7 +26,7 @@ export async function beginAgain<Result>(log: Log, work: (attempt: Attempt) => P
       return await work({ isFirst: attempt === 1, mayBeDone });
     } catch (error) {
       const isRefused = isConflict(error);
-      mayBeDone ||= (isRefused && error.attempts > 1) || isLateRefusal(error);
+      mayBeDone ||= isRefused && error.attempts > 1;
       if (!isRefused || attempt === MAX_ATTEMPTS) throw mayBeDone ? await asUnknown(error) : error;
       const pauseMs = Math.random() * PAUSE_MS * attempt;
       log.debug(`pause: ${Math.round(pauseMs)} ms before it begins again (${attempt}): somebody else wrote in between`);

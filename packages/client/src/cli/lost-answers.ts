@@ -11,12 +11,20 @@ export function isConflict(error: unknown): error is ConfidantError {
   return error instanceof ConfidantError && error.code === 'write_conflict';
 }
 
-/** Refusals that depend on who asks, when, and whom: the first time the same request may have been carried out. */
+/** What may be refused at the second time and not at the first: rights end, gateways come in between, limits are reached. */
 const MAY_COME_LATER = [401, 403, 404, 429];
 
-/** Whether an answer of the server may have been lost before this refusal, which then tells nothing of the change. */
-export function isLateRefusal(error: unknown): boolean {
-  return error instanceof ConfidantError && error.attempts > 1 && MAY_COME_LATER.includes(error.status ?? 0);
+/**
+ * What `send`, which sends one change, answers. Rejects with {@link UnknownOutcome} where an answer may have been lost
+ * before such a refusal: that tells nothing of the change.
+ */
+export async function sendingChange<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await send();
+  } catch (error) {
+    const isLate = error instanceof ConfidantError && error.attempts > 1 && MAY_COME_LATER.includes(error.status ?? 0);
+    throw isLate ? await asUnknown(error) : error;
+  }
 }
 
 /** Whether what is there is what an update's body asks for. */
@@ -46,7 +54,7 @@ export function refuseOtherRevision(given: Given, current: number, { mayBeDone }
 /**
  * What `change` answers. When it expected a revision and is refused after an answer was lost, it may have been carried
  * out: answers what `read` finds if that is the revision after the expected one, and done by `isDone`, else throws
- * {@link UnknownOutcome}, as after an {@link isLateRefusal}.
+ * {@link UnknownOutcome}, as {@link sendingChange} does.
  */
 export async function findingItDone<Thing extends { revision: number }>(
   expected: number | undefined,
@@ -57,9 +65,8 @@ export async function findingItDone<Thing extends { revision: number }>(
   }: { change: () => Promise<Thing>; read: () => Promise<Thing>; isDone: (now: Thing) => boolean | Promise<boolean> },
 ): Promise<Thing> {
   try {
-    return await change();
+    return await sendingChange(change);
   } catch (error) {
-    if (isLateRefusal(error)) throw await asUnknown(error);
     if (!isConflict(error) || error.attempts === 1) throw error;
     if (expected === undefined) throw await asUnknown(error);
     const now = await lookingUp(read);

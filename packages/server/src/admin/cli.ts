@@ -52,15 +52,20 @@ export async function adminMain(
   }
 }
 
-/** `confidant-admin` as this process: an output that can not be written is told in one line, and ends it with 1. */
+/**
+ * `confidant-admin` as this process. What it does goes on to its end also when its output can not be written, which is
+ * told in one line and as exit code 1; a reader that has seen enough (`| head`) is no failure.
+ */
 export async function runAdmin(): Promise<void> {
+  let isTold = false;
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-    // A reader that has seen enough (`| head`) is no failure.
-    if (code === 'EPIPE') process.exit(0);
+    if (code === 'EPIPE' || isTold) return;
+    isTold = true;
     process.stderr.write(`confidant-admin: can not write to standard output (${code ?? 'failed'})\n`);
-    process.exit(1);
+    process.exitCode = 1;
   });
-  process.exitCode = await adminMain(process.argv.slice(2));
+  const exitCode = await adminMain(process.argv.slice(2));
+  if (exitCode !== 0) process.exitCode = exitCode;
 }
 
 /** Commander itself suggests nothing for the beginning of a name. */

@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Backend, startServer, type TestServer } from '../http/harness.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { type DynamoDbServer, startDynamoDb } from '../stores/dynamodb-server.js';
 import { admin } from './admin.js';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/confidant-admin.js', import.meta.url));
 
 let kms: KmsStandIn;
 let dynamodb: DynamoDbServer;
@@ -169,6 +174,19 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
       out: '',
       err: 'Nothing to archive: no disabled credential is unchanged for more than 1 days.\n',
     });
+  });
+
+  test.each([
+    ['nobody reads it', '| true', 0],
+    ['it can not be written', '> /dev/full', 1],
+  ])('ends what it began when it tells of it and %s', async (_, output, exitCode) => {
+    const ids = await Promise.all(['a', 'b', 'c', 'd'].map(disabled));
+    const line = `("$1" "$2" archive_credentials --force --ids ${ids.join(',')}; echo "exit $?" >&2) ${output}`;
+    const { stderr } = await promisify(execFile)('sh', ['-c', line, 'sh', process.execPath, PROGRAM], {
+      env: { ...process.env, ...environment },
+    });
+    expect(stderr).toMatch(new RegExp(`(^|\\n)exit ${exitCode}\\n$`));
+    for (const id of ids) expect((await call('GET', `/v1/credentials/${id}`)).status).toBe(404);
   });
 
   test('confidant-admin fails when one of the ids fails, and does the others', async () => {

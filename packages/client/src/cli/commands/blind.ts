@@ -9,7 +9,7 @@ import type { Context } from '../context.js';
 import { contextsOf, openBlindCredential } from '../../blind.js';
 import type { Connection } from '../../connect.js';
 import type { Given } from '../given.js';
-import { findingItDone, holds, refuseOtherRevision } from '../lost-answers.js';
+import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../lost-answers.js';
 import { idOf } from '../names.js';
 import { CommandError } from '../command-error.js';
 import { oneValue, success } from '../outcome.js';
@@ -145,7 +145,7 @@ async function updateBlind(
   // Names of keys that were kept from the server stay so.
   if (merging && stored.credential_keys?.length === 0) body.credential_keys = [];
   const update = (): Promise<BlindCredentialBody> => connection.client.updateBlindCredential(id, body);
-  if (merging !== undefined) return update();
+  if (merging !== undefined) return sendingChange(update);
   const credential = await findingItDone(expected, {
     change: update,
     read: () => connection.client.getBlindCredential(id),

@@ -6,7 +6,7 @@ import { oneValue, success } from '../outcome.js';
 import type { Context } from '../context.js';
 import type { Handler } from '../outcome.js';
 import type { Given } from '../given.js';
-import { findingItDone, holds, refuseOtherRevision } from '../lost-answers.js';
+import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../lost-answers.js';
 import { idOf, idsOfNames } from '../names.js';
 import type { Nameable } from '../names.js';
 import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
@@ -129,7 +129,8 @@ async function updateMerged(
       return withoutValues(old);
     }
     refuseOtherRevision(given, old.revision, { mayBeDone });
-    const credential = await client.updateCredential(id, { ...change, expected_revision: old.revision });
+    const asked = { ...change, expected_revision: old.revision };
+    const credential = await sendingChange(() => client.updateCredential(id, asked));
     tellStored(context, credential, pairs);
     return withoutValues(credential);
   });

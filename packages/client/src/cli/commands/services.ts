@@ -11,6 +11,7 @@ import type { Attempt } from '../begin-again.js';
 import type { Context } from '../context.js';
 import { describeError } from '../describe-error.js';
 import type { Given } from '../given.js';
+import { sendingChange } from '../lost-answers.js';
 import { idOf, idsOfNames } from '../names.js';
 import { fetchService } from '../offline-copy.js';
 import { CommandError } from '../command-error.js';
@@ -231,7 +232,8 @@ async function changeServiceOnce(
     if (mayBeDone && !known.wasThere) tellCreated(context, id);
     return success({ service });
   }
-  const written = await client.putService(id, { ...after, expected_revision: service?.revision ?? 0 });
+  const body = { ...after, expected_revision: service?.revision ?? 0 };
+  const written = await sendingChange(() => client.putService(id, body));
   if (!known.wasThere && (mayBeDone || written.revision === 1)) tellCreated(context, id);
   return success({ service: written });
 }
