@@ -11,8 +11,8 @@ const CACHE = join(ROOT, 'node_modules/.cache/confidant-peers');
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 /** Of all installations; what it does not suffice for is not run. */
 const INSTALLS_MS = 25 * 60_000;
-/** A registry may fail for a moment. */
-const ATTEMPTS = 2;
+/** A registry may fail for a moment; one that does not answer in time is not asked again. */
+const ATTEMPTS = 3;
 /** What the packages named below need themselves: the releases with which the checks were last seen to hold. */
 const PINS = join(import.meta.dirname, 'python/pins');
 
@@ -145,8 +145,10 @@ async function environment(name, steps, finish) {
   await prepared(folder, JSON.stringify(what), async (attempt) => {
     const made = await installing('python3', ['-m', 'venv', folder]);
     if (made.code !== 0) return made;
-    // Another Python may lack one of the releases: the second time without them.
-    const pinned = attempt === 1 ? ['--constraint', pins] : [];
+    // Another Python may lack one of the releases: the last time without them.
+    const pinned = attempt < ATTEMPTS ? ['--constraint', pins] : [];
+    if (attempt === ATTEMPTS)
+      console.log('  (with the newest releases of what these packages need, not the pinned ones)');
     for (const step of steps) {
       const installed = await pip(folder, [...pinned, ...step]);
       if (installed.code !== 0) return installed;
@@ -174,13 +176,17 @@ async function installing(command, args, options = {}) {
   }
 }
 
-/** Installs unless an earlier run has finished the very same; `install` is told which attempt it is. */
+/**
+ * Installs unless an earlier run has finished the very same; `install` is told which attempt it is. What only the last
+ * attempt could install is installed anew by the next run.
+ */
 async function prepared(folder, what, install) {
   const wanted = createHash('sha256').update(what).digest('hex');
   const mark = join(folder, '.complete');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return;
   mkdirSync(CACHE, { recursive: true });
-  for (let attempt = 1; ; attempt += 1) {
+  let attempt = 1;
+  for (; ; attempt += 1) {
     rmSync(folder, { recursive: true, force: true });
     console.log(`  (installing into ${folder.slice(ROOT.length)})`);
     let end;
@@ -194,5 +200,5 @@ async function prepared(folder, what, install) {
     if (attempt === ATTEMPTS) throw new NotAvailable(reason);
     console.log(`  (${reason})`);
   }
-  writeFileSync(mark, wanted);
+  if (attempt < ATTEMPTS) writeFileSync(mark, wanted);
 }

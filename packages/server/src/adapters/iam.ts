@@ -9,7 +9,7 @@ export interface IamOptions {
   connectTimeoutMs: number;
   requestTimeoutMs: number;
   maxAttempts: number;
-  /** One role, all attempts: a request waits for it. Default 5 seconds; what the first call loads is not counted. */
+  /** One role, all attempts: a request waits for it. Default 5 seconds; loading the SDK's client is not counted. */
   roleDeadlineMs?: number;
   /** Keep the list in memory; without it every request asks IAM. */
   cache?: {

@@ -22,6 +22,7 @@ beforeAll(async () => {
     GRAPHITE_PASSWORD: 'gp',
     STATSD_HOST: '127.0.0.1',
     STATSD_PORT: String(statsd.address().port),
+    METRICS_PORT: '0',
   });
 });
 afterAll(async () => {
@@ -61,7 +62,14 @@ describe('changes over HTTP', () => {
           of(`Updated credential "E" (${id}); Revision 3`),
         ]),
       );
-    const hooks = await webhook.arrived(3);
+    // Each of the three was told of once, however often it had to be sent.
+    await expect.poll(() => server.metrics()).toMatch(/^confidant_event_queue_depth 0$/m);
+    for (const receiver of ['webhook', 'graphite']) {
+      expect(await server.metrics()).toContain(
+        `confidant_events_total{receiver="${receiver}",outcome="delivered"} 3\n`,
+      );
+    }
+    const hooks = webhook.received;
     expect(new Set(hooks.map(({ body }) => (parsed(body) as { event_type: string }).event_type))).toEqual(
       new Set(['credential_update', 'service_update']),
     );

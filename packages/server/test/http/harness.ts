@@ -28,6 +28,8 @@ export interface TestServer {
   /** Everything logged so far, one JSON line each. */
   log: () => string;
   call(as: As, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** What Prometheus would be shown; with METRICS_PORT only. */
+  metrics(): Promise<string>;
   /** Basic credentials of a principal. */
   token(as: string): Promise<{ username: string; token: string }>;
   stop(): Promise<void>;
@@ -85,6 +87,7 @@ export async function startServer(
     url,
     dataDir: settings.CONFIDANT_DATA_DIR,
     log: () => log,
+    metrics: () => composed.prometheus!.render(),
     token,
     async call(as, method, path, body, more) {
       const headers: Record<string, string> = { ...more, ...(typeof as === 'object' ? as : {}) };

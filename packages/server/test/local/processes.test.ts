@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAccessKey } from '../../src/local/access-key.js';
 import { Keyring } from '../../src/local/keyring.js';
@@ -87,6 +88,9 @@ test('two processes that change keys and grants at once lose nothing and see eac
   expect(keyring.aliases('us-west-2').map(({ alias }) => alias)).toEqual(['alias/a', 'alias/b']);
 });
 
+/** What a first start makes, in this order; the first is the directory itself. */
+const STEPS = ['.', 'access-key.json', 'keyring.db'];
+
 test('kill -9 at any moment of a first start leaves nothing half', async () => {
   const parent = temporaryDirectory();
   // Makes one data directory after another, so that the kill falls into the making of one.
@@ -95,13 +99,14 @@ test('kill -9 at any moment of a first start leaves nothing half', async () => {
       openAccessKey(dataDir + '/' + i);
       Keyring.open(dataDir + '/' + i).close();
     }`;
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 2 * STEPS.length; round += 1) {
     const dataDir = join(parent, String(round));
     const { child, go } = await startProcess(dataDir, code);
     const over = go();
-    // Each time when it has made another number of them.
-    const reached = join(dataDir, String(round));
+    // Each time when it has made another number of them, and at another step of the next: whatever that has come to.
+    const reached = join(dataDir, String(round), STEPS[round % STEPS.length]!);
     await expect.poll(() => existsSync(reached), { interval: 1, timeout: 100_000 }).toBe(true);
+    await sleep(Math.random() * 10);
     child.kill('SIGKILL');
     await over;
   }
