@@ -22,6 +22,20 @@ async function statusesOf(origin: string, cookie: string): Promise<Set<number>> 
   return new Set((await Promise.all(askAll(origin, cookie))).map(({ status }) => status));
 }
 
+/** The processes that have answered a request. */
+function pidsOf(server: { stdout(): string }): Set<string> {
+  return new Set([...server.stdout().matchAll(/"pid":(\d+).*"msg":"request"/g)].map(([, pid]) => pid!));
+}
+
+/** Asks until both workers have answered: the server is ready when one of them is. */
+async function untilBothServe(server: { stdout(): string }, origin: string, cookie: string): Promise<void> {
+  const asked = async (): Promise<number> => {
+    expect(await statusesOf(origin, cookie)).toEqual(new Set([200]));
+    return pidsOf(server).size;
+  };
+  await expect.poll(asked, { timeout: 100_000 }).toBe(2);
+}
+
 it('several workers: the printed link works once for all, and a logout ends every copy of the cookie, for the next start too', async () => {
   const data = dataDirectory();
   const start = () => run({ CONFIDANT_DATA_DIR: data.path, WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
@@ -47,7 +61,7 @@ it('several workers: the printed link works once for all, and a logout ends ever
   expect((await redeem()).status).toBe(200);
   const cookie = visitor.jar().get('confidant_session')!;
   const token = visitor.jar().get('XSRF-TOKEN')!;
-  expect(await statusesOf(link.origin, cookie)).toEqual(new Set([200]));
+  await untilBothServe(server, link.origin, cookie);
   expect((await visitor.post('/v1/logout', { xsrf: token })).status).toBe(303);
   expect(await statusesOf(link.origin, cookie)).toEqual(new Set([401]));
   for (let i = 0; i < 6; i++) expect((await redeem()).status).toBe(401);
@@ -100,21 +114,19 @@ it('several workers without the embedded default: they tell each other of a logo
   const done = await visitor.post(form.url, { account: 'alice' });
   await visitor.follow(new URL(done.location!, done.url).href);
   const cookie = visitor.jar().get('confidant_session')!;
-  expect(await statusesOf(origin, cookie)).toEqual(new Set([200]));
+  await untilBothServe(server, origin, cookie);
   expect((await visitor.post('/v1/logout', { xsrf: visitor.jar().get('XSRF-TOKEN')! })).status).toBe(303);
   // The others hear of it a moment later.
   await expect.poll(() => statusesOf(origin, cookie)).toEqual(new Set([401]));
 
   // A worker that takes the place of a dead one has heard of it before it serves.
-  const pids = () => new Set([...server.stdout().matchAll(/"pid":(\d+).*"msg":"request"/g)].map(([, pid]) => pid!));
-  await expect.poll(() => pids().size).toBe(2);
-  process.kill(Number([...pids()][0]), 'SIGKILL');
+  process.kill(Number([...pidsOf(server)][0]), 'SIGKILL');
   const seen = new Set<number>();
-  for (const end = Date.now() + 120_000; Date.now() < end && pids().size < 3;) {
+  for (const end = Date.now() + 120_000; Date.now() < end && pidsOf(server).size < 3;) {
     for (const answer of await Promise.allSettled(askAll(origin, cookie))) {
       if (answer.status === 'fulfilled') seen.add(answer.value.status);
     }
   }
-  expect(pids().size).toBe(3);
+  expect(pidsOf(server).size).toBe(3);
   expect(seen).toEqual(new Set([401]));
 });
