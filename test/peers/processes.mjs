@@ -136,7 +136,7 @@ export async function freePort() {
     try {
       await once(server.listen(port, '127.0.0.1'), 'listening');
     } catch (error) {
-      if (attempt === 100) throw error;
+      if (attempt >= 100) throw error;
       continue;
     }
     server.close();
