@@ -44,6 +44,8 @@ beforeAll(async () => {
   const install = ['install', '--prefer-offline', '--fetch-retries=5', '--ignore-scripts', '--no-audit', '--no-fund'];
   const tarballs = packed.map(({ filename }) => join(folder, filename));
   await run('npm', ...install, ...tarballs, `@types/node@${devDependencies['@types/node']}`);
+  // The guides' own lines pin nothing: what they need on top must be in npm's cache before they run offline.
+  await run('npm', ...install, '--prefix', join(folder, 'unpinned'), ...tarballs);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
