@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TokenGenerator } from '../packages/kmsauth/dist/index.js';
-import { openAccessKey } from '../packages/server/dist/local/access-key.js';
-import { Keyring } from '../packages/server/dist/local/keyring.js';
-import { startKmsEndpoint } from '../packages/server/dist/local/kms-endpoint.js';
+import { openAccessKey } from '../packages/server/dist/embedded/access-key.js';
+import { Keyring } from '../packages/server/dist/embedded/keyring.js';
+import { startKmsEndpoint } from '../packages/server/dist/embedded/kms-endpoint.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const SERVICE = 'bench-service';

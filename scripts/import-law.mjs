@@ -15,13 +15,16 @@ const LAW = {
   },
   'packages/client/src': { local: ['packages/client/src'], packages: ['*'] },
   'packages/server/src/domain': { local: ['packages/server/src/domain'], packages: ['@confidant/contract', 're2js'] },
-  'packages/server/src/ports.ts': { local: ['packages/server/src/domain'], packages: ['@confidant/contract'] },
+  'packages/server/src/ports': {
+    local: ['packages/server/src/ports', 'packages/server/src/domain'],
+    packages: ['@confidant/contract'],
+  },
   'packages/server/src/app': {
-    local: ['packages/server/src/app', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    local: ['packages/server/src/app', 'packages/server/src/domain', 'packages/server/src/ports'],
     packages: ['@confidant/contract', 'node:crypto'],
   },
   'packages/server/src/auth': {
-    local: ['packages/server/src/auth', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    local: ['packages/server/src/auth', 'packages/server/src/domain', 'packages/server/src/ports'],
     packages: ['@confidant/contract', '@confidant/kmsauth', 'node:', 'jose', 'lru-cache', 'zod'],
   },
   'packages/server/src/http': {
@@ -30,7 +33,7 @@ const LAW = {
       'packages/server/src/app',
       'packages/server/src/auth',
       'packages/server/src/domain',
-      'packages/server/src/ports.ts',
+      'packages/server/src/ports',
     ],
     packages: ['@confidant/contract', 'fastify', '@fastify/', 'zod', 'node:', 'pino'],
   },
@@ -39,11 +42,17 @@ const LAW = {
     packages: ['node:', 'zod', '@confidant/kmsauth/proxy'],
   },
   'packages/server/src/adapters': {
-    local: ['packages/server/src/adapters', 'packages/server/src/domain', 'packages/server/src/ports.ts'],
+    local: [
+      'packages/server/src/adapters',
+      'packages/server/src/aws',
+      'packages/server/src/domain',
+      'packages/server/src/ports',
+    ],
     packages: ['*', '!fastify', '!@fastify/'],
   },
-  'packages/server/src/local': {
-    local: ['packages/server/src/local', 'packages/server/src/adapters/aws-sigv4.ts'],
+  'packages/server/src/aws': { local: [], packages: ['node:'] },
+  'packages/server/src/embedded': {
+    local: ['packages/server/src/embedded', 'packages/server/src/aws/sigv4.ts'],
     packages: ['@confidant/', 'node:', '@photostructure/sqlite', 'yaml', 'zod'],
   },
   'packages/server/src/admin': { local: ['packages/server/src'], packages: ['*', '!fastify'] },

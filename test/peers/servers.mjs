@@ -7,7 +7,7 @@ import { NotAvailable } from './report.mjs';
 
 const { parseJson } = await import(new URL('../../packages/contract/dist/index.js', import.meta.url));
 export const kmsauth = await import(new URL('../../packages/kmsauth/dist/index.js', import.meta.url));
-const { Keyring } = await import(new URL('../../packages/server/dist/local/keyring.js', import.meta.url));
+const { Keyring } = await import(new URL('../../packages/server/dist/embedded/keyring.js', import.meta.url));
 
 export { parseJson };
 const PYTHON = (name) => join(import.meta.dirname, `python/${name}.py`);

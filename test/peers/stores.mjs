@@ -11,7 +11,7 @@ const TIMEOUT_MS = 30 * 60_000;
 /** The suites that every store passes, against Amazon's own DynamoDB Local. */
 export async function storesAgainstDynamoDbLocal() {
   const dynamo = await startDynamoDbLocal();
-  await suite(['packages/server/test/stores', 'packages/server/test/archive'], {
+  await suite(['packages/server/test/adapters/store'], {
     CONFIDANT_TEST_DYNAMODB_URL: dynamo.url,
   });
   await dynamo.stop();
@@ -20,7 +20,7 @@ export async function storesAgainstDynamoDbLocal() {
 /** What sessions need of Redis, of the real one. */
 export async function sessionsInRedis() {
   const bin = await redisServer();
-  const passed = await suite(['packages/server/test/login/redis.test.ts'], {
+  const passed = await suite(['packages/server/test/adapters/expiring/redis.test.ts'], {
     PATH: `${bin}${delimiter}${process.env.PATH}`,
   });
   // Without the program on its PATH the file would only test our stand-in.

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runAsProgram } from '../dist/cli/program-process.js';
+import { runAsProgram } from '../dist/cli/process/run-as-program.js';
 import { main } from '../dist/cli/main.js';
 
 await runAsProgram('confidant', main);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { spellOut, spellOutOptions } from '../src/cli/argv.js';
-import { parseArguments } from '../src/cli/program.js';
-import { COMMANDS } from '../src/cli/command-table.js';
-import { GLOBAL_OPTIONS, longName } from '../src/cli/spec.js';
-import { UsageError } from '../src/cli/usage-error.js';
+import { spellOut, spellOutOptions } from '../src/cli/arguments/expand.js';
+import { parseArguments } from '../src/cli/arguments/parse.js';
+import { COMMANDS } from '../src/cli/commands/table.js';
+import { GLOBAL_OPTIONS, longName } from '../src/cli/arguments/command-spec.js';
+import { UsageError } from '../src/cli/arguments/usage-error.js';
 
 const spelled = (line: string) => {
   const { globals, command, rest } = spellOut(line.split(' '));

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { AwsSession, AwsSessionError } from '../src/aws-session.js';
+import { AwsSession, AwsSessionError } from '../src/sdk/aws-session.js';
 import { completeSettings, connect, loadProfile } from '../src/index.js';
 import { awsEnvironment } from './support/cli.js';
 import { deploy } from './support/deployment.js';

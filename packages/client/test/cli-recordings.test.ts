@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decryptBlind } from '@confidant/kmsauth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AwsSession } from '../src/aws-session.js';
+import { AwsSession } from '../src/sdk/aws-session.js';
 import { awsEnvironment, callCli } from './support/cli.js';
 import { recordings } from './support/golden.js';
 import { startAnswering } from './support/http.js';

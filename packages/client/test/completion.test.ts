@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COMMANDS } from '../src/cli/command-table.js';
-import { OUTPUT_FORMATS } from '../src/cli/spec.js';
+import { COMMANDS } from '../src/cli/commands/table.js';
+import { OUTPUT_FORMATS } from '../src/cli/arguments/command-spec.js';
 import { callCli, programPath } from './support/cli.js';
 import { writeScript } from './support/recipe-server.js';
 import { openTerminal } from './support/terminal.js';

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
-import { Given } from '../src/cli/given.js';
-import { openLog } from '../src/cli/log.js';
+import { Given } from '../src/cli/arguments/options.js';
+import { openLog } from '../src/cli/terminal/log.js';
 import { ConfigError, completeServerSettings, completeSettings, loadProfile } from '../src/index.js';
 import { callCli } from './support/cli.js';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LoginSession } from '../src/login-session.js';
+import type { LoginSession } from '../src/sdk/session-transport.js';
 import { runCli, startCli } from './support/cli.js';
 import type { CliEnd } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../src/cli/command-table.js';
-import { spellOut } from '../src/cli/argv.js';
-import { parseArguments } from '../src/cli/program.js';
-import { GLOBAL_OPTIONS, longName, OUTPUT_FORMATS } from '../src/cli/spec.js';
+import { COMMANDS } from '../src/cli/commands/table.js';
+import { spellOut } from '../src/cli/arguments/expand.js';
+import { parseArguments } from '../src/cli/arguments/parse.js';
+import { GLOBAL_OPTIONS, longName, OUTPUT_FORMATS } from '../src/cli/arguments/command-spec.js';
 
 const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { writeLogin } from '../src/cli/login-file.js';
+import { writeLogin } from '../src/cli/login/store.js';
 import { awsEnvironment, callCli, programPath, runCli } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';

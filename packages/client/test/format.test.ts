@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { conflictsOf, isPortableName, isShellName, shellQuote, variablesOf } from '../src/format/variables.js';
-import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/format/writers.js';
+import { conflictsOf, isPortableName, isShellName, shellQuote, variablesOf } from '../src/text/variables.js';
+import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/text/writers.js';
 import { runCli } from './support/cli.js';
 import { recordings } from './support/golden.js';
 

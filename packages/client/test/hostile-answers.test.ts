@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { renderList } from '../src/cli/lists.js';
-import { openLog, visible } from '../src/cli/log.js';
-import { idsOfNames } from '../src/cli/names.js';
-import { ConfidantClient } from '../src/client.js';
-import { similarTo } from '../src/cli/similar.js';
+import { renderList } from '../src/cli/output/tables.js';
+import { openLog, visible } from '../src/cli/terminal/log.js';
+import { idsOfNames } from '../src/cli/changes/resolve-names.js';
+import { ConfidantClient } from '../src/sdk/client.js';
+import { similarTo } from '../src/cli/arguments/similar.js';
 import { deploy } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';

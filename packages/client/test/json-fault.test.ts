@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeOf, surveyJson } from '../src/json-fault.js';
+import { placeOf, surveyJson } from '../src/text/json-syntax.js';
 
 const VALID = [
   '{}',

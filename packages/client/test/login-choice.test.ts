@@ -2,9 +2,9 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { loginFile, writeLogin } from '../src/cli/login-file.js';
-import { cookieOf } from '../src/login-session.js';
-import type { LoginSession } from '../src/login-session.js';
+import { loginFile, writeLogin } from '../src/cli/login/store.js';
+import { cookieOf } from '../src/sdk/session-transport.js';
+import type { LoginSession } from '../src/sdk/session-transport.js';
 import { PATIENT, runCli } from './support/cli.js';
 import { startAnswering } from './support/http.js';
 import type { Answer, AnsweringServer } from './support/http.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { describeError } from '../src/cli/describe-error.js';
-import { ConfidantError } from '../src/errors.js';
+import { describeError } from '../src/cli/failures/describe-error.js';
+import { ConfidantError } from '../src/sdk/errors.js';
 import { credentialWith, deploy, serviceWith } from './support/deployment.js';
 import type { Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parsePlainYaml } from '../src/plain-yaml.js';
+import { parsePlainYaml } from '../src/sdk/config/simple-yaml.js';
 
 /** As configuration files are read: YAML 1.1; undefined for what is none. */
 function parsed(text: string): unknown {

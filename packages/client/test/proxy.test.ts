@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ConnectProxy, startConnectProxy } from '../../kmsauth/test/connect-proxy.js';
-import { AwsSession } from '../src/aws-session.js';
-import { nodeTransport } from '../src/transport.js';
+import { AwsSession } from '../src/sdk/aws-session.js';
+import { nodeTransport } from '../src/sdk/transport.js';
 
 // The name resolves nowhere: only what goes through the proxy arrives.
 const HOST = 'confidant.test';

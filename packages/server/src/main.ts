@@ -3,22 +3,22 @@ import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { relative, resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { openLog } from './adapters/log.js';
-import { openKeyring } from './compose-backends.js';
-import { compose } from './compose.js';
-import { loadSettings } from './compose-settings.js';
-import { serveMetrics } from './compose-telemetry.js';
-import type { Environment, Fault } from './config/kinds.js';
+import { openLog } from './adapters/telemetry/log.js';
+import { openKeyring } from './compose/backends.js';
+import { compose } from './compose/compose.js';
+import { loadSettings } from './compose/settings.js';
+import { serveMetrics } from './compose/telemetry.js';
+import type { Environment, Fault } from './config/setting-types.js';
 import { dangers, isEmbedded, migrationNotes } from './config/parse.js';
 import { SETTINGS, type Settings } from './config/settings.js';
 import { prepareHangUp } from './http/hang-up.js';
-import { openAccessKey } from './local/access-key.js';
-import { writeClientFiles } from './local/client-files.js';
-import { lockDataDirectory } from './local/data-lock.js';
-import { startKmsEndpoint } from './local/kms-endpoint.js';
-import { firstSteps } from './local/first-steps.js';
-import { issueLoginLink, loginLink } from './local/login-link.js';
-import { superviseWorkers } from './workers.js';
+import { openAccessKey } from './embedded/access-key.js';
+import { writeClientFiles } from './embedded/client-files.js';
+import { lockDataDirectory } from './embedded/data-lock.js';
+import { startKmsEndpoint } from './embedded/kms-endpoint.js';
+import { firstSteps } from './embedded/first-steps.js';
+import { issueLoginLink, loginLink } from './embedded/login-link.js';
+import { superviseWorkers } from './compose/workers.js';
 
 /**
  * Runs the server until it is told to stop. Resolves with the exit code: 0 after a graceful stop, 1 when the settings

@@ -8,22 +8,22 @@ import {
   isServerUrl,
   loadProfile,
   URL_VARIABLE,
-} from '../config.js';
-import type { ClientSettings, ConfigProfile, ServerSettings } from '../config.js';
-import type { Connection, ConnectOptions, KmsConnection } from '../connect.js';
-import type { ConfidantClient } from '../client.js';
-import type { LoginSession } from '../login-session.js';
-import type { Given } from './given.js';
-import type { Log } from './log.js';
+} from '../sdk/config/profile.js';
+import type { ClientSettings, ConfigProfile, ServerSettings } from '../sdk/config/profile.js';
+import type { Connection, ConnectOptions, KmsConnection } from '../sdk/connect.js';
+import type { ConfidantClient } from '../sdk/client.js';
+import type { LoginSession } from '../sdk/session-transport.js';
+import type { Given } from './arguments/options.js';
+import type { Log } from './terminal/log.js';
 import { localEnvironment } from './local-environment.js';
-import { readLogin, writeLogin } from './login-file.js';
-import { chooseLogin } from './login-choice.js';
-import type { LoginChoice } from './login-choice.js';
-import { CommandError } from './command-error.js';
-import { Progress } from './progress.js';
-import { askSecret } from './prompt.js';
-import { similarTo } from './similar.js';
-import { adviseNoServer } from './unreachable.js';
+import { readLogin, writeLogin } from './login/store.js';
+import { chooseLogin } from './login/choose.js';
+import type { LoginChoice } from './login/choose.js';
+import { CommandError } from './arguments/command-error.js';
+import { Progress } from './terminal/progress.js';
+import { askSecret } from './terminal/prompt.js';
+import { similarTo } from './arguments/similar.js';
+import { adviseNoServer } from './failures/unreachable.js';
 
 /** compat: the original goes on for ever; a command that never ends helps nobody. */
 const DEFAULT_RETRIES = 5;
@@ -146,7 +146,7 @@ export class Context {
 
   async #connect(): Promise<KmsConnection> {
     const settings = await this.settings();
-    const { connect } = await import('../connect.js');
+    const { connect } = await import('../sdk/connect.js');
     const debug = await this.debugging();
     let region: string | undefined;
     const telling = debug && {
@@ -171,7 +171,7 @@ export class Context {
     const session = await readLogin(url);
     if (session === undefined) throw new CommandError(`nobody is logged in at ${url}: confidant login`);
     await (await this.debugging())?.tellLoginAuthentication(this.log, url, session, await this.#whyLogin());
-    const { connectSession } = await import('../connect.js');
+    const { connectSession } = await import('../sdk/connect.js');
     const options = await this.#options();
     try {
       return connectSession(settings, session, {

@@ -1,12 +1,12 @@
-import type { AttemptEvent, RetryEvent } from '../caller.js';
-import { RefusedForNow } from '../answers.js';
-import { expandHome, isServerUrl } from '../config.js';
-import type { ClientSettings, LoadedProfile } from '../config.js';
-import { ConfidantError } from '../errors.js';
-import type { LoginSession } from '../login-session.js';
-import { proxyOf } from '../proxy.js';
-import type { Log } from './log.js';
-import { loginFile } from './login-file.js';
+import type { AttemptEvent, RetryEvent } from '../sdk/route-caller.js';
+import { RefusedForNow } from '../sdk/response.js';
+import { expandHome, isServerUrl } from '../sdk/config/profile.js';
+import type { ClientSettings, LoadedProfile } from '../sdk/config/profile.js';
+import { ConfidantError } from '../sdk/errors.js';
+import type { LoginSession } from '../sdk/session-transport.js';
+import { proxyOf } from '../sdk/proxy.js';
+import type { Log } from './terminal/log.js';
+import { loginFile } from './login/store.js';
 
 /** Longer ones are no server's of ours. */
 const MAX_REQUEST_ID_LENGTH = 128;

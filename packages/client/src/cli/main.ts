@@ -1,11 +1,11 @@
-import { PROGRAM } from './spec.js';
-import { UsageError } from './usage-error.js';
+import { PROGRAM } from './arguments/command-spec.js';
+import { UsageError } from './arguments/usage-error.js';
 
 /** Runs the command line. Resolves with the exit code; everything is printed by then. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
   let command: string | undefined;
   try {
-    const { parseArguments } = await import('./program.js');
+    const { parseArguments } = await import('./arguments/parse.js');
     const request = parseArguments(argv);
     if (request.kind === 'print') {
       process.stdout.write(request.text);

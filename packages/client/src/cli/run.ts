@@ -1,20 +1,20 @@
-import { ConfigError } from '../config.js';
-import { ConfidantError } from '../errors.js';
-import { NotRunnable } from './child.js';
+import { ConfigError } from '../sdk/config/profile.js';
+import { ConfidantError } from '../sdk/errors.js';
+import { NotRunnable } from './process/child.js';
 import { Context } from './context.js';
-import { Given } from './given.js';
-import { UnknownOutcome } from './lost-answers.js';
-import { openLog, visible } from './log.js';
-import type { Log, LogLevel } from './log.js';
-import { CommandError } from './command-error.js';
-import { failure, render } from './outcome.js';
-import type { Handler, Outcome } from './outcome.js';
-import type { Request } from './program.js';
-import { Interrupted } from './prompt.js';
-import { adviseRefused } from './refused.js';
-import { PROGRAM } from './spec.js';
-import type { CommandSpec, OutputFormat } from './spec.js';
-import { UsageError } from './usage-error.js';
+import { Given } from './arguments/options.js';
+import { UnknownOutcome } from './changes/unknown-outcome.js';
+import { openLog, visible } from './terminal/log.js';
+import type { Log, LogLevel } from './terminal/log.js';
+import { CommandError } from './arguments/command-error.js';
+import { failure, render } from './output/outcome.js';
+import type { Handler, Outcome } from './output/outcome.js';
+import type { Request } from './arguments/parse.js';
+import { Interrupted } from './terminal/prompt.js';
+import { adviseRefused } from './failures/advise-unauthorized.js';
+import { PROGRAM } from './arguments/command-spec.js';
+import type { CommandSpec, OutputFormat } from './arguments/command-spec.js';
+import { UsageError } from './arguments/usage-error.js';
 
 /** Runs one command and prints its answer. Resolves with the exit code. Rejects with {@link UsageError} only. */
 export async function runCommand({
@@ -89,7 +89,7 @@ async function fail(
 ): Promise<number> {
   if (error instanceof Interrupted) return 130;
   // Loaded only now: most commands fail seldom, and some need nothing of KMS.
-  const { describeError, failureBody } = await import('./describe-error.js');
+  const { describeError, failureBody } = await import('./failures/describe-error.js');
   if (error instanceof NotRunnable) {
     log.error(error.message);
     return error.exitCode;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
-import { decidesWhatLoads } from './loader-names.js';
-import { isShellName, shellQuote, shownName, shownSource, variableName } from './variables.js';
+import { decidesWhatLoads } from '../text/dangerous-variables.js';
+import { isShellName, shellQuote, shownName, shownSource, variableName } from '../text/variables.js';
 
 /** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
 export class FormatError extends Error {

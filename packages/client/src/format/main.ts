@@ -1,14 +1,14 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { parseJson, pythonJson } from '@confidant/contract/wire';
 import { Command, CommanderError } from 'commander';
-import { spellOutOptions } from '../cli/argv.js';
-import { Given, readInput } from '../cli/given.js';
-import { openLog } from '../cli/log.js';
-import type { LogLevel } from '../cli/log.js';
-import { describeComplaint, toOption, versionText } from '../cli/program.js';
-import type { OptionSpec } from '../cli/spec.js';
-import { UsageError } from '../cli/usage-error.js';
-import { describeNoJson } from '../json-fault.js';
+import { spellOutOptions } from '../cli/arguments/expand.js';
+import { Given, readInput } from '../cli/arguments/options.js';
+import { openLog } from '../cli/terminal/log.js';
+import type { LogLevel } from '../cli/terminal/log.js';
+import { describeComplaint, toOption, versionText } from '../cli/arguments/parse.js';
+import type { OptionSpec } from '../cli/arguments/command-spec.js';
+import { UsageError } from '../cli/arguments/usage-error.js';
+import { describeNoJson } from '../text/json-syntax.js';
 import { combineCredentials, envExport, FormatError, readService } from './formatter.js';
 import type { Warn } from './formatter.js';
 

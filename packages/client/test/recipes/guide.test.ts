@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseArguments } from '../../src/cli/program.js';
+import { parseArguments } from '../../src/cli/arguments/parse.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const text = (path: string): string => readFileSync(ROOT + path, 'utf8');

@@ -1,5 +1,5 @@
 import { instantOf } from '../domain/instant.js';
-import type { Clock } from '../ports.js';
+import type { Clock } from '../ports/clock.js';
 
 /** The machine's time in microseconds; two instants of one process are never equal. */
 export function systemClock(): Clock {

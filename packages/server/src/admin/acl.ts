@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import { pino } from 'pino';
-import { parsePolicy } from '../adapters/policy-file.js';
-import { openAccess } from '../compose-access.js';
+import { parsePolicy } from '../adapters/access/policy-file.js';
+import { openAccess } from '../compose/access.js';
 import { withEmbeddedDefaults } from '../config/embedded.js';
 import { readSettings } from '../config/parse.js';
 import { type AccessRequest, type Described, noAcl } from '../domain/acl.js';

@@ -2,9 +2,9 @@ import { moveToArchive, obstacleTo, restoreFromArchive } from '../app/archive.js
 import { addDays } from '../domain/instant.js';
 import type { CredentialMetadata } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { createTables } from '../compose-backends.js';
+import { createTables } from '../compose/backends.js';
 import { isEmbedded } from '../config/parse.js';
-import type { Archive } from '../ports.js';
+import type { Archive } from '../ports/store.js';
 import { type AdminApp, adminSettings, withBackends } from './backends.js';
 import { type AdminContext, AdminError, type CommandGroup } from './command.js';
 

@@ -1,11 +1,11 @@
 import { keyReference } from '@confidant/kmsauth';
 import { pino } from 'pino';
-import { authKeyGrants } from '../adapters/auth-key-grants.js';
+import { authKeyGrants } from '../adapters/aws/kms-grants.js';
 import { systemClock } from '../adapters/clock.js';
 import type { App } from '../app/app.js';
 import { NameIndex } from '../app/indexes.js';
-import { openArchive, openKms, openRoles, openStore, patiently } from '../compose-backends.js';
-import { openTelemetry } from '../compose-telemetry.js';
+import { openArchive, openKms, openRoles, openStore, patiently } from '../compose/backends.js';
+import { openTelemetry } from '../compose/telemetry.js';
 import { missingTable, withEmbeddedDefaults } from '../config/embedded.js';
 import { readSettings } from '../config/parse.js';
 import type { Settings } from '../config/settings.js';

@@ -2,8 +2,8 @@ import { open, readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import { keyReference } from '@confidant/kmsauth';
 import { stringify } from 'yaml';
-import { openBootstrap, readBootstrap, sealBootstrap } from '../adapters/secrets-bootstrap.js';
-import { openKms } from '../compose-backends.js';
+import { openBootstrap, readBootstrap, sealBootstrap } from '../adapters/sealing/secrets-bootstrap.js';
+import { openKms } from '../compose/backends.js';
 import { adminSettings } from './backends.js';
 import { AdminError, type CommandGroup } from './command.js';
 

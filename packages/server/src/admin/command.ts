@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Environment } from '../config/kinds.js';
+import type { Environment } from '../config/setting-types.js';
 
 /** What a command works with: its surroundings, and the exit code it leaves (0 unless it sets another). */
 export interface AdminContext {

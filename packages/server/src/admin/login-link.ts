@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { withEmbeddedDefaults } from '../config/embedded.js';
 import { isEmbedded, readSettings } from '../config/parse.js';
-import { issueLoginLink, LOGIN_LINK_MINUTES, loginLink } from '../local/login-link.js';
-import { readPrivateFile } from '../local/private-files.js';
+import { issueLoginLink, LOGIN_LINK_MINUTES, loginLink } from '../embedded/login-link.js';
+import { readPrivateFile } from '../embedded/private-files.js';
 import { AdminError, type CommandGroup } from './command.js';
 
 /** A server on the same machine that is alive answers its health check within this. */

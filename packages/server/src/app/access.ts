@@ -1,7 +1,8 @@
 import type { AccessRequest, Described } from '../domain/acl.js';
 import type { Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { type AuditEntry, BackendUnavailable } from '../ports.js';
+import type { AuditEntry } from '../ports/telemetry.js';
+import { BackendUnavailable } from '../ports/unavailable.js';
 import type { App, Caller } from './app.js';
 
 type Question = Omit<AccessRequest, 'principal' | 'describe'>;

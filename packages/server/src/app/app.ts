@@ -1,20 +1,14 @@
 import type { Acl } from '../domain/acl.js';
 import type { Principal } from '../domain/principal.js';
 import type { RotationPolicy } from '../domain/rotation.js';
-import type {
-  Archive,
-  Audit,
-  AuthKeyGrants,
-  CertificateAuthorities,
-  Clock,
-  Events,
-  ExpiringStore,
-  Metrics,
-  Roles,
-  Sealer,
-  SigningKeys,
-  Store,
-} from '../ports.js';
+import type { CertificateAuthorities } from '../ports/certificates.js';
+import type { Clock } from '../ports/clock.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import type { AuthKeyGrants, Roles } from '../ports/grants.js';
+import type { SigningKeys } from '../ports/jwt-keys.js';
+import type { Sealer } from '../ports/sealer.js';
+import type { Archive, Store } from '../ports/store.js';
+import type { Audit, Events, Metrics } from '../ports/telemetry.js';
 import type { NameIndex, ServiceIndex } from './indexes.js';
 
 /** What JWTs are made with. */

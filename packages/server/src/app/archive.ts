@@ -1,6 +1,6 @@
 import type { Credential } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import type { Archive } from '../ports.js';
+import type { Archive } from '../ports/store.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 import { refuseIfCarried, refuseTakenName } from './revisions.js';

@@ -12,7 +12,7 @@ import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { requireDocumentation } from './credentials.js';
-import { announce, blindKeyHolder, refuseConflicts } from './holders.js';
+import { announce, blindKeyHolder, refuseConflicts } from './conflicts.js';
 import { listPage, type Page } from './lists.js';
 import { refuseUnexpected, writeRevision } from './revisions.js';
 import type { Revert } from './revisions.js';

@@ -7,7 +7,7 @@ import type {
   IssuedCertificate,
   IssuedKeyPair,
   SigningRequest,
-} from '../ports.js';
+} from '../ports/certificates.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 

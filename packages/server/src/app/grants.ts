@@ -1,4 +1,4 @@
-import { type AuthGrant, GrantRefused } from '../ports.js';
+import { type AuthGrant, GrantRefused } from '../ports/grants.js';
 import { type GrantShape, isGrant, wantedGrants } from '../domain/grants.js';
 import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, refuseOtherAccount } from './access.js';

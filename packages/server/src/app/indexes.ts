@@ -1,6 +1,6 @@
 import { addDays, type Instant } from '../domain/instant.js';
 import type { Service } from '../domain/records.js';
-import type { Store } from '../ports.js';
+import type { Store } from '../ports/store.js';
 
 /**
  * How far back a refresh looks beyond what was seen. compat: servers of the original write modified_date in their

@@ -1,10 +1,10 @@
 import { Refusal } from '../domain/refusal.js';
 import { microsecondsOf } from '../domain/instant.js';
 import { metricPart } from '../domain/metric-name.js';
-import type { PublicKey } from '../ports.js';
+import type { PublicKey } from '../ports/jwt-keys.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
-import { timed } from './timed.js';
+import { timed } from './timers.js';
 
 /** What is asked for. */
 export interface TokenRequest {

@@ -2,7 +2,7 @@ import { compareCodePoints } from '@confidant/contract';
 import { parseInstant } from '../domain/instant.js';
 import type { Kind, Listed } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import type { PageKey } from '../ports.js';
+import type { PageKey } from '../ports/store.js';
 import type { App } from './app.js';
 
 export interface Page<Row> {

@@ -5,16 +5,16 @@ import { diffServices } from '../domain/diff.js';
 import type { Pairs } from '../domain/pairs.js';
 import type { BlindCredential, Credential, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import type { Found, ServiceRead } from '../ports.js';
+import type { Found, ServiceRead } from '../ports/store.js';
 import { audited, authorize, isAllowed, refuseOtherAccount } from './access.js';
 import type { App, Caller } from './app.js';
 import type { Permissions } from './credentials.js';
 import { makeGrantsOf } from './grants.js';
-import { blindKeyHolder } from './holders.js';
+import { blindKeyHolder } from './conflicts.js';
 import { listPage, type Page, sortForDisplay } from './lists.js';
 import { refuseUnexpected, writeRevision } from './revisions.js';
 import type { Revert } from './revisions.js';
-import { readMany, timed } from './timed.js';
+import { readMany, timed } from './timers.js';
 
 /** A service with what is mapped to it, credentials and blind credentials each in the order they are shown. */
 export interface ServiceView {

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { challengeText } from '@confidant/contract';
 import { z } from 'zod';
 import type { Person } from '../domain/person.js';
-import type { ExpiringStore, SamlSubject } from '../ports.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import type { SamlSubject } from '../ports/login.js';
 import { CookieSeal } from './cookie-seal.js';
 import { sameText, type Session, type Sessions, storedSession } from './sessions.js';
 

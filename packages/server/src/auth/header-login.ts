@@ -1,6 +1,6 @@
 import { emailOf, groupsOf, nameOf, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
-import { type Evidence, headerOf } from './evidence.js';
+import { type Evidence, headerOf } from './authenticate.js';
 
 /** Names of the headers that a proxy sets; empty: not used. */
 export interface HeaderNames {

@@ -1,8 +1,8 @@
 import { KmsUnavailable, TokenRejected, type TokenValidator } from '@confidant/kmsauth';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import { BackendUnavailable } from '../ports.js';
-import { type Authenticate, type Evidence, headerOf } from './evidence.js';
+import { BackendUnavailable } from '../ports/unavailable.js';
+import { type Authenticate, type Evidence, headerOf } from './authenticate.js';
 
 /**
  * KMS tokens, as HTTP Basic or X-Auth-From and X-Auth-Token. compat: credentials that can not be parsed are 401, a name

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { ExpiringStore } from '../ports.js';
+import type { ExpiringStore } from '../ports/expiring.js';
 import { CookieSeal } from './cookie-seal.js';
 
 /** Time for a person to log in at the provider. */

@@ -2,7 +2,8 @@ import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from '
 import { z } from 'zod';
 import { type Admission, isAdmitted, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
-import type { ExpiringStore, SamlSubject } from '../ports.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import type { SamlSubject } from '../ports/login.js';
 import { CookieSeal } from './cookie-seal.js';
 
 /** Somebody who logged in. Times are seconds since 1970. */

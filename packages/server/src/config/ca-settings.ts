@@ -1,5 +1,5 @@
 import { BadPattern, CaNames } from '../domain/ca-names.js';
-import { BadValue, type Environment, type Fault, flag, type Setting, text, whole } from './kinds.js';
+import { BadValue, type Environment, type Fault, flag, type Setting, text, whole } from './setting-types.js';
 
 /** A Python pattern with a group `service_name`. */
 export function servicePattern(doc: string): Setting<string> {

@@ -1,4 +1,4 @@
-import type { Environment, Fault } from './kinds.js';
+import type { Environment, Fault } from './setting-types.js';
 
 /** Settings that only make sense against AWS: one of them without a table is a mistake, not a wish for the default. */
 const PRODUCTION_ONLY = ['KMS_MASTER_KEY', 'KMS_URL', 'DYNAMODB_URL', 'DYNAMODB_CREATE_TABLE'] as const;

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { proxyFault } from '@confidant/kmsauth/proxy';
 import { readCaSettings } from './ca-settings.js';
-import { BadValue, type Environment, type Fault, type Setting } from './kinds.js';
-import { canPeopleLogIn, loginFaults } from './people.js';
+import { BadValue, type Environment, type Fault, type Setting } from './setting-types.js';
+import { canPeopleLogIn, loginFaults } from './login-checks.js';
 import { type SettingName, SETTINGS, type Settings, type TableSettings } from './settings.js';
 
 /**

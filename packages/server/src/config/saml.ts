@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BadValue } from './kinds.js';
+import { BadValue } from './setting-types.js';
 import type { SettingName, Settings } from './settings.js';
 
 type Report = (setting: SettingName, problem: string) => void;

@@ -17,7 +17,7 @@ import {
   url,
   urls,
   whole,
-} from './kinds.js';
+} from './setting-types.js';
 
 /**
  * Every setting, by environment variable. compat: names, defaults and meanings are the original's, except where the

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Authenticate, Evidence } from '../auth/evidence.js';
+import type { Authenticate, Evidence } from '../auth/authenticate.js';
 import { type Proof, sameText, type Session, type SessionCookie, type Sessions } from '../auth/sessions.js';
 import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';

@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode, statusOf } from '@confidant/contract';
 import { Refusal } from '../domain/refusal.js';
-import { BackendUnavailable, RowTooLarge } from '../ports.js';
+import { RowTooLarge } from '../ports/store.js';
+import { BackendUnavailable } from '../ports/unavailable.js';
 
 /** An error as it is answered. */
 export interface ErrorAnswer {

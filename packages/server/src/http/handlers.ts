@@ -3,7 +3,7 @@ import type { App, Caller } from '../app/app.js';
 import { archiveCredential } from '../app/archive.js';
 import * as blind from '../app/blind-credentials.js';
 import * as certificates from '../app/certificates.js';
-import * as client from '../app/client.js';
+import * as client from '../app/client-config.js';
 import * as credentials from '../app/credentials.js';
 import * as grants from '../app/grants.js';
 import * as jwts from '../app/jwts.js';

@@ -6,7 +6,9 @@ import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { CliCodes } from '../auth/cli-codes.js';
 import type { Proof, Session, Sessions } from '../auth/sessions.js';
-import type { Audit, ExpiringStore, OpenIdProvider, SamlProvider, SamlSubject } from '../ports.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import type { OpenIdProvider, SamlProvider, SamlSubject } from '../ports/login.js';
+import type { Audit } from '../ports/telemetry.js';
 import { type Callers, demandToken } from './callers.js';
 import { DATA_HEADERS, type Reached, rootOf } from './security.js';
 

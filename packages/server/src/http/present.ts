@@ -19,7 +19,7 @@ import type { BlindCredentialView } from '../app/blind-credentials.js';
 import type { CredentialView, Permissions } from '../app/credentials.js';
 import type { GrantsView } from '../app/grants.js';
 import type { Page } from '../app/lists.js';
-import type { CertificateAuthorityDescription, IssuedCertificate } from '../ports.js';
+import type { CertificateAuthorityDescription, IssuedCertificate } from '../ports/certificates.js';
 import type { ServiceView } from '../app/services.js';
 
 /** Domain records as the wire shows them. */

@@ -1,6 +1,6 @@
 import type { RouteId } from '@confidant/contract';
-import { timed } from '../app/timed.js';
-import type { Metrics } from '../ports.js';
+import { timed } from '../app/timers.js';
+import type { Metrics } from '../ports/telemetry.js';
 import type { Handlers } from './handlers.js';
 
 /** compat: the routes that the original timed, under its names; it timed the use-case with its answer, not parsing. */

@@ -3,9 +3,9 @@ import { startAcmPca } from '../stand-ins/acm-pca.js';
 import { startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import type { Backend } from '../http/harness.js';
-import { startDynamoDb } from '../stores/dynamodb-server.js';
-import { createDynamoTable } from '../../src/adapters/dynamodb.js';
-import { dynamoOptions, rawTable } from '../stores/harness.js';
+import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { createDynamoTable } from '../../src/adapters/store/dynamodb/store.js';
+import { dynamoOptions, rawTable } from '../adapters/store/harness.js';
 import { type Item, recordedJson } from './recordings.js';
 
 /** golden/settings.env, but for what points at a backend. */

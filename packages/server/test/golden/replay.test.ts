@@ -13,8 +13,8 @@ const ELSEWHERE: Record<string, string> = {
   'header auth + CSRF': 'cookies of the original, in test/login',
   SAML: 'in test/login',
   'SSLIFY=true': 'in test/login',
-  'TZ=America/Los_Angeles': 'our server writes UTC wherever it runs, in test/stores',
-  'webhook + graphite': 'in test/events',
+  'TZ=America/Los_Angeles': 'our server writes UTC wherever it runs, in test/adapters/store',
+  'webhook + graphite': 'in test/adapters/telemetry',
 };
 
 /** What a block needs here besides what it was recorded with. */

@@ -5,10 +5,10 @@ import { Writable } from 'node:stream';
 import { parseJson } from '@confidant/contract';
 import { type KmsLike, TokenGenerator } from '@confidant/kmsauth';
 import { pino } from 'pino';
-import { compose } from '../../src/compose.js';
+import { compose } from '../../src/compose/compose.js';
 import { withEmbeddedDefaults } from '../../src/config/embedded.js';
 import { readSettings } from '../../src/config/parse.js';
-import { Keyring } from '../../src/local/keyring.js';
+import { Keyring } from '../../src/embedded/keyring.js';
 
 /** An answer, with its body parsed when it is JSON. */
 export interface Answer {

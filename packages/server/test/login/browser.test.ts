@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { issueLoginLink, loginLink } from '../../src/local/login-link.js';
+import { issueLoginLink, loginLink } from '../../src/embedded/login-link.js';
 import { freePort } from '../free-port.js';
 import { startConfidant, type TestConfidant } from './confidant.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';

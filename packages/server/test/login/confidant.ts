@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { compose } from '../../src/compose.js';
+import { compose } from '../../src/compose/compose.js';
 import { withEmbeddedDefaults } from '../../src/config/embedded.js';
-import type { Fault } from '../../src/config/kinds.js';
+import type { Fault } from '../../src/config/setting-types.js';
 import { readSettings } from '../../src/config/parse.js';
 
 /** A secret of the length that is asked for. */

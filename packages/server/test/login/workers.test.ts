@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { dataDirectory, run } from '../program/program.js';
 import { startKmsStandIn } from '../stand-ins/kms.js';
-import { startDynamoDb } from '../stores/dynamodb-server.js';
+import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
 import { freePort } from '../free-port.js';
 import { SECRET } from './confidant.js';
 import { CLIENT_ID, CLIENT_SECRET, startOpenIdProvider } from './openid-provider.js';

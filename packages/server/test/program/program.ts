@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TokenGenerator } from '@confidant/kmsauth';
-import { Keyring } from '../../src/local/keyring.js';
+import { Keyring } from '../../src/embedded/keyring.js';
 
 export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 /** Two processes on a machine that does something else take a while. */

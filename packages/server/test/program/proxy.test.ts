@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { TokenGenerator } from '@confidant/kmsauth';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from '../../../kmsauth/test/connect-proxy.js';
-import { sealBootstrap } from '../../src/adapters/secrets-bootstrap.js';
+import { sealBootstrap } from '../../src/adapters/sealing/secrets-bootstrap.js';
 import { adminMain } from '../../src/admin/cli.js';
-import { type Receiver, startReceiver } from '../events/receiver.js';
+import { type Receiver, startReceiver } from '../adapters/telemetry/receiver.js';
 import { SECRET } from '../login/confidant.js';
 import { type ForgingProvider, startForgingProvider } from '../login/forging-provider.js';
 import { Visitor } from '../login/visitor.js';
@@ -13,7 +13,7 @@ import { type AcmPcaStandIn, startAcmPca } from '../stand-ins/acm-pca.js';
 import { type IamStandIn, startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { startStsStandIn, type StsStandIn } from '../stand-ins/sts.js';
-import { type DynamoDbServer, startDynamoDb } from '../stores/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
 import { dataDirectory, type Program, run } from './program.js';
 
 // The names that the server has for what it asks: it has no address of the stand-ins, only of the proxy.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EncryptionContext, KmsGrants, KmsLike } from '@confidant/kmsauth';
 import { KmsRefused } from '@confidant/kmsauth';
-import { Keyring } from '../../src/local/keyring.js';
+import { Keyring } from '../../src/embedded/keyring.js';
 
 interface Recorded {
   region: string;

@@ -1,6 +1,6 @@
-import { readInput } from '../given.js';
-import { success } from '../outcome.js';
-import type { Handler } from '../outcome.js';
+import { readInput } from '../arguments/options.js';
+import { success } from '../output/outcome.js';
+import type { Handler } from '../output/outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async get_certificate(context, given) {

@@ -1,10 +1,10 @@
-import { COMMANDS } from '../command-table.js';
-import { configFiles, profileNames } from '../../config.js';
-import { outputsOf } from '../outputs.js';
-import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, shortName, takesValue } from '../spec.js';
-import type { OptionSpec } from '../spec.js';
-import type { Handler } from '../outcome.js';
-import { UsageError } from '../usage-error.js';
+import { COMMANDS } from './table.js';
+import { configFiles, profileNames } from '../../sdk/config/profile.js';
+import { outputsOf } from '../arguments/output-formats.js';
+import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, shortName, takesValue } from '../arguments/command-spec.js';
+import type { OptionSpec } from '../arguments/command-spec.js';
+import type { Handler } from '../output/outcome.js';
+import { UsageError } from '../arguments/usage-error.js';
 
 export const handlers: Record<string, Handler> = {
   async completion(context, given) {

@@ -1,15 +1,15 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
-import { fitsVariable, shellQuote, shownName } from '../../format/variables.js';
-import { beginAgain } from '../begin-again.js';
-import { CommandError } from '../command-error.js';
-import { oneValue, success } from '../outcome.js';
+import { fitsVariable, shellQuote, shownName } from '../../text/variables.js';
+import { beginAgain } from '../changes/retry-on-conflict.js';
+import { CommandError } from '../arguments/command-error.js';
+import { oneValue, success } from '../output/outcome.js';
 import type { Context } from '../context.js';
-import type { Handler } from '../outcome.js';
-import type { Given } from '../given.js';
-import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../lost-answers.js';
-import { idOf, idsOfNames } from '../names.js';
-import type { Nameable } from '../names.js';
-import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../pairs.js';
+import type { Handler } from '../output/outcome.js';
+import type { Given } from '../arguments/options.js';
+import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../changes/unknown-outcome.js';
+import { idOf, idsOfNames } from '../changes/resolve-names.js';
+import type { Nameable } from '../changes/resolve-names.js';
+import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../changes/pairs.js';
 import { revertTo } from './history.js';
 
 /** compat: the original's words. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { ServiceBody } from '@confidant/contract';
-import { decidesWhatLoads } from '../../format/loader-names.js';
+import { decidesWhatLoads } from '../../text/dangerous-variables.js';
 import {
   conflictsOf,
   fitsVariable,
@@ -11,19 +11,19 @@ import {
   valueText,
   variableName,
   variablesOf,
-} from '../../format/variables.js';
-import type { Variable } from '../../format/variables.js';
-import { ConfigError } from '../../config.js';
-import { endAs, startChild } from '../child.js';
+} from '../../text/variables.js';
+import type { Variable } from '../../text/variables.js';
+import { ConfigError } from '../../sdk/config/profile.js';
+import { endAs, startChild } from '../process/child.js';
 import type { Context } from '../context.js';
-import type { Given } from '../given.js';
+import type { Given } from '../arguments/options.js';
 import { fetchService } from '../offline-copy.js';
-import { CommandError } from '../command-error.js';
-import { renderValues, sourcesOf, success } from '../outcome.js';
-import type { Handler, Outcome } from '../outcome.js';
-import type { OutputFormat } from '../spec.js';
-import { UsageError } from '../usage-error.js';
-import { changedSources, fingerprintOf, runUntilDone } from '../watch.js';
+import { CommandError } from '../arguments/command-error.js';
+import { renderValues, sourcesOf, success } from '../output/outcome.js';
+import type { Handler, Outcome } from '../output/outcome.js';
+import type { OutputFormat } from '../arguments/command-spec.js';
+import { UsageError } from '../arguments/usage-error.js';
+import { changedSources, fingerprintOf, runUntilDone } from '../process/watch.js';
 import { decryptBlind } from './services.js';
 
 /** compat: the command is not to act with the credentials this process used. */

@@ -1,13 +1,13 @@
 import type { BlindCredentialBody, CredentialBody, ServiceBody } from '@confidant/contract';
-import type { ConfidantClient } from '../../client.js';
-import { ConfidantError } from '../../errors.js';
+import type { ConfidantClient } from '../../sdk/client.js';
+import { ConfidantError } from '../../sdk/errors.js';
 import type { Context } from '../context.js';
-import { findingItDone, isConflict, lookingUp } from '../lost-answers.js';
-import { idOf } from '../names.js';
-import { CommandError } from '../command-error.js';
-import { success } from '../outcome.js';
-import type { Handler } from '../outcome.js';
-import type { Given } from '../given.js';
+import { findingItDone, isConflict, lookingUp } from '../changes/unknown-outcome.js';
+import { idOf } from '../changes/resolve-names.js';
+import { CommandError } from '../arguments/command-error.js';
+import { success } from '../output/outcome.js';
+import type { Handler } from '../output/outcome.js';
+import type { Given } from '../arguments/options.js';
 
 export const handlers: Record<string, Handler> = {
   async history(context, given) {
@@ -164,7 +164,7 @@ async function areAlike(
       const [old, now] = [older, newer].map((number) => revisions.find(({ revision }) => revision === number)!);
       // Else the diff leaves the ciphertext out.
       const areShown = [old!, now!].every(({ credential_pairs: pairs }) => Object.keys(pairs).length > 0);
-      const { diffBlindRevisions } = await import('../blind-diff.js');
+      const { diffBlindRevisions } = await import('../changes/blind-diff.js');
       return areShown ? diffBlindRevisions(old!, now!) : { unknown: true };
     },
   };
@@ -195,6 +195,6 @@ async function diffBlind(
   if (pair.some(({ credential_pairs: pairs }) => Object.keys(pairs).length === 0)) {
     context.log.warning('the regions are not compared: the server does not show you the ciphertext');
   }
-  const { diffBlindRevisions } = await import('../blind-diff.js');
+  const { diffBlindRevisions } = await import('../changes/blind-diff.js');
   return diffBlindRevisions(...pair);
 }

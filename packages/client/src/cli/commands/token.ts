@@ -1,6 +1,6 @@
 import { pythonJson } from '@confidant/contract/wire';
-import { CommandError } from '../command-error.js';
-import type { Handler } from '../outcome.js';
+import { CommandError } from '../arguments/command-error.js';
+import type { Handler } from '../output/outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async token(context, given) {

@@ -1,0 +1,118 @@
+import { blindCredentialName, oneBlindCredential } from './name-options.js';
+import {
+  disabled,
+  documentation,
+  enabled,
+  expectedRevision,
+  id,
+  key,
+  merge,
+  metadata,
+  oneState,
+  pairs,
+  prompt,
+  revision,
+  unset,
+} from './options.js';
+import { longName } from '../../arguments/command-spec.js';
+import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
+
+const blindOptions: readonly OptionSpec[] = [
+  { flags: '--blind-keys <json>', text: 'region to KMS key, as JSON', kind: 'json' },
+  {
+    flags: '--group-context <json>',
+    text: 'encryption context for all regions, as JSON: KMS opens the values only with it',
+    kind: 'json',
+  },
+  { flags: '--blind-contexts <json>', text: 'region to encryption context, as JSON', kind: 'json' },
+  { flags: '--name <name>', text: 'name of the blind credential' },
+  pairs,
+  { flags: '--cipher-type <type>', text: 'cipher', choices: ['fernet'], fallback: 'fernet' },
+  { flags: '--cipher-version <n>', text: 'version of the cipher', kind: 'whole', fallback: 2 },
+  { flags: '--no-store-keys', text: 'do not tell the server the names of the keys' },
+  metadata,
+  enabled,
+  disabled,
+  documentation,
+  prompt,
+];
+
+const required = (names: readonly string[], options: readonly OptionSpec[]): OptionSpec[] =>
+  options.map((option) => (names.includes(longName(option)) ? { ...option, required: true } : option));
+
+/** Credentials that the server can not read. */
+export const BLIND_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'create_blind_credential',
+    prints: 'id',
+    summary: 'Encrypt a credential and store it; the server can not read it',
+    options: required(['blind-keys', 'name'], blindOptions),
+    exclusive: [
+      { of: ['group-context', 'blind-contexts'], required: true },
+      { of: ['credential-pairs', 'prompt'], required: true },
+      oneState,
+    ],
+    examples: [
+      `create_blind_credential --name tls --blind-keys '{"us-east-1":"alias/blind"}' --group-context '{"group":"web-production"}' --credential-pairs @tls.json`,
+    ],
+    module: 'blind',
+  },
+  {
+    name: 'update_blind_credential',
+    prints: 'id',
+    summary:
+      'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones without --merge, in all regions',
+    options: [id('blind credential'), blindCredentialName, ...blindOptions, merge, unset, expectedRevision],
+    exclusive: [
+      oneBlindCredential,
+      { of: ['group-context', 'blind-contexts'] },
+      { of: ['credential-pairs', 'prompt'] },
+      oneState,
+    ],
+    examples: [
+      `update_blind_credential --id ID --blind-keys '{"us-east-1":"alias/blind"}' --credential-pairs @tls.json`,
+    ],
+    module: 'blind',
+  },
+  {
+    name: 'get_blind_credential',
+    prints: 'values',
+    summary: 'Read a blind credential',
+    options: [
+      id('blind credential'),
+      { flags: '--name <name>', text: 'its exact name, instead of the id', added: true },
+      { ...blindCredentialName, text: 'the same as --name' },
+      { flags: '--decrypt-blind', text: 'decrypt it' },
+      key,
+      {
+        flags: '--prefix <prefix>',
+        text: 'for dotenv and shell: put before every name',
+        fallback: 'CREDENTIALS_',
+        added: true,
+      },
+    ],
+    exclusive: [{ of: ['id', 'name', 'blind-credential-name'], required: true }],
+    examples: [
+      'get_blind_credential --id ID --decrypt-blind',
+      'get_blind_credential --name tls --decrypt-blind --key ssl_key',
+    ],
+    module: 'blind',
+  },
+  {
+    name: 'list_blind_credentials',
+    summary: 'List blind credentials',
+    options: [],
+    examples: ['list_blind_credentials --output table'],
+    prints: 'list',
+    module: 'blind',
+  },
+  {
+    name: 'revert_blind_credential',
+    prints: 'id',
+    summary: 'Go back to an old revision of a blind credential; it is written as a new one',
+    options: [id('blind credential'), blindCredentialName, revision, expectedRevision],
+    exclusive: [oneBlindCredential],
+    examples: ['revert_blind_credential --id ID --revision 1'],
+    module: 'blind',
+  },
+];

@@ -1,0 +1,62 @@
+import type { CommandSpec } from '../../arguments/command-spec.js';
+
+/** Who calls, and the shell it is done from. */
+export const CALLER_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'login',
+    added: true,
+    summary: 'Log in through the browser; where the server offers it, other commands then act as you',
+    options: [
+      {
+        flags: '--no-browser',
+        text: 'print the address, and ask for the code that its page shows: for a browser on another machine',
+      },
+    ],
+    examples: ['--url https://confidant.example.com login', 'login --no-browser'],
+    module: 'login',
+  },
+  {
+    name: 'logout',
+    added: true,
+    summary: 'End the session of login, at the server and here',
+    options: [{ flags: '--everywhere', text: 'end all your sessions: in browsers, and on other command lines' }],
+    examples: ['logout', 'logout --everywhere'],
+    module: 'login',
+  },
+  {
+    name: 'whoami',
+    added: true,
+    summary: 'Ask the server who it takes you for',
+    options: [],
+    examples: ['whoami', '--login whoami'],
+    module: 'login',
+  },
+  {
+    name: 'token',
+    added: true,
+    prints: 'text',
+    summary: 'Print a username and token for other programs',
+    options: [
+      {
+        flags: '--format <format>',
+        text: 'basic: username:token; headers: for curl -H @-; json',
+        choices: ['basic', 'headers', 'json'],
+        fallback: 'basic',
+      },
+    ],
+    failure: { exitCode: 1 },
+    examples: ['token --format headers | curl -H @- https://confidant.example.com/v1/services/web-production'],
+    module: 'token',
+  },
+  {
+    name: 'completion',
+    added: true,
+    prints: 'text',
+    summary: 'Print what makes a shell (bash, zsh, fish) complete what you type',
+    options: [],
+    words: '<shell>',
+    failure: { exitCode: 1 },
+    examples: ['completion bash > /etc/bash_completion.d/confidant'],
+    module: 'completion',
+  },
+];

@@ -1,0 +1,39 @@
+import { blindCredentialName, credentialName, oneSubject } from './name-options.js';
+import type { CommandSpec } from '../../arguments/command-spec.js';
+
+/** Revisions of all kinds. */
+export const HISTORY_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'history',
+    added: true,
+    summary: 'List the revisions of a credential, blind credential or service',
+    options: [
+      { flags: '--credential <id>', text: 'of this credential' },
+      credentialName,
+      { flags: '--blind-credential <id>', text: 'of this blind credential' },
+      blindCredentialName,
+      { flags: '--service <name>', text: 'of this service' },
+    ],
+    exclusive: [oneSubject],
+    examples: ['history --service web-production', 'history --credential-name database --output table'],
+    prints: 'list',
+    module: 'history',
+  },
+  {
+    name: 'diff',
+    added: true,
+    summary: 'Compare two revisions of a credential, blind credential or service; values are never shown',
+    options: [
+      { flags: '--credential <id>', text: 'of this credential' },
+      credentialName,
+      { flags: '--blind-credential <id>', text: 'of this blind credential; nothing is decrypted' },
+      blindCredentialName,
+      { flags: '--service <name>', text: 'of this service' },
+      { flags: '--old <n>', text: 'old revision (default: the one before the new)', kind: 'whole' },
+      { flags: '--new <n>', text: 'new revision (default: the current)', kind: 'whole' },
+    ],
+    exclusive: [oneSubject],
+    examples: ['diff --credential-name database', 'diff --service web-production --old 1 --new 4'],
+    module: 'history',
+  },
+];

@@ -1,0 +1,29 @@
+import type { OptionSpec } from '../../arguments/command-spec.js';
+
+/**
+ * How things are named instead of giving their ids, alike in every command: the id's option has a sibling for the name.
+ * It is not `--name`, which in an update is the new name.
+ */
+
+export const credentialName: OptionSpec = {
+  flags: '--credential-name <name>',
+  text: 'the exact name of the credential, instead of the id',
+  added: true,
+};
+export const blindCredentialName: OptionSpec = {
+  flags: '--blind-credential-name <name>',
+  text: 'the exact name of the blind credential, instead of the id',
+  added: true,
+};
+export const oneCredential = { of: ['id', 'credential-name'], required: true } as const;
+export const oneBlindCredential = { of: ['id', 'blind-credential-name'], required: true } as const;
+export const oneSubject = {
+  of: ['credential', 'credential-name', 'blind-credential', 'blind-credential-name', 'service'],
+  required: true,
+} as const;
+export const blindCredNames: OptionSpec = {
+  flags: '--blind-cred-names <names...>',
+  text: 'the same, by exact name',
+  added: true,
+};
+export const credNames: OptionSpec = { flags: '--cred-names <names...>', text: 'the same, by exact name', added: true };

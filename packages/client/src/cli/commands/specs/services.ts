@@ -1,0 +1,82 @@
+import { blindCredNames, blindCredentialName, credNames, credentialName } from './name-options.js';
+import { disabled, enabled, expectedRevision, oneState, revision } from './options.js';
+import type { CommandSpec } from '../../arguments/command-spec.js';
+
+/** Services and what is mapped to them. */
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'list_services',
+    added: true,
+    summary: 'List services; with a credential or blind credential, those it is mapped to',
+    options: [
+      { flags: '--credential <id>', text: 'only services this credential is mapped to' },
+      credentialName,
+      { flags: '--blind-credential <id>', text: 'only services this blind credential is mapped to' },
+      blindCredentialName,
+      { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },
+      { flags: '--page <page>', text: 'next_page of the list before' },
+    ],
+    exclusive: [{ of: ['credential', 'credential-name', 'blind-credential', 'blind-credential-name', 'limit'] }],
+    examples: ['list_services --output table', 'list_services --credential-name database --output id'],
+    prints: 'list',
+    module: 'services',
+  },
+  {
+    name: 'map',
+    added: true,
+    prints: 'id',
+    summary: 'Map credentials to a service; one that does not exist is created',
+    options: [
+      { flags: '--service <name>', text: 'name of the service: the IAM role it runs as', required: true },
+      { flags: '--cred-ids <ids...>', text: 'credentials to add, by id' },
+      { flags: '--cred-names <names...>', text: 'credentials to add, by exact name' },
+      { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to add, by id' },
+      blindCredNames,
+      { flags: '--account <account>', text: 'account the service is bound to; empty for none' },
+      enabled,
+      disabled,
+    ],
+    exclusive: [oneState],
+    examples: ['map --service web-production --cred-names database'],
+    module: 'services',
+  },
+  {
+    name: 'add_creds',
+    prints: 'id',
+    summary: 'Map further credentials to a service; one that does not exist is created',
+    options: [
+      { flags: '--service-id <name>', text: 'name of the service', required: true },
+      { flags: '--cred-ids <ids...>', text: 'credentials to add' },
+      credNames,
+      { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to add' },
+      blindCredNames,
+    ],
+    examples: [
+      'add_creds --service-id web-production --cred-ids ID1 ID2',
+      'add_creds --service-id web-production --cred-names database',
+    ],
+    module: 'services',
+  },
+  {
+    name: 'remove_creds',
+    prints: 'id',
+    summary: 'Take credentials away from a service',
+    options: [
+      { flags: '--service-id <name>', text: 'name of the service', required: true },
+      { flags: '--cred-ids <ids...>', text: 'credentials to take away' },
+      credNames,
+      { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to take away' },
+      blindCredNames,
+    ],
+    examples: ['remove_creds --service-id web-production --cred-ids ID'],
+    module: 'services',
+  },
+  {
+    name: 'revert_service',
+    prints: 'id',
+    summary: 'Go back to an old revision of a service; it is written as a new one',
+    options: [{ flags: '--id <name>', text: 'name of the service', required: true }, revision, expectedRevision],
+    examples: ['revert_service --id web-production --revision 2'],
+    module: 'services',
+  },
+];

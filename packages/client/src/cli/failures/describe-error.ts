@@ -1,0 +1,87 @@
+import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth/sender';
+import { AwsSessionError, NO_CREDENTIALS, NoRegion } from '../../sdk/aws-session.js';
+import { BlindCredentialError } from '../../sdk/blind-credentials.js';
+import { ConfigError } from '../../sdk/config/profile.js';
+import { ConfidantError } from '../../sdk/errors.js';
+import { UnwritableValue } from '../../text/writers.js';
+import { describeAwsFault, describeNoSession } from './aws-errors.js';
+import { CommandError } from '../arguments/command-error.js';
+import { localEnvironment } from '../local-environment.js';
+import { adviseNoKms, adviseNoServer } from './unreachable.js';
+import { UsageError } from '../arguments/usage-error.js';
+
+/** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
+export function describeError(error: unknown): string {
+  if (error instanceof ConfidantError) {
+    const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
+    return [
+      `${error.message}${request}${adviseNoServer(error)}`,
+      // What was sent twice may have been done by the first.
+      ...(error.code === 'write_conflict' && error.attempts === 1 ? ['nothing was changed'] : []),
+      ...describeConflicts(error.body?.['conflicts']),
+    ].join('; ');
+  }
+  if (error instanceof KmsRefused || error instanceof KmsUnavailable) return describeKms(error);
+  if (error instanceof AwsSessionError && error.cause instanceof Error) {
+    const fault = describeAwsFault(error.cause.name, error.cause.message, { isOfKms: false });
+    return `${error.message}${fault === undefined ? '' : `: ${fault}`}`;
+  }
+  if (error instanceof NoRegion) return `${error.message}, or give --region`;
+  const isKnown = [ConfigError, CommandError, UsageError, AwsSessionError, BlindCredentialError, UnwritableValue].some(
+    (known) => error instanceof known,
+  );
+  if (isKnown) return (error as Error).message;
+  return `unexpected failure (${error instanceof Error ? error.name : typeof error})`;
+}
+
+function describeKms(error: KmsRefused | KmsUnavailable): string {
+  const reason = error.cause instanceof Error ? error.cause.message : undefined;
+  const told = `${error.message}${reason === undefined ? '' : `: ${reason}`}`;
+  if (error instanceof KmsRefused) return told;
+  if (error.code === NO_CREDENTIALS) return describeNoSession(reason ?? '') ?? describeNoCredentials();
+  const fault = describeAwsFault(error.code, reason ?? '', { isOfKms: true });
+  return fault === undefined ? `${told}${adviseNoKms(error)}` : `${fault} (${error.code})`;
+}
+
+function describeNoCredentials(): string {
+  const local = localEnvironment();
+  return (
+    'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' +
+    (local === undefined ? '' : `; for the server that was started here: ${local}`)
+  );
+}
+
+/** What standard output says of a failure: the server's own words where it said any, else {@link describeError}. */
+export function failureBody(error: unknown): Record<string, unknown> {
+  if (error instanceof ConfidantError && typeof error.body?.['error'] === 'string') {
+    const { error: text, reference, conflicts } = error.body;
+    return {
+      error: text,
+      ...(reference === undefined ? {} : { reference }),
+      ...(conflicts === undefined ? {} : { conflicts }),
+    };
+  }
+  return { error: describeError(error) };
+}
+
+const MAX_CONFLICTS = 20;
+
+/**
+ * `db_password is in ID, ID` for each key of `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`;
+ * nothing for what has another shape, since nobody but the server says what it answers.
+ */
+function describeConflicts(conflicts: unknown): string[] {
+  if (typeof conflicts !== 'object' || conflicts === null || Array.isArray(conflicts)) return [];
+  const described = Object.entries(conflicts as Record<string, unknown>).flatMap(([key, carriers]) => {
+    const listed = (field: string): string[] => {
+      const list = (carriers as Record<string, unknown> | null | undefined)?.[field];
+      return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
+    };
+    const ids = [...listed('credentials'), ...listed('blind_credentials')];
+    const services = listed('services');
+    if (ids.length === 0 && services.length === 0) return [];
+    return [`${key} is in ${ids.join(', ')}${services.length === 0 ? '' : ` (mapped to ${services.join(', ')})`}`];
+  });
+  const more = described.length - MAX_CONFLICTS;
+  return [...described.slice(0, MAX_CONFLICTS), ...(more > 0 ? [`and ${more} more`] : [])];
+}

@@ -1,0 +1,196 @@
+import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
+import { RouteCaller } from './route-caller.js';
+import type { CallOptions } from './route-caller.js';
+
+export interface RevertOptions extends CallOptions {
+  /** The revision that is to be the current one; with another the server refuses with `write_conflict`. */
+  expectedRevision?: number | undefined;
+}
+
+/** None at all where nothing is expected, as clients of the original send it. */
+function revertBody({ expectedRevision }: RevertOptions): BodyOf<'revertCredential'> {
+  return expectedRevision === undefined ? undefined : { expected_revision: expectedRevision };
+}
+
+/**
+ * Confidant's interface, a method for every use. Reads reject with a ConfidantError of status 404 for what does not
+ * exist; see {@link RouteCaller} for the rest.
+ */
+export class ConfidantClient extends RouteCaller {
+  /** Credentials without their values, by name. All of them, or a page of `limit`. */
+  listCredentials(query: Partial<QueryOf<'listCredentials'>> = {}, options?: CallOptions) {
+    return this.call('listCredentials', { query }, options);
+  }
+
+  /** A credential with its values; without them when `metadataOnly`. */
+  getCredential(id: string, { metadataOnly = false }: { metadataOnly?: boolean } = {}, options?: CallOptions) {
+    return this.call('getCredential', { params: { id }, query: { metadata_only: metadataOnly } }, options);
+  }
+
+  createCredential(body: BodyOf<'createCredential'>, options?: CallOptions) {
+    return this.call('createCredential', { body }, options);
+  }
+
+  /** Writes a new revision; what `body` leaves out stays. */
+  updateCredential(id: string, body: BodyOf<'updateCredential'>, options?: CallOptions) {
+    return this.call('updateCredential', { params: { id }, body }, options);
+  }
+
+  /** Writes a new revision that equals an old one; rejects with `write_conflict` where not the expected one is current. */
+  revertCredential(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertCredential', { params: { id, revision }, body: revertBody(options) }, options);
+  }
+
+  diffCredential(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
+    return this.call('diffCredential', { params: { id, old: oldRevision, new: newRevision } }, options);
+  }
+
+  getCredentialServices(id: string, options?: CallOptions) {
+    return this.call('getCredentialServices', { params: { id } }, options);
+  }
+
+  /** Moves a disabled, unmapped credential to the permanent archive; without `force` only says whether it would. */
+  archiveCredential(id: string, { force = false }: { force?: boolean } = {}, options?: CallOptions) {
+    return this.call('archiveCredential', { params: { id }, body: { force } }, options);
+  }
+
+  getCredentialHistory(id: string, options?: CallOptions) {
+    return this.call('getCredentialHistory', { params: { id } }, options);
+  }
+
+  listCredentialHistory(query: Partial<QueryOf<'listCredentialHistory'>> = {}, options?: CallOptions) {
+    return this.call('listCredentialHistory', { query }, options);
+  }
+
+  listServices(query: Partial<QueryOf<'listServices'>> = {}, options?: CallOptions) {
+    return this.call('listServices', { query }, options);
+  }
+
+  /** A service and the credentials mapped to it, with their values unless `metadataOnly`. */
+  getService(id: string, { metadataOnly = false }: { metadataOnly?: boolean } = {}, options?: CallOptions) {
+    return this.call('getService', { params: { id }, query: { metadata_only: metadataOnly } }, options);
+  }
+
+  /** Creates a service or writes a new revision of it. */
+  putService(id: string, body: BodyOf<'putService'>, options?: CallOptions) {
+    return this.call('putService', { params: { id }, body }, options);
+  }
+
+  revertService(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertService', { params: { id, revision }, body: revertBody(options) }, options);
+  }
+
+  diffService(id: string, oldRevision: number, newRevision: number, options?: CallOptions) {
+    return this.call('diffService', { params: { id, old: oldRevision, new: newRevision } }, options);
+  }
+
+  getServiceHistory(id: string, options?: CallOptions) {
+    return this.call('getServiceHistory', { params: { id } }, options);
+  }
+
+  listServiceHistory(query: Partial<QueryOf<'listServiceHistory'>> = {}, options?: CallOptions) {
+    return this.call('listServiceHistory', { query }, options);
+  }
+
+  /** The name the server knows the caller by. */
+  getUserEmail(options?: CallOptions) {
+    return this.call('getUserEmail', {}, options);
+  }
+
+  /** Blind credentials in short: without ciphertext, data keys and metadata. */
+  listBlindCredentials(options?: CallOptions) {
+    return this.call('listBlindCredentials', {}, options);
+  }
+
+  getBlindCredential(id: string, options?: CallOptions) {
+    return this.call('getBlindCredential', { params: { id } }, options);
+  }
+
+  /** Stores what `encryptBlind` made, with the contexts under `context` of the metadata. */
+  createBlindCredential(body: BodyOf<'createBlindCredential'>, options?: CallOptions) {
+    return this.call('createBlindCredential', { body }, options);
+  }
+
+  updateBlindCredential(id: string, body: BodyOf<'updateBlindCredential'>, options?: CallOptions) {
+    return this.call('updateBlindCredential', { params: { id }, body }, options);
+  }
+
+  revertBlindCredential(id: string, revision: number, options: RevertOptions = {}) {
+    return this.call('revertBlindCredential', { params: { id, revision }, body: revertBody(options) }, options);
+  }
+
+  getBlindCredentialServices(id: string, options?: CallOptions) {
+    return this.call('getBlindCredentialServices', { params: { id } }, options);
+  }
+
+  getBlindCredentialHistory(id: string, options?: CallOptions) {
+    return this.call('getBlindCredentialHistory', { params: { id } }, options);
+  }
+
+  listBlindCredentialHistory(query: Partial<QueryOf<'listBlindCredentialHistory'>> = {}, options?: CallOptions) {
+    return this.call('listBlindCredentialHistory', { query }, options);
+  }
+
+  listCertificateAuthorities(options?: CallOptions) {
+    return this.call('listCertificateAuthorities', {}, options);
+  }
+
+  getCertificateAuthority(ca: string, options?: CallOptions) {
+    return this.call('getCertificateAuthority', { params: { ca } }, options);
+  }
+
+  /** A certificate with a key made by the server; `validity` in days. */
+  getCertificate(ca: string, cn: string, query: { san?: string[]; validity?: number } = {}, options?: CallOptions) {
+    return this.call('getCertificate', { params: { ca, cn }, query }, options);
+  }
+
+  /** A certificate for the key of a PEM signing request; `validity` in days. */
+  signCertificateRequest(ca: string, body: BodyOf<'signCertificateRequest'>, options?: CallOptions) {
+    return this.call('signCertificateRequest', { params: { ca }, body }, options);
+  }
+
+  /** A JWT for the caller, or for `resourceId`; `expirySeconds` is never above what the server allows. */
+  getJwt(
+    environment: string,
+    { resourceId, expirySeconds }: { resourceId?: string; expirySeconds?: number } = {},
+    options?: CallOptions,
+  ): Promise<ResponseOf<'getToken'>> {
+    const query = { environment };
+    // compat: without an id the expiry stands where the id belongs, as the original's client sends it.
+    const id = resourceId ?? expirySeconds?.toString();
+    if (id === undefined) return this.call('getOwnToken', { query }, options);
+    if (resourceId === undefined || expirySeconds === undefined) {
+      return this.call('getToken', { params: { id }, query }, options);
+    }
+    return this.call('getTokenWithExpiry', { params: { id, expiry: expirySeconds }, query }, options);
+  }
+
+  /** The keys that verify the JWTs of an environment. Needs no proof of who calls. */
+  getPublicKeys(environment: string, options?: CallOptions) {
+    return this.call('getPublicKeys', { params: { environment } }, options);
+  }
+
+  /** The IAM roles that services can be named after. */
+  listRoles(options?: CallOptions) {
+    return this.call('listRoles', {}, options);
+  }
+
+  /** Whether a service has its KMS grants. */
+  getGrants(id: string, options?: CallOptions) {
+    return this.call('getGrants', { params: { id } }, options);
+  }
+
+  /** Makes the KMS grants of a service that are missing. */
+  ensureGrants(id: string, options?: CallOptions) {
+    return this.call('ensureGrants', { params: { id } }, options);
+  }
+
+  /** A random value for a new secret, made by the server. */
+  generateValue(options?: CallOptions) {
+    return this.call('generateValue', {}, options);
+  }
+
+  getClientConfig(options?: CallOptions) {
+    return this.call('getClientConfig', {}, options);
+  }
+}

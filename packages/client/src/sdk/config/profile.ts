@@ -1,0 +1,392 @@
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { TokenVersion } from '@confidant/kmsauth';
+import { parseServerUrl } from '../route-caller.js';
+import { MAX_SECONDS } from './limits.js';
+import { parsePlainYaml } from './simple-yaml.js';
+
+/** Where the configuration is looked for; the first file that exists is used, alone. */
+export const DEFAULT_CONFIG_FILES = ['~/.confidant', '/etc/confidant/config'];
+/** Some hundred profiles; YAML takes long to read where a file is made for that. */
+const MAX_CONFIG_BYTES = 64 * 1024;
+
+/** Who sends tokens to whom. Without `from`, a user's name is asked of IAM. */
+export interface AuthContext {
+  from?: string;
+  to: string;
+  userType: string;
+}
+
+/** How to talk to a server and to AWS, whoever one is. */
+export interface ServerSettings {
+  url: string;
+  region?: string;
+  /** Name or ARN of a role to assume through STS. */
+  assumeRole?: string;
+  retries: number;
+  backoffMs: number;
+  /** A file of PEM certificates to trust instead of the system's. */
+  caFile?: string;
+  timeoutMs: number;
+}
+
+/** What a client with KMS tokens is made of, after files and options were brought together. */
+export interface ClientSettings extends ServerSettings {
+  authKey: string;
+  authContext: AuthContext;
+  tokenLifetimeMinutes: number;
+  tokenVersion: TokenVersion;
+  /** Empty: no cache. */
+  tokenCacheFile: string;
+}
+
+/** What a configuration file says, checked. Everything may be absent. */
+export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext'>> {
+  authContext?: Partial<AuthContext>;
+  /** Authenticate with the session of `confidant login` instead of KMS tokens. */
+  login?: boolean;
+  /** `verify: false` stood in the file. */
+  verifyOff?: true;
+  commandWrap?: string;
+  commandSafetyRegex?: string;
+  commandSafetyMessage?: string;
+  /** Where `get_service` and `env` keep an encrypted copy for when the server can not be reached. */
+  offlineCopyDirectory?: string;
+  offlineCopyMaxAgeHours?: number;
+  offlineCopyAfterMs?: number;
+}
+
+/** The configuration can not be used. One line a fault; no value of the file is repeated. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+type Reader = (value: unknown) => Partial<ConfigProfile> | undefined;
+
+const text =
+  (name: keyof ConfigProfile): Reader =>
+  (value) =>
+    typeof value === 'string' ? { [name]: value } : undefined;
+
+/** A number, or the text of one; `scale` turns the file's unit into ours. */
+const number =
+  (
+    name: keyof ConfigProfile,
+    { min, max = Infinity, scale = 1, whole = false }: { min: number; max?: number; scale?: number; whole?: boolean },
+  ): Reader =>
+  (value) => {
+    const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < min || parsed > max) return undefined;
+    return whole && !Number.isInteger(parsed) ? undefined : { [name]: parsed * scale };
+  };
+
+// compat: the keys of the original's configuration file; the last three are ours.
+const KEYS: Record<string, { expects: string; read: Reader }> = {
+  url: { expects: 'the address of the server', read: text('url') },
+  auth_key: { expects: 'an alias or ARN of a KMS key', read: text('authKey') },
+  auth_context: { expects: 'a map with from, to and user_type', read: readAuthContext },
+  region: { expects: 'the name of an AWS region', read: text('region') },
+  assume_role: { expects: 'the name or ARN of a role', read: text('assumeRole') },
+  token_lifetime: {
+    expects: `minutes, more than 3 and at most ${MAX_SECONDS}`,
+    read: number('tokenLifetimeMinutes', { min: 3.01, max: MAX_SECONDS }),
+  },
+  token_version: {
+    expects: '1 or 2',
+    read: (value) =>
+      Number(value) === 1 || Number(value) === 2 ? { tokenVersion: Number(value) as TokenVersion } : undefined,
+  },
+  token_cache_file: {
+    expects: 'a path, or empty text for no cache',
+    read: (value) => (typeof value === 'string' ? { tokenCacheFile: expandHome(value) } : undefined),
+  },
+  retries: { expects: 'a whole number, 0 or more', read: number('retries', { min: 0, whole: true }) },
+  backoff: {
+    expects: `seconds, at most ${MAX_SECONDS}`,
+    read: number('backoffMs', { min: 0, max: MAX_SECONDS, scale: 1000 }),
+  },
+  verify: {
+    expects: 'true, or the path of a CA file',
+    read: (value) => {
+      if (typeof value === 'string') return { caFile: expandHome(value) };
+      return value === true ? {} : value === false ? { verifyOff: true } : undefined;
+    },
+  },
+  timeout: {
+    expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
+    read: number('timeoutMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
+  },
+  command_wrap: { expects: 'a command line', read: text('commandWrap') },
+  command_safety_regex: { expects: 'a regular expression', read: text('commandSafetyRegex') },
+  command_safety_msg: { expects: 'text', read: text('commandSafetyMessage') },
+  offline_copy: {
+    expects: 'the path of a directory',
+    read: (value) => (typeof value === 'string' ? { offlineCopyDirectory: expandHome(value) } : undefined),
+  },
+  offline_copy_max_age: { expects: 'hours', read: number('offlineCopyMaxAgeHours', { min: 0 }) },
+  offline_copy_after: {
+    expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
+    read: number('offlineCopyAfterMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
+  },
+  login: { expects: 'true or false', read: (value) => (typeof value === 'boolean' ? { login: value } : undefined) },
+};
+
+const DEFAULTS = {
+  tokenLifetimeMinutes: 10,
+  tokenVersion: 2,
+  tokenCacheFile: '/dev/shm/confidant/confidant_token',
+  retries: 0,
+  backoffMs: 1000,
+  timeoutMs: 5000,
+} as const;
+
+export interface LoadedProfile {
+  profile: ConfigProfile;
+  /** The file that was read; undefined when none exists. */
+  file: string | undefined;
+  /** The files that were looked for before, and are not there. */
+  absentFiles: readonly string[];
+  /**
+   * False where a profile or a file was named that is not there. Who names one means its server: CONFIDANT_URL is not
+   * used then, and no login.
+   */
+  hasWhatWasNamed: boolean;
+  /** Where `url` of the profile comes from; undefined when it has none. */
+  urlFrom?: 'file' | 'environment';
+  /** The names of the profiles in it. */
+  known: readonly string[];
+  /** Keys of the profile that mean nothing: `urll`, `auth_context.form`. Worth a warning, where one is seen. */
+  unknownKeys: readonly string[];
+}
+
+/** The server's address where neither an option nor the configuration says one. */
+export const URL_VARIABLE = 'CONFIDANT_URL';
+
+/** What stands in a profile, and in its auth_context. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(KEYS);
+export const AUTH_CONTEXT_KEYS: readonly string[] = ['from', 'to', 'user_type'];
+
+/** The configuration files that CONFIDANT_CONFIG_FILES lists, separated by commas, or the usual ones. */
+export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): readonly string[] {
+  return listed ? listed.split(',').map((file) => file.trim()) : DEFAULT_CONFIG_FILES;
+}
+
+/**
+ * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
+ * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
+ * file or profile is an empty one, unknown keys are ignored, and named. A profile without `url` has that of
+ * CONFIDANT_URL, unless a file or profile was named, here or in the environment, that is not there. Throws {@link ConfigError} for a file that can not be read or parsed, or whose values have the wrong
+ * type, with all faults at once.
+ */
+export async function loadProfile(files?: readonly string[], profile?: string): Promise<LoadedProfile> {
+  const name = profile ?? (process.env['CONFIDANT_PROFILE'] || undefined);
+  const read = await readProfile(files ?? configFiles(), name ?? 'default');
+  const namesFiles = files !== undefined || !!process.env['CONFIDANT_CONFIG_FILES'];
+  const hasFile = !namesFiles || read.file !== undefined;
+  const loaded = { ...read, hasWhatWasNamed: hasFile && (name === undefined || read.known.includes(name)) };
+  if (loaded.profile.url) return { ...loaded, urlFrom: 'file' };
+  const url = loaded.hasWhatWasNamed ? process.env[URL_VARIABLE] : undefined;
+  return url ? { ...loaded, profile: { ...loaded.profile, url }, urlFrom: 'environment' } : loaded;
+}
+
+async function readProfile(
+  files: readonly string[],
+  profile: string,
+): Promise<Omit<LoadedProfile, 'hasWhatWasNamed' | 'urlFrom'>> {
+  const paths = files.map(expandHome);
+  const file = await firstExisting(paths);
+  const absentFiles = file === undefined ? paths : paths.slice(0, paths.indexOf(file));
+  if (file === undefined) return { profile: {}, file, absentFiles, known: [], unknownKeys: [] };
+  const profiles = await parseConfig(file, await readConfig(file));
+  const raw = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
+  const known = Object.keys(profiles);
+  if (raw === undefined || raw === null) return { profile: {}, file, absentFiles, known, unknownKeys: [] };
+  if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
+  const faults: string[] = [];
+  const read: ConfigProfile = {};
+  for (const [key, { expects, read: reader }] of Object.entries(KEYS)) {
+    const value = raw[key];
+    if (value === undefined || value === null) continue;
+    const found = reader(value);
+    if (found === undefined) faults.push(`${file}: ${profile}.${key} must be ${expects}`);
+    else Object.assign(read, found);
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { profile: read, file, absentFiles, known, unknownKeys: unknownKeysOf(raw) };
+}
+
+/**
+ * The names of the profiles of the first of `files` that exists. Throws {@link ConfigError} for a file that can not be
+ * read or parsed.
+ */
+export async function profileNames(files: readonly string[]): Promise<readonly string[]> {
+  const file = await firstExisting(files.map(expandHome));
+  return file === undefined ? [] : Object.keys(await parseConfig(file, await readConfig(file)));
+}
+
+/** compat: the original ignores them too. */
+function unknownKeysOf(profile: Record<string, unknown>): string[] {
+  const { auth_context: context } = profile;
+  return [
+    ...Object.keys(profile).filter((key) => !CONFIG_KEYS.includes(key)),
+    ...Object.keys(isMap(context) ? context : {})
+      .filter((key) => !AUTH_CONTEXT_KEYS.includes(key))
+      .map((key) => `auth_context.${key}`),
+  ];
+}
+
+/** Where a profile comes from, in words, for the messages of a command line, which has options for what is missing. */
+export interface SettingsPlace {
+  /** The file and profile that were read. */
+  profile: string;
+  /** Where the address of the server stands. */
+  url: string;
+}
+
+/**
+ * Fills in the defaults. Throws {@link ConfigError} that says what is missing and where to put it: in the
+ * configuration, under this or that name of `profile`, or, with `place`, in the file that it names or an option.
+ */
+export function completeSettings(profile: ConfigProfile, place?: SettingsPlace): ClientSettings {
+  const faults: string[] = [];
+  const need = (key: string, name: string, option: string, what: string): void => {
+    faults.push(
+      place === undefined
+        ? `no ${what}: set ${key} in the configuration (in settings, ${name})`
+        : `no ${what}: set ${key} in ${place.profile}, or give ${option}`,
+    );
+  };
+  const { url } = profile;
+  if (!url) faults.push(noUrl(place));
+  else if (!isServerUrl(url)) faults.push(wrongUrl(place));
+  if (!profile.authKey) need('auth_key', 'authKey', '--auth-key', 'key to authenticate with');
+  const { from, to, userType } = profile.authContext ?? {};
+  if (!to) need('auth_context.to', 'authContext.to', '--to', 'name of the server (its AUTH_CONTEXT)');
+  if (!userType) need('auth_context.user_type', 'authContext.userType', '--user-type', 'user type (user or service)');
+  else if (!from && userType !== 'user') {
+    need('auth_context.from', 'authContext.from', '--from', 'name to authenticate as');
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return {
+    ...DEFAULTS,
+    ...profile,
+    url: url!,
+    authKey: profile.authKey!,
+    authContext: { ...(from ? { from } : {}), to: to!, userType: userType! },
+  };
+}
+
+/** The same for what needs no KMS token. */
+export function completeServerSettings(profile: ConfigProfile, place?: SettingsPlace): ServerSettings {
+  const { url } = profile;
+  if (!url) throw new ConfigError([noUrl(place)]);
+  if (!isServerUrl(url)) throw new ConfigError([wrongUrl(place)]);
+  return { ...DEFAULTS, ...profile, url };
+}
+
+/** Whether it can be shown: an address with a password in it is none. */
+export function isServerUrl(url: string): boolean {
+  try {
+    parseServerUrl(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function noUrl(place?: SettingsPlace): string {
+  if (place === undefined) return `no server address: set url in settings (loadProfile reads ${URL_VARIABLE}, too)`;
+  return `no server address: set url in ${place.profile}, or give --url, or set ${URL_VARIABLE}`;
+}
+
+/** Does not repeat it: it may hold a password. */
+function wrongUrl(place?: SettingsPlace): string {
+  return (
+    'the server address must be like https://confidant.example.com, without user and password: ' +
+    // Who only has the settings can not tell where they come from.
+    (place?.url ?? `url in settings, which loadProfile reads from the configuration or ${URL_VARIABLE}`)
+  );
+}
+
+/** Replaces a leading `~` by the home directory. */
+export function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+async function firstExisting(files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) {
+    const found = await stat(file).catch(() => undefined);
+    if (!found?.isFile()) continue;
+    if (found.size > MAX_CONFIG_BYTES) throw tooLarge(file);
+    return file;
+  }
+  return undefined;
+}
+
+async function readConfig(file: string): Promise<string> {
+  const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError([`${file}: can not be read (${error.code})`]);
+  });
+  // It may have grown meanwhile.
+  if (content.length > MAX_CONFIG_BYTES) throw tooLarge(file);
+  return content.toString('utf8');
+}
+
+function tooLarge(file: string): ConfigError {
+  return new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes, which no configuration is`]);
+}
+
+async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
+  const value = parseJsonConfig(content) ?? parsePlainYaml(content) ?? (await parseYamlConfig(file, content));
+  if (value === null || value === undefined) return {};
+  if (!isMap(value)) throw new ConfigError([`${file}: must be a map of profiles`]);
+  return value;
+}
+
+async function parseYamlConfig(file: string, content: string): Promise<unknown> {
+  const { parse, YAMLParseError } = await import('yaml');
+  try {
+    // compat: the original reads YAML 1.1, where `yes` is true and the last of two equal keys counts. Looking for equal
+    // keys takes the square of their number.
+    return parse(content, { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false });
+  } catch (error) {
+    const { placeOf, surveyJson } = await import('../../text/json-syntax.js');
+    // Of a file that looks like JSON the YAML parser says where it is no YAML either.
+    const json = content.trimStart().startsWith('{') ? surveyJson(content).fault : undefined;
+    const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
+    // The parser's message may quote the file.
+    const where = offset === undefined ? '' : `: fault in ${placeOf(content, offset)}`;
+    throw new ConfigError([`${file}: is neither YAML nor JSON${where}`]);
+  }
+}
+
+/** JSON is YAML too, but needs no YAML parser to be loaded. */
+function parseJsonConfig(content: string): unknown {
+  if (!content.trimStart().startsWith('{')) return undefined;
+  try {
+    return JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function readAuthContext(value: unknown): Partial<ConfigProfile> | undefined {
+  if (!isMap(value)) return undefined;
+  const { from, to, user_type: userType } = value;
+  for (const part of [from, to, userType]) if (part != null && typeof part !== 'string') return undefined;
+  return {
+    authContext: {
+      ...(from ? { from: from as string } : {}),
+      ...(to ? { to: to as string } : {}),
+      ...(userType ? { userType: userType as string } : {}),
+    },
+  };
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

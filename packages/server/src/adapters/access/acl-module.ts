@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { AccessRequest, Acl } from '../../domain/acl.js';
+
+/**
+ * What the function of an ACL module is called with. compat: the arguments of the original's hooks, and the principal,
+ * which the original's functions had to ask for.
+ */
+export interface AclModuleArguments {
+  resource_type: string;
+  action: string;
+  resource_id: string | null;
+  kwargs: Readonly<Record<string, unknown>>;
+  principal: { name: string; type: 'user' | 'service'; account: string | null; groups: readonly string[] };
+}
+
+export interface AclModuleOptions {
+  /** `./acl.mjs:check`: a file, and the function it exports. */
+  spec: string;
+  /** Relative paths start here. */
+  directory: string;
+  /** An answer that takes longer denies. */
+  timeoutMs?: number;
+}
+
+const SPEC = /^(?<file>.+\.(?:mjs|js|cjs)):(?<name>[A-Za-z_$][\w$]*)$/;
+
+/**
+ * Loads an ACL of somebody's own. Rejects, with a text for the operator, when there is no such file or function. Only
+ * `true` allows: any other answer, an exception, a rejection and an answer that does not come deny. Code that runs
+ * without end can not be bounded from here: it stops the server.
+ */
+export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclModuleOptions): Promise<Acl> {
+  const { file, name } = SPEC.exec(spec)?.groups ?? {};
+  if (file === undefined || name === undefined) {
+    throw new Error(`ACL_MODULE: expected a JavaScript file and a function in it, like ./acl.mjs:check`);
+  }
+  const path = resolve(directory, file);
+  if (!(await stat(path).catch(() => undefined))?.isFile()) throw new Error(`ACL_MODULE: there is no file ${path}`);
+  const check = await exported(path, name);
+  return async (request) => {
+    const answer: unknown = check(argumentsOf(request));
+    return (isThenable(answer) ? await within(answer, timeoutMs) : answer) === true;
+  };
+}
+
+async function exported(path: string, name: string): Promise<(given: AclModuleArguments) => unknown> {
+  let module: Record<string, unknown> & { default?: unknown };
+  try {
+    module = (await import(pathToFileURL(path).href)) as typeof module;
+  } catch (error) {
+    throw new Error(`ACL_MODULE: ${path} can not be loaded: ${(error as Error).message}`, { cause: error });
+  }
+  // What a CommonJS module exports may be found only under `default`.
+  const found = module[name] ?? (module.default as Record<string, unknown> | undefined)?.[name];
+  if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} exports no function ${name}`);
+  return found as (given: AclModuleArguments) => unknown;
+}
+
+/** Copies: the function can not change what is decided on. */
+function argumentsOf({ principal, resourceType, action, resourceId, kwargs = {} }: AccessRequest): AclModuleArguments {
+  const { name, type, account, groups } = principal;
+  return {
+    resource_type: resourceType,
+    action,
+    resource_id: resourceId ?? null,
+    kwargs: structuredClone(kwargs),
+    principal: { name, type, account, groups: [...groups] },
+  };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+async function within(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`the ACL module gave no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

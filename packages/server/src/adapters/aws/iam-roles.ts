@@ -1,0 +1,174 @@
+import type { IAMClient } from '@aws-sdk/client-iam';
+import { proxyAgent } from '@confidant/kmsauth/proxy';
+import type { Roles } from '../../ports/grants.js';
+import { BackendUnavailable } from '../../ports/unavailable.js';
+import { defaultProvider } from './credentials.js';
+
+export interface IamOptions {
+  /** Region that requests are signed for; IAM itself is global. AWS_ENDPOINT_URL_IAM names another endpoint. */
+  region: string;
+  connectTimeoutMs: number;
+  requestTimeoutMs: number;
+  maxAttempts: number;
+  /** One role, all attempts: a request waits for it. Default 5 seconds; loading the SDK's client is not counted. */
+  roleDeadlineMs?: number;
+  /** Keep the list in memory; without it every request asks IAM. */
+  cache?: {
+    refreshMs: number;
+    /** A refresh comes earlier or later by at most this, so that servers do not ask all at once. */
+    jitterMs: number;
+  };
+  /** A refresh failed; the list before it stays. */
+  onRefreshFailed: (error: unknown) => void;
+}
+
+const ROLES_PER_PAGE = 1000;
+/** Far above what one account may hold; a listing without end must end. */
+const MAX_PAGES = 100;
+/** A whole listing, all pages and attempts. */
+const LISTING_DEADLINE_MS = 60_000;
+const ROLE_DEADLINE_MS = 5000;
+const MIN_REFRESH_MS = 1000;
+const MAX_SOCKETS = 50;
+
+/** Name to ARN. */
+type Listing = ReadonlyMap<string, string>;
+
+/**
+ * Roles from IAM. With a cache, answers come from the last complete list, which a failing refresh leaves as it is;
+ * until there is one, callers wait for the first and are told when it fails: a list is never partial.
+ */
+export function iamRoles(options: IamOptions): Roles {
+  return new IamRoles(options);
+}
+
+class IamRoles implements Roles {
+  readonly #options: IamOptions;
+  #connected: Promise<{ sdk: Sdk; client: IAMClient }> | undefined;
+  #known: Listing | undefined;
+  #loading: Promise<Listing> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: IamOptions) {
+    this.#options = options;
+    if (options.cache) this.#refreshAfter(0);
+  }
+
+  async list(): Promise<string[]> {
+    const listing = this.#options.cache ? (this.#known ?? (await this.#load())) : await this.#listing();
+    return [...listing.keys()].sort();
+  }
+
+  async arnOf(name: string): Promise<string | undefined> {
+    // A role made since the last refresh is not in the list: only IAM can say that there is none.
+    return this.#known?.get(name) ?? (await this.#ask(name));
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    void this.#connected?.then(
+      ({ client }) => client.destroy(),
+      () => undefined,
+    );
+  }
+
+  #refreshAfter(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#load()
+        .catch((error: unknown) => this.#options.onRefreshFailed(error))
+        .finally(() => this.#refreshAfter(this.#nextRefreshMs()));
+    }, delayMs).unref();
+  }
+
+  #nextRefreshMs(): number {
+    const { refreshMs, jitterMs } = this.#options.cache!;
+    return Math.max(MIN_REFRESH_MS, refreshMs + (Math.random() * 2 - 1) * jitterMs);
+  }
+
+  /** Concurrent callers share one listing. */
+  #load(): Promise<Listing> {
+    this.#loading ??= this.#listing()
+      .then((listing) => (this.#known = listing))
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    return this.#loading;
+  }
+
+  async #listing(): Promise<Listing> {
+    return this.#call(async ({ sdk, client }) => {
+      const abortSignal = AbortSignal.timeout(LISTING_DEADLINE_MS);
+      const listing = new Map<string, string>();
+      let marker: string | undefined;
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const from = marker === undefined ? {} : { Marker: marker };
+        const answer = await client.send(new sdk.ListRolesCommand({ MaxItems: ROLES_PER_PAGE, ...from }), {
+          abortSignal,
+        });
+        for (const { RoleName: name, Arn: arn } of answer.Roles ?? []) {
+          if (name !== undefined && arn !== undefined) listing.set(name, arn);
+        }
+        if (answer.IsTruncated !== true) return listing;
+        if (answer.Marker === undefined || answer.Marker === marker) throw new Error('IAM did not say where to go on');
+        marker = answer.Marker;
+      }
+      throw new Error('IAM lists more roles than this server reads');
+    });
+  }
+
+  #ask(name: string): Promise<string | undefined> {
+    return this.#call(async ({ sdk, client }) => {
+      const abortSignal = AbortSignal.timeout(this.#options.roleDeadlineMs ?? ROLE_DEADLINE_MS);
+      try {
+        return (await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal })).Role?.Arn;
+      } catch (error) {
+        // ValidationError: no role can have such a name.
+        if (['NoSuchEntity', 'NoSuchEntityException', 'ValidationError'].includes((error as Error).name)) {
+          return undefined;
+        }
+        throw error;
+      }
+    });
+  }
+
+  async #call<Answer>(run: (connected: { sdk: Sdk; client: IAMClient }) => Promise<Answer>): Promise<Answer> {
+    try {
+      this.#connected ??= connect(this.#options);
+      return await run(await this.#connected);
+    } catch (error) {
+      // The SDK's errors carry the whole exchange: only their words go on.
+      const { name, message } = error as Error;
+      throw new BackendUnavailable('iam', { cause: new Error(`${name}: ${message}`) });
+    }
+  }
+}
+
+type Sdk = typeof import('@aws-sdk/client-iam');
+
+/** Loaded when it is first needed: the embedded default never does. */
+async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClient }> {
+  const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
+    import('@aws-sdk/client-iam'),
+    import('@smithy/node-http-handler'),
+    proxyAgent({ connectTimeoutMs: options.connectTimeoutMs, maxSockets: MAX_SOCKETS }),
+  ]);
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const client = new sdk.IAMClient({
+    region: options.region,
+    maxAttempts: options.maxAttempts,
+    // The SDK's own would ask for single sign-on directly.
+    ...(httpsAgent !== undefined && { credentials: defaultProvider(options.region) }),
+    logger: silent,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: options.connectTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      throwOnRequestTimeout: true,
+      ...(httpsAgent !== undefined && { httpsAgent }),
+      logger: silent,
+    }),
+  });
+  return { sdk, client };
+}

@@ -1,0 +1,86 @@
+import { createClient } from '@redis/client';
+import type { ExpiringStore } from '../../ports/expiring.js';
+import { BackendUnavailable } from '../../ports/unavailable.js';
+
+export interface RedisOptions {
+  /** `redis://` or `rediss://`, with user, password and database. */
+  url: string;
+  /** Put before every key. */
+  prefix: string;
+  /** Time to connect, and time for one answer. */
+  timeoutMs: number;
+  /** Told when the connection breaks or cannot be made; once until it works again. */
+  onFault: (error: Error) => void;
+}
+
+/** Commands waiting for an answer; more means Redis does not keep up, and those who wait longer would time out anyway. */
+const MAX_WAITING = 10_000;
+const MAX_RECONNECT_DELAY_MS = 2000;
+
+/**
+ * Redis as {@link ExpiringStore}. The server starts and serves everybody who needs no session while Redis is away; every
+ * method then rejects at once with {@link BackendUnavailable}, and works again as soon as Redis does.
+ */
+export function openRedis(options: RedisOptions): ExpiringStore {
+  const { url, prefix, timeoutMs, onFault } = options;
+  const client = createClient({
+    url,
+    // The older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
+    RESP: 2,
+    // A command that waits for a connection would hold its request for as long as Redis is away.
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    socket: {
+      connectTimeout: timeoutMs,
+      reconnectStrategy: (retries: number) => Math.min(50 * 2 ** Math.min(retries, 10), MAX_RECONNECT_DELAY_MS),
+    },
+  });
+  let told = false;
+  client.on('error', (error: Error) => {
+    if (!told) onFault(error);
+    told = true;
+  });
+  client.on('ready', () => {
+    told = false;
+  });
+  // Rejects only when the client is closed before it ever connected; failures to connect are retried.
+  client.connect().catch(() => undefined);
+
+  const setIf = async (condition: 'NX' | 'XX', key: string, value: string, ttlSeconds: number): Promise<boolean> =>
+    (await answered(client.set(prefix + key, value, { ...expiring(ttlSeconds), condition }), timeoutMs)) === 'OK';
+
+  return {
+    get: async (key) => (await answered(client.get(prefix + key), timeoutMs)) ?? undefined,
+    set: async (key, value, ttlSeconds) => {
+      await answered(client.set(prefix + key, value, expiring(ttlSeconds)), timeoutMs);
+    },
+    add: (key, value, ttlSeconds) => setIf('NX', key, value, ttlSeconds),
+    replace: (key, value, ttlSeconds) => setIf('XX', key, value, ttlSeconds),
+    delete: async (key) => {
+      await answered(client.del(prefix + key), timeoutMs);
+    },
+    close: async () => {
+      client.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+function expiring(ttlSeconds: number): { expiration: { type: 'EX'; value: number } } {
+  return { expiration: { type: 'EX', value: Math.max(1, Math.ceil(ttlSeconds)) } };
+}
+
+/** The client's own time-out ends with the writing of a command; a Redis that takes commands and never answers hangs. */
+async function answered<Answer>(command: Promise<Answer>, timeoutMs: number): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs);
+  });
+  try {
+    return await Promise.race([command, late]);
+  } catch (error) {
+    throw new BackendUnavailable('redis', { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,215 @@
+import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
+import type { SamlLogin } from '../../ports/login.js';
+import { BadSamlMessage, type XmlNode } from './saml-message.js';
+
+/** What an assertion must be to log somebody in here. */
+export interface AssertionRules {
+  /** Entity id of the identity provider. */
+  issuer: string;
+  /** The addresses this server goes by; one of them must be meant. */
+  audiences: readonly string[];
+  /** Where responses are posted to. */
+  consumeUrl: string;
+  wantAttributes: boolean;
+  /** Groups are read from this attribute. */
+  groupsAttribute: string;
+  /** Tolerated difference of clocks. */
+  clockSkewSeconds: number;
+}
+
+const SUCCESS = 'urn:oasis:names:tc:SAML:2.0:status:Success';
+const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer';
+
+/** Attribute names in use for the parts of a person, lower case. */
+const EMAIL_ATTRIBUTES = [
+  'email',
+  'mail',
+  'emailaddress',
+  'user.email',
+  'urn:oid:0.9.2342.19200300.100.1.3',
+  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress',
+];
+const FIRST_NAME_ATTRIBUTES = [
+  'first_name',
+  'firstname',
+  'givenname',
+  'given_name',
+  'user.firstname',
+  'urn:oid:2.5.4.42',
+  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname',
+];
+const LAST_NAME_ATTRIBUTES = [
+  'last_name',
+  'lastname',
+  'surname',
+  'sn',
+  'family_name',
+  'user.lastname',
+  'urn:oid:2.5.4.4',
+  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname',
+];
+
+/** Checks the envelope: addressed to us, successful, the answer to `requestId`. */
+export function checkResponse(tree: XmlNode, rules: AssertionRules, requestId: string | undefined): void {
+  const response = tree['Response'] as unknown as XmlNode | undefined;
+  if (response === undefined) throw new BadSamlMessage('the message is no response');
+  const { Version, Destination, InResponseTo } = response.$ ?? {};
+  if (Version !== '2.0') throw new BadSamlMessage('the response is not of SAML 2.0');
+  if (Destination !== undefined && Destination !== rules.consumeUrl) {
+    throw new BadSamlMessage(`the response is for another destination: ${Destination}`);
+  }
+  if (InResponseTo !== requestId) throw new BadSamlMessage('the response answers another request');
+  const issuer = response['Issuer'];
+  if (issuer !== undefined && textOf(issuer[0]) !== rules.issuer) {
+    throw new BadSamlMessage(`the response is of another issuer: ${textOf(issuer[0])}`);
+  }
+  const status = one(response, 'Status', 'response');
+  const code = one(status, 'StatusCode', 'status').$?.['Value'];
+  if (code !== SUCCESS) throw new BadSamlMessage(`the provider refused: ${code ?? 'no status'}`);
+}
+
+/**
+ * Reads an assertion, already proven to be the provider's, and checks every condition that ties it to this login: the
+ * library leaves out those that an assertion does not mention, here they must be there.
+ *
+ * @param now seconds since 1970
+ */
+export function readAssertion(
+  tree: XmlNode,
+  rules: AssertionRules,
+  requestId: string | undefined,
+  now: number,
+): SamlLogin {
+  const assertion = tree['Assertion'] as unknown as XmlNode | undefined;
+  if (assertion?.$?.['ID'] === undefined) throw new BadSamlMessage('the assertion has no id');
+  if (assertion.$['Version'] !== '2.0') throw new BadSamlMessage('the assertion is not of SAML 2.0');
+  const issuer = textOf(one(assertion, 'Issuer', 'assertion'));
+  if (issuer !== rules.issuer) throw new BadSamlMessage(`the assertion is of another issuer: ${issuer}`);
+
+  const conditions = one(assertion, 'Conditions', 'assertion');
+  const conditionsEnd = checkPeriod(conditions, rules, now, 'the conditions');
+  const restrictions = conditions['AudienceRestriction'] ?? [];
+  if (restrictions.length === 0) throw new BadSamlMessage('the assertion names no audience');
+  for (const restriction of restrictions) {
+    const audiences = (restriction['Audience'] ?? []).map(textOf);
+    if (!audiences.some((audience) => rules.audiences.includes(audience))) {
+      throw new BadSamlMessage(`the assertion is for another audience: ${audiences.join(', ')}`);
+    }
+  }
+
+  const subject = one(assertion, 'Subject', 'assertion');
+  const confirmationEnd = confirmedUntil(subject['SubjectConfirmation'] ?? [], rules, requestId, now);
+
+  const statement = one(assertion, 'AuthnStatement', 'assertion');
+  const sessionEnd = statement.$?.['SessionNotOnOrAfter'];
+  if (sessionEnd !== undefined && secondsOf(sessionEnd) + rules.clockSkewSeconds <= now) {
+    throw new BadSamlMessage('the session at the provider is over');
+  }
+
+  const nameIds = subject['NameID'] ?? [];
+  const nameId = textOf(nameIds[0]);
+  if (nameIds.length !== 1 || nameId === '') throw new BadSamlMessage('the subject has no name');
+  return {
+    person: personOf(assertion, nameId, rules),
+    subject: {
+      nameId,
+      nameIdFormat: nameIds[0]?.$?.['Format'] ?? null,
+      sessionIndex: statement.$?.['SessionIndex'] ?? null,
+    },
+    assertionId: assertion.$['ID'],
+    expiresAt: Math.max(conditionsEnd, confirmationEnd) + rules.clockSkewSeconds,
+  };
+}
+
+/** One confirmation that holds is enough. @returns when it ends, in seconds since 1970 */
+function confirmedUntil(
+  confirmations: readonly XmlNode[],
+  rules: AssertionRules,
+  requestId: string | undefined,
+  now: number,
+): number {
+  let problem = new BadSamlMessage('the subject is not confirmed');
+  for (const confirmation of confirmations) {
+    try {
+      return checkConfirmation(confirmation, rules, requestId, now);
+    } catch (error) {
+      if (!(error instanceof BadSamlMessage)) throw error;
+      problem = error;
+    }
+  }
+  throw problem;
+}
+
+/** @returns when it ends, in seconds since 1970 */
+function checkConfirmation(
+  confirmation: XmlNode,
+  rules: AssertionRules,
+  requestId: string | undefined,
+  now: number,
+): number {
+  if (confirmation.$?.['Method'] !== BEARER) throw new BadSamlMessage('the confirmation is of another method');
+  const data = one(confirmation, 'SubjectConfirmationData', 'confirmation');
+  const { Recipient, InResponseTo } = data.$ ?? {};
+  if (Recipient !== rules.consumeUrl) {
+    throw new BadSamlMessage(`the confirmation is for another recipient: ${Recipient ?? 'none'}`);
+  }
+  if (InResponseTo !== requestId) throw new BadSamlMessage('the confirmation answers another request');
+  return checkPeriod(data, rules, now, 'the confirmation');
+}
+
+/** @returns when the period ends, in seconds since 1970 */
+function checkPeriod(node: XmlNode, { clockSkewSeconds }: AssertionRules, now: number, what: string): number {
+  const { NotBefore, NotOnOrAfter } = node.$ ?? {};
+  if (NotOnOrAfter === undefined) throw new BadSamlMessage(`${what} never end`);
+  if (NotBefore !== undefined && secondsOf(NotBefore) - clockSkewSeconds > now) {
+    throw new BadSamlMessage(`${what} hold only later: ${NotBefore}`);
+  }
+  const end = secondsOf(NotOnOrAfter);
+  if (end + clockSkewSeconds <= now) throw new BadSamlMessage(`${what} expired: ${NotOnOrAfter}`);
+  return end;
+}
+
+function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Person {
+  const attributes = new Map<string, string[]>();
+  for (const statement of assertion['AttributeStatement'] ?? []) {
+    for (const attribute of statement['Attribute'] ?? []) {
+      const name = (attribute.$?.['Name'] ?? '').toLowerCase();
+      const values = (attribute['AttributeValue'] ?? []).map(textOf).filter((value) => value !== '');
+      attributes.set(name, [...(attributes.get(name) ?? []), ...values]);
+    }
+  }
+  if (rules.wantAttributes && attributes.size === 0) {
+    throw new BadSamlMessage('the assertion has no attributes, and SAML_WANT_ATTRIBUTE_STATEMENT demands them');
+  }
+  const valuesOf = (names: readonly string[]): string[] | undefined =>
+    names.map((name) => attributes.get(name)).find((values) => values !== undefined);
+  // compat: the NameID is the identity. Providers that send an opaque one say the address in an attribute.
+  const addresses = nameId.includes('@') ? [nameId] : (valuesOf(EMAIL_ATTRIBUTES) ?? []);
+  const email = addresses.length === 1 ? emailOf(addresses[0]) : undefined;
+  if (email === undefined) throw new BadSamlMessage('the assertion has no single e-mail address');
+  const groups = groupsOf(attributes.get(rules.groupsAttribute.toLowerCase()));
+  if (groups === undefined) throw new BadSamlMessage('the assertion names too many groups');
+  return {
+    email,
+    firstName: nameOf(valuesOf(FIRST_NAME_ATTRIBUTES)),
+    lastName: nameOf(valuesOf(LAST_NAME_ATTRIBUTES)),
+    groups,
+  };
+}
+
+/** Exactly one child of that name: two are an attempt to have one checked and the other read. */
+function one(node: XmlNode, name: string, of: string): XmlNode {
+  const children = node[name] ?? [];
+  if (children.length !== 1) throw new BadSamlMessage(`the ${of} has ${children.length} times ${name}`);
+  return children[0]!;
+}
+
+function textOf(node: XmlNode | string | undefined): string {
+  return (typeof node === 'string' ? node : (node?._ ?? '')).trim();
+}
+
+function secondsOf(text: string): number {
+  const milliseconds = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(milliseconds)) throw new BadSamlMessage('a date is unreadable');
+  return milliseconds / 1000;
+}

@@ -1,0 +1,189 @@
+import type { Instant } from '../../../domain/instant.js';
+import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kind } from '../../../domain/records.js';
+import { type RevisionWrite, RowTooLarge, type WriteOutcome } from '../../../ports/store.js';
+import { BackendUnavailable } from '../../../ports/unavailable.js';
+import { type AwsJsonClient, AwsRefusal, backoffMs } from '../../aws/json-client.js';
+import { asUnavailable, BACKEND } from './client.js';
+import { type Attribute, type Item, itemOf } from './items.js';
+import { isReserved, NAME_ROWS } from '../rows.js';
+
+type Part = 'archive' | 'current' | 'claim' | 'release';
+
+interface Reason {
+  Code?: string;
+  Message?: string;
+  Item?: Item;
+}
+
+/** A further attempt needs at least this long, or a quarter of all the time where that is less. */
+const LEAST_FOR_ANSWER_MS = 250;
+const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
+
+const REFUSED = {
+  current: { status: 'conflict' },
+  archive: { status: 'revision-exists' },
+  release: 'release-failed',
+} as const;
+
+/** What the port promises of a write, in one transaction over the rows of the revision and of its names. */
+export async function putRevision<K extends Kind>(
+  client: AwsJsonClient,
+  table: string,
+  write: RevisionWrite<K>,
+): Promise<WriteOutcome> {
+  const { id } = write.next;
+  if (isReserved(id)) return { status: 'conflict' };
+  const parts = partsOf(table, write);
+  const deadline = performance.now() + client.budgetMs;
+  // One token for all attempts at the same transaction: one that was applied, its answer lost, is not applied twice.
+  let token = randomUUID();
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await transact(client, { id, parts, token, deadline });
+    if (outcome === 'release-failed') {
+      // Somebody else holds the old name by now: there is nothing to give up.
+      parts.delete('release');
+      token = randomUUID();
+    } else if (outcome === 'contended' || outcome === 'throttled') {
+      // What is sent too late to be answered may be done and not be known to be: it is not sent.
+      const latest = deadline - Math.min(LEAST_FOR_ANSWER_MS, client.budgetMs / 4);
+      const pauseMs = backoffMs(attempt);
+      const hasTime = performance.now() + pauseMs < latest;
+      if (hasTime) await sleep(pauseMs);
+      if (!hasTime || performance.now() >= latest) {
+        // Other writers of the same rows were faster for as long as may be waited: a lost race.
+        if (outcome === 'contended') return { status: 'conflict' };
+        throw new BackendUnavailable(BACKEND, { cause: new Error('the transaction was throttled') });
+      }
+    } else {
+      return outcome;
+    }
+  }
+}
+
+function partsOf<K extends Kind>(
+  TableName: string,
+  { kind, next, expected, decrypted, name }: RevisionWrite<K>,
+): Map<Part, object> {
+  const id: Attribute = { S: next.id };
+  const parts = new Map<Part, object>();
+  parts.set('archive', {
+    Put: {
+      TableName,
+      Item: itemOf(kind, next, true),
+      ConditionExpression: 'attribute_not_exists(id)',
+    },
+  });
+  parts.set('current', {
+    Put: {
+      TableName,
+      Item: itemOf(kind, next, false),
+      ...(expected === null
+        ? { ConditionExpression: 'attribute_not_exists(id)' }
+        : sameDecryption(isRevision(kind, expected), decrypted)),
+    },
+  });
+  if (name === undefined) return parts;
+  const claim = nameRow(kind, name.claim);
+  parts.set('claim', {
+    Put: {
+      TableName,
+      Item: { id: { S: claim }, data_type: { S: 'name' }, holder: id },
+      ConditionExpression:
+        name.takeFrom === undefined
+          ? 'attribute_not_exists(#holder) OR #holder = :id'
+          : 'attribute_not_exists(#holder) OR #holder = :id OR #holder = :from',
+      ExpressionAttributeNames: { '#holder': 'holder' },
+      ExpressionAttributeValues: { ':id': id, ...(name.takeFrom !== undefined && { ':from': { S: name.takeFrom } }) },
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    },
+  });
+  const release = name.release === undefined ? claim : nameRow(kind, name.release);
+  if (release !== claim) {
+    parts.set('release', {
+      Delete: {
+        TableName,
+        Key: { id: { S: release } },
+        ConditionExpression: 'attribute_not_exists(id) OR #holder = :id',
+        ExpressionAttributeNames: { '#holder': 'holder' },
+        ExpressionAttributeValues: { ':id': id },
+      },
+    });
+  }
+  return parts;
+}
+
+/** Characters of a date before its offset, which some rows write as `+00:00`. */
+const WITHOUT_OFFSET = 26;
+
+/** Adds that no decryption was recorded since. A date in no known form was read as null, and stands in no write's way. */
+function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Instant | null | undefined): object {
+  if (decrypted === undefined) return condition;
+  const same =
+    decrypted === null
+      ? '(attribute_not_exists(last_decrypted_date) OR NOT begins_with(last_decrypted_date, :decrypted))'
+      : 'begins_with(last_decrypted_date, :decrypted)';
+  return {
+    ...condition,
+    ConditionExpression: `${condition.ConditionExpression} AND ${same}`,
+    ExpressionAttributeValues: {
+      ...condition.ExpressionAttributeValues,
+      ':decrypted': { S: decrypted?.slice(0, WITHOUT_OFFSET) ?? '20' },
+    },
+  };
+}
+
+async function transact(
+  client: AwsJsonClient,
+  { id, parts, token, deadline }: { id: string; parts: ReadonlyMap<Part, object>; token: string; deadline: number },
+): Promise<WriteOutcome | 'release-failed' | 'contended' | 'throttled'> {
+  try {
+    const input = { ClientRequestToken: token, TransactItems: [...parts.values()] };
+    await client.call('TransactWriteItems', input, deadline);
+    return { status: 'ok' };
+  } catch (error) {
+    if (!(error instanceof AwsRefusal)) throw error;
+    if (isTooLarge(error.code, error.message)) throw new RowTooLarge(id, { cause: error });
+    if (error.code !== 'TransactionCanceledException') throw asUnavailable(error);
+    const reasons = (error.answer['CancellationReasons'] ?? []) as Reason[];
+    if (reasons.some(({ Code, Message }) => isTooLarge(Code, Message))) throw new RowTooLarge(id, { cause: error });
+    const order = [...parts.keys()];
+    // In the order in which outcomes are told: what another transaction keeps from being known comes before what is.
+    for (const part of ['current', 'archive', 'claim', 'release'] as const) {
+      const { Code, Item: held } = reasons[order.indexOf(part)] ?? {};
+      if (Code === 'ConditionalCheckFailed') {
+        if (part === 'claim') return { status: 'name-taken', holder: held?.['holder']?.S ?? '' };
+        return REFUSED[part];
+      }
+      if (Code === 'TransactionConflict') return 'contended';
+      if (THROTTLED.has(Code ?? '')) return 'throttled';
+    }
+    throw asUnavailable(error);
+  }
+}
+
+function isTooLarge(code: string | undefined, message: string | undefined): boolean {
+  return code?.startsWith('Validation') === true && /item size/i.test(message ?? '');
+}
+
+/** The condition that the row is this revision of this kind. */
+export function isRevision(
+  dataType: string,
+  revision: number,
+): {
+  ConditionExpression: string;
+  ExpressionAttributeNames: object;
+  ExpressionAttributeValues: Record<string, Attribute>;
+} {
+  return {
+    ConditionExpression: '#type = :type AND #revision = :revision',
+    ExpressionAttributeNames: { '#type': 'data_type', '#revision': 'revision' },
+    ExpressionAttributeValues: { ':type': { S: dataType }, ':revision': { N: String(revision) } },
+  };
+}
+
+/** Names may be longer than a key and hold anything: their digest stands for them. */
+export function nameRow(kind: Kind, name: string): string {
+  return `${NAME_ROWS}${kind}/${createHash('sha256').update(name).digest('hex')}`;
+}

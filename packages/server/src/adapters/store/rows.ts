@@ -1,0 +1,87 @@
+import { ExactNumber, parseJson, type JsonObject } from '@confidant/contract';
+import { instantOf, parseInstant, type Instant } from '../../domain/instant.js';
+import type { Kind } from '../../domain/records.js';
+import { DamagedRow, type Found } from '../../ports/store.js';
+
+/** What a row's `data_type` says: the kind of the current row, or of its archived revisions. */
+export type DataType = Kind | `archive-${Kind}`;
+
+export function dataTypeOf(kind: Kind, archived: boolean): DataType {
+  return archived ? `archive-${kind}` : kind;
+}
+
+/** compat: the row of revision N of `foo` is `foo-N`, which may also be the id of a service. */
+export function archiveId(id: string, revision: number): string {
+  return `${id}-${revision}`;
+}
+
+/** Ids of what a service maps; none when it is no service. */
+export function mappedIds(service: Found<'service'>, kind: 'credential' | 'blind-credential'): readonly string[] {
+  if (service === 'absent' || service === 'other-kind') return [];
+  return kind === 'credential' ? service.credentials : service.blindCredentials;
+}
+
+/** Revisions read for one history: what a broken revision number could ask for otherwise has no bound. */
+const MAX_HISTORY = 10_000;
+
+/** The ids of the rows of revisions 1 to `upTo`, of the last 10 000 when there are more. */
+export function historyIds(id: string, upTo: number): string[] {
+  const first = Math.max(1, upTo - MAX_HISTORY + 1);
+  return Array.from({ length: Math.max(0, upTo - first + 1) }, (_, index) => archiveId(id, first + index));
+}
+
+/** How far beyond the current revision rows are looked for: leftovers of a crashed original. */
+const LEFTOVER_REVISIONS = 64;
+
+/**
+ * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} rather than leave some out,
+ * since what is archived must be whole.
+ */
+export function everyRevisionId(id: string, current: number): string[] {
+  if (current > MAX_HISTORY) throw new DamagedRow(id, 'it has more revisions than can be archived');
+  return Array.from({ length: current + LEFTOVER_REVISIONS }, (_, index) => archiveId(id, index + 1));
+}
+
+/** Ids of rows that hold names begin like this; nothing else may use one, in either store. */
+export const NAME_ROWS = '/name/';
+
+export function isReserved(id: string): boolean {
+  return id.startsWith(NAME_ROWS);
+}
+
+/** Told of each damaged row that a list, a history or a change had to leave out. */
+export type OnDamagedRow = (row: { id: string; problem: string }) => void;
+
+/** Sorted and without doubles, so that the same state reads the same from both stores. */
+export function sortedSet(members: readonly string[]): string[] {
+  return members.length < 2 ? [...members] : [...new Set(members)].sort();
+}
+
+const LOOSE_DATE = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
+
+/**
+ * A stored date. Forms that the original does not write (another offset, fewer digits; none means UTC) are turned
+ * into the stored form; what is no date at all is null.
+ */
+export function readInstant(text: string | null): Instant | null {
+  if (text === null) return null;
+  const exact = parseInstant(text);
+  if (exact !== undefined) return exact;
+  const [, day, time, fraction = '', sign, hours, minutes] = LOOSE_DATE.exec(text) ?? [];
+  const milliseconds = Date.parse(`${day}T${time}Z`);
+  if (Number.isNaN(milliseconds)) return null;
+  const offsetMinutes = sign === undefined ? 0 : (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+  const microseconds = Number(fraction.slice(0, 6).padEnd(6, '0'));
+  return instantOf((milliseconds - offsetMinutes * 60_000) * 1000 + microseconds);
+}
+
+/** JSON text that must be an object, `null` meaning an empty one. Throws SyntaxError, without any of the text. */
+export function parseObject(text: string): JsonObject {
+  if (text === '{}') return {};
+  const value = parseJson(text);
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value) || value instanceof ExactNumber) {
+    throw new SyntaxError('not a JSON object');
+  }
+  return value;
+}

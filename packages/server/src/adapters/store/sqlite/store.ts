@@ -1,0 +1,345 @@
+import { stringifyJson, type JsonObject } from '@confidant/contract';
+import type { Instant } from '../../../domain/instant.js';
+import type {
+  BlindCredential,
+  Credential,
+  Kind,
+  Listed,
+  Records,
+  SealedPairs,
+  Service,
+} from '../../../domain/records.js';
+import {
+  DamagedRow,
+  type Found,
+  type PageKey,
+  type RevisionWrite,
+  type ServiceRead,
+  type Store,
+  type WriteOutcome,
+} from '../../../ports/store.js';
+import {
+  archiveId,
+  type DataType,
+  dataTypeOf,
+  historyIds,
+  isReserved,
+  mappedIds,
+  type OnDamagedRow,
+  parseObject,
+  sortedSet,
+} from '../rows.js';
+import { type Database, openDatabase, type Statement } from './schema.js';
+import { inTransaction, patiently } from './transaction.js';
+
+export interface SqliteOptions {
+  /** The database file; its directory must exist. */
+  file: string;
+  /** How long a write waits for other processes' writes. */
+  busyTimeoutMs: number;
+  onDamagedRow?: OnDamagedRow;
+}
+
+/** Ids looked up by one statement. */
+const CHUNK = 500;
+
+/**
+ * The embedded default: all rows in one SQLite file, shared by any number of processes of one machine.
+ *
+ * Statements run on the caller's thread, where a read takes some ten microseconds; a write that finds the file locked
+ * waits without holding up the event loop. Throws as {@link openDatabase} does.
+ */
+export function openSqliteStore(options: SqliteOptions): Store {
+  return new SqliteStore(openDatabase(options.file, options.busyTimeoutMs), options);
+}
+
+class SqliteStore implements Store {
+  readonly #database: Database;
+  readonly #busyTimeoutMs: number;
+  readonly #onDamagedRow: OnDamagedRow;
+  readonly #statements;
+
+  constructor(database: Database, options: SqliteOptions) {
+    this.#database = database;
+    this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#onDamagedRow = options.onDamagedRow ?? (() => undefined);
+    this.#statements = prepareAll(database);
+  }
+
+  get<K extends Kind>(kind: K, id: string): Promise<Found<K>> {
+    return this.#patiently(() => {
+      if (isReserved(id)) return 'other-kind';
+      const row = this.#statements.get.get(id) as StoredRow | undefined;
+      if (row === undefined) return 'absent';
+      return row[0] === kind ? recordOf(kind, id, row) : 'other-kind';
+    });
+  }
+
+  async openService(id: string): Promise<ServiceRead> {
+    const service = await this.get('service', id);
+    return { service, mapped: (kind) => this.getMany(kind, mappedIds(service, kind)) };
+  }
+
+  getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined> {
+    return this.#patiently(() => {
+      const rowId = archiveId(id, revision);
+      const row = this.#statements.get.get(rowId) as StoredRow | undefined;
+      return row?.[0] === dataTypeOf(kind, true) ? recordOf(kind, rowId, row) : undefined;
+    });
+  }
+
+  async getRevisions<K extends Kind>(kind: K, id: string, upTo: number): Promise<Records[K][]> {
+    const found = await this.#byIds(kind, dataTypeOf(kind, true), historyIds(id, upTo), this.#onDamagedRow);
+    return found.sort((a, b) => a.revision - b.revision);
+  }
+
+  async getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>> {
+    const found = new Map<string, Records[K]>();
+    for (const record of await this.#byIds(kind, kind, ids)) found.set(record.id, record);
+    return found;
+  }
+
+  putRevision<K extends Kind>({ kind, next, expected, decrypted, name }: RevisionWrite<K>): Promise<WriteOutcome> {
+    const { current, insert, exists, holder, claim, release } = this.#statements;
+    const rowId = archiveId(next.id, next.revision);
+    const columns = columnsOf(kind, next);
+    return this.#write((): WriteOutcome => {
+      const [dataType, revision, decryptedNow] = (current.get(next.id) ?? []) as [string?, number?, (Instant | null)?];
+      const isExpected =
+        expected === null
+          ? dataType === undefined
+          : dataType === kind && revision === expected && (decrypted === undefined || decrypted === decryptedNow);
+      if (!isExpected || isReserved(next.id)) return { status: 'conflict' };
+      if (exists.get(rowId) !== undefined) return { status: 'revision-exists' };
+      if (name !== undefined) {
+        const [held] = (holder.get(kind, name.claim) ?? []) as [string?];
+        const isFree = held === undefined || held === next.id || held === name.takeFrom;
+        if (!isFree) return { status: 'name-taken', holder: held };
+        claim.run(kind, name.claim, next.id);
+        if (name.release !== undefined && name.release !== name.claim) release.run(kind, name.release, next.id);
+      }
+      insert.run(rowId, dataTypeOf(kind, true), ...columns);
+      insert.run(next.id, kind, ...columns);
+      return { status: 'ok' };
+    });
+  }
+
+  list<K extends Kind>(
+    kind: K,
+    { archived, limit, after }: { archived: boolean; limit?: number; after?: PageKey },
+  ): Promise<{ rows: Listed[K][]; next: PageKey | null }> {
+    const dataType = dataTypeOf(kind, archived);
+    const most = limit === undefined ? -1 : limit + 1;
+    return this.#patiently(() => {
+      const { list, listAfter } = this.#statements;
+      const found = (
+        after === undefined ? list.all(dataType, most) : listAfter.all(dataType, after.modifiedDate, after.id, most)
+      ) as [id: string, modifiedDate: Instant, body: string, lastDecryptedDate: Instant | null][];
+      const page = limit === undefined ? found : found.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        rows: this.#readable(page, ([id, , body, date]) => listedOf(kind, id, body, date)),
+        next: last !== undefined && found.length > page.length ? { id: last[0], modifiedDate: last[1] } : null,
+      };
+    });
+  }
+
+  changedServices(since: Instant | null): Promise<Service[]> {
+    return this.#patiently(() => {
+      const found = this.#statements.changed.all('service', since ?? '') as [id: string, body: string][];
+      return this.#readable(found, ([id, body]) => listedOf('service', id, body, null));
+    });
+  }
+
+  changedNames(
+    kind: 'credential' | 'blind-credential',
+    since: Instant | null,
+  ): Promise<{ id: string; name: string; modifiedDate: Instant }[]> {
+    return this.#patiently(() => {
+      const found = this.#statements.changedNames.all(kind, since ?? '') as [string, string, Instant][];
+      return found.map(([id, name, modifiedDate]) => ({ id, name, modifiedDate }));
+    });
+  }
+
+  setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean> {
+    const { setLastDecrypted } = this.#statements;
+    return this.#write(() => {
+      if (setLastDecrypted.run(date, id, 'credential', revision).changes === 0) return false;
+      setLastDecrypted.run(date, archiveId(id, revision), 'archive-credential', revision);
+      return true;
+    });
+  }
+
+  async ping(): Promise<void> {
+    await this.#patiently(() => this.#statements.get.get(''));
+  }
+
+  close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close();
+    return Promise.resolve();
+  }
+
+  /** Records under these row ids. A damaged one rejects, or goes to `onDamaged` when that is given. */
+  async #byIds<K extends Kind>(
+    kind: K,
+    dataType: DataType,
+    ids: readonly string[],
+    onDamaged?: OnDamagedRow,
+  ): Promise<Records[K][]> {
+    const found: Records[K][] = [];
+    for (let at = 0; at < ids.length; at += CHUNK) {
+      const chunk = ids.length <= CHUNK ? ids : ids.slice(at, at + CHUNK);
+      const records = await this.#patiently(() => this.#chunk(kind, dataType, chunk, onDamaged));
+      for (const record of records) found.push(record);
+    }
+    return found;
+  }
+
+  #chunk<K extends Kind>(kind: K, dataType: DataType, ids: readonly string[], onDamaged?: OnDamagedRow): Records[K][] {
+    // All rows come as one JSON text: crossing into JavaScript costs more for each value than reading it.
+    const [text] = this.#statements.getMany.get(JSON.stringify(ids), dataType) as [string | null];
+    if (text === null) return [];
+    try {
+      const rows = JSON.parse(text) as [Body, SealedPairs | null, Instant | null][];
+      return rows.map((row) => completed(kind, ...row));
+    } catch {
+      return this.#oneByOne(kind, dataType, ids, onDamaged);
+    }
+  }
+
+  /** The slow road, which finds out whose text is damaged. */
+  #oneByOne<K extends Kind>(
+    kind: K,
+    dataType: DataType,
+    ids: readonly string[],
+    onDamaged?: OnDamagedRow,
+  ): Records[K][] {
+    const rows = [...new Set(ids)].map((id) => [id, this.#statements.get.get(id) as StoredRow | undefined] as const);
+    const wanted = rows.filter((row): row is [string, StoredRow] => row[1]?.[0] === dataType);
+    const decode = ([id, row]: readonly [string, StoredRow]): Records[K] => recordOf(kind, id, row);
+    return onDamaged === undefined ? wanted.map(decode) : this.#readable(wanted, decode);
+  }
+
+  #readable<Row, T>(rows: readonly Row[], decode: (row: Row) => T): T[] {
+    const readable: T[] = [];
+    for (const row of rows) {
+      try {
+        readable.push(decode(row));
+      } catch (error) {
+        if (!(error instanceof DamagedRow)) throw error;
+        this.#onDamagedRow({ id: error.id, problem: error.problem });
+      }
+    }
+    return readable;
+  }
+
+  #write<T>(work: () => T): Promise<T> {
+    return inTransaction(this.#database, this.#busyTimeoutMs, work);
+  }
+
+  #patiently<T>(work: () => T): Promise<T> {
+    return patiently(this.#busyTimeoutMs, work);
+  }
+}
+
+function prepareAll(database: Database) {
+  const prepare = (sql: string): Statement => database.prepare(sql);
+  const listed = 'SELECT id, modified_date, body, last_decrypted_date FROM rows WHERE data_type = ?';
+  const newestFirst = 'ORDER BY modified_date DESC, id DESC LIMIT ?';
+  return {
+    get: prepare('SELECT data_type, body, sealed, last_decrypted_date FROM rows WHERE id = ?'),
+    getMany: prepare(`
+      SELECT '[' || group_concat(
+        '[' || body || ',' || coalesce(sealed, 'null') || ',' || json_quote(last_decrypted_date) || ']'
+      ) || ']'
+      FROM json_each(?) AS wanted CROSS JOIN rows ON rows.id = wanted.value WHERE data_type = ?`),
+    current: prepare('SELECT data_type, revision, last_decrypted_date FROM rows WHERE id = ?'),
+    exists: prepare('SELECT 1 FROM rows WHERE id = ?'),
+    insert: prepare(`
+      INSERT OR REPLACE INTO rows (id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+    holder: prepare('SELECT holder FROM names WHERE kind = ? AND name = ?'),
+    claim: prepare('INSERT OR REPLACE INTO names (kind, name, holder) VALUES (?, ?, ?)'),
+    release: prepare('DELETE FROM names WHERE kind = ? AND name = ? AND holder = ?'),
+    list: prepare(`${listed} AND modified_date IS NOT NULL ${newestFirst}`),
+    listAfter: prepare(`${listed} AND (modified_date, id) < (?, ?) ${newestFirst}`),
+    changed: prepare('SELECT id, body FROM rows WHERE data_type = ? AND modified_date >= ?'),
+    changedNames: prepare('SELECT id, name, modified_date FROM rows WHERE data_type = ? AND modified_date >= ?'),
+    setLastDecrypted: prepare(
+      'UPDATE rows SET last_decrypted_date = ? WHERE id = ? AND data_type = ? AND revision = ?',
+    ),
+  };
+}
+
+type StoredRow = [dataType: string, body: string, sealed: string | null, lastDecryptedDate: Instant | null];
+
+/** A record as its `body` holds it: metadata as JSON text, since only that keeps every digit of its numbers. */
+type Body = Record<string, unknown> & { metadata?: string };
+
+type Columns = [number, string | null, string | null, string | null, string, string | null];
+
+/** revision, modified_date, name, last_decrypted_date, body and sealed. */
+function columnsOf<K extends Kind>(kind: K, record: Records[K]): Columns {
+  const { revision, modifiedDate } = record;
+  if (kind === 'service') {
+    const service = record as Service;
+    const sets = {
+      credentials: sortedSet(service.credentials),
+      blindCredentials: sortedSet(service.blindCredentials),
+    };
+    return [revision, modifiedDate, null, null, JSON.stringify({ ...service, ...sets }), null];
+  }
+  const metadata = stringifyJson((record as Credential | BlindCredential).metadata);
+  if (kind === 'blind-credential') {
+    const blind = record as BlindCredential;
+    const body = { ...blind, metadata, credentialKeys: sortedSet(blind.credentialKeys) };
+    return [revision, modifiedDate, blind.name, null, JSON.stringify(body), null];
+  }
+  const { sealed, lastDecryptedDate, ...rest } = record as Credential;
+  const body = JSON.stringify({ ...rest, metadata });
+  return [revision, modifiedDate, rest.name, lastDecryptedDate, body, JSON.stringify(sealed)];
+}
+
+function recordOf<K extends Kind>(kind: K, rowId: string, [, body, sealed, date]: StoredRow): Records[K] {
+  return unbroken(rowId, () => {
+    const pairs = sealed === null ? null : (JSON.parse(sealed) as SealedPairs);
+    return completed(kind, JSON.parse(body) as Body, pairs, date);
+  });
+}
+
+function listedOf<K extends Kind>(kind: K, rowId: string, body: string, date: Instant | null): Listed[K] {
+  return unbroken(rowId, () => {
+    const record = opened(JSON.parse(body) as Body);
+    if (kind === 'credential') record['lastDecryptedDate'] = date;
+    return record as unknown as Listed[K];
+  });
+}
+
+/** Only hands other than this store's can have broken a row. */
+function unbroken<T>(rowId: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new DamagedRow(rowId, 'its text is no JSON', { cause: error });
+  }
+}
+
+function completed<K extends Kind>(
+  kind: K,
+  body: Body,
+  sealed: SealedPairs | null,
+  lastDecryptedDate: Instant | null,
+): Records[K] {
+  const record = opened(body);
+  if (kind === 'credential') {
+    record['sealed'] = sealed;
+    record['lastDecryptedDate'] = lastDecryptedDate;
+  }
+  return record as unknown as Records[K];
+}
+
+function opened(body: Body): Record<string, unknown> {
+  const record: Record<string, unknown> = body;
+  if (body.metadata !== undefined) record['metadata'] = parseObject(body.metadata) satisfies JsonObject;
+  return record;
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { DataKeys, type KmsLike, keyReference, TokenValidator } from '@confidant/kmsauth';
+import type { Logger } from 'pino';
+import { authKeyGrants } from '../adapters/aws/kms-grants.js';
+import { systemClock } from '../adapters/clock.js';
+import { auditLog } from '../adapters/telemetry/log.js';
+import type { Prometheus } from '../adapters/telemetry/prometheus.js';
+import { rememberingSealer } from '../adapters/sealing/caching-sealer.js';
+import { clearSealer, fernetSealer } from '../adapters/sealing/fernet-sealer.js';
+import type { App } from '../app/app.js';
+import { NameIndex, ServiceIndex } from '../app/indexes.js';
+import { kmsTokenAuthentication } from '../auth/kms-token.js';
+import { checkKeys, openArchive, openKms, openRoles, openStore } from './backends.js';
+import { openAccess } from './access.js';
+import { openAuthorities, openJwts } from './signing.js';
+import { openTelemetry } from './telemetry.js';
+import { openLogin } from './login.js';
+import type { Settings } from '../config/settings.js';
+import { handlersFor } from '../http/handlers.js';
+import { withTimers } from '../http/route-timers.js';
+import { httpServer } from '../http/server.js';
+import type { Metrics } from '../ports/telemetry.js';
+import { unauthenticated } from '../auth/unauthenticated.js';
+
+/** Ciphertext of which the plaintext may stay in memory: about twice that in bytes. */
+const OPENED_CHARACTERS = 32 * 1024 * 1024;
+
+/** The server's parts, joined. Only the compose modules and main construct adapters. */
+export interface Composed {
+  server: ReturnType<typeof httpServer>;
+  /** Undefined: METRICS_PORT is not set. */
+  prometheus: Prometheus | undefined;
+  /** Says in the log what is wrong with the backends; never rejects. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function compose(settings: Settings, logger: Logger): Promise<Composed> {
+  // First: it may refuse the start, and holds nothing that would have to be closed then.
+  const access = await openAccess(settings, logger);
+  const kms = openKms(settings);
+  const store = await openStore(settings, logger);
+  const archive = openArchive(settings);
+  const roles = openRoles(settings, store, logger);
+  const telemetry = openTelemetry(settings, logger);
+  const { metrics, events, prometheus } = telemetry;
+  const inMaintenance = maintenance(settings);
+  const clock = systemClock();
+  const authorities = openAuthorities(settings, { clock, metrics, logger });
+  const jwts = await openJwts(settings, { logger });
+  const app: App = {
+    store,
+    sealer: settings.USE_ENCRYPTION
+      ? rememberingSealer(
+          fernetSealer(
+            new DataKeys({
+              kms,
+              masterKey: keyReference(settings.KMS_MASTER_KEY),
+              cacheSize: settings.DATA_KEY_CACHE_SIZE,
+              cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
+              onEvent: ({ name, count }) => metrics.count(name, count),
+            }),
+          ),
+          {
+            entries: settings.OPENED_CREDENTIAL_CACHE_SIZE,
+            ttlMs: settings.OPENED_CREDENTIAL_CACHE_TTL_SECONDS * 1000,
+            maxCharacters: OPENED_CHARACTERS,
+          },
+        )
+      : clearSealer(() => randomBytes(32)),
+    acl: access.acl,
+    clock,
+    audit: auditLog(logger),
+    events,
+    metrics,
+    archive,
+    roles,
+    authGrants: authKeyGrants(kms, keyReference(settings.AUTH_KEY)),
+    authorities,
+    jwts,
+    services: new ServiceIndex(store),
+    names: new NameIndex(store),
+    rotation: {
+      maximumDays: settings.MAXIMUM_ROTATION_DAYS,
+      daysByTag: settings.ROTATION_DAYS_CONFIG,
+      excludingTags: settings.TAGS_EXCLUDING_ROTATION,
+    },
+    accounts: Object.values(settings.SCOPED_AUTH_KEYS),
+    ignoreConflicts: settings.IGNORE_CONFLICTS,
+    enforceDocumentation: settings.ENFORCE_DOCUMENTATION,
+    manageGrants: settings.KMS_AUTH_MANAGE_GRANTS,
+    minimumTokenVersion: settings.KMS_MINIMUM_TOKEN_VERSION,
+    clientConfig: { defined: settings.CLIENT_CONFIG, xsrfCookieName: settings.XSRF_COOKIE_NAME },
+    historyPageLimit: settings.HISTORY_PAGE_LIMIT,
+    recordDecryptions: settings.ENABLE_SAVE_LAST_DECRYPTION_TIME,
+    inMaintenance,
+    warn: (message, details) => logger.warn(details, message),
+  };
+  const ways = settings.USE_AUTH
+    ? [
+        kmsTokenAuthentication(tokenValidator(settings, kms, metrics), (reason) => {
+          prometheus?.tokenRejected(reason);
+          logger.info({ reason }, 'token rejected');
+        }),
+      ]
+    : [unauthenticated];
+  const login = await openLogin(settings, ways, { audit: app.audit, logger });
+  const server = httpServer({
+    handlers: withTimers(handlersFor(app), metrics),
+    login: login.options,
+    customDirectory: settings.CUSTOM_FRONTEND_DIRECTORY,
+    inMaintenance,
+    logger,
+    maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,
+    requestTimeoutMs: settings.REQUEST_TIMEOUT_SECONDS * 1000,
+    trustProxy: settings.FORWARDED_ALLOW_IPS.includes('*') ? true : [...settings.FORWARDED_ALLOW_IPS],
+    ready: () => store.ping(),
+    ...(prometheus && { onAnswer: (answer) => prometheus.request(answer) }),
+  });
+  return {
+    server,
+    prometheus,
+    check: () => checkKeys(settings, kms, logger),
+    close: async () => {
+      await server.close();
+      // The last requests have published their events by now.
+      await telemetry.close();
+      access.close();
+      roles.close();
+      await login.close();
+      authorities.close();
+      jwts.close();
+      await archive?.close();
+      await store.close();
+      kms.close();
+    },
+  };
+}
+
+function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): TokenValidator {
+  const serviceKeys = new Map<string, string | null>();
+  if (settings.AUTH_KEY !== '') serviceKeys.set(keyReference(settings.AUTH_KEY), null);
+  for (const [key, account] of Object.entries(settings.SCOPED_AUTH_KEYS)) serviceKeys.set(keyReference(key), account);
+  return new TokenValidator({
+    kms,
+    to: settings.AUTH_CONTEXT,
+    serviceKeys,
+    userKeys: settings.USER_AUTH_KEY === '' ? [] : [keyReference(settings.USER_AUTH_KEY)],
+    userTypes: settings.KMS_AUTH_USER_TYPES,
+    minimumVersion: settings.KMS_MINIMUM_TOKEN_VERSION as 1 | 2,
+    maximumVersion: settings.KMS_MAXIMUM_TOKEN_VERSION as 1 | 2,
+    maxLifetimeMinutes: settings.AUTH_TOKEN_MAX_LIFETIME,
+    cacheSize: settings.KMS_AUTH_TOKEN_CACHE_SIZE,
+    onEvent: (event) =>
+      event.kind === 'timer' ? metrics.timing(event.name, event.durationMs) : metrics.count(event.name, event.count),
+  });
+}
+
+/** compat: the touch file is looked for at each write. */
+function maintenance(settings: Settings): () => boolean {
+  const file = settings.MAINTENANCE_MODE_TOUCH_FILE;
+  return () => settings.MAINTENANCE_MODE || (file !== '' && existsSync(file));
+}

@@ -1,0 +1,51 @@
+/** A request for a certificate, signed by its own key. */
+export interface SigningRequest {
+  pem: string;
+  commonName: string;
+  /** DNS names as they are, others with their kind in front: `ip:10.0.0.1`, `email:…`, `uri:…`. */
+  alternativeNames: readonly string[];
+}
+
+/** PEM texts. */
+export interface IssuedCertificate {
+  certificate: string;
+  /** The issuer and what stands above it. */
+  chain: string;
+}
+
+/** With the key that was made for it, which is shown to the caller and nobody else. */
+export interface IssuedKeyPair extends IssuedCertificate {
+  key: string;
+}
+
+/** What callers are told of a CA. */
+export interface CertificateAuthorityDescription {
+  ca: string;
+  certificate: string | null;
+  chain: string | null;
+  /** Null: this kind of CA has none. */
+  tags: Readonly<Record<string, string>> | null;
+}
+
+/**
+ * Issues certificates to names that were authorized before. Every method rejects with BackendUnavailable when
+ * the CA gives no usable answer in time, and with a Refusal when it declines the request itself. A validity is in whole
+ * days from now, and within `maxValidityDays`.
+ */
+export interface CertificateAuthority {
+  readonly name: string;
+  readonly maxValidityDays: number;
+  describe(): Promise<CertificateAuthorityDescription>;
+  issue(request: SigningRequest, validityDays: number): Promise<IssuedCertificate>;
+  /** Makes the key too. Requests for the same names on the same day may be given the same key and certificate. */
+  issueWithKey(commonName: string, dnsNames: readonly string[], validityDays: number): Promise<IssuedKeyPair>;
+}
+
+/** The certificate authorities of the settings, by name. */
+export interface CertificateAuthorities {
+  /** In the order of the settings. */
+  list(): readonly CertificateAuthority[];
+  get(name: string): CertificateAuthority | undefined;
+  /** Checks the signature; throws a Refusal that says what is wrong with the request. */
+  readRequest(pem: string): SigningRequest;
+}

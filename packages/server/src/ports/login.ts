@@ -1,0 +1,65 @@
+import type { Person } from '../domain/person.js';
+
+/**
+ * An OpenID provider. Methods reject with BackendUnavailable when it is out of reach, and with a Refusal
+ * `login_failed` when what came back does not prove who logged in; its cause is for the log.
+ */
+export interface OpenIdProvider {
+  /** Where to send the browser; `flow` must come back, unseen and unchanged, with the answer. */
+  begin(redirectUri: string): Promise<{ location: string; flow: OpenIdFlow }>;
+  /** @param callback the redirect URI with the provider's answer in its query */
+  finish(callback: URL, flow: OpenIdFlow): Promise<Person>;
+}
+
+/** One login at an OpenID provider, between its beginning and its end. */
+export interface OpenIdFlow {
+  state: string;
+  nonce: string;
+  codeVerifier: string;
+}
+
+/** Who logged in at a SAML identity provider, in its words. */
+export interface SamlSubject {
+  nameId: string;
+  nameIdFormat: string | null;
+  sessionIndex: string | null;
+}
+
+/** A SAML identity provider. Methods reject with a Refusal `login_failed` for messages that prove nothing. */
+export interface SamlProvider {
+  /** Where to send the browser; the answer must name `requestId`. */
+  begin(): Promise<{ location: string; requestId: string }>;
+  /**
+   * Checks a response. `requestId` is the login that this browser began, undefined for none: then only a login that
+   * the provider started is accepted, if those are allowed at all.
+   */
+  consume(response: string, requestId: string | undefined): Promise<SamlLogin>;
+  /** Where to send the browser so that the provider ends its session too; undefined when it has no such address. */
+  beginLogout(subject: SamlSubject): Promise<{ location: string; requestId: string } | undefined>;
+  /** Checks a message of single logout, as it came in the query of the redirect. */
+  receiveLogout(query: string): Promise<SamlLogout>;
+  /** This server's side, for the provider's administrator. XML. */
+  metadata(): string;
+}
+
+/** A proven login. The assertion must not be accepted again before it expires. */
+export interface SamlLogin {
+  person: Person;
+  subject: SamlSubject;
+  assertionId: string;
+  /** Seconds since 1970. */
+  expiresAt: number;
+}
+
+export type SamlLogout =
+  | { kind: 'answer'; inResponseTo: string | null }
+  | {
+      kind: 'request';
+      id: string;
+      nameId: string;
+      sessionIndex: string | null;
+      /** Whether the provider's signature was on it. */
+      signed: boolean;
+      /** Where to send the browser with our answer; undefined when the provider has no such address. */
+      answer: string | undefined;
+    };

@@ -1,0 +1,166 @@
+import type { Instant } from '../domain/instant.js';
+import type { Kind, Listed, Records, Service } from '../domain/records.js';
+
+/** A page boundary: the last row of the page before, in the order of the index by date. */
+export interface PageKey {
+  /** The id of the row itself: of an archived revision `<id>-<N>`. */
+  id: string;
+  modifiedDate: Instant;
+}
+
+/** What a row under an id turned out to be. */
+export type Found<K extends Kind> = Records[K] | 'absent' | 'other-kind';
+
+/** A service that was read, and the way to what it maps. */
+export interface ServiceRead {
+  service: Found<'service'>;
+  /** The current rows of what the service maps, as {@link Store.getMany} gives them; none where there is no service. */
+  mapped<K extends 'credential' | 'blind-credential'>(kind: K): Promise<Map<string, Records[K]>>;
+}
+
+/** A revision to write. */
+export interface RevisionWrite<K extends Kind> {
+  kind: K;
+  next: Records[K];
+  /** The revision that was read as current; null when nothing was there. */
+  expected: number | null;
+  /**
+   * The last_decrypted_date that was read with it; left out: any. A decryption recorded since is a conflict: the date
+   * is part of the row, and the write would lose it (bug 14).
+   */
+  decrypted?: Instant | null;
+  /**
+   * Only for credentials and blind credentials, when the name is new or changes. `claim` must be free or this id's;
+   * `release` (the name before) is given up when this id holds it. `takeFrom` names a holder that was seen not to
+   * carry the name any more (a server of the original renamed or archived it): its claim may be replaced.
+   */
+  name?: { claim: string; release?: string; takeFrom?: string };
+}
+
+/** When several of these hold, the first in this order is told. */
+export type WriteOutcome =
+  | { status: 'ok' }
+  /** The current row is not the expected one (another revision, another kind, gone, or already there). */
+  | { status: 'conflict' }
+  /** The row of this revision exists already: take a later number. */
+  | { status: 'revision-exists' }
+  /** Another id of the same kind holds the name. */
+  | { status: 'name-taken'; holder: string };
+
+/**
+ * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and
+ * changes may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when
+ * the store does not answer within its time-outs, never with a wrong "absent".
+ *
+ * A row that cannot be understood: reads by id reject with {@link DamagedRow}, since leaving it out would say "absent";
+ * lists, histories and changes leave it out and report it to the callback the store was opened with. A date in a form
+ * that cannot be read is null, and no damage.
+ *
+ * Sets (`credentials`, `blindCredentials`, `credentialKeys`) come sorted and without doubles, whatever was written.
+ */
+export interface Store {
+  /** The current row of `id`; `other-kind` when the id belongs to anything else, archived revisions included. */
+  get<K extends Kind>(kind: K, id: string): Promise<Found<K>>;
+  /**
+   * The same for a service whose credentials are wanted next: a store may read them along with it, if it knows from
+   * before which they are. What `mapped` gives is always what the service maps by the row that was read.
+   */
+  openService(id: string): Promise<ServiceRead>;
+  /** One archived revision; undefined when there is none of that kind. Its `id` is without the revision. */
+  getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined>;
+  /** The archived revisions among 1..`upTo` that exist, ascending; of more than 10 000 numbers the last 10 000. */
+  getRevisions<K extends Kind>(kind: K, id: string, upTo: number): Promise<Records[K][]>;
+  /** Current rows by id, any number of ids, repeated ones too; absent ids and other kinds are left out. */
+  getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>>;
+  /**
+   * Writes the current row and the archive row of one revision in one transaction: the archive row only if absent,
+   * the current row only if it is the expected one. Of several racers with the same expectation exactly one gets
+   * `ok`; of several racers that claim one name exactly one does. Nothing is written unless `ok`; only after a
+   * rejection with BackendUnavailable it is unknown whether the revision was written, as a whole or not at all.
+   * Rejects with {@link RowTooLarge} when the store has no room for a row of that size.
+   */
+  putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome>;
+  /**
+   * Newest first, current rows or archived revisions. With `limit`: at most that many after `after`, and `next`
+   * when more follow. Without: all. Rows without a date are left out here and by the two methods below, as the index
+   * leaves them out.
+   */
+  list<K extends Kind>(
+    kind: K,
+    options: { archived: boolean; limit?: number; after?: PageKey },
+  ): Promise<{ rows: Listed[K][]; next: PageKey | null }>;
+  /** Current services modified at or after `since`; null: all. */
+  changedServices(since: Instant | null): Promise<Service[]>;
+  /** Names of current rows modified at or after `since`; null: all. */
+  changedNames(
+    kind: 'credential' | 'blind-credential',
+    since: Instant | null,
+  ): Promise<{ id: string; name: string; modifiedDate: Instant }[]>;
+  /**
+   * Sets last_decrypted_date alone, on the current row and its archive row, only while the current revision is
+   * `revision`; false when it is not any more.
+   */
+  setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean>;
+  /** Resolves when the store answers; for health checks. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What became of a credential that was to be restored. */
+export type RestoreOutcome =
+  | { status: 'ok' }
+  /** Another credential holds its name. */
+  | { status: 'name-taken'; holder: string };
+
+/**
+ * Where credentials go that are archived for good: current row and all revisions, byte for byte, and back. Methods
+ * reject with BackendUnavailable, and with {@link DamagedRow} rather than leave a row out.
+ */
+export interface Archive {
+  /** For every credential id that a service maps, the ids of these services, read from all services there are. */
+  mappings(): Promise<ReadonlyMap<string, readonly string[]>>;
+  /**
+   * Copies every row, reads the copies back and compares, and only then deletes: the current row and the claim on its
+   * name at once, only while that row is still what was copied, then the revisions. `conflict` when it changed or is
+   * gone: nothing was deleted. Interrupted before the current row was deleted, the credential is as it was and can be
+   * moved again; after that, {@link finish} ends it.
+   */
+  move(id: string, revision: number, date: Instant): Promise<'ok' | 'conflict'>;
+  /** Ends a move that was interrupted after the current row was gone; false when there is nothing to end. */
+  finish(id: string, date: Instant): Promise<boolean>;
+  /** Ids of the credentials in the archive, by the date of their last change. */
+  ids(): Promise<string[]>;
+  /** The name of an archived credential; undefined when it is not in the archive. */
+  nameOf(id: string): Promise<string | undefined>;
+  /** Ids of its archived rows that are missing among the live ones: the current row first, then by revision. */
+  missing(id: string): Promise<string[]>;
+  /**
+   * Puts back what is missing, revisions first; rows that exist are left, and the archive keeps its copies. `takeFrom`
+   * is as in {@link RevisionWrite}.
+   */
+  restore(id: string, takeFrom?: string): Promise<RestoreOutcome>;
+  close(): Promise<void>;
+}
+
+/** The store refuses a row of this size. DynamoDB takes 400 KB, attribute names included. */
+export class RowTooLarge extends Error {
+  override readonly name = 'RowTooLarge';
+  constructor(
+    readonly id: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the row ${id} is too large for the store`, options);
+  }
+}
+
+/** A stored row lacks what its kind must have, or holds it in a form nobody writes. `id` is the row's own. */
+export class DamagedRow extends Error {
+  override readonly name = 'DamagedRow';
+  constructor(
+    readonly id: string,
+    readonly problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`the row ${id} is damaged: ${problem}`, options);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Service } from '../domain/records.js';
+
+/** A line of the audit log: who did what to what, and how it ended. Never holds a value. */
+export interface AuditEntry {
+  principal: { name: string; type: string; authenticatedBy: string; account: string | null };
+  action: string;
+  resourceType: string;
+  resourceId?: string;
+  revision?: number;
+  outcome: 'ok' | 'denied' | 'failed';
+  /** An error code, when the outcome is not `ok`. */
+  reason?: string;
+  /** Ids of the credentials whose values were given out, for a service. */
+  credentials?: readonly string[];
+  /** For certificates: who signed, what else it names, and how to find it. */
+  certificate?: { ca: string; alternativeNames: readonly string[]; validityDays: number; serialNumber?: string };
+  /** For JWTs: where the token counts, and the key that signed it. */
+  jwt?: { environment: string; kid?: string };
+  requestId?: string;
+}
+
+export type Audit = (entry: AuditEntry) => void;
+
+/** Something changed, for webhooks and graphite. Ids and names only. */
+export type ChangeEvent =
+  | { type: 'service'; service: Service; previous: Service | null }
+  | {
+      type: 'credential' | 'blind-credential';
+      id: string;
+      name: string;
+      revision: number;
+      /** The services that map it. */
+      services: string[];
+      /** Whether an old revision was brought back; otherwise it was updated. */
+      reverted?: boolean;
+    };
+
+/** Publishing never throws and never delays the caller. */
+export interface Events {
+  publish(event: ChangeEvent): void;
+}
+
+/** Counters and timers, under the original's statsd names. Never throws and never delays the caller. */
+export interface Metrics {
+  /** Nobody listens: what only measures can be left out. */
+  readonly isOff?: boolean;
+  count(name: string, by?: number): void;
+  timing(name: string, milliseconds: number): void;
+}

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadAclModule } from '../../../src/adapters/access/acl-module.js';
+import type { AccessRequest, Acl } from '../../../src/domain/acl.js';
+
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'confidant-module-'));
+  writeFileSync(
+    join(directory, 'acl.mjs'),
+    `export const calls = globalThis.aclCalls = [];
+export function record(given) { calls.push(given); return true; }
+export async function later() { await null; return true; }
+export function change(given) { given.principal.groups.push('admins'); given.kwargs.credential_ids.length = 0; return true; }
+export const answer = ({ resource_id }) => JSON.parse(resource_id);
+export const rejects = () => Promise.reject(new Error('broken'));
+export const throws = () => { throw new Error('broken'); };
+export const hangs = () => new Promise(() => {});
+export const notAFunction = 1;
+`,
+  );
+  writeFileSync(join(directory, 'old.cjs'), 'const name = "check"; module.exports[name] = () => true;\n');
+  writeFileSync(join(directory, 'broken.mjs'), 'export const x = ;\n');
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const request: AccessRequest = {
+  principal: { name: 'web', type: 'service', account: 'sandbox', groups: ['g'], authenticatedBy: 'kms-token' },
+  resourceType: 'service',
+  action: 'update',
+  resourceId: 'web',
+  kwargs: { credential_ids: ['a', 'b'] },
+};
+
+function load(spec: string, timeoutMs = 2000): Promise<Acl> {
+  return loadAclModule({ spec, directory, timeoutMs });
+}
+
+describe('an ACL module', () => {
+  test('gets the arguments of the original, and the principal', async () => {
+    expect(await (await load('./acl.mjs:record'))(request)).toBe(true);
+    const { principal, ...rest } = (globalThis as unknown as { aclCalls: Record<string, unknown>[] }).aclCalls[0]!;
+    expect(rest).toEqual({
+      resource_type: 'service',
+      action: 'update',
+      resource_id: 'web',
+      kwargs: { credential_ids: ['a', 'b'] },
+    });
+    expect(principal).toEqual({ name: 'web', type: 'service', account: 'sandbox', groups: ['g'] });
+  });
+
+  test('may answer later', async () => {
+    expect(await (await load('acl.mjs:later'))(request)).toBe(true);
+  });
+
+  test('may be CommonJS', async () => {
+    expect(await (await load('./old.cjs:check'))(request)).toBe(true);
+  });
+
+  test('can not change the request', async () => {
+    await (
+      await load('./acl.mjs:change')
+    )(request);
+    expect(request.principal.groups).toEqual(['g']);
+    expect(request.kwargs).toEqual({ credential_ids: ['a', 'b'] });
+  });
+
+  test.each(['false', 'null', '1', '"true"', '{}', '[]'])(
+    'that answers %s denies: only true allows',
+    async (answer) => {
+      expect(await (await load('./acl.mjs:answer'))({ ...request, resourceId: answer })).toBe(false);
+    },
+  );
+
+  test.each(['rejects', 'throws'])('that %s gives no permission', async (name) => {
+    const acl = await load(`./acl.mjs:${name}`);
+    await expect((async () => acl(request))()).rejects.toThrow('broken');
+  });
+
+  test('that never answers gives no permission, and no wait without end', async () => {
+    const acl = await load('./acl.mjs:hangs', 20);
+    await expect((async () => acl(request))()).rejects.toThrow('no answer within 20 ms');
+  });
+
+  test.each([
+    ['./missing.mjs:check', /there is no file .*missing\.mjs/],
+    ['./acl.mjs:missing', /exports no function missing/],
+    ['./acl.mjs:notAFunction', /exports no function notAFunction/],
+    ['./broken.mjs:check', /broken\.mjs can not be loaded/],
+    ['mycompany.acl:check', /expected a JavaScript file/],
+    ['./acl.mjs', /expected a JavaScript file/],
+  ])('%s stops the start with a word on what is wrong', async (spec, text) => {
+    await expect(load(spec)).rejects.toThrow(text);
+  });
+});

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type IamOptions, iamRoles } from '../../../src/adapters/aws/iam-roles.js';
+import type { Roles } from '../../../src/ports/grants.js';
+import { BackendUnavailable } from '../../../src/ports/unavailable.js';
+import { type IamStandIn, roleArn, startIamStandIn } from '../../stand-ins/iam.js';
+
+const NAMES = Array.from({ length: 25 }, (_, index) => `svc-${String(25 - index).padStart(2, '0')}-production`);
+
+let iam: IamStandIn;
+let opened: Roles[] = [];
+let failures: unknown[] = [];
+
+beforeEach(async () => {
+  iam = await startIamStandIn(NAMES);
+  vi.stubEnv('AWS_ENDPOINT_URL_IAM', iam.url);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+});
+afterEach(async () => {
+  for (const roles of opened) roles.close();
+  opened = [];
+  failures = [];
+  await iam.stop();
+  vi.unstubAllEnvs();
+});
+
+function open(options: Partial<IamOptions> = {}): Roles {
+  const roles = iamRoles({
+    region: 'us-east-1',
+    connectTimeoutMs: 20_000,
+    requestTimeoutMs: 20_000,
+    roleDeadlineMs: 20_000,
+    maxAttempts: 1,
+    onRefreshFailed: (error) => failures.push(error),
+    ...options,
+  });
+  opened.push(roles);
+  return roles;
+}
+
+const CACHE = { refreshMs: 1000, jitterMs: 0 };
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(10);
+}
+
+describe('the list of IAM roles', () => {
+  test('has the roles of every page, sorted', async () => {
+    expect(await open().list()).toEqual([...NAMES].sort());
+    expect(iam.calls['ListRoles']).toBe(3);
+  });
+
+  test('is asked for each time without a cache', async () => {
+    const roles = open();
+    await roles.list();
+    iam.roles = ['new'];
+    expect(await roles.list()).toEqual(['new']);
+  });
+
+  test('is kept in memory with a cache, and refreshed in the background', async () => {
+    const roles = open({ cache: CACHE });
+    await roles.list();
+    iam.roles = ['new'];
+    expect(await roles.list()).toEqual([...NAMES].sort());
+    await until(() => (iam.calls['ListRoles'] ?? 0) > 3);
+    while ((await roles.list()).length > 1) await sleep(10);
+    expect(await roles.list()).toEqual(['new']);
+  });
+
+  test('survives a failing refresh, which is reported', async () => {
+    const roles = open({ cache: CACHE });
+    await roles.list();
+    iam.fault = 500;
+    await until(() => failures.length > 0);
+    expect(failures[0]).toBeInstanceOf(BackendUnavailable);
+    expect(await roles.list()).toEqual([...NAMES].sort());
+  });
+
+  test('is unavailable, never empty, while IAM has not answered once', async () => {
+    iam.fault = 500;
+    const roles = open({ cache: CACHE });
+    await expect(roles.list()).rejects.toBeInstanceOf(BackendUnavailable);
+    iam.fault = undefined;
+    expect(await roles.list()).toHaveLength(NAMES.length);
+  });
+
+  test('is unavailable when IAM does not answer in time', async () => {
+    iam.fault = 'hang';
+    await expect(open({ requestTimeoutMs: 100 }).list()).rejects.toBeInstanceOf(BackendUnavailable);
+  });
+
+  test('is never a part: a listing without an end in sight fails', async () => {
+    const roles = open();
+    iam.roles = NAMES.concat(Array.from({ length: 2000 }, (_, index) => `more-${index}`));
+    iam.pageSize = 1;
+    await expect(roles.list()).rejects.toBeInstanceOf(BackendUnavailable);
+  });
+});
+
+describe('the ARN of a role', () => {
+  test('comes from the list when the role is in it', async () => {
+    const roles = open({ cache: CACHE });
+    await roles.list();
+    expect(await roles.arnOf(NAMES[0]!)).toBe(roleArn(NAMES[0]!));
+    expect(iam.calls['GetRole']).toBeUndefined();
+  });
+
+  test('is found for a role made since the last refresh', async () => {
+    const roles = open({ cache: { refreshMs: 600_000, jitterMs: 0 } });
+    await roles.list();
+    iam.roles.push('brand-new');
+    expect(await roles.arnOf('brand-new')).toBe(roleArn('brand-new'));
+  });
+
+  test('may take its time beside what loading the SDK takes', async () => {
+    const asked = open({ roleDeadlineMs: 6000 }).arnOf(NAMES[0]!);
+    // As on a machine that is busy: the code is there only now.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6100);
+    expect(await asked).toBe(roleArn(NAMES[0]!));
+  });
+
+  test.each(['nobody', 'not a role name', 'a'.repeat(100)])('is undefined for %s', async (name) => {
+    expect(await open().arnOf(name)).toBeUndefined();
+  });
+
+  test('is unavailable, never undefined, when IAM fails', async () => {
+    iam.fault = 503;
+    await expect(open().arnOf('svc-01-production')).rejects.toBeInstanceOf(BackendUnavailable);
+  });
+});

@@ -1,0 +1,173 @@
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { readRequest } from '../../../src/adapters/signing/x509/signing-request.js';
+import { KeyMaker, NO_SUBJECT } from '../../../src/adapters/signing/x509/certificate.js';
+import { Refusal } from '../../../src/domain/refusal.js';
+import { x509 } from '../../stand-ins/x509.js';
+import { makeCsr } from './tools.js';
+
+/** A request whose signature is broken would be refused for that: these are refused for what they say. */
+function refusalOf(pem: string): string {
+  try {
+    readRequest(pem);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'invalid_request') return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('a signing request is read', () => {
+  test.each(['rsa', 'p256', 'p384', 'p521', 'ed25519'] as const)(
+    'with its names, for a key of kind %s',
+    async (keys) => {
+      const csr = await makeCsr({
+        keys,
+        name: [{ C: ['US'] }, { O: ['Example'] }, { CN: ['Wéb server'] }],
+        san: [
+          { type: 'dns', value: 'a.example.com' },
+          { type: 'ip', value: '10.1.2.3' },
+          { type: 'ip', value: '2001:db8::1' },
+          { type: 'email', value: 'root@example.com' },
+          { type: 'url', value: 'spiffe://example.com/web' },
+        ],
+      });
+      expect(readRequest(csr)).toMatchObject({
+        commonName: 'Wéb server',
+        alternativeNames: [
+          'a.example.com',
+          'ip:10.1.2.3',
+          'ip:2001:0db8:0000:0000:0000:0000:0000:0001',
+          'email:root@example.com',
+          'uri:spiffe://example.com/web',
+        ],
+      });
+    },
+  );
+
+  test('with other line breaks, and the older label', async () => {
+    const csr = await makeCsr({});
+    expect(refusalOf(`\n ${csr.replace(/\n/g, '\r\n')}\n`)).toBe('accepted');
+    expect(refusalOf(csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'))).toBe('accepted');
+  });
+
+  test('as openssl makes it, and as another library reads ours', async () => {
+    const keys = new KeyMaker({
+      bits: 2048,
+      publicExponent: 65_537,
+      subject: { ...NO_SUBJECT, countryName: 'US', organizationName: 'Exämple' },
+    });
+    const dnsNames = Array.from({ length: 20 }, (_, i) => `host-${i}.example.com`);
+    const { request } = await keys.make({ commonName: 'web.example.com', dnsNames });
+    expect(readRequest(request.pem)).toMatchObject({ commonName: 'web.example.com', alternativeNames: dnsNames });
+    const theirs = new x509.Pkcs10CertificateRequest(request.pem);
+    expect(await theirs.verify()).toBe(true);
+    expect(theirs.subject).toBe('CN=web.example.com, C=US, O=Exämple');
+    const extension = theirs.getExtension('2.5.29.17') as x509.SubjectAlternativeNameExtension;
+    expect(extension.names.toJSON().map(({ value }) => value)).toEqual(dnsNames);
+
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null'];
+    const names = ['-subj', '/C=US/CN=web', '-addext', 'subjectAltName=DNS:web,IP:10.0.0.1'];
+    const made = openssl(['req', '-new', ...newKey, ...names], '');
+    if (made === undefined) return;
+    expect(readRequest(made)).toMatchObject({ commonName: 'web', alternativeNames: ['web', 'ip:10.0.0.1'] });
+    // Its releases differ in the spaces.
+    expect(openssl(['req', '-noout', '-verify', '-subject'], request.pem)).toMatch(/CN ?= ?web\.example\.com/);
+  });
+});
+
+describe('a signing request is refused', () => {
+  let good: string;
+  let der: Buffer;
+  beforeAll(async () => {
+    good = await makeCsr({ san: [{ type: 'dns', value: 'a.example.com' }] });
+    der = Buffer.from(good.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+  });
+  const armour = (bytes: Buffer): string =>
+    `-----BEGIN CERTIFICATE REQUEST-----\n${bytes.toString('base64')}\n-----END CERTIFICATE REQUEST-----`;
+
+  test('property: with any bit flipped, any byte cut off or added; never with another error', () => {
+    expect(refusalOf(armour(der))).toBe('accepted');
+    fc.assert(
+      fc.property(fc.nat(der.length * 8 - 1), (bit) => {
+        const bytes = Buffer.from(der);
+        bytes[bit >> 3]! ^= 1 << (bit & 7);
+        expect(refusalOf(armour(bytes))).not.toBe('accepted');
+      }),
+      { numRuns: 500 },
+    );
+    for (let length = 0; length < der.length; length += 7) {
+      expect(refusalOf(armour(der.subarray(0, length)))).not.toBe('accepted');
+    }
+    expect(refusalOf(armour(Buffer.concat([der, Buffer.from([0])])))).toBe('csr could not be decoded');
+  });
+
+  test('property: when it is noise', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(refusalOf(armour(Buffer.from(bytes)))).not.toBe('accepted');
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), (text) => {
+        expect(refusalOf(text)).toBe('csr could not be decoded');
+      }),
+    );
+  });
+
+  test('quickly, however it is padded', () => {
+    expect(refusalOf(`-----BEGIN CERTIFICATE REQUEST-----\n${'A \n'.repeat(10_000)}`)).toBe('csr could not be decoded');
+    expect(refusalOf(`${' '.repeat(30_000)}x`)).toBe('csr could not be decoded');
+  });
+
+  test('when another key signed it', async () => {
+    const other = Buffer.from((await makeCsr({ san: [{ type: 'dns', value: 'a.example.com' }] })).replace(/-----[^-]+-----|\s/g, ''), 'base64'); // prettier-ignore
+    const swapped = Buffer.concat([der.subarray(0, der.length - 60), other.subarray(other.length - 60)]);
+    expect(refusalOf(armour(swapped))).not.toBe('accepted');
+  });
+
+  test('without exactly one CN', async () => {
+    const text = 'csr must have exactly one common name, of at most 64 characters';
+    expect(refusalOf(await makeCsr({ name: [{ O: ['Example'] }] }))).toBe(text);
+    expect(refusalOf(await makeCsr({ name: [{ CN: ['a'] }, { CN: ['b'] }] }))).toBe(text);
+    expect(refusalOf(await makeCsr({ name: [{ CN: ['a', 'b'] }] }))).toBe(text);
+    expect(refusalOf(await makeCsr({ name: [{ CN: ['x'.repeat(65)] }] }))).toBe(text);
+    expect(refusalOf(await makeCsr({ name: [{ CN: ['a\0b'] }] }))).toBe(text);
+  });
+
+  test('with names that are none, or of kinds that nothing can check', async () => {
+    expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a b' }] }))).toContain('no DNS name');
+    expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a\0.example.com' }] }))).toBe(
+      'csr could not be decoded',
+    );
+    const kinds = 'csr holds an alternative name of a kind that cannot be checked';
+    expect(refusalOf(await makeCsr({ san: [{ type: 'upn', value: 'a@b' }] }))).toBe(kinds);
+    expect(refusalOf(await makeCsr({ san: [{ type: 'dn', value: 'CN=a' }] }))).toBe(kinds);
+  });
+
+  test('when it asks for a CA, for the same extension twice, or hides extensions in a second place', async () => {
+    const san = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'b.example.com' }]);
+    const ca = new x509.BasicConstraintsExtension(true);
+    expect(refusalOf(await makeCsr({ extensions: [ca] }))).toBe('csr asks for a certificate authority');
+    expect(refusalOf(await makeCsr({ extensions: [new x509.BasicConstraintsExtension(false)] }))).toBe('accepted');
+    expect(refusalOf(await makeCsr({ extensions: [san, san] }))).toBe('csr asks for an extension twice');
+    const attribute = new x509.ExtensionsAttribute([san]);
+    expect(refusalOf(await makeCsr({ extensions: [san], attributes: [attribute] }))).not.toBe('accepted');
+    const hidden = new x509.Attribute('1.3.6.1.4.1.311.2.1.14', attribute.values);
+    expect(refusalOf(await makeCsr({ attributes: [hidden] }))).toContain('Microsoft');
+  });
+
+  test('with a key that is weak', async () => {
+    expect(refusalOf(await makeCsr({ keys: 'rsa1024' }))).toContain('2048');
+  });
+});
+
+function openssl(parameters: string[], input: string): string | undefined {
+  try {
+    return execFileSync('openssl', parameters, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  ensurePrivateDirectory,
+  LocalFileError,
+  privateFileExists,
+  publishPrivateFile,
+  readPrivateFile,
+  replacePrivateFile,
+} from '../../src/embedded/private-files.js';
+import { temporaryDirectory } from './temporary-directory.js';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Everything that was made until now belongs to somebody else from now on. */
+function becomeAnother(): void {
+  const uid = process.getuid!() + 1;
+  vi.spyOn(process, 'getuid').mockReturnValue(uid);
+}
+
+describe('private files', () => {
+  test('what was written is read, and nothing is nothing', () => {
+    const path = join(temporaryDirectory(), 'key');
+    expect([privateFileExists(path), readPrivateFile(path)]).toEqual([false, undefined]);
+    expect([publishPrivateFile(path, 'one'), publishPrivateFile(path, 'two'), readPrivateFile(path)]).toEqual([
+      true,
+      false,
+      'one',
+    ]);
+    replacePrivateFile(path, 'three');
+    expect([privateFileExists(path), readPrivateFile(path)]).toEqual([true, 'three']);
+  });
+
+  test('a file of another user is refused, with what to do', () => {
+    const path = join(temporaryDirectory(), 'key');
+    writeFileSync(path, 'planted', { mode: 0o600 });
+    becomeAnother();
+    for (const read of [privateFileExists, readPrivateFile]) {
+      expect(() => read(path)).toThrow(LocalFileError);
+      expect(() => read(path)).toThrow(/key belongs to another user .*chown \d+ /);
+    }
+  });
+
+  test('a link is refused, wherever it leads', () => {
+    const folder = temporaryDirectory();
+    writeFileSync(join(folder, 'key'), 'private', { mode: 0o600 });
+    for (const target of ['key', 'nowhere', '/etc/passwd']) {
+      const path = join(folder, `to-${target.replaceAll('/', '')}`);
+      symlinkSync(target, path);
+      for (const read of [privateFileExists, readPrivateFile]) expect(() => read(path)).toThrow(/symbolic link/);
+    }
+  });
+
+  test('a folder in place of a file is refused', () => {
+    const path = join(temporaryDirectory(), 'key');
+    mkdirSync(path);
+    expect(() => readPrivateFile(path)).toThrow(/not a regular file/);
+  });
+});
+
+describe('the data directory', () => {
+  test('of another user is refused, with what to do', () => {
+    const path = join(temporaryDirectory(), 'data');
+    ensurePrivateDirectory(path);
+    becomeAnother();
+    expect(() => ensurePrivateDirectory(path)).toThrow(LocalFileError);
+    expect(() => ensurePrivateDirectory(path)).toThrow(/data belongs to another user .*chown \d+ /);
+  });
+
+  test('may be reached by a link of ours', () => {
+    const folder = temporaryDirectory();
+    ensurePrivateDirectory(join(folder, 'data'));
+    symlinkSync('data', join(folder, 'link'));
+    ensurePrivateDirectory(join(folder, 'link'));
+  });
+});
