@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { spellOut, spellOutOptions } from '../src/cli/arguments/expand.js';
 import { parseArguments } from '../src/cli/arguments/parse.js';
 import { COMMANDS } from '../src/cli/commands/table.js';
@@ -16,7 +16,7 @@ const parsed = (...argv: string[]) => {
 };
 
 describe('long options may be shortened while unambiguous', () => {
-  it('before and after the command, with = or without', () => {
+  test('before and after the command, with = or without', () => {
     expect(spelled('--conf f --prof p get_service --serv x --no-d')).toBe(
       '--config-files f --profile p get_service --service x --no-decrypt-blind',
     );
@@ -25,34 +25,34 @@ describe('long options may be shortened while unambiguous', () => {
     );
   });
 
-  it('an ambiguous one is refused with the names it could mean', () => {
+  test('an ambiguous one is refused with the names it could mean', () => {
     expect(() => spelled('--re 1 get_service')).toThrow('--re could be --retries or --region');
     expect(() => spelled('--v')).toThrow('--v could be --verify-ssl or --version');
     expect(() => spelled('create_blind_credential --blind x')).toThrow(/--blind-keys or --blind-contexts/);
   });
 
-  it('an exact name wins over longer ones: --to is not --token-version', () => {
+  test('an exact name wins over longer ones: --to is not --token-version', () => {
     expect(spelled('--to x get_ca')).toBe('--to x get_ca');
   });
 
-  it('options that are new never make a recorded abbreviation ambiguous', () => {
+  test('options that are new never make a recorded abbreviation ambiguous', () => {
     expect(spelled('env --p P_ --w --f -- x')).toBe('env --prefix P_ --wrapped --force -- x');
     expect(spelled('env --s svc')).toBe('env --service svc');
   });
 
-  it('in a command that is new, no option comes before another', () => {
+  test('in a command that is new, no option comes before another', () => {
     expect(() => spelled('run --w')).toThrow('--w could be --wrapped or --watch or --watch-interval or --watch-signal');
     expect(() => spelled('update_credential --e')).toThrow('--e could be --expected-revision or --enabled');
     expect(() => spelled('update_credential --me')).toThrow(/--me could be .*--merge/);
   });
 
-  it('one that another command has is told with it', () => {
+  test('one that another command has is told with it', () => {
     expect(() => spelled('get_service --key a')).toThrow(
       "unknown option '--key'; it is an option of get_credential, get_blind_credential",
     );
   });
 
-  it('every option alone is found by its own name', () => {
+  test('every option alone is found by its own name', () => {
     for (const { name, options } of COMMANDS) {
       for (const option of options) {
         const long = `--${longName(option)}`;
@@ -63,18 +63,18 @@ describe('long options may be shortened while unambiguous', () => {
 });
 
 describe('global options', () => {
-  it('may also stand after the command, as the guide of the original writes them', () => {
+  test('may also stand after the command, as the guide of the original writes them', () => {
     expect(spelled('create_blind_credential --mfa --name x --region r')).toBe(
       '--mfa --region r create_blind_credential --name x',
     );
   });
 
-  it('are left alone in the words of a command to run', () => {
+  test('are left alone in the words of a command to run', () => {
     expect(spelled('env --service s ls --region r')).toBe('env --service s ls --region r');
     expect(spelled('env --service s -- ls --url u')).toBe('env --service s -- ls --url u');
   });
 
-  it('a value that looks like a command is a value', () => {
+  test('a value that looks like a command is a value', () => {
     expect(spelled('--profile env get_ca --ca x')).toBe('--profile env get_ca --ca x');
     expect(parsed('--profile', 'env', 'get_ca', '--ca', 'x')).toMatchObject({
       command: 'get_ca',
@@ -82,7 +82,7 @@ describe('global options', () => {
     });
   });
 
-  it('short ones work with the value apart or joined', () => {
+  test('short ones work with the value apart or joined', () => {
     expect(parsed('-u', 'http://x', '-l5', '-v', 'list_cas').globals).toMatchObject({
       url: 'http://x',
       tokenLifetime: 5,
@@ -90,7 +90,7 @@ describe('global options', () => {
     });
   });
 
-  it('names do not repeat within a command', () => {
+  test('names do not repeat within a command', () => {
     for (const { name, options } of COMMANDS) {
       const names = [...GLOBAL_OPTIONS, ...options].map(longName);
       expect([name, new Set(names).size]).toEqual([name, names.length]);
@@ -99,18 +99,18 @@ describe('global options', () => {
 });
 
 describe('values', () => {
-  it('lists end at the next option, and may be given twice', () => {
+  test('lists end at the next option, and may be given twice', () => {
     const { values } = parsed('add_creds', '--cred-ids', 'a', 'b', '--service-id', 's', '--cred-ids', 'c');
     expect(values).toMatchObject({ credIds: ['a', 'b', 'c'], serviceId: 's' });
   });
 
-  it('the words of a command to run are kept as they are', () => {
+  test('the words of a command to run are kept as they are', () => {
     const dashed = parsed('env', '--service', 's', '--', 'sh', '-c', 'echo --force "$X"');
     expect(dashed.words).toEqual(['sh', '-c', 'echo --force "$X"']);
     expect(parsed('run', '--service', 's', 'ls', '-l', '--force').words).toEqual(['ls', '-l', '--force']);
   });
 
-  it('the defaults are the recorded ones', () => {
+  test('the defaults are the recorded ones', () => {
     expect(parsed('env', '--service', 's').values).toMatchObject({ prefix: 'CREDENTIALS_' });
     expect(parsed('get_certificate', '--ca', 'c', '--cn', 'n').values).toMatchObject({ validity: 120 });
     expect(parsed('get_service', '--service', 's').values).toMatchObject({ decryptBlind: true });
@@ -118,7 +118,7 @@ describe('values', () => {
     expect(parsed(...blind).values).toMatchObject({ storeKeys: true, cipherType: 'fernet', cipherVersion: 2 });
   });
 
-  it('a dash forgives an underscore in the name of a command', () => {
+  test('a dash forgives an underscore in the name of a command', () => {
     expect(parsed('get-service', '--service', 's').command).toBe('get_service');
   });
 });
@@ -134,7 +134,7 @@ describe('wrong arguments are refused', () => {
     return 'accepted';
   };
 
-  it('a missing, unknown or surplus one', () => {
+  test('a missing, unknown or surplus one', () => {
     expect(refused('get_service')).toMatch(/--service/);
     expect(refused('get_service', '--service', 's', '--colour')).toMatch(/unknown option '--colour'/);
     expect(refused('get_service', '--service', 's', 'more')).toMatch(/too many/);
@@ -153,7 +153,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
-  it('a mistyped option is named before what it leaves missing, with the one that it is like', () => {
+  test('a mistyped option is named before what it leaves missing, with the one that it is like', () => {
     for (const [line, message] of [
       ['get_service --servce web', "unknown option '--servce'; did you mean --service?"],
       ['get_service web --colour', "unknown option '--colour'"],
@@ -167,7 +167,7 @@ describe('wrong arguments are refused', () => {
     }
   });
 
-  it('an option without its value does not take the next option for it', () => {
+  test('an option without its value does not take the next option for it', () => {
     const needs = (name: string) =>
       `option '--${name}' needs a value, and an option follows; a value that begins with a dash is given as --${name}=VALUE`;
     for (const [line, name] of [
@@ -186,7 +186,7 @@ describe('wrong arguments are refused', () => {
       ['get_ca --region --ca private', 'region'],
     ] as const) {
       const message = refused(...line.split(' '));
-      // Who asks for help gets it.
+      // Who asks for help gets test.
       expect([line, line.endsWith('-h') ? needs(name) : message]).toEqual([line, needs(name)]);
     }
     const ofFormat = [
@@ -198,7 +198,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('create_credential', '--name', 'n', '--documentation', '--s3cret')).not.toContain('s3cret');
   });
 
-  it('but what begins with a dash can be a value: joined, a number, a text with spaces, a lone dash', () => {
+  test('but what begins with a dash can be a value: joined, a number, a text with spaces, a lone dash', () => {
     const documented = (...words: string[]) => parsed('update_credential', '--id', 'i', ...words).values;
     expect(documented('--documentation=--disabled')).toMatchObject({ documentation: '--disabled' });
     expect(documented('--tags=-o', '--tags', 'id')).toMatchObject({ tags: ['-o', 'id'] });
@@ -211,13 +211,13 @@ describe('wrong arguments are refused', () => {
     expect(parsed('get_certificate_from_csr', '--ca', 'c', '--csr-file', '-').values).toMatchObject({ csrFile: '-' });
   });
 
-  it('but help is given whatever else was typed', () => {
+  test('but help is given whatever else was typed', () => {
     for (const line of ['get_service --servce --help', '--prfile -h', 'env --servce --help']) {
       expect(parseArguments(line.split(' ')).kind).toBe('print');
     }
   });
 
-  it('without repeating a value, which may be a secret', () => {
+  test('without repeating a value, which may be a secret', () => {
     for (const joined of ['=', '']) {
       const message = refused('create_credential', '--name', 'n', `--credental-pairs${joined}{"a": "s3'cret"}`);
       expect(message).toBe("unknown option '--credental-pairs'; did you mean --credential-pairs?");
@@ -225,7 +225,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '-pcret')).not.toContain('cret');
   });
 
-  it('an output that the command has nothing for, with those that it has', () => {
+  test('an output that the command has nothing for, with those that it has', () => {
     expect(refused('diff', '--service', 's', '-o', 'id')).toBe(
       '--output id has no meaning for diff, which has json, yaml',
     );
@@ -239,7 +239,7 @@ describe('wrong arguments are refused', () => {
     }
   });
 
-  it('values as an output of what has none is refused: an empty output would pass for no values', () => {
+  test('values as an output of what has none is refused: an empty output would pass for no values', () => {
     for (const output of ['shell', 'dotenv', 'tfvars']) {
       const service = ['get_service', '--service', 's', '-o', output];
       expect(refused(...service, '--metadata-only')).toContain(
@@ -255,7 +255,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_service', '--service', 's', '--metadata-only', '-o', 'id')).toBe('accepted');
   });
 
-  it('a number that is none or out of bounds', () => {
+  test('a number that is none or out of bounds', () => {
     for (const revision of ['0', '-1', '1.5', 'x', '1e3', '']) {
       expect(refused('revert_service', '--id', 'x', '--revision', revision)).toMatch(/whole number/);
     }
@@ -263,7 +263,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('--retries', '-1', 'list_cas')).toMatch(/whole number/);
   });
 
-  it('options that exclude each other, and none where one is needed', () => {
+  test('options that exclude each other, and none where one is needed', () => {
     const blind = ['create_blind_credential', '--name', 'n', '--blind-keys', '{}', '--credential-pairs', '{}'];
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
@@ -282,7 +282,7 @@ describe('help', () => {
     return request.kind === 'print' ? request.text : '';
   };
 
-  it('of the program names every command in a line, and every global option, for one screen', () => {
+  test('of the program names every command in a line, and every global option, for one screen', () => {
     const help = printed('--help');
     const lines = help.trimEnd().split('\n');
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
@@ -294,7 +294,7 @@ describe('help', () => {
     expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
   });
 
-  it('help all shows every option of every command, and two examples', () => {
+  test('help all shows every option of every command, and two examples', () => {
     const help = printed('help', 'all');
     for (const { flags } of GLOBAL_OPTIONS) expect(help).toContain(flags);
     for (const { name, options } of COMMANDS) {
@@ -304,7 +304,7 @@ describe('help', () => {
     expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
   });
 
-  it('of a command says what is required', () => {
+  test('of a command says what is required', () => {
     expect(printed('create_credential', '--help')).toMatch(/--name <name> .*\(required\)/);
     expect(printed('create_credential', '--help')).toContain('One of --credential-pairs, --prompt is required.\n');
     expect(printed('list_services', '--help')).not.toContain('required');
@@ -314,7 +314,7 @@ describe('help', () => {
     }
   });
 
-  it('of a command shows its examples, which can be parsed', () => {
+  test('of a command shows its examples, which can be parsed', () => {
     for (const { name, examples } of COMMANDS) {
       const help = printed(name, '--help');
       expect(examples.length).toBeGreaterThan(0);
@@ -327,12 +327,12 @@ describe('help', () => {
     }
   });
 
-  it('help and a command is the same as the command and --help', () => {
+  test('help and a command is the same as the command and --help', () => {
     expect(printed('help', 'get_ca')).toBe(printed('get_ca', '--help'));
     expect(printed('help')).toBe(printed('--help'));
   });
 
-  it('--version prints name and version', () => {
+  test('--version prints name and version', () => {
     expect(printed('--version')).toMatch(/^confidant \d+\.\d+\.\d+\n$/);
   });
 });

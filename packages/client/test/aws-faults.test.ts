@@ -1,12 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { awsEnvironment, callCli, runCli } from './support/cli.js';
-import type { CliEnd } from './support/cli.js';
-import { deploy } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
-import { startAnswering } from './support/http.js';
-import type { Answer, AnsweringServer } from './support/http.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { awsEnvironment, callCli, runCli, type CliEnd } from './support/cli.js';
+import { deploy, type Deployment } from './support/deployment.js';
+import { startAnswering, type Answer, type AnsweringServer } from './support/http.js';
 
 let at: Deployment;
 /** KMS, which speaks JSON, and STS and IAM, which speak XML. */
@@ -60,7 +57,7 @@ function told(env: Record<string, string> = {}): Promise<CliEnd> {
 
 describe('what KMS blames the AWS credentials for is told as that', () => {
   const ofKeys = 'AWS does not accept the credentials (AWS_ACCESS_KEY_ID)';
-  it.each([
+  test.each([
     [
       'InvalidSignatureException',
       `${ofKeys}: the secret access key does not belong to the access key id; correct them`,
@@ -85,7 +82,7 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     expect(JSON.parse(end.stdout)).toEqual({ error: `${words} (${code})`, result: false });
   });
 
-  it('a signature that is too old or too new is about the clock, not the key', async () => {
+  test('a signature that is too old or too new is about the clock, not the key', async () => {
     for (const reason of [
       'Signature expired: 20261122T080000Z is now earlier than x',
       'Signature not yet current: x',
@@ -95,14 +92,14 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     }
   });
 
-  it('by a KMS on this machine, which is not AWS: where its key stands', async () => {
+  test('by a KMS on this machine, which is not AWS: where its key stands', async () => {
     kms = ofKms('UnrecognizedClientException');
     expect((await told({ AWS_ENDPOINT_URL_KMS: aws.url })).stderr).toMatch(
       /^confidant: error: the KMS on this machine does not accept .*; the server may have been set up anew: take in its client\.env again \(/,
     );
   });
 
-  it('with the profile they are from', async () => {
+  test('with the profile they are from', async () => {
     const config = join(at.folder, 'aws-config');
     writeFileSync(config, '[profile stage]\naws_access_key_id = AKIASTAGE\naws_secret_access_key = x\n');
     kms = ofKms('InvalidSignatureException');
@@ -110,7 +107,7 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     expect(stderr).toContain('AWS does not accept the credentials (profile stage)');
   });
 
-  it('a session of aws sso that is over is not called missing credentials', async () => {
+  test('a session of aws sso that is over is not called missing credentials', async () => {
     const config = join(at.folder, 'sso-config');
     const sso =
       'sso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r';
@@ -121,7 +118,7 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     );
   });
 
-  it('and by STS, with what was asked of it', async () => {
+  test('and by STS, with what was asked of it', async () => {
     sts = ofSts('InvalidClientTokenId');
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const end = await told();
@@ -132,14 +129,14 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     at.configure({ token_cache_file: '' });
   });
 
-  it('anything else stays what it was: KMS that does not answer', async () => {
+  test('anything else stays what it was: KMS that does not answer', async () => {
     kms = ofKms('DependencyTimeoutException', 'later');
     expect((await told()).stderr).toBe('confidant: error: KMS is unavailable (DependencyTimeoutException): later\n');
   });
 });
 
 describe('what goes wrong in getting AWS credentials comes out as what it is', () => {
-  it('--mfa without a terminal: the words of a wrong use, exit 2, nothing on standard output', async () => {
+  test('--mfa without a terminal: the words of a wrong use, exit 2, nothing on standard output', async () => {
     const end = await runCli(list('--mfa'), { env: environment() });
     expect(end).toEqual({
       code: 2,
@@ -149,14 +146,14 @@ describe('what goes wrong in getting AWS credentials comes out as what it is', (
     });
   });
 
-  it('IAM that can not be reached, with the code of the network', async () => {
+  test('IAM that can not be reached, with the code of the network', async () => {
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const { stderr } = await told({ AWS_ENDPOINT_URL_IAM: 'http://127.0.0.1:1' });
     expect(stderr).toBe('confidant: error: IAM did not tell the name of the user (GetUser): ECONNREFUSED\n');
     at.configure({ token_cache_file: '' });
   });
 
-  it('a role that may not be assumed', async () => {
+  test('a role that may not be assumed', async () => {
     sts = ofSts('AccessDenied');
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const end = await told();

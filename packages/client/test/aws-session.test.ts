@@ -1,13 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AwsSession, AwsSessionError } from '../src/sdk/aws-session.js';
 import { completeSettings, connect, loadProfile } from '../src/index.js';
 import { awsEnvironment } from './support/cli.js';
-import { deploy } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
-import { startAnswering } from './support/http.js';
-import type { AnsweringServer } from './support/http.js';
+import { deploy, type Deployment } from './support/deployment.js';
+import { startAnswering, type AnsweringServer } from './support/http.js';
 
 /** STS and IAM over their wire protocol, XML answers to form posts. */
 let aws: AnsweringServer;
@@ -60,12 +58,12 @@ async function encrypt(options: { assumeRole?: string; mfaCode?: () => Promise<s
 }
 
 describe('credentials', () => {
-  it('without role or MFA, nothing is asked of STS or IAM', async () => {
+  test('without role or MFA, nothing is asked of STS or IAM', async () => {
     await encrypt({});
     expect(asked()).toEqual([]);
   });
 
-  it("a role's name is completed with the account of the user, and the session is named after it", async () => {
+  test("a role's name is completed with the account of the user, and the session is named after it", async () => {
     await encrypt({ assumeRole: 'reader' });
     expect(asked()).toEqual([
       { Action: 'GetUser' },
@@ -73,13 +71,13 @@ describe('credentials', () => {
     ]);
   });
 
-  it('an ARN is taken as it is', async () => {
+  test('an ARN is taken as it is', async () => {
     const assumeRole = 'arn:aws:iam::210987654321:role/path/reader';
     await encrypt({ assumeRole });
     expect(asked()).toEqual([{ Action: 'AssumeRole', RoleArn: assumeRole, RoleSessionName: 'reader_confidant' }]);
   });
 
-  it('MFA: the code is asked for once, of the device named after the user', async () => {
+  test('MFA: the code is asked for once, of the device named after the user', async () => {
     let codes = 0;
     const mfaCode = () => Promise.resolve(String((codes += 1)).padStart(6, '0'));
     await encrypt({ mfaCode });
@@ -92,7 +90,7 @@ describe('credentials', () => {
     expect(codes).toBe(1);
   });
 
-  it('MFA: the code is asked for once for calls of several regions at once, and again when it was refused', async () => {
+  test('MFA: the code is asked for once for calls of several regions at once, and again when it was refused', async () => {
     let codes = 0;
     const mfaCode = async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -121,7 +119,7 @@ describe('credentials', () => {
     }
   });
 
-  it('a refusal names the call and the error, and nothing that AWS said', async () => {
+  test('a refusal names the call and the error, and nothing that AWS said', async () => {
     isRefusing = true;
     await expect(encrypt({ assumeRole: 'arn:aws:iam::1:role/x' })).rejects.toMatchObject({
       name: 'AwsSessionError',
@@ -133,7 +131,7 @@ describe('credentials', () => {
 });
 
 describe('the name of a user', () => {
-  it('is asked of IAM when the configuration has none', async () => {
+  test('is asked of IAM when the configuration has none', async () => {
     at.configure({ auth_key: 'alias/authnz-user', auth_context: { to: 'confidant-production', user_type: 'user' } });
     const { profile } = await loadProfile([at.config]);
     const connection = await connect(completeSettings(profile));
@@ -144,7 +142,7 @@ describe('the name of a user', () => {
 });
 
 describe('the token cache file', () => {
-  it('has the form of the original, is read back, and is not used for another key', async () => {
+  test('has the form of the original, is read back, and is not used for another key', async () => {
     const tokenOf = async (further: Record<string, unknown>) => {
       at.configure(further);
       const connection = await connect(completeSettings((await loadProfile([at.config])).profile));
@@ -184,7 +182,7 @@ describe('the region', () => {
     return { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: join(at.folder, 'no-such-file') };
   };
 
-  it("is the option's, then the file's, then the environment's, then the AWS profile's", async () => {
+  test("is the option's, then the file's, then the environment's, then the AWS profile's", async () => {
     at.configure({ region: 'us-east-2', token_cache_file: '' });
     const all = { ...aws(), AWS_REGION: 'eu-central-1' };
     expect(await askedIn(all, '--region', 'us-west-2')).toBe('us-west-2');
@@ -196,7 +194,7 @@ describe('the region', () => {
     expect(await askedIn({ ...aws(), AWS_PROFILE: 'stage' })).toBe('ap-south-1');
   });
 
-  it("is found in ~/.aws/config, and in the credentials file before that, as AWS's own tools do", async () => {
+  test("is found in ~/.aws/config, and in the credentials file before that, as AWS's own tools do", async () => {
     at.configure({ region: undefined, token_cache_file: '' });
     mkdirSync(join(at.folder, '.aws'), { recursive: true });
     writeFileSync(join(at.folder, '.aws/config'), '[default]\nregion = eu-west-2\n');
@@ -205,7 +203,7 @@ describe('the region', () => {
     expect(await askedIn({ HOME: at.folder })).toBe('eu-west-3');
   });
 
-  it('that nobody names is a fault of the configuration that says where to set it', async () => {
+  test('that nobody names is a fault of the configuration that says where to set it', async () => {
     at.configure({ region: undefined, token_cache_file: '' });
     for (const profile of ['bare', 'missing']) {
       const end = await at.run(['token'], { env: { ...aws(), AWS_PROFILE: profile } });

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from './support/cli.js';
-import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { clientEnvironment, startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 
 let server: EmbeddedServer;
 let env: Record<string, string>;
@@ -23,7 +22,7 @@ function asked(line: string): { operation: string; options: Record<string, strin
   return { operation: operation!, options: Object.fromEntries(options) as Record<string, string> };
 }
 
-it("the guide's lines for AWS's command line make a key that blind credentials can use", async () => {
+test("the guide's lines for AWS's command line make a key that blind credentials can use", async () => {
   const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
   const [createKey, createAlias, ...more] = [...guide.matchAll(/^.*\baws kms .*$/gm)].map(([line]) => asked(line));
   expect([createKey?.operation, createAlias?.operation, more]).toEqual(['create-key', 'create-alias', []]);

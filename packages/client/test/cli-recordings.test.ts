@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decryptBlind } from '@confidant/kmsauth';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsSession } from '../src/sdk/aws-session.js';
 import { awsEnvironment, callCli } from './support/cli.js';
 import { recordings } from './support/golden.js';
-import { startAnswering } from './support/http.js';
-import type { Answer, AnsweringServer, Seen } from './support/http.js';
+import { startAnswering, type Answer, type AnsweringServer, type Seen } from './support/http.js';
 import { startRecordedKms } from './support/recorded-kms.js';
 
 /**
@@ -129,7 +128,7 @@ async function replay(name: string, answers = ASKED[name]!) {
 
 describe('what is asked, and by whom', () => {
   for (const name of Object.keys(ASKED)) {
-    it(name, async () => {
+    test(name, async () => {
       const { recording, end } = await replay(name);
       expect(end.code).toBe(recording.rc);
       const profile = recording.argv[recording.argv.indexOf('--profile') + 1]!;
@@ -143,7 +142,7 @@ describe('what is asked, and by whom', () => {
 });
 
 describe('what is printed without the server of this project', () => {
-  it('get_service of another account, as the original refused it', async () => {
+  test('get_service of another account, as the original refused it', async () => {
     const refused = { status: 401, body: { error: 'Authenticated user is not authorized.' } };
     const { recording, end } = await replay('get_service 401 (account)', [
       ['GET /v1/services/svc-20-production?metadata_only=False', refused],
@@ -151,12 +150,12 @@ describe('what is printed without the server of this project', () => {
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
   });
 
-  it('no command', async () => {
+  test('no command', async () => {
     const { recording, end } = await replay('confidant without subcommand');
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
   });
 
-  it('no address: the fault and what to do about it, nothing on standard output, exit 1', async () => {
+  test('no address: the fault and what to do about it, nothing on standard output, exit 1', async () => {
     const recording = find('no url');
     const end = await callCli(recording.argv);
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
@@ -168,7 +167,7 @@ describe('what is sent', () => {
   const bodyOf = (method: string): Body =>
     JSON.parse(server.seen.find((request) => request.method === method)!.body) as Body;
 
-  it('a blind credential leaves the machine encrypted, under the context of each region', async () => {
+  test('a blind credential leaves the machine encrypted, under the context of each region', async () => {
     await replay('create_blind_credential --group-context');
     const { credential_pairs, data_key, ...rest } = bodyOf('POST');
     expect(rest).toEqual({
@@ -201,7 +200,7 @@ describe('what is sent', () => {
     aws.close();
   });
 
-  it('new blind pairs use the stored contexts; a name alone sends nothing else', async () => {
+  test('new blind pairs use the stored contexts; a name alone sends nothing else', async () => {
     await replay('update_blind_credential pairs');
     expect(Object.keys(bodyOf('PUT')).sort()).toEqual([
       'cipher_type',
@@ -216,7 +215,7 @@ describe('what is sent', () => {
     expect(bodyOf('PUT')).toEqual({ name: 'CLI blind renamed', documentation: 'new doc' });
   });
 
-  it('new metadata keeps the stored contexts', async () => {
+  test('new metadata keeps the stored contexts', async () => {
     await replay('update_blind_credential metadata (context kept)');
     expect(bodyOf('PUT')).toEqual({
       metadata: {
@@ -226,7 +225,7 @@ describe('what is sent', () => {
     });
   });
 
-  it('add_creds and remove_creds send account, enabled and the sorted ids, and the revision they have read', async () => {
+  test('add_creds and remove_creds send account, enabled and the sorted ids, and the revision they have read', async () => {
     const as = { account: null, enabled: true, blind_credentials: [], expected_revision: 3 };
     await replay('add_creds');
     expect(bodyOf('PUT')).toEqual({ ...as, credentials: ['a', 'b', 'cf73d49ba9374beda9a35ace4c2c6f13'] });
@@ -234,7 +233,7 @@ describe('what is sent', () => {
     expect(bodyOf('PUT')).toEqual({ ...as, credentials: ['a', 'b'] });
   });
 
-  it('the token is bound to sender, receiver and user type, and valid for ten minutes', async () => {
+  test('the token is bound to sender, receiver and user type, and valid for ten minutes', async () => {
     rmSync(join(folder, 'token-svc-01-production'), { force: true });
     await replay('get_ca');
     const [, token] = Buffer.from(server.seen[0]!.headers.authorization!.slice(6), 'base64').toString().split(':');
@@ -260,7 +259,7 @@ describe('what was broken in the recorded release', () => {
     return { ...end, body: end.stdout === '' ? undefined : (JSON.parse(end.stdout) as Recorded) };
   };
 
-  it('get_certificate takes alternative names', async () => {
+  test('get_certificate takes alternative names', async () => {
     const query = 'san=a.example.com&san=b.example.com&validity=120';
     const end = await run(
       [
@@ -278,7 +277,7 @@ describe('what was broken in the recorded release', () => {
     expect(end).toMatchObject({ code: 0, body: { certificate: { certificate: 'pem' }, result: true } });
   });
 
-  it('get_certificate_from_csr sends the file', async () => {
+  test('get_certificate_from_csr sends the file', async () => {
     writeFileSync(join(folder, 'web.csr'), 'the request\n');
     const end = await run(
       ['get_certificate_from_csr', '--ca', 'private', '--csr-file', join(folder, 'web.csr'), '--validity', '7'],
@@ -288,7 +287,7 @@ describe('what was broken in the recorded release', () => {
     expect(JSON.parse(server.seen.at(-1)!.body)).toEqual({ csr: 'the request\n', validity: 7 });
   });
 
-  it('--cipher-version is sent as a number', async () => {
+  test('--cipher-version is sent as a number', async () => {
     const end = await run(
       // prettier-ignore
       ['create_blind_credential', '--name', 'x', '--blind-keys', '{"us-east-1":"alias/blind-useast1"}', '--group-context', '{"g":"x"}', '--credential-pairs', '{"k":"v"}', '--cipher-version', '2'],
@@ -298,7 +297,7 @@ describe('what was broken in the recorded release', () => {
     expect(JSON.parse(server.seen.at(-1)!.body)).toMatchObject({ cipher_version: 2 });
   });
 
-  it('a revert without --revision goes back to the revision before, over gaps', async () => {
+  test('a revert without --revision goes back to the revision before, over gaps', async () => {
     const end = await run(
       ['revert_service', '--id', 'web'],
       [
@@ -312,7 +311,7 @@ describe('what was broken in the recorded release', () => {
     expect(end.body).toMatchObject({ result: true, service: { revision: 8 } });
   });
 
-  it('get_jwt sends id and expiry; an expiry alone stands where the id belongs', async () => {
+  test('get_jwt sends id and expiry; an expiry alone stands where the id belongs', async () => {
     const token = { body: { token: 't' } };
     const both = ['get_jwt', '--environment', 'staging', '--resource-id', 'r', '--expiry', '60'];
     expect((await run(both, [['GET /v1/jwks/token/r/60?environment=staging', token]])).code).toBe(0);
@@ -320,7 +319,7 @@ describe('what was broken in the recorded release', () => {
     expect((await run(alone, [['GET /v1/jwks/token/60?environment=staging', token]])).code).toBe(0);
   });
 
-  it('remove_creds takes blind credentials away by id', async () => {
+  test('remove_creds takes blind credentials away by id', async () => {
     const mapped = { ...service16(['a']), blind_credentials: [{ id: '00ff' }, { id: 'x' }] };
     const end = await run(
       ['remove_creds', '--service-id', 'svc-16-production', '--blind-cred-ids', '00ff'],
@@ -333,7 +332,7 @@ describe('what was broken in the recorded release', () => {
     expect(JSON.parse(server.seen.at(-1)!.body)).toMatchObject({ credentials: ['a'], blind_credentials: ['x'] });
   });
 
-  it('every setting can be given on the command line', async () => {
+  test('every setting can be given on the command line', async () => {
     const recording = find('get_service all options on the command line');
     expected = [
       [
@@ -350,7 +349,7 @@ describe('what was broken in the recorded release', () => {
     expect(server.seen.at(-1)!.username).toBe('svc-01-production');
   });
 
-  it('the authentication key must exist in the region: exit 1, and KMS said why', async () => {
+  test('the authentication key must exist in the region: exit 1, and KMS said why', async () => {
     const name = 'get_blind_credential --decrypt-blind region us-west-2 (auth key must exist there)';
     const { end } = await replay(name, []);
     expect(end.code).toBe(1);

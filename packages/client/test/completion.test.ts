@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands/table.js';
 import { OUTPUT_FORMATS } from '../src/cli/arguments/command-spec.js';
 import { callCli, programPath } from './support/cli.js';
@@ -38,13 +38,13 @@ describe('completion', () => {
       .split('\n');
   };
 
-  it('offers commands, then the options of the command', async () => {
+  test('offers commands, then the options of the command', async () => {
     expect(complete('confidant', 'get_s')).toEqual(['get_service']);
     expect(complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
     expect(complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
   });
 
-  it('offers help, and what there is help for', async () => {
+  test('offers help, and what there is help for', async () => {
     expect(complete('confidant', 'hel')).toEqual(['help']);
     expect(complete('confidant', 'help', 'get_jw')).toEqual(['get_jwt', 'get_jwks']);
     expect(complete('confidant', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
@@ -53,7 +53,7 @@ describe('completion', () => {
     expect(fish).toMatch(/^complete -c confidant -f -n '__fish_seen_subcommand_from help' -a '.*get_jwks.*'/m);
   });
 
-  it('offers the forms of the output', async () => {
+  test('offers the forms of the output', async () => {
     expect(complete('confidant', '--output', '')).toEqual([...OUTPUT_FORMATS]);
     expect(complete('confidant', 'list_services', '-o', '')).toEqual(['json', 'yaml', 'id', 'table']);
     expect(complete('confidant', 'get_service', '-o', 't')).toEqual(['tfvars']);
@@ -62,7 +62,7 @@ describe('completion', () => {
     expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id table'/);
   });
 
-  it('offers the profiles of the configuration, and runs nothing that stands in it', () => {
+  test('offers the profiles of the configuration, and runs nothing that stands in it', () => {
     expect(complete('confidant', '--profile', '')).toEqual(['default', 'demo', 'web-production']);
     expect(complete('confidant', 'get_ca', '--profile=de')).toEqual(['--profile=default', '--profile=demo']);
     writeFileSync(join(folder, 'elsewhere.yaml'), 'other: {}');
@@ -73,7 +73,7 @@ describe('completion', () => {
     expect(existsSync(join(folder, 'ran'))).toBe(false);
   });
 
-  it('offers files after @ where an option takes JSON, and no option where a value belongs', () => {
+  test('offers files after @ where an option takes JSON, and no option where a value belongs', () => {
     const create = ['confidant', 'create_credential', '--name', 'n'];
     expect(complete(...create, '--credential-pairs', '')).toEqual(['@']);
     expect(complete(...create, '--credential-pairs', '@pairs')).toEqual(['@pairs\\ one.json']);
@@ -83,7 +83,7 @@ describe('completion', () => {
     expect(complete('confidant', '--url', 'https://confidant.example.com', 'get_s')).toEqual(['get_service']);
   });
 
-  it('does so as it is typed', async () => {
+  test('does so as it is typed', async () => {
     // Stands for the program in what is typed: it shows the words that it gets.
     const show = `show() { printf '<%s>' "$@"; }\ncomplete -o default -F _confidant show\nPS1='ready> '\n`;
     writeFileSync(join(folder, 'completion.bash'), script + show);
@@ -106,7 +106,7 @@ describe('completion', () => {
     expect((await terminal.ended).code).toBe(0);
   });
 
-  it('knows every command in every shell, and no other shell', async () => {
+  test('knows every command in every shell, and no other shell', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       const { stdout } = await callCli(['confidant', 'completion', shell]);
       for (const { name } of COMMANDS) expect(stdout).toContain(name);

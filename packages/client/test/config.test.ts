@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/arguments/options.js';
 import { openLog } from '../src/cli/terminal/log.js';
@@ -57,7 +57,7 @@ async function faultsOf(promise: Promise<unknown>): Promise<readonly string[]> {
 }
 
 describe('configuration files', () => {
-  it('every key is read, with its unit', async () => {
+  test('every key is read, with its unit', async () => {
     const { profile } = await loadProfile([file(FULL)]);
     expect(profile).toEqual({
       ...COMPLETE,
@@ -76,7 +76,7 @@ describe('configuration files', () => {
     });
   });
 
-  it('keys that mean nothing are ignored (compat), and named', async () => {
+  test('keys that mean nothing are ignored (compat), and named', async () => {
     const misspelt = file('default: {urll: https://x, auth_context: {form: a, from: web}, x: {y: 1}}');
     expect(await loadProfile([misspelt])).toMatchObject({
       profile: { authContext: { from: 'web' } },
@@ -86,26 +86,26 @@ describe('configuration files', () => {
     expect((await loadProfile([file(FULL)], 'other')).unknownKeys).toEqual([]);
   });
 
-  it('may be JSON', async () => {
+  test('may be JSON', async () => {
     const json = file('{"default": {"url": "https://x", "verify": true}}');
     expect((await loadProfile([json])).profile).toEqual({ url: 'https://x' });
   });
 
-  it('the first that exists is used, alone', async () => {
+  test('the first that exists is used, alone', async () => {
     const first = file('other: {url: https://first}');
     const { profile, file: used } = await loadProfile(['/nonexistent/x', first, file(FULL)]);
     expect(profile).toEqual({});
     expect(used).toBe(first);
   });
 
-  it('a missing file or profile is an empty one', async () => {
+  test('a missing file or profile is an empty one', async () => {
     expect((await loadProfile(['/nonexistent/x'])).profile).toEqual({});
     expect((await loadProfile([file(FULL)], 'missing')).profile).toEqual({});
     expect((await loadProfile([file(FULL)], 'toString')).profile).toEqual({});
     expect((await loadProfile([file('')])).profile).toEqual({});
   });
 
-  it('all faults are told at once, with what is expected and never the value', async () => {
+  test('all faults are told at once, with what is expected and never the value', async () => {
     const bad = file(
       'default: {url: 5, timeout: s3cret, token_version: 3, auth_context: s3cret, verify: 7, retries: 1.5}',
     );
@@ -121,7 +121,7 @@ describe('configuration files', () => {
     expect(faults.join()).not.toContain('s3cret');
   });
 
-  it('one that is no configuration is a fault that does not repeat it', async () => {
+  test('one that is no configuration is a fault that does not repeat it', async () => {
     for (const [content, where] of [
       ['default:\n  a: b: s3cret', 'is neither YAML nor JSON: fault in line 2, column 6'],
       ['default:\n\tregion: s3cret', 'is neither YAML nor JSON: fault in line 2, column 1'],
@@ -136,7 +136,7 @@ describe('configuration files', () => {
     }
   });
 
-  it('of two equal keys the last counts (compat), whichever reader takes it; more than 64 KiB are refused', async () => {
+  test('of two equal keys the last counts (compat), whichever reader takes it; more than 64 KiB are refused', async () => {
     const twice = 'default: {region: s3cret}\ndefault:\n  region: one\n  region: two\n';
     expect((await loadProfile([file(twice)])).profile).toEqual({ region: 'two' });
     expect((await loadProfile([file(JSON.stringify({ default: { region: 'x' } }))])).profile).toEqual({ region: 'x' });
@@ -149,7 +149,7 @@ describe('configuration files', () => {
     }
   });
 
-  it('a time that no timer can wait for is a fault', async () => {
+  test('a time that no timer can wait for is a fault', async () => {
     for (const key of ['timeout', 'backoff', 'token_lifetime']) {
       expect((await loadProfile([file(`default: {${key}: 86400}`)])).profile).not.toEqual({});
       for (const value of ['86401', '3000000', '1e300']) {
@@ -168,7 +168,7 @@ describe('configuration files', () => {
     }
   });
 
-  it('an alias bomb is refused', async () => {
+  test('an alias bomb is refused', async () => {
     const levels = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
     for (const [now, before] of ['ba', 'cb', 'dc', 'ed', 'fe'].map((pair) => [...pair])) {
       levels.push(`${now}: &${now} [${Array.from({ length: 10 }, () => `*${before}`).join(', ')}]`);
@@ -178,7 +178,7 @@ describe('configuration files', () => {
 });
 
 describe('settings', () => {
-  it('have the defaults of the original', () => {
+  test('have the defaults of the original', () => {
     expect(completeSettings(COMPLETE)).toEqual({
       ...COMPLETE,
       tokenLifetimeMinutes: 10,
@@ -190,7 +190,7 @@ describe('settings', () => {
     });
   });
 
-  it('what is missing is told at once, with where to put it', async () => {
+  test('what is missing is told at once, with where to put it', async () => {
     const place = { profile: 'profile default of /x', url: 'url in profile default of /x' };
     const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, place)));
     expect(faults).toHaveLength(4);
@@ -198,7 +198,7 @@ describe('settings', () => {
     expect(faults[1]).toBe('no key to authenticate with: set auth_key in profile default of /x, or give --auth-key');
   });
 
-  it('who uses the SDK is told of its names, not of options of the command line', async () => {
+  test('who uses the SDK is told of its names, not of options of the command line', async () => {
     const faults = [
       ...(await faultsOf(Promise.resolve().then(() => completeSettings({})))),
       ...(await faultsOf(
@@ -215,7 +215,7 @@ describe('settings', () => {
     expect(faults.join()).not.toContain('--');
   });
 
-  it('a user needs no name, a service does', async () => {
+  test('a user needs no name, a service does', async () => {
     const to = 'confidant-production';
     expect(completeSettings({ ...COMPLETE, authContext: { to, userType: 'user' } }).authContext).toEqual({
       to,
@@ -227,7 +227,7 @@ describe('settings', () => {
 });
 
 describe('an address with a user and a password in it', () => {
-  it('is refused by every command before anything is told or asked, and never repeated', async () => {
+  test('is refused by every command before anything is told or asked, and never repeated', async () => {
     const url = 'https://alice:s3cret@confidant.example.com';
     const profiles = [{ url }, { url, login: true }, { url, auth_key: 'alias/x' }, { url, auth_key: 'x', login: true }];
     for (const profile of profiles) {
@@ -252,7 +252,7 @@ describe('options of the command line over the file', () => {
     return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] }).settings();
   };
 
-  it('an option wins, except that retries of the file do', async () => {
+  test('an option wins, except that retries of the file do', async () => {
     const options = { url: 'https://o', timeout: 9, tokenLifetime: 5, tokenVersion: 2, region: 'r', retries: 7 };
     expect(await settings(options)).toMatchObject({
       url: 'https://o',
@@ -265,18 +265,18 @@ describe('options of the command line over the file', () => {
     expect(await settings({ retries: 7 }, FULL.replace('  retries: 2\n', ''))).toMatchObject({ retries: 7 });
   });
 
-  it('any one of from, to and user type replaces the whole context of the file', async () => {
+  test('any one of from, to and user type replaces the whole context of the file', async () => {
     const faults = await faultsOf(settings({ from: 'someone' }));
     expect(faults).toHaveLength(2);
     const all = { from: 'f', to: 't', userType: 'service' };
     expect((await settings(all)).authContext).toEqual(all);
   });
 
-  it('a command line does not repeat for ever', async () => {
+  test('a command line does not repeat for ever', async () => {
     expect((await settings({}, FULL.replace('  retries: 2\n', ''))).retries).toBe(5);
   });
 
-  it('CONFIDANT_CONFIG_FILES and CONFIDANT_PROFILE stand in for options that were not given', async () => {
+  test('CONFIDANT_CONFIG_FILES and CONFIDANT_PROFILE stand in for options that were not given', async () => {
     process.env['CONFIDANT_CONFIG_FILES'] = `/nonexistent/x,${file(FULL)}`;
     process.env['CONFIDANT_PROFILE'] = 'other';
     try {
@@ -301,7 +301,7 @@ describe('CONFIDANT_URL', () => {
     return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] });
   };
 
-  it('is the address where neither an option nor the profile says one, to programs too', async () => {
+  test('is the address where neither an option nor the profile says one, to programs too', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com/v1/');
     expect((await loaded(without).settings()).url).toBe('https://environment.example.com');
     expect((await loaded('').serverSettings()).url).toBe('https://environment.example.com');
@@ -311,7 +311,7 @@ describe('CONFIDANT_URL', () => {
     expect((await loadProfile()).profile.url).toBe('https://environment.example.com/v1/');
   });
 
-  it('does not stand for a profile or a file that was named and is not there', async () => {
+  test('does not stand for a profile or a file that was named and is not there', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
     for (const missing of [{ profile: 'stagng' }, { configFiles: '/nonexistent/x' }]) {
       const faults = await faultsOf(loaded(without, missing).serverSettings());
@@ -327,7 +327,7 @@ describe('CONFIDANT_URL', () => {
     expect((await loadProfile()).profile.url).toBeUndefined();
   });
 
-  it('never wins over what is configured, and says nothing when it is empty', async () => {
+  test('never wins over what is configured, and says nothing when it is empty', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
     expect((await loaded(FULL).settings()).url).toBe('https://confidant.example.com');
     expect((await loaded(without, { url: 'https://option' }).settings()).url).toBe('https://option');
@@ -337,7 +337,7 @@ describe('CONFIDANT_URL', () => {
     expect(await faultsOf(loaded(without).settings())).toEqual([expect.stringMatching(/^no server address: .*, or/)]);
   });
 
-  it('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
+  test('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
     for (const url of ['nonsense s3cret', 'https://alice:s3cret@confidant.example.com', 'ftp://s3cret']) {
       for (const args of [['whoami'], ['login'], ['list_cas', '--auth-key', 'alias/x']]) {
         const end = await callCli(['confidant', '--config-files', file('default: {}'), ...args], {
@@ -357,7 +357,7 @@ describe('CONFIDANT_URL', () => {
 });
 
 describe('a key that means nothing', () => {
-  it('is told with the one that it is like, or where it belongs, and never with its value', async () => {
+  test('is told with the one that it is like, or where it belongs, and never with its value', async () => {
     const content = [
       'default: {urll: s3cret, auth-key: s3cret, from: s3cret, future: s3cret,',
       '  auth_context: {form: s3cret, region: s3cret, usertype: s3cret}}',
@@ -370,13 +370,13 @@ describe('a key that means nothing', () => {
       `confidant: warning: ${path}: default.from means nothing: it belongs under auth_context`,
       `confidant: warning: ${path}: default.future means nothing`,
       `confidant: warning: ${path}: default.auth_context.form means nothing; did you mean from?`,
-      `confidant: warning: ${path}: default.auth_context.region means nothing: it belongs beside auth_context, not under it`,
+      `confidant: warning: ${path}: default.auth_context.region means nothing: it belongs beside auth_context, not under test`,
       `confidant: warning: ${path}: default.auth_context.usertype means nothing; did you mean user_type?`,
     ]);
     expect(stderr).not.toContain('s3cret');
   });
 
-  it('is told by the command line alone: a library prints nothing', async () => {
+  test('is told by the command line alone: a library prints nothing', async () => {
     const write = vi.spyOn(process.stderr, 'write');
     await loadProfile([file('default: {urll: https://x}')]);
     expect(write).not.toHaveBeenCalled();
@@ -385,14 +385,14 @@ describe('a key that means nothing', () => {
 });
 
 describe('a profile that is asked for', () => {
-  it('by the environment is the one a program reads too', async () => {
+  test('by the environment is the one a program reads too', async () => {
     vi.stubEnv('CONFIDANT_CONFIG_FILES', `/nonexistent/config, ${file(FULL)}`);
     vi.stubEnv('CONFIDANT_PROFILE', 'other');
     expect((await loadProfile()).profile).toEqual({ url: 'https://other.example.com' });
     vi.unstubAllEnvs();
   });
 
-  it('and is not there is empty (compat), and its name is told with those that are', async () => {
+  test('and is not there is empty (compat), and its name is told with those that are', async () => {
     let told = '';
     const stream = new Writable({
       write(chunk: Buffer, _encoding, done) {
@@ -406,7 +406,7 @@ describe('a profile that is asked for', () => {
     expect(told).toContain('has no profile othr (it has default, other)');
   });
 
-  it('a default profile that is not there is told with those that are, where one is needed', async () => {
+  test('a default profile that is not there is told with those that are, where one is needed', async () => {
     const mistyped = file('defualt:\n  url: https://confidant.example.com\n');
     const told = `confidant: error: ${mistyped} has no profile default (it has defualt)`;
     for (const command of ['list_credentials', 'login']) {

@@ -1,13 +1,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LoginSession } from '../src/sdk/session-transport.js';
-import { runCli, startCli } from './support/cli.js';
-import type { CliEnd } from './support/cli.js';
+import { runCli, startCli, type CliEnd } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
-import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { clientEnvironment, startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { addressCatcher, person } from './support/person.js';
 
 // Real programs and a real server: what --log-level debug tells, and that nothing of it is a secret.
@@ -42,7 +40,7 @@ const matching = (...patterns: RegExp[]): unknown =>
   expect.arrayContaining(patterns.map((pattern) => expect.stringMatching(pattern) as string));
 
 describe('--log-level debug', () => {
-  it('tells the configuration, the server, the authentication, the token and each request', async () => {
+  test('tells the configuration, the server, the authentication, the token and each request', async () => {
     const config = join(server.dataDir, 'client.yaml');
     const files = `/nonexistent/config,${config},/nonexistent/other`;
     const pairs = JSON.stringify({ one: VALUES[0], two: VALUES[1] });
@@ -80,7 +78,7 @@ describe('--log-level debug', () => {
     );
   });
 
-  it('tells a login and where the server is from, and shows no password of addresses', async () => {
+  test('tells a login and where the server is from, and shows no password of addresses', async () => {
     const browser = addressCatcher(home);
     const alice = person(server.url);
     await alice.logIn(/http\S+\/login#\S+/.exec(server.printed)![0]);
@@ -123,7 +121,7 @@ describe('--log-level debug', () => {
     );
   });
 
-  it('tells the proxy, why there is no answer, and the pauses', async () => {
+  test('tells the proxy, why there is no answer, and the pauses', async () => {
     const config = join(home, 'far.json');
     const context = { from: 'alice', to: 'confidant', user_type: 'user' };
     const far = { url: 'https://confidant.example.com', auth_key: 'alias/confidant-user', auth_context: context };
@@ -144,7 +142,7 @@ describe('--log-level debug', () => {
     expect(told.join('\n')).not.toContain('s3cret-environment');
   });
 
-  it('tells what Retry-After asked for, and the offline copy when it is looked at', async () => {
+  test('tells what Retry-After asked for, and the offline copy when it is looked at', async () => {
     const at = await deploy();
     let answers = 0;
     at.answer(() => {
@@ -168,12 +166,12 @@ describe('--log-level debug', () => {
     await at.close();
   });
 
-  it('tells nothing at other levels', async () => {
+  test('tells nothing at other levels', async () => {
     const { stderr } = await runCli(['confidant', 'list_credentials'], { env });
     expect(stderr).toBe('');
   });
 
-  it('nothing that it told is a secret', () => {
+  test('nothing that it told is a secret', () => {
     const token = JSON.parse(readFileSync(join(server.dataDir, 'client-token-default'), 'utf8')) as { token: string };
     const logins = join(home, '.local/state/confidant/logins');
     const login = JSON.parse(readFileSync(join(logins, readdirSync(logins)[0]!), 'utf8')) as LoginSession;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands/table.js';
 import { spellOut } from '../src/cli/arguments/expand.js';
 import { parseArguments } from '../src/cli/arguments/parse.js';
@@ -8,7 +8,7 @@ import { GLOBAL_OPTIONS, longName, OUTPUT_FORMATS } from '../src/cli/arguments/c
 const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
 
 describe('the guide', () => {
-  it('names every command, option and output', () => {
+  test('names every command, option and output', () => {
     const named = [
       ...COMMANDS.flatMap(({ name, options }) => [name, ...options.map((option) => `--${longName(option)}`)]),
       ...GLOBAL_OPTIONS.map((option) => `--${longName(option)}`),
@@ -17,7 +17,7 @@ describe('the guide', () => {
     expect(named.filter((name) => !guide.includes(name))).toEqual([]);
   });
 
-  it('shows command lines that can be parsed', () => {
+  test('shows command lines that can be parsed', () => {
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!.replaceAll('\\\n', ' '));
     const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => /(^|npx |\(|\| )confidant /.test(line));
     expect(lines.length).toBeGreaterThan(30);

@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programPath } from './support/cli.js';
-import { startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 
 /** The real server with its embedded default, and the real command line, each in processes of their own. */
 let server: EmbeddedServer;
@@ -38,7 +37,7 @@ async function paste(lines: string): Promise<{ code: number | null; stdout: stri
 const environment = (): string => `. '${server.dataDir}/client.env'\n`;
 
 describe('against the real server', () => {
-  it('the lines of the first start create, map and fetch a credential, as printed', async () => {
+  test('the lines of the first start create, map and fetch a credential, as printed', async () => {
     const lines = server.printed.split('\n').filter((line) => /^ {2}(\. |ID=|npx )/.test(line));
     expect(lines).toHaveLength(4);
     const { stdout, stderr, code } = await paste(lines.join('\n'));
@@ -55,7 +54,7 @@ describe('against the real server', () => {
     expect(fetched).toMatchObject({ result: true, service: { id: 'demo-app', credentials } });
   });
 
-  it('a service runs with its values, and reads no other service', async () => {
+  test('a service runs with its values, and reads no other service', async () => {
     const run = await paste(
       `${environment()}npx confidant --profile demo run --service demo-app --pristine -- /bin/sh -c 'echo "$CREDENTIALS_DB_PASSWORD"'`,
     );
@@ -64,7 +63,7 @@ describe('against the real server', () => {
     expect(other).toMatchObject({ code: 255, stdout: '' });
   });
 
-  it('curl gets in with what token prints', async () => {
+  test('curl gets in with what token prints', async () => {
     const { stdout } = await paste(
       `${environment()}npx confidant token --format headers; echo "$CONFIDANT_CONFIG_FILES"`,
     );
@@ -78,7 +77,7 @@ describe('against the real server', () => {
     expect(answer.status).toBe(200);
   });
 
-  it('a credential is updated, compared, reverted and listed', async () => {
+  test('a credential is updated, compared, reverted and listed', async () => {
     const { stdout, code } = await paste(`${environment()}
 ID=$(printf '{"k": "one"}' | npx confidant create_credential --name 'Another' --credential-pairs - -o id)
 npx confidant update_credential --id "$ID" --credential-pairs '{"k": "two", "n": 12345678901234567890}' -o id
@@ -95,7 +94,7 @@ npx confidant history --credential "$ID" | grep -c '"revision"'
     expect(stdout).not.toMatch(/one.*diff:/s);
   });
 
-  it('a blind credential goes to a service that the server can not read', async () => {
+  test('a blind credential goes to a service that the server can not read', async () => {
     const { stdout, code, stderr } = await paste(`${environment()}
 ID=$(npx confidant create_blind_credential --name Blind --blind-keys '{"us-east-1":"alias/confidant-service"}' \\
   --group-context '{"group":"demo-app"}' --credential-pairs '{"tls_key":"blind s3cret"}' -o id)

@@ -1,10 +1,9 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startChild } from '../src/cli/process/child.js';
 import { golden } from './support/golden.js';
-import { credentialWith, deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 
 // Every step is a process of its own.
 let at: Deployment;
@@ -27,25 +26,25 @@ const shown = async (options: readonly string[], extra: Record<string, string> =
 };
 
 describe('the environment of the command', () => {
-  it('has the values under prefix and key in capitals, and what was there before', async () => {
+  test('has the values under prefix and key in capitals, and what was there before', async () => {
     const environment = await shown([], { KEPT: 'yes', CREDENTIALS_DB_USER: 'overwritten' });
     expect(environment).toMatchObject({ KEPT: 'yes', CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
     expect(await shown(['--prefix', ''])).toMatchObject({ DB_PASSWORD: 's3cret' });
   });
 
-  it('lacks the AWS credentials that fetched them', async () => {
+  test('lacks the AWS credentials that fetched them', async () => {
     const environment = await shown([], { AWS_SESSION_TOKEN: 'x', AWS_SECURITY_TOKEN: 'y', AWS_REGION: 'us-east-1' });
     const names = Object.keys(environment).filter((name) => name.startsWith('AWS_'));
     expect(names.sort()).toEqual(['AWS_EC2_METADATA_DISABLED', 'AWS_ENDPOINT_URL_KMS', 'AWS_REGION']);
   });
 
-  it('--pristine: has nothing but the values', async () => {
+  test('--pristine: has nothing but the values', async () => {
     // macOS adds one of its own.
     const { __CF_USER_TEXT_ENCODING: _, ...environment } = await shown(['--pristine']);
     expect(environment).toEqual({ CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
   });
 
-  it('values that are no text arrive as they are written; null is empty', async () => {
+  test('values that are no text arrive as they are written; null is empty', async () => {
     const pairs = '{"n": 12345678901234567890, "f": 1.50, "b": true, "e": null, "u": "pä\\n$$"}';
     const body = JSON.stringify(serviceWith({ PLACE: 1 })).replace('{"PLACE":1}', () => pairs);
     at.answer(() => ({ body }));
@@ -58,14 +57,14 @@ describe('the environment of the command', () => {
     });
   });
 
-  it('a value no environment can hold is refused by name, before the command runs', async () => {
+  test('a value no environment can hold is refused by name, before the command runs', async () => {
     at.answer(() => ({ body: serviceWith({ k: 'a\0b' }) }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('"CREDENTIALS_K"');
   });
 
-  it('a value or a sum that no system starts a command with is refused by name, never by value', async () => {
+  test('a value or a sum that no system starts a command with is refused by name, never by value', async () => {
     at.answer(() => ({ body: serviceWith({ k: 'v'.repeat(131_072), other: 'x' }) }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
@@ -85,12 +84,12 @@ describe('the environment of the command', () => {
     expect((await at.run(['env', '--service', 'web', '-o', 'dotenv'])).stdout.length).toBeGreaterThan(2_400_000);
   });
 
-  it('arguments that no system starts a command with: 126, and why', async () => {
+  test('arguments that no system starts a command with: 126, and why', async () => {
     const child = () => startChild(['echo', 'x'.repeat(200_000)], {});
     expect(child).toThrow('echo: can not be run (E2BIG: its environment and arguments are too large)');
   });
 
-  it('holds blind values only when asked for', async () => {
+  test('holds blind values only when asked for', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     at.answer(() => ({ body: (JSON.parse(recorded.stdout) as { service: unknown }).service }));
     expect(await shown([])).not.toHaveProperty('CREDENTIALS_BLIND4_KEY');
@@ -103,7 +102,7 @@ describe('the environment of the command', () => {
     expect(await env(['--blind'], ['true'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('values stand in the environment only: not in arguments, not in what is logged', async () => {
+  test('values stand in the environment only: not in arguments, not in what is logged', async () => {
     const end = await at.run(['--log-level', 'debug', 'env', '--service', 'web', '--', ...SHOW, 'word']);
     const [, words] = JSON.parse(end.stdout) as [unknown, string[]];
     expect(words).toEqual(['word']);
@@ -121,7 +120,7 @@ describe('a service that gives no variables is told', () => {
     return end.stderr.split('\n').filter((line) => line.startsWith('confidant: warning: '));
   };
 
-  it('with the reason: nothing mapped, blind credentials alone, nothing shown', async () => {
+  test('with the reason: nothing mapped, blind credentials alone, nothing shown', async () => {
     for (const options of [[], ['-o', 'shell'], ['--blind']]) {
       const warnings = await warned({ credentials: [] }, ...options);
       expect(warnings).toEqual(['confidant: warning: web gives no variables: nothing is mapped to it']);
@@ -135,7 +134,7 @@ describe('a service that gives no variables is told', () => {
     expect(await warned(serviceWith({ a: 'v' }))).toEqual([]);
   });
 
-  it('and the command runs all the same', async () => {
+  test('and the command runs all the same', async () => {
     at.answer(() => ({ body: { ...serviceWith({}), credentials: [] } }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 0, stdout: 'ran\n', stderr: expect.stringContaining('no variables') as string });
@@ -143,19 +142,19 @@ describe('a service that gives no variables is told', () => {
 });
 
 describe('the end of the command is the end of env', () => {
-  it('its exit code', async () => {
+  test('its exit code', async () => {
     expect((await env([], ['sh', '-c', 'exit 7'])).code).toBe(7);
     expect((await env([], ['true'])).code).toBe(0);
   });
 
-  it('its death by a signal', async () => {
+  test('its death by a signal', async () => {
     for (const signal of ['TERM', 'KILL', 'INT'] as const) {
       const end = await env([], ['sh', '-c', `kill -${signal} $$`]);
       expect(end).toMatchObject({ code: null, signal: `SIG${signal}` });
     }
   });
 
-  it('signals reach it', async () => {
+  test('signals reach it', async () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) {
       const script = `trap 'echo got ${signal}; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
       const running = at.start(['run', '--service', 'web', '--', 'sh', '-c', script]);
@@ -165,7 +164,7 @@ describe('the end of the command is the end of env', () => {
     }
   });
 
-  it('127 for a command that is not there, 126 for one that can not be run', async () => {
+  test('127 for a command that is not there, 126 for one that can not be run', async () => {
     writeFileSync(join(at.folder, 'data'), 'text');
     chmodSync(join(at.folder, 'data'), 0o644);
     expect((await env([], ['no-such-command-here'])).code).toBe(127);
@@ -175,27 +174,27 @@ describe('the end of the command is the end of env', () => {
 });
 
 describe('255 and no output when the values can not be had', () => {
-  it('no such service, no access, a failing server, nobody there', async () => {
+  test('no such service, no access, a failing server, nobody there', async () => {
     for (const answer of [{ status: 404 }, { status: 403 }, { status: 500 }, { drop: true } as const]) {
       at.answer(() => answer);
       expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 255, stdout: '' });
     }
   });
 
-  it('but 0 without a command', async () => {
+  test('but 0 without a command', async () => {
     expect(await at.run(['env', '--service', 'web'])).toMatchObject({ code: 0, stdout: '' });
   });
 });
 
 describe('--strict and --require', () => {
-  it('a required name that the service does not give', async () => {
+  test('a required name that the service does not give', async () => {
     expect((await env(['--require', 'CREDENTIALS_DB_USER'], ['true'])).code).toBe(0);
     const end = await env(['--require', 'CREDENTIALS_DB_USER,CREDENTIALS_OTHER'], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('web gives no CREDENTIALS_OTHER');
   });
 
-  it('a name that a blind credential has, or that is given under the prefix, is told with the option for it', async () => {
+  test('a name that a blind credential has, or that is given under the prefix, is told with the option for it', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
     at.answer(() => ({ body: { ...serviceWith({ db_user: 'web' }), blind_credentials: service.blind_credentials } }));
@@ -212,7 +211,7 @@ describe('--strict and --require', () => {
     expect(blind).toMatchObject({ code: 0, stdout: 'ran\n' });
   });
 
-  it('a variable whose value says that it comes from here', async () => {
+  test('a variable whose value says that it comes from here', async () => {
     const extra = { CREDENTIALS_MISSING: 'confidant', CREDENTIALS_DB_USER: 'confidant' };
     expect((await env([], ['true'], extra)).code).toBe(0);
     const end = await env(['--strict'], ['echo', 'ran'], extra);
@@ -220,7 +219,7 @@ describe('--strict and --require', () => {
     expect(end.stderr).toContain('web gives no CREDENTIALS_MISSING');
   });
 
-  it('a name given twice, and one that is no name: told without, refused with --strict', async () => {
+  test('a name given twice, and one that is no name: told without, refused with --strict', async () => {
     const service = serviceWith({ 'bad-key': 'v' });
     at.answer(() => ({
       body: {
@@ -239,7 +238,7 @@ describe('--strict and --require', () => {
 });
 
 describe('safety', () => {
-  it('a service that matches command_safety_regex needs --force', async () => {
+  test('a service that matches command_safety_regex needs --force', async () => {
     at.configure({ command_safety_regex: '^w.b$', command_safety_msg: 'This is production.' });
     const refused = await env([], ['echo', 'ran']);
     expect(refused).toMatchObject({ code: 255, stdout: '' });
@@ -249,7 +248,7 @@ describe('safety', () => {
     expect((await env([], ['true'])).code).toBe(0);
   });
 
-  it('an expression made to hang does not; one that is none is a bad configuration', async () => {
+  test('an expression made to hang does not; one that is none is a bad configuration', async () => {
     at.configure({ command_safety_regex: '(w+)+(e+)+(b+)+$$x' });
     const service = `${'w'.repeat(5000)}!`;
     expect((await at.run(['env', '--service', service, '--', 'true'])).code).toBe(0);
@@ -257,7 +256,7 @@ describe('safety', () => {
     expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 1, stdout: '' });
   });
 
-  it('command_wrap runs this program within the wrap, once', async () => {
+  test('command_wrap runs this program within the wrap, once', async () => {
     const wrap = join(at.folder, 'my wrap');
     writeFileSync(wrap, '#!/bin/sh\necho "wrapped: $1"; shift; exec "$@"\n');
     chmodSync(wrap, 0o755);
@@ -269,12 +268,12 @@ describe('safety', () => {
 });
 
 describe('--output prints the variables instead', () => {
-  it('for a shell to take in', async () => {
+  test('for a shell to take in', async () => {
     const end = await at.run(['env', '--service', 'web', '-o', 'shell']);
     expect(end.stdout).toBe('export CREDENTIALS_DB_PASSWORD=s3cret\nexport CREDENTIALS_DB_USER=web\n');
   });
 
-  it('and nothing at all when they can not be had', async () => {
+  test('and nothing at all when they can not be had', async () => {
     at.answer(() => ({ status: 403 }));
     expect(await at.run(['env', '--service', 'web', '-o', 'shell'])).toMatchObject({ code: 255, stdout: '' });
     at.answer(() => ({ status: 404 }));
@@ -282,12 +281,12 @@ describe('--output prints the variables instead', () => {
     expect(service).toMatchObject({ code: 1, stdout: '' });
   });
 
-  it('not together with a command: exit 2', async () => {
+  test('not together with a command: exit 2', async () => {
     expect((await at.run(['env', '--service', 'web', '-o', 'shell', '--', 'true'])).code).toBe(2);
   });
 });
 
-it.each([
+test.each([
   ['--watch-interval', '5'],
   ['--watch-signal', 'SIGHUP'],
 ])('%s without --watch is refused, and nothing is asked or run', async (option, value) => {
@@ -314,7 +313,7 @@ describe('--watch', () => {
       script(reaction),
     ]);
 
-  it('restarts the command with the new values when a credential changes', async () => {
+  test('restarts the command with the new values when a credential changes', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     const running = watch("trap 'echo stopped; exit 0' TERM");
@@ -326,7 +325,7 @@ describe('--watch', () => {
     expect(end).toMatchObject({ code: 0, stdout: 'started one\nstopped\nstarted two\nstopped\n' });
   });
 
-  it('waits for the new values while the server is away, though it keeps a copy of the old', async () => {
+  test('waits for the new values while the server is away, though it keeps a copy of the old', async () => {
     at.configure({ offline_copy: join(at.folder, 'copies'), retries: 4, backoff: 0.01 });
     let revision = 1;
     let failures = 0;
@@ -347,7 +346,7 @@ describe('--watch', () => {
     at.configure({});
   });
 
-  it('a signal to end that comes during a restart ends it: nothing is started any more', async () => {
+  test('a signal to end that comes during a restart ends it: nothing is started any more', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     // Ends at the second signal only, which is ours: until then it is being restarted.
@@ -359,7 +358,7 @@ describe('--watch', () => {
     expect(await running.ended).toMatchObject({ code: 7, stdout: expect.not.stringContaining('two') as string });
   });
 
-  it('looks at revisions only: values are fetched when something changed', async () => {
+  test('looks at revisions only: values are fetched when something changed', async () => {
     at.server.seen.length = 0;
     at.answer(() => ({ body: serviceWith({ a: 'one' }) }));
     const running = watch('true');
@@ -371,7 +370,7 @@ describe('--watch', () => {
     expect(full).toHaveLength(1);
   });
 
-  it('sends a signal instead when one is named', async () => {
+  test('sends a signal instead when one is named', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     const running = watch("trap 'echo reload; exit 5' HUP", ['--watch-signal', 'SIGHUP']);
@@ -387,7 +386,7 @@ describe('--watch', () => {
     while (count() < times) await new Promise((resolve) => setTimeout(resolve, 20));
   };
 
-  it('leaves the command alone, and says nothing, while a change gives it the same variables', async () => {
+  test('leaves the command alone, and says nothing, while a change gives it the same variables', async () => {
     for (const options of [[], ['--watch-signal', 'SIGUSR1']]) {
       let now = serviceWith({ a: 'one' }, 1);
       at.answer(() => ({ body: now }));
@@ -414,7 +413,7 @@ describe('--watch', () => {
     }
   });
 
-  it('a credential that is mapped or unmapped restarts it, and so does another one whose value counts', async () => {
+  test('a credential that is mapped or unmapped restarts it, and so does another one whose value counts', async () => {
     let now = serviceWith({ a: 'one' });
     at.answer(() => ({ body: now }));
     const running = watch("trap 'exit 0' TERM");
@@ -431,7 +430,7 @@ describe('--watch', () => {
     ]);
   });
 
-  it('does not even fetch the values for blind credentials that it was not to decrypt', async () => {
+  test('does not even fetch the values for blind credentials that it was not to decrypt', async () => {
     const recorded = golden<{ stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: { revision: number }[] } };
     const blind = service.blind_credentials;
@@ -449,7 +448,7 @@ describe('--watch', () => {
     expect(at.server.seen.filter(({ path }) => path.endsWith('metadata_only=False'))).toHaveLength(1);
   });
 
-  it('leaves the command alone when it could not be started with the new values, and tells which', async () => {
+  test('leaves the command alone when it could not be started with the new values, and tells which', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'v'.repeat(200_000) }, revision) }));
     const running = watch("trap 'echo stopped; exit 0' TERM");
@@ -461,7 +460,7 @@ describe('--watch', () => {
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'started one\nstopped\n' });
   });
 
-  it('leaves the command alone while the server fails, and ends when the command ends', async () => {
+  test('leaves the command alone while the server fails, and ends when the command ends', async () => {
     let isUp = true;
     at.answer(() => (isUp ? { body: serviceWith({ a: 'one' }) } : { drop: true }));
     const done = join(at.folder, 'done');

@@ -5,14 +5,12 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeLogin } from '../src/cli/login/store.js';
 import { awsEnvironment, callCli, programPath, runCli } from './support/cli.js';
-import { deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { deploy, serviceWith, type Deployment } from './support/deployment.js';
 import { golden } from './support/golden.js';
-import { close } from './support/http.js';
-import type { Answer } from './support/http.js';
+import { close, type Answer } from './support/http.js';
 
 /** A machine of a cloud would give credentials of its own. */
 const NO_METADATA = { AWS_EC2_METADATA_DISABLED: 'true' };
@@ -29,7 +27,7 @@ beforeEach(() => {
 });
 
 describe('failures', () => {
-  it('tell what, why and the request id on standard error, and the text alone on standard output', async () => {
+  test('tell what, why and the request id on standard error, and the text alone on standard output', async () => {
     const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
     answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
     const end = await at.call(['list_services']);
@@ -37,7 +35,7 @@ describe('failures', () => {
     expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
   });
 
-  it('keys that two credentials share are told, with the credentials that hold them', async () => {
+  test('keys that two credentials share are told, with the credentials that hold them', async () => {
     const conflicts = { db_password: { credentials: ['c1', 'c2'], blind_credentials: ['b1'] } };
     answers = { 'PUT /v1/services/web': { status: 400, body: { error: 'Conflicting key pairs.', conflicts } } };
     const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1', 'c2']);
@@ -46,7 +44,7 @@ describe('failures', () => {
     expect((await at.call(['map', '--service', 'web', '--cred-ids', 'c1', '-o', 'dotenv'])).stdout).toBe('');
   });
 
-  it('a redirect tells where to, without the query, and what to do', async () => {
+  test('a redirect tells where to, without the query, and what to do', async () => {
     const headers = { location: 'https://confidant.example.com/v1/services?x=s3cret' };
     answers = { 'GET /v1/services': { status: 302, headers, body: '' } };
     const { code, stderr, stdout } = await at.call(['list_services']);
@@ -56,14 +54,14 @@ describe('failures', () => {
     expect(stderr).not.toContain('s3cret');
   });
 
-  it('a key that KMS refuses is named, with its region', async () => {
+  test('a key that KMS refuses is named, with its region', async () => {
     at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
     const { stderr } = await at.call(['list_services']);
     expect(stderr).toContain('KMS refused the request (NotFoundException) for alias/unknown in us-east-1');
     at.configure({});
   });
 
-  it('a token that is not accepted: the clocks, and the names it was made with, on standard error alone', async () => {
+  test('a token that is not accepted: the clocks, and the names it was made with, on standard error alone', async () => {
     const rejected = (minutes: number, status = 403, code: string | undefined = 'token_rejected') => ({
       'GET /v1/services': {
         status,
@@ -98,7 +96,7 @@ describe('failures', () => {
     for (const { stderr } of [behind, ahead, missing, original]) expect(stderr).not.toContain(token);
   });
 
-  it('a refusal that is not about the token tells who asked, and one that is for everybody does not', async () => {
+  test('a refusal that is not about the token tells who asked, and one that is for everybody does not', async () => {
     const headers = (code: string) => ({ 'x-confidant-error': code });
     const refused = { status: 403, headers: headers('not_authorized'), body: { error: 'Access denied.' } };
     answers = { 'GET /v1/services': refused, 'GET /v1/services/other?metadata_only=False': refused };
@@ -112,7 +110,7 @@ describe('failures', () => {
     expect((await at.call(['list_services'])).stderr.split('\n')).toHaveLength(2);
   });
 
-  it('a refusal of what anybody may ask tells nothing of the caller, and asks nothing of KMS', async () => {
+  test('a refusal of what anybody may ask tells nothing of the caller, and asks nothing of KMS', async () => {
     at.configure({ token_cache_file: '', auth_context: { to: 'confidant-production', user_type: 'user' } });
     const calls = at.kms.calls.length;
     for (const status of [401, 403]) {
@@ -124,7 +122,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('blind credentials that can not be opened: how to have the rest', async () => {
+  test('blind credentials that can not be opened: how to have the rest', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
     const body = { ...serviceWith({ key: 'v' }), blind_credentials: service.blind_credentials };
@@ -151,7 +149,7 @@ describe('failures', () => {
     expect((await at.call(get)).stderr).toMatch(/blind credential .* can not be decrypted .*--no-decrypt-blind/);
   });
 
-  it('missing AWS credentials are called that', async () => {
+  test('missing AWS credentials are called that', async () => {
     at.configure({ token_cache_file: '' });
     const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, ...NO_METADATA };
     const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
@@ -159,7 +157,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('without a configuration, beside a server that was started here: how to use it', async () => {
+  test('without a configuration, beside a server that was started here: how to use it', async () => {
     mkdirSync(join(at.folder, 'data'));
     writeFileSync(join(at.folder, 'data', 'client.env'), '');
     const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
@@ -173,7 +171,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('a file for that which somebody else could have written is not offered: who takes it in runs it', async () => {
+  test('a file for that which somebody else could have written is not offered: who takes it in runs it', async () => {
     const [data, file] = [join(at.folder, 'data'), join(at.folder, 'data', 'client.env')];
     const told = async () => {
       const bare = await runCli(['confidant', 'list_services'], { cwd: at.folder });
@@ -206,14 +204,14 @@ describe('failures', () => {
     rmSync(data, { recursive: true });
   });
 
-  it('without a key and a login: the line that helps comes first, and there are few', async () => {
+  test('without a key and a login: the line that helps comes first, and there are few', async () => {
     const state = { XDG_STATE_HOME: join(at.folder, 'state') };
     const call = (env: Record<string, string>, ...args: string[]) =>
       callCli(['confidant', '--config-files', '/nonexistent/config', ...args], env);
     const lines = ({ stderr }: { stderr: string }) =>
       stderr.split('\n').map((line) => line.replace(/^confidant: (error: )?/, ''));
     expect(lines(await call(state, '--url', at.server.url, 'whoami'))).toEqual([
-      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers it`,
+      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers test`,
       'for KMS tokens, set auth_key and auth_context in /nonexistent/config (none of them exists): see docs/client.md',
       'see confidant --help',
       '',
@@ -243,14 +241,14 @@ describe('failures', () => {
     for (const { stderr } of [one, none]) expect(stderr).not.toMatch(/confidant .*login/);
   });
 
-  it("the address of the server may end as the API's does, in /v1", async () => {
+  test("the address of the server may end as the API's does, in /v1", async () => {
     answers = { 'GET /v1/services': { body: { services: [] } } };
     for (const end of ['/v1', '/v1/', '/']) {
       expect(await at.call(['--url', `${at.server.url}${end}`, 'list_services'])).toMatchObject({ code: 0 });
     }
   });
 
-  it('nobody who listens on this machine: what to start, or what to read again', async () => {
+  test('nobody who listens on this machine: what to start, or what to read again', async () => {
     const refused = await at.call(['--url', 'http://127.0.0.1:1', 'list_services']);
     expect(refused.stderr).toBe(
       'confidant: error: GET /v1/services: can not reach http://127.0.0.1:1 (ECONNREFUSED); is the server running? (npm start)\n',
@@ -267,7 +265,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('https where plain http is spoken, or with a certificate of nobody, is called that, and not tried again', async () => {
+  test('https where plain http is spoken, or with a certificate of nobody, is called that, and not tried again', async () => {
     at.configure({ retries: 3 });
     const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
     const secure = createServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') });
@@ -291,7 +289,7 @@ describe('failures', () => {
     await close(secure);
   });
 
-  it('wrong arguments show the way to the help of the command', async () => {
+  test('wrong arguments show the way to the help of the command', async () => {
     for (const args of [['get_ca'], ['history'], ['create_blind_credential', '--blind', 'x'], ['completion', 'cmd']]) {
       const { code, stderr } = await at.call(args);
       expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([2, `confidant: see confidant ${args[0]} --help`]);
@@ -299,7 +297,7 @@ describe('failures', () => {
     expect((await at.call(['get_cas'])).stderr).toMatch(/see confidant --help\n$/);
   });
 
-  it('a wrong global option points at the help that lists it, wherever it stands', async () => {
+  test('a wrong global option points at the help that lists it, wherever it stands', async () => {
     for (const wrong of [
       ['--token-version', '3'],
       ['--output', 'csv'],
@@ -319,7 +317,7 @@ describe('failures', () => {
     expect((await at.call(['get_ca', '--help'])).stdout).toContain('confidant --help lists the global options');
   });
 
-  it('repetitions are told, so that nobody looks at a silent terminal', async () => {
+  test('repetitions are told, so that nobody looks at a silent terminal', async () => {
     at.configure({ retries: 1, backoff: 0.001 });
     answers = { 'GET /v1/services': { status: 503 } };
     expect((await at.call(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
@@ -327,7 +325,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  it('a reader that leaves early is no failure', () => {
+  test('a reader that leaves early is no failure', () => {
     const help = `"${process.execPath}" "${programPath('confidant')}" --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
     expect(execFileSync('bash', ['--norc', '-c', help], { encoding: 'utf8' })).toBe(
       'Usage: confidant [global options] COMMAND [options]\n0\n',

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExactNumber } from '@confidant/contract';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { conflictsOf, isPortableName, isShellName, shellQuote, variablesOf } from '../src/text/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../src/text/writers.js';
@@ -21,7 +21,7 @@ describe('confidant-format prints what the recorded one printed', () => {
   const formats = all.filter(({ argv, name }) => argv[0] === 'confidant-format' && name !== 'format jinja');
 
   for (const { name, argv, stdin, stdout, rc } of formats) {
-    it(name, async () => {
+    test(name, async () => {
       const input = stdin?.startsWith('<stdin') ? outputs[name.includes('raw blind') ? 1 : 0]! : (stdin ?? '');
       const end = await runCli(argv, { stdin: input });
       expect(end).toMatchObject({ stdout, code: rc });
@@ -29,7 +29,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     });
   }
 
-  it('an answer that failed is no empty service: exit 1, nothing printed, and the reason', async () => {
+  test('an answer that failed is no empty service: exit 1, nothing printed, and the reason', async () => {
     for (const form of ['env_export', 'credential_combined']) {
       const stdin = '{"result": false, "error": "Access denied."}';
       const end = await runCli(['confidant-format', '--out-format', form], { stdin });
@@ -37,7 +37,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     }
   });
 
-  it('a value that env_export can not write ends it with the names of key and credential, and what can write it', async () => {
+  test('a value that env_export can not write ends it with the names of key and credential, and what can write it', async () => {
     const service = (pairs: string) =>
       `{"service": {"revision": 1, "credentials": [{"id": "c1", "name": "Billing", "credential_pairs": ${pairs}}]}}`;
     const told = async (pairs: string) => {
@@ -56,7 +56,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     );
   });
 
-  it('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
+  test('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
     const exported = formats.find(({ name }) => name === 'format env_export odd keys')!;
     const combined = formats.find(({ name }) => name === 'format credential_combined odd keys')!;
     const first = await runCli(exported.argv, { stdin: exported.stdin! });
@@ -67,7 +67,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     expect(second.stderr.split('\n')).toHaveLength(2);
   });
 
-  it('jinja: fills a template in from a file, into a file only its owner can read', async () => {
+  test('jinja: fills a template in from a file, into a file only its owner can read', async () => {
     const at = (name: string) => join(folder, name);
     writeFileSync(at('in.json'), outputs[0]!);
     writeFileSync(
@@ -81,7 +81,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     expect(statSync(at('out')).mode & 0o777).toBe(0o600);
   });
 
-  it('wrong arguments: exit 2; input that is no JSON: exit 1 without repeating it', async () => {
+  test('wrong arguments: exit 2; input that is no JSON: exit 1 without repeating it', async () => {
     expect((await runCli(['confidant-format'])).code).toBe(2);
     expect((await runCli(['confidant-format', '--out-format', 'xml'])).code).toBe(2);
     const mistyped = await runCli(['confidant-format', '--out-fromat', 'jinja']);
@@ -117,13 +117,13 @@ const asText = Object.fromEntries(
 const variables = variablesOf([{ id: 'i', name: 'n', pairs: NASTY }], 'p_');
 
 describe('output forms are read back as they were', () => {
-  it('shell: by a shell', () => {
+  test('shell: by a shell', () => {
     const script = `${toShell(variables)}\nfor name in ${variables.map(({ name }) => name).join(' ')}; do eval "printf '%s\\0' \\"\\$$name\\""; done`;
     const values = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
     expect(values).toEqual(Object.values(asText));
   });
 
-  it('dotenv: by Node, except for what its readers take apart differently, which is refused', () => {
+  test('dotenv: by Node, except for what its readers take apart differently, which is refused', () => {
     const writable = variables.filter(({ key }) => key !== 'quotes' && key !== 'interpolation');
     writeFileSync(join(folder, '.env'), toDotenv(writable));
     const read = execFileSync(
@@ -139,7 +139,7 @@ describe('output forms are read back as they were', () => {
     }
   });
 
-  it('tfvars: quotes, line breaks and interpolation are escaped as HCL wants them', () => {
+  test('tfvars: quotes, line breaks and interpolation are escaped as HCL wants them', () => {
     const lines = toTfvars(variables).split('\n');
     expect(lines).toContain('number = 12345678901234567890');
     expect(lines).toContain('truth = true');
@@ -152,7 +152,7 @@ describe('output forms are read back as they were', () => {
     expect(isTerraformName('1a')).toBe(false);
   });
 
-  it('yaml: with sorted keys, every digit, and texts that look like something else quoted', async () => {
+  test('yaml: with sorted keys, every digit, and texts that look like something else quoted', async () => {
     const text = await toYaml({ b: { number: NASTY.number, yes: 'yes', octal: '010' }, a: [NASTY.lines] });
     expect(text.indexOf('a:')).toBeLessThan(text.indexOf('b:'));
     expect(text).toContain('number: 12345678901234567890');
@@ -160,7 +160,7 @@ describe('output forms are read back as they were', () => {
     expect(read).toEqual({ a: [NASTY.lines], b: { number: 12345678901234567890n, octal: '010', yes: 'yes' } });
   });
 
-  it('yaml: what PyYAML refuses or changes when it stands bare is quoted and escaped', async () => {
+  test('yaml: what PyYAML refuses or changes when it stands bare is quoted and escaped', async () => {
     const texts = [
       'x\ty',
       '=',
@@ -183,21 +183,21 @@ describe('output forms are read back as they were', () => {
     expect(parseYaml(text, { version: '1.1' })).toEqual({ texts, 'key\t\u0085': 1, big: 0.1 });
   });
 
-  it('a NUL character, which no environment can hold, is refused by name', () => {
+  test('a NUL character, which no environment can hold, is refused by name', () => {
     const bad = variablesOf([{ id: 'i', name: 'n', pairs: { k: 'a\0b' } }], '');
     expect(() => toShell(bad)).toThrow('the value of K holds a NUL character');
   });
 });
 
 describe('names', () => {
-  it('are what Python takes for words: letters and digits of any script, no digit first', () => {
+  test('are what Python takes for words: letters and digits of any script, no digit first', () => {
     for (const good of ['a', '_x1', 'Übel', 'ключ', 'a²']) expect(isShellName(good)).toBe(true);
     for (const good of ['a', '_X1']) expect(isPortableName(good)).toBe(true);
     for (const bad of ['', '1a', 'a-b', 'ÜBEL', 'a²']) expect(isPortableName(bad)).toBe(false);
     for (const bad of ['', '1num', '٣a', 'bad-key', 'a b', 'a.b', "a'"]) expect(isShellName(bad)).toBe(false);
   });
 
-  it('that two credentials give are told; one credential does not conflict with itself', () => {
+  test('that two credentials give are told; one credential does not conflict with itself', () => {
     const twice = variablesOf(
       [
         { id: '1', name: 'one', pairs: { a: 'x', b: 'x' } },
@@ -209,7 +209,7 @@ describe('names', () => {
     expect(conflictsOf(variablesOf([{ id: '1', name: 'one', pairs: { a: 'x', A: 'y' } }], ''))).toEqual([]);
   });
 
-  it('and values are quoted as the recorded program quotes them', () => {
+  test('and values are quoted as the recorded program quotes them', () => {
     expect(["it's", '', 'a=b', 'ü', 'a b'].map(shellQuote)).toEqual([`'it'"'"'s'`, "''", 'a=b', "'ü'", "'a b'"]);
   });
 });

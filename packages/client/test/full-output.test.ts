@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { programPath } from './support/cli.js';
 
 // What holds nothing: as a full disk.
@@ -15,7 +15,7 @@ describe.skipIf(!existsSync(FULL))('an output that can not be written', () => {
     return { status, stderr };
   };
 
-  it.each([
+  test.each([
     ['confidant', '--help'],
     ['confidant', 'completion bash'],
     ['confidant-format', '--help'],
@@ -27,7 +27,7 @@ describe.skipIf(!existsSync(FULL))('an output that can not be written', () => {
     });
   });
 
-  it('nor is a file with --out', () => {
+  test('nor is a file with --out', () => {
     const words = `--out-format credential_combined --log-level error --out ${FULL}`;
     expect(ends(`"$1" "$2" ${words}`, programPath('confidant-format'))).toEqual({
       status: 1,

@@ -1,12 +1,11 @@
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { renderList } from '../src/cli/output/tables.js';
 import { openLog, visible } from '../src/cli/terminal/log.js';
 import { idsOfNames } from '../src/cli/changes/resolve-names.js';
 import { ConfidantClient } from '../src/sdk/client.js';
 import { similarTo } from '../src/cli/arguments/similar.js';
-import { deploy } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { deploy, type Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
 let at: Deployment;
@@ -24,7 +23,7 @@ const listing = (credentials: readonly unknown[], further: object = {}) => {
 const quiet = () => openLog('critical', 'x', new PassThrough());
 
 describe('tables', () => {
-  it('no cell makes the others wide: it is cut, and the last column is not filled up', async () => {
+  test('no cell makes the others wide: it is cut, and the last column is not filled up', async () => {
     const tags = Array.from({ length: 1000 }, (_, index) => `${index}`.padEnd(256, 't'));
     listing([
       { id: 'a', name: 'n'.repeat(5000), revision: 1, tags },
@@ -39,19 +38,19 @@ describe('tables', () => {
     expect(whole.credentials[0]!.tags).toEqual(tags);
   });
 
-  it('of so many rows that no person reads them are refused, where one wide name would fill the memory', () => {
+  test('of so many rows that no person reads them are refused, where one wide name would fill the memory', () => {
     const credentials = Array.from({ length: 100_001 }, (_, index) => ({ id: `${index}`, name: 'n' }));
     expect(() => renderList({ result: true, credentials }, 'table', quiet())).toThrow('more than 100000 rows');
     expect(renderList({ result: true, credentials }, 'id', quiet())).toHaveLength(588_897);
   });
 
-  it('rows and cells of another shape are shown as empty', async () => {
+  test('rows and cells of another shape are shown as empty', async () => {
     listing([null, 7, { id: 'a', name: { toString: 1 }, tags: [{ toString: 1, valueOf: 1 }, 'x', null] }]);
     const { code, stdout } = await at.call(['list_credentials', '-o', 'table']);
     expect([code, stdout.split('\n')[3]]).toEqual([0, 'a   x']);
   });
 
-  it('what can not be seen is shown as an escape: no two names look alike', async () => {
+  test('what can not be seen is shown as an escape: no two names look alike', async () => {
     const names = ['Prod\u200b', 'Prod\u00ad', 'Prod\u061c', 'Prod\ufeff', 'Prod\u{e0041}', 'Prod\u202e', 'Prod\n'];
     listing(names.map((name, index) => ({ id: `${index}`, name })));
     const { stdout } = await at.call(['list_credentials', '-o', 'table']);
@@ -69,7 +68,7 @@ describe('tables', () => {
 });
 
 describe('ids for scripts', () => {
-  it('one that would be more than one line, or could not be seen, is refused; so is a row without one', async () => {
+  test('one that would be more than one line, or could not be seen, is refused; so is a row without one', async () => {
     for (const id of ['x\ny', 'x\r', 'x\u001b[2J', 'x\u2028y', 'x\u200b', '', 7, null]) {
       listing([{ id: 'fine' }, { id }]);
       const end = await at.call(['list_credentials', '-o', 'id']);
@@ -85,7 +84,7 @@ describe('ids for scripts', () => {
 });
 
 describe('hints', () => {
-  it("the server's word for the next page is quoted for the shell that it may be pasted into", async () => {
+  test("the server's word for the next page is quoted for the shell that it may be pasted into", async () => {
     const told = async (next: string) => {
       listing([{ id: 'a', name: 'b' }], { next_page: next });
       return (await at.call(['list_credentials', '-o', 'id'])).stderr;
@@ -111,12 +110,12 @@ describe('names', () => {
   const many = (count: number, from = 0) =>
     Array.from({ length: count }, (_, index) => ({ id: `i${from + index}`, name: `cred-${from + index}` }));
 
-  it('among 150,000 in one answer one is found', async () => {
+  test('among 150,000 in one answer one is found', async () => {
     const client = pages(() => ({ credentials: many(150_000) }));
     expect(await idsOfNames(client, 'credential', ['cred-149999', 'cred-3'])).toEqual(['i149999', 'i3']);
   });
 
-  it('a list of more than 200,000 is an error that says to use ids; what it held is not kept', async () => {
+  test('a list of more than 200,000 is an error that says to use ids; what it held is not kept', async () => {
     const client = pages((number) => ({ credentials: many(50_000, number * 50_000), next_page: 'on' }));
     await expect(idsOfNames(client, 'credential', ['cred-1'])).rejects.toThrow(
       /more than 200000 credentials: give ids instead of names/,
@@ -125,7 +124,7 @@ describe('names', () => {
     await expect(idsOfNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
   });
 
-  it('a mistyped name is compared with the first 10,000 only, and a name that a thousand have tells ten ids', async () => {
+  test('a mistyped name is compared with the first 10,000 only, and a name that a thousand have tells ten ids', async () => {
     const list = [...many(10_000), { id: 'late', name: 'database' }];
     const client = pages(() => ({ credentials: list }));
     const error = await idsOfNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
@@ -137,14 +136,14 @@ describe('names', () => {
     expect(similarTo('a', [], 3)).toEqual([]);
   });
 
-  it('entries of another shape are nobody', async () => {
+  test('entries of another shape are nobody', async () => {
     const client = pages(() => ({ credentials: [null, { id: 1, name: 'x' }, { id: 'i', name: 'x' }] }));
     expect(await idsOfNames(client, 'credential', ['x'])).toEqual(['i']);
   });
 });
 
 describe('conflicts of another shape', () => {
-  it('are left out, and end nothing', async () => {
+  test('are left out, and end nothing', async () => {
     const map = async (conflicts: unknown) => {
       answers['GET /v1/services/web?metadata_only=True'] = { status: 404, body: { error: 'none' } };
       answers['PUT /v1/services/web'] = { status: 400, body: { error: 'Conflicting.', conflicts } };
@@ -161,7 +160,7 @@ describe('conflicts of another shape', () => {
   });
 });
 
-it('a 404 of something else than Confidant is no missing service: nothing is shown as empty, or written', async () => {
+test('a 404 of something else than Confidant is no missing service: nothing is shown as empty, or written', async () => {
   answers['GET /v1/services/web?metadata_only=False'] = { status: 404, body: '<h1>default backend</h1>' };
   answers['GET /v1/services/web?metadata_only=True'] = answers['GET /v1/services/web?metadata_only=False'];
   for (const command of [

@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ExactNumber } from '@confidant/contract';
-import type { Scalar } from '@confidant/contract';
-import { afterAll, describe, expect, it } from 'vitest';
+import { ExactNumber, type Scalar } from '@confidant/contract';
+import { afterAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../src/format/formatter.js';
 import { renderJinja } from '../src/format/jinja/render.js';
 import { runCli } from './support/cli.js';
@@ -29,12 +28,12 @@ const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) =>
   renderJinja(template, secrets, { timeout: TIMEOUT });
 
 describe('templates', () => {
-  it('run no code: the constructor of a value is out of reach', () => {
+  test('run no code: the constructor of a value is out of reach', () => {
     const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
     expect(() => fill(template, { a: 'v' })).toThrow('the template failed');
   });
 
-  it('a failure tells no value', () => {
+  test('a failure tells no value', () => {
     const filling = (template: string) => () => fill(template, { a: 's3cret %y' });
     expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(
       /^the template failed: line 1: secrets\.a has no nothing$/,
@@ -60,7 +59,7 @@ describe('templates', () => {
 
 // What Jinja2 3.1.6 makes of the same template and secrets.
 describe('as Jinja2 fills them in', () => {
-  it.each([
+  test.each([
     ['{{ secrets.exact }} {{ secrets.a }}', '12345678901234567890 v'],
     [
       '{{ secrets.html|e }} {{ secrets.html | escape }}',
@@ -231,7 +230,7 @@ describe('as Jinja2 fills them in', () => {
 
 // Jinja2 raises UndefinedError for these.
 describe('what is not there has no parts, and can not be called', () => {
-  it.each([
+  test.each([
     ['{{ secrets.nope.deep }}', 'secrets has no nope'],
     ["{{ secrets['nope']['deep'] }}", 'secrets has no nope'],
     ['{{ secrets.nope.deep is defined }}', 'secrets has no nope'],
@@ -257,7 +256,7 @@ describe('what is not there has no parts, and can not be called', () => {
     expect(() => fill(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
   });
 
-  it.each([
+  test.each([
     ['{{ secrets.nope }}{{ secrets.a.b }}{{ secrets.n.x }}{{ secrets.a[5] }}|', '|'],
     ['{% for x in secrets.nope %}{{ x }}{% else %}none{% endfor %}', 'none'],
     ['{% for x in nope if x %}{{ x }}{% endfor %}|', '|'],
@@ -272,7 +271,7 @@ describe('what is not there has no parts, and can not be called', () => {
 describe('--strict', () => {
   const strict = (template: string) => renderJinja(template, SECRETS, { timeout: TIMEOUT, isStrict: true });
 
-  it.each([
+  test.each([
     ['{{ secrets.db_usr }}', 'secrets.db_usr is not defined'],
     ['{{ secrets.a.b }}', 'secrets.a.b is not defined'],
     ['{{ nope }}', 'nope is not defined'],
@@ -286,14 +285,14 @@ describe('--strict', () => {
     expect(fill(template)).toBe('');
   });
 
-  it('leaves alone what says what else to print, what is looked at only, and statements', () => {
+  test('leaves alone what says what else to print, what is looked at only, and statements', () => {
     const template =
       '{% set x = 1 %}{% macro f(y) %}{{ y }}{% endmacro %}{# c #}{{ secrets.nope|d("d") }}{{ nope|default }}' +
       '{% if secrets.nope is defined %}no{% endif %}{{ secrets.nope or "o" }}{{ f(x) }}{{ secrets.a }}{{ none }}{{ "" }}';
     expect(strict(template)).toBe('do1v');
   });
 
-  it('is an option of the program', async () => {
+  test('is an option of the program', async () => {
     const template = join(folder, 'strict.j2');
     writeFileSync(template, '{{ secrets.nope }}');
     const args = ['confidant-format', '--out-format', 'jinja', '--template', template];
@@ -306,7 +305,7 @@ describe('--strict', () => {
 });
 
 describe('what a template can not have is told with its name and place', () => {
-  it.each([
+  test.each([
     ['x\n{{ secrets.a|b64encode }}', 'the template is at fault: line 2: there is no filter b64encode'],
     [
       '{% if false %}\n\n{{ secrets.a |wordwrap(3) }}{% endif %}',
@@ -387,11 +386,11 @@ describe('what a template can not have is told with its name and place', () => {
 });
 
 const LONG = '"%9999s"|format("x")';
-/** A list that holds itself in part, which is much longer than what it takes to make it. */
+/** A list that holds itself in part, which is much longer than what it takes to make test. */
 const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
 describe('a template that makes too much ends with an error, not with all memory', () => {
-  it.each([
+  test.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'range() makes at most 100000 numbers'],
     ['{{ range(0, -1000000000, -1)|length }}', 'range() makes at most 100000 numbers'],
     [
@@ -424,7 +423,7 @@ describe('a template that makes too much ends with an error, not with all memory
     expect(() => fill(template)).toThrow(message);
   });
 
-  it.each([
+  test.each([
     ['loops in loops', '{% set l = range(9999) %}{% for i in l %}{% for j in l %}{% endfor %}{% endfor %}'],
     ['searches in loops', '{% set l = range(99999) %}{% for i in l %}{% if -1 in l %}{% endif %}{% endfor %}'],
     ['comparisons of lists', `${DOUBLED}{% set m = ns.l %}${DOUBLED}{{ m == ns.l }}`],
@@ -435,7 +434,7 @@ describe('a template that makes too much ends with an error, not with all memory
     );
   });
 
-  it.each([
+  test.each([
     ['terms', `{{ 1${'+1'.repeat(20_000)} }}`],
     ['filters', `{{ 1${'|abs'.repeat(20_000)} }}`],
     ['parentheses', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`],
@@ -443,17 +442,17 @@ describe('a template that makes too much ends with an error, not with all memory
     expect(() => fill(template)).toThrow(/^the template is nested too deeply$/);
   });
 
-  it('many unknown filters are told of within the time of one, by the first lines', () => {
+  test('many unknown filters are told of within the time of one, by the first lines', () => {
     expect(() => fill('{{ 1|nope }}\n'.repeat(30_000))).toThrow('lines 1, 2, 3, 4, 5: there is no filter nope');
   });
 
-  it('and a number of too many digits', () => {
+  test('and a number of too many digits', () => {
     expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow(
       'the template is at fault: line 1: a number has too many digits',
     );
   });
 
-  it.each([
+  test.each([
     [
       'a list that is too long',
       '{{ range(1000000000)|list|length }}',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { placeOf, surveyJson } from '../src/text/json-syntax.js';
 
 const VALID = [
@@ -35,7 +35,7 @@ const EDITS = [
 ];
 
 describe('where JSON breaks off', () => {
-  it('is told for exactly the texts that JSON.parse refuses', () => {
+  test('is told for exactly the texts that JSON.parse refuses', () => {
     const texts = VALID.flatMap((valid) =>
       [...valid, ''].flatMap((_, at) =>
         EDITS.flatMap((edit) => [valid.slice(0, at) + edit + valid.slice(at), valid.slice(0, at) + edit]),
@@ -54,7 +54,7 @@ describe('where JSON breaks off', () => {
     expect(texts.filter(isJson).length).toBeGreaterThan(100);
   });
 
-  it('is the place of the first character that can not stand there', () => {
+  test('is the place of the first character that can not stand there', () => {
     const placed = (text: string) => placeOf(text, surveyJson(text).fault!);
     expect(placed('{\n  "a": "v",\n  "b": s3cret\n}')).toBe('line 3, column 8');
     expect(placed('{\r\n  "a": "v"\r\n  "b": 1}')).toBe('line 3, column 3');
@@ -65,13 +65,13 @@ describe('where JSON breaks off', () => {
     expect(placed('{"a": 1}}')).toBe('line 1, column 9');
   });
 
-  it('is found at any depth and length', () => {
+  test('is found at any depth and length', () => {
     expect(surveyJson('['.repeat(1_000_000)).fault).toBe(1_000_000);
     expect(surveyJson(`"${'\\n'.repeat(1_000_000)}`).fault).toBe(2_000_001);
   });
 });
 
-it('a key that stands twice is one of the object at the top, however it is written', () => {
+test('a key that stands twice is one of the object at the top, however it is written', () => {
   expect(surveyJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ twice: 'a' });
   expect(surveyJson('{"a": {"b": 1, "b": 2}, "c": "a", "A": 1}')).toEqual({});
   expect(surveyJson('[{"a": 1}, {"a": 1}]')).toEqual({});

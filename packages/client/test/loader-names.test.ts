@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decidesWhatLoads } from '../src/text/dangerous-variables.js';
 import { runCli } from './support/cli.js';
-import { credentialWith, deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 
 let at: Deployment;
 beforeAll(async () => {
@@ -20,7 +19,7 @@ const format = (credentials: readonly unknown[], blind: readonly unknown[] = [])
   });
 
 describe("confidant-format: a credential's own prefix", () => {
-  it('runs nothing in the shell that takes the lines in: such names are left out, and told', async () => {
+  test('runs nothing in the shell that takes the lines in: such names are left out, and told', async () => {
     const owned = join(at.folder, 'owned');
     for (const prefix of [
       `X}\ntouch ${owned}\n: \${Y`,
@@ -41,7 +40,7 @@ describe("confidant-format: a credential's own prefix", () => {
     expect((await format([], [blind])).stdout).toBe('');
   });
 
-  it('gives no variable that decides what programs load', async () => {
+  test('gives no variable that decides what programs load', async () => {
     const hostile = { ...credentialWith('c1', { preload: '/tmp/x.so' }), metadata: { env_var_prefix: 'LD_' } };
     const end = await format([hostile, credentialWith('c2', { other: 'kept' })]);
     expect(end.stdout).toBe(': ${CREDENTIALS_OTHER=kept}\nexport CREDENTIALS_OTHER\n');
@@ -52,7 +51,7 @@ describe("confidant-format: a credential's own prefix", () => {
 describe('a credential can not set what decides which code programs load', () => {
   const run = (...options: string[]) => at.run(['run', '--service', 'web', ...options]);
 
-  it('run and env refuse it (255), with variable, credential and the way to allow it', async () => {
+  test('run and env refuse it (255), with variable, credential and the way to allow it', async () => {
     for (const options of [
       ['--prefix', ''],
       ['--prefix', '', '--pristine'],
@@ -67,7 +66,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--prefix', 'node_', '--', 'echo', 'ran')).toMatchObject({ code: 255, stdout: '' });
   });
 
-  it('a name or a credential that would write into what is told, or into a shell by it, does not', async () => {
+  test('a name or a credential that would write into what is told, or into a shell by it, does not', async () => {
     const credential = { ...credentialWith('c1', { 'ld_$(x)': 'v' }), name: 'x\nconfidant: all is well' };
     at.answer(() => ({ body: { ...serviceWith({}), credentials: [credential] } }));
     const { stderr } = await run('--prefix', '', '--', 'echo', 'ran');
@@ -78,7 +77,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--prefix', '', '--require', 'LD_$(X)', '--', 'echo', 'ran')).toMatchObject({ code: 0 });
   });
 
-  it('--require NAME allows that name, and no other', async () => {
+  test('--require NAME allows that name, and no other', async () => {
     const print = ['--', 'sh', '-c', 'echo $NODE_OPTIONS'];
     const end = await run('--prefix', '', '--require', 'NODE_OPTIONS', ...print);
     expect(end).toMatchObject({ code: 0, stdout: '--require=/tmp/x\n', stderr: '' });
@@ -87,7 +86,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--', 'sh', '-c', 'echo $CREDENTIALS_NODE_OPTIONS')).toMatchObject({ code: 0 });
   });
 
-  it('env -o shell and dotenv refuse it too; Terraform variables are none of the environment', async () => {
+  test('env -o shell and dotenv refuse it too; Terraform variables are none of the environment', async () => {
     for (const format of ['shell', 'dotenv', 'json']) {
       expect(await run('--prefix', '', '-o', format)).toMatchObject({ code: 255, stdout: '' });
     }
@@ -96,7 +95,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect((await run('--prefix', '', '--require', 'NODE_OPTIONS', '-o', 'shell')).stdout).toContain('NODE_OPTIONS=');
   });
 
-  it('get_service -o shell and dotenv leave it out, and tell', async () => {
+  test('get_service -o shell and dotenv leave it out, and tell', async () => {
     for (const [format, line] of [
       ['shell', 'export DB_USER=web\n'],
       ['dotenv', 'DB_USER=web\n'],
@@ -107,7 +106,7 @@ describe('a credential can not set what decides which code programs load', () =>
     }
   });
 
-  it('the names are those of loaders, shells, interpreters and git; names of secrets are none', () => {
+  test('the names are those of loaders, shells, interpreters and git; names of secrets are none', () => {
     const deciding =
       'NODE_OPTIONS LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES BASH_ENV ENV PATH IFS SHELLOPTS PROMPT_COMMAND PS4 ' +
       'PYTHONPATH PYTHONSTARTUP PYTHONHOME PERL5OPT PERL5LIB RUBYOPT RUBYLIB JAVA_TOOL_OPTIONS _JAVA_OPTIONS ' +

@@ -1,13 +1,11 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { loginFile, writeLogin } from '../src/cli/login/store.js';
-import { cookieOf } from '../src/sdk/session-transport.js';
-import type { LoginSession } from '../src/sdk/session-transport.js';
+import { cookieOf, type LoginSession } from '../src/sdk/session-transport.js';
 import { PATIENT, runCli } from './support/cli.js';
-import { startAnswering } from './support/http.js';
-import type { Answer, AnsweringServer } from './support/http.js';
+import { startAnswering, type Answer, type AnsweringServer } from './support/http.js';
 
 let folder: string;
 beforeEach(() => {
@@ -53,7 +51,7 @@ describe('without an address', () => {
   const configure = (profile: object): void =>
     writeFileSync(join(folder, '.confidant'), JSON.stringify({ default: profile }));
 
-  it('the only login that has not ended is used, at the server that it was made for', async () => {
+  test('the only login that has not ended is used, at the server that it was made for', async () => {
     await keep(one, session('of-one', future));
     await keep(two, session('of-two', past));
     expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
@@ -65,7 +63,7 @@ describe('without an address', () => {
     expect([cookies(one), cookies(two)]).toEqual([Array(3).fill('session=of-one'), []]);
   });
 
-  it('of several none is used: the error tells them, and how to choose', async () => {
+  test('of several none is used: the error tells them, and how to choose', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two', future));
     for (const command of ['whoami', 'logout', 'login']) {
@@ -79,7 +77,7 @@ describe('without an address', () => {
     expect([cookies(one), cookies(two)]).toEqual([[], ['session=of-two']]);
   });
 
-  it('of several it is not the only one because the other can not be read', async () => {
+  test('of several it is not the only one because the other can not be read', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two'));
     const unusable = fileOf(two);
@@ -87,14 +85,14 @@ describe('without an address', () => {
       spoil();
       const end = await ask(['whoami']);
       expect(end).toMatchObject({ code: 1, stdout: '' });
-      for (const text of [`${unusable} can not be used: delete it`, one.url, 'say which by --url']) {
+      for (const text of [`${unusable} can not be used: delete test`, one.url, 'say which by --url']) {
         expect(end.stderr).toContain(text);
       }
     }
     expect(cookies(one)).toEqual([]);
   });
 
-  it('one that the server has ended is not the only one any more', async () => {
+  test('one that the server has ended is not the only one any more', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two'));
     answers = { status: 401, body: { error: 'Unauthenticated' } };
@@ -106,17 +104,17 @@ describe('without an address', () => {
     expect(cookies(two)).toEqual(['session=of-two']);
   });
 
-  it('a change says at which server it is made', async () => {
+  test('a change says at which server it is made', async () => {
     await keep(one, session('of-one'));
     const end = await ask(['create_credential', '--name', 'x', '--credential-pairs', '{"a": "b"}']);
     expect(end.stderr).toContain(`at ${one.url} (the only login)`);
   });
 
-  it('a logout where nobody is logged in is a success', async () => {
+  test('a logout where nobody is logged in is a success', async () => {
     expect(await ask(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('nobody is') as string });
   });
 
-  it('of many no part is looked at as if it were all', async () => {
+  test('of many no part is looked at as if it were all', async () => {
     for (let n = 0; n < 60; n += 1) await keep({ ...one, url: `https://s${n}.example.com` }, session('c', past));
     await keep(one, session('of-one', future));
     expect(await ask(['whoami'])).toMatchObject({
@@ -126,7 +124,7 @@ describe('without an address', () => {
     expect(cookies(one)).toEqual([]);
   });
 
-  it('one that has ended is told, and used by nothing but login and logout', async () => {
+  test('one that has ended is told, and used by nothing but login and logout', async () => {
     await keep(one, session('of-one', past));
     const end = await ask(['whoami']);
     expect(end).toMatchObject({ code: 1, stdout: '' });
@@ -138,7 +136,7 @@ describe('without an address', () => {
     expect((await ask(['whoami'])).stderr).toMatch(/no server address: [^\n]*\n.*see confidant --help\n$/);
   });
 
-  it('neither a login nor a token goes to an address it was not made for', async () => {
+  test('neither a login nor a token goes to an address it was not made for', async () => {
     await keep(one, session('of-one', future));
     // Of another server there is no login.
     for (const [args, env] of [
@@ -158,7 +156,7 @@ describe('without an address', () => {
       configure(profile);
       const end = await ask(['whoami']);
       expect(end.stderr).toContain('no server address');
-      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses it`);
+      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses test`);
       expect(await ask(['--url', '', 'whoami'])).toMatchObject({ code: 1 });
     }
     // A configuration that is named and is not there has another server, if any.
@@ -181,7 +179,7 @@ describe('without an address', () => {
     ]);
   });
 
-  it('the end of a login is what its cookie says, and moves when the server renews it', async () => {
+  test('the end of a login is what its cookie says, and moves when the server renews it', async () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     const set = 'session=a; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Max-Age=60; HttpOnly, xsrf=b; Max-Age=7';
     expect(cookieOf(set, 'session', now)).toEqual({ cookie: 'a', endsAt: '2026-01-01T00:01:00.000Z' });

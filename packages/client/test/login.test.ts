@@ -11,21 +11,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loginFile, readLogin, writeLogin } from '../src/cli/login/store.js';
-import { cookieOf } from '../src/sdk/session-transport.js';
-import type { LoginSession } from '../src/sdk/session-transport.js';
-import { PATIENT, programPath, runCli, startCli } from './support/cli.js';
-import type { CliEnd } from './support/cli.js';
+import { cookieOf, type LoginSession } from '../src/sdk/session-transport.js';
+import { PATIENT, programPath, runCli, startCli, type CliEnd } from './support/cli.js';
 import { startAnswering } from './support/http.js';
-import { addressCatcher, person } from './support/person.js';
-import type { Person } from './support/person.js';
-import { startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { addressCatcher, person, type Person } from './support/person.js';
+import { startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { openTerminal } from './support/terminal.js';
 
 // Real programs, a real server, and a person who presses what its pages offer.
@@ -77,7 +72,7 @@ const kept = (): string => {
 };
 
 describe('login', () => {
-  it('through the browser, where the letters of the terminal are typed: commands then act as the person', async () => {
+  test('through the browser, where the letters of the terminal are typed: commands then act as the person', async () => {
     let page: string | undefined;
     const end = await logIn(async (...given) => (page = await follow(...given)));
     expect({ code: end.code, out: JSON.parse(end.stdout) as unknown }).toEqual({
@@ -102,7 +97,7 @@ describe('login', () => {
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
-  it('says where commands without --url go: nowhere, or to another server', async () => {
+  test('says where commands without --url go: nowhere, or to another server', async () => {
     vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
     await writeLogin('https://one.example.com', { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
     vi.unstubAllEnvs();
@@ -118,7 +113,7 @@ describe('login', () => {
     expect((await logIn()).stderr).toContain('without --url, commands go to another server: https://one.example.com (');
   });
 
-  it('keeps the session for its owner alone, and takes none that others could have written', async () => {
+  test('keeps the session for its owner alone, and takes none that others could have written', async () => {
     await logIn();
     expect([statSync(kept()).mode & 0o777, statSync(join(kept(), '..')).mode & 0o777]).toEqual([0o600, 0o700]);
     chmodSync(kept(), 0o644);
@@ -130,7 +125,7 @@ describe('login', () => {
     symlinkSync(moved, link);
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('ELOOP') as string });
     rmSync(link);
-    // Nobody ever writes into it.
+    // Nobody ever writes into test.
     execFileSync('mkfifo', ['-m', '600', link]);
     expect(await run(['whoami'])).toMatchObject({
       code: 1,
@@ -141,14 +136,14 @@ describe('login', () => {
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });
   });
 
-  it('says what to do where the session can not be kept', async () => {
+  test('says what to do where the session can not be kept', async () => {
     vi.stubEnv('XDG_STATE_HOME', '/proc/nonexistent/state');
     const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
     await expect(writeLogin(server.url, session)).rejects.toThrow(/can not be written \(\w+\): set XDG_STATE_HOME/);
     vi.unstubAllEnvs();
   });
 
-  it('by a code that the person carries, asked for without echo', async () => {
+  test('by a code that the person carries, asked for without echo', async () => {
     const terminal = openTerminal(
       `exec '${process.execPath}' '${programPath('confidant')}' --timeout 60 --url '${server.url}' login --no-browser`,
       { folder, env: environment() },
@@ -165,7 +160,7 @@ describe('login', () => {
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login' });
   });
 
-  it('other requests, other states, codes and letters are no answer: the login goes on until the right one', async () => {
+  test('other requests, other states, codes and letters are no answer: the login goes on until the right one', async () => {
     const end = await logIn(async (address, letters) => {
       const { back } = await alice.allow(address, letters);
       for (const state of ['x'.repeat(32), '']) {
@@ -184,7 +179,7 @@ describe('login', () => {
     expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('(3 more)') as string });
   });
 
-  it('ends after five wrong codes', async () => {
+  test('ends after five wrong codes', async () => {
     const end = await logIn(async (address, letters) => {
       const { back } = await alice.allow(address, letters);
       const wrong = new URL(back!);
@@ -195,7 +190,7 @@ describe('login', () => {
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
-  it('ends when it is done, whatever connections others hold', async () => {
+  test('ends when it is done, whatever connections others hold', async () => {
     const held: Socket[] = [];
     const end = await logIn(async (address, letters) => {
       const port = Number(new URL(address).searchParams.get('port'));
@@ -207,7 +202,7 @@ describe('login', () => {
     for (const socket of held) socket.destroy();
   });
 
-  it('ends the session of the login before it, which nobody could end any more', async () => {
+  test('ends the session of the login before it, which nobody could end any more', async () => {
     await logIn();
     const { cookieName, cookie } = JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession;
     const ask = async () =>
@@ -219,7 +214,7 @@ describe('login', () => {
     expect(await run(['whoami'])).toMatchObject({ code: 0 });
   });
 
-  it('goes no further without https, or where the server offers it to nobody', async () => {
+  test('goes no further without https, or where the server offers it to nobody', async () => {
     const far = await runCli([...PATIENT, '--url', 'http://confidant.example.com', 'login'], { env: environment() });
     expect(far).toMatchObject({ code: 1, stderr: expect.stringContaining('needs https') as string });
     const original = await startAnswering(() => undefined);
@@ -250,7 +245,7 @@ describe('login', () => {
 });
 
 describe('the session of a login', () => {
-  it('is not what a configuration with a key uses, unless asked for', async () => {
+  test('is not what a configuration with a key uses, unless asked for', async () => {
     await logIn();
     const config = join(folder, 'service.json');
     const profile = {
@@ -277,7 +272,7 @@ describe('the session of a login', () => {
     expect(await run(['token'])).toMatchObject({ code: 1, stdout: '' });
   });
 
-  it('ends at the server with logout, every copy of it, and the command line says what to do', async () => {
+  test('ends at the server with logout, every copy of it, and the command line says what to do', async () => {
     await logIn();
     const copy = readFileSync(kept(), 'utf8');
     const file = kept();
@@ -291,7 +286,7 @@ describe('the session of a login', () => {
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
   });
 
-  it('ends with logout --everywhere of another command line, as does the browser', async () => {
+  test('ends with logout --everywhere of another command line, as does the browser', async () => {
     const other = await startEmbeddedServer();
     try {
       const bob = person(other.url);
@@ -329,7 +324,7 @@ describe('the session of a login', () => {
     }
   });
 
-  it('is not brought back by its own logout, which renews its cookie before it takes it away', async () => {
+  test('is not brought back by its own logout, which renews its cookie before it takes it away', async () => {
     const ending = await startAnswering(() => ({
       headers: { 'set-cookie': 'session=renewed; Path=/; HttpOnly, session=; Path=/; Max-Age=0' },
       body: {},
@@ -345,7 +340,7 @@ describe('the session of a login', () => {
     expect(cookieOf('a=1; Path=/, ab=2, a=3; Path=/', 'a')).toEqual({ cookie: '3' });
   });
 
-  it('is kept when it is not certain that the server has ended it', async () => {
+  test('is kept when it is not certain that the server has ended it', async () => {
     const refusing = await startAnswering(({ path }) =>
       path === '/v1/logout' ? { status: 401, body: { error: 'no' } } : { body: { email: 'alice@example.com' } },
     );
@@ -360,7 +355,7 @@ describe('the session of a login', () => {
     await refusing.close();
   });
 
-  it('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
+  test('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
     let before = (): void => undefined;
     let cookie = 'renewed';
     const renewing = await startAnswering(() => {

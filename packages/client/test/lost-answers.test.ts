@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { describeError } from '../src/cli/failures/describe-error.js';
 import { ConfidantError } from '../src/sdk/errors.js';
-import { credentialWith, deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
 let at: Deployment;
@@ -38,14 +37,14 @@ describe('a change whose answer was lost', () => {
 
   const update = ['update_credential', '--id', 'c1', '--expected-revision', '3', '--documentation', 'new'];
 
-  it('is found done by --expected-revision', async () => {
+  test('is found done by --expected-revision', async () => {
     losing(PUT, {}, { [PUT]: conflict, [METADATA]: thing({ documentation: 'new' }, 4) });
     const end = await at.call(update);
     expect(end.code).toBe(0);
     expect(JSON.parse(end.stdout)).toMatchObject({ credential: { revision: 4, documentation: 'new' } });
   });
 
-  it.each([
+  test.each([
     ['another change came after it', thing({ documentation: 'new' }, 5)],
     ['the revision after it is of somebody else', thing({ documentation: 'other' }, 4)],
   ])('is told as unknown where %s', async (_, now) => {
@@ -55,7 +54,7 @@ describe('a change whose answer was lost', () => {
     expect(end.stderr).toContain('nobody knows whether the change was made');
   });
 
-  it('is no question where the first answer came: it was refused, and nothing was changed', async () => {
+  test('is no question where the first answer came: it was refused, and nothing was changed', async () => {
     answers = { [PUT]: conflict };
     const end = await at.call(update);
     expect([end.code, end.stderr]).toEqual([
@@ -88,7 +87,7 @@ describe('a change whose answer was lost', () => {
       ['the server is away', { status: 503, body: { error: 'away' } }, 'answered 503: away'],
       ['the connection breaks', { drop: true }, 'can not reach'],
     ];
-    it.each(
+    test.each(
       changes.flatMap(([what, ...change]) =>
         failures.map(([why, failure, words]) => [what, why, change, failure, words] as const),
       ),
@@ -108,7 +107,7 @@ describe('a change whose answer was lost', () => {
       });
     });
 
-    it('a merge that is refused as often as it is tried again', async () => {
+    test('a merge that is refused as often as it is tried again', async () => {
       losing(PUT, before, { ...before, [PUT]: conflict });
       const end = await at.call(merge);
       expect([end.code, end.stderr]).toEqual([
@@ -120,7 +119,7 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr).not.toContain('nothing was changed');
     });
 
-    it.each(
+    test.each(
       changes.flatMap(([what, request, args]) =>
         [401, 403, 404].map((status) => [what, status, request, args] as const),
       ),
@@ -135,7 +134,7 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr.includes('asked as the service web')).toBe(status !== 404);
     });
 
-    it.each([
+    test.each([
       ['map', ['map', '--service', 'web', '--cred-ids', 'c2'], SERVICE, 403],
       ['remove_creds', ['remove_creds', '--service-id', 'web', '--cred-ids', 'c2'], SERVICE, 404],
       ['merge', merge, GET, 404],
@@ -148,7 +147,7 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr).not.toContain('nobody knows');
     });
 
-    it.each([401, 403, 404])('but not one whose first answer was %i', async (status) => {
+    test.each([401, 403, 404])('but not one whose first answer was %i', async (status) => {
       answers = { [PUT]: { status, body: { error: 'not now' } } };
       const end = await at.call(update);
       expect(end.code).toBe(1);
@@ -156,7 +155,7 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr).not.toContain('nobody knows');
     });
 
-    it('an update of any revision that is refused at its repetition', async () => {
+    test('an update of any revision that is refused at its repetition', async () => {
       losing(PUT, {}, { [PUT]: conflict });
       const end = await at.call(['update_credential', '--id', 'c1', '--documentation', 'new']);
       expect([end.code, end.stderr]).toEqual([
@@ -166,7 +165,7 @@ describe('a change whose answer was lost', () => {
     });
   });
 
-  it.each([[[]], [['--expected-revision', '3']]])('is found done by --merge %s', async (expecting) => {
+  test.each([[[]], [['--expected-revision', '3']]])('is found done by --merge %s', async (expecting) => {
     const [before, after] = [thing({ credential_pairs: { a: '1' } }, 3), thing({ credential_pairs: { a: '2' } }, 4)];
     losing(PUT, { [GET]: before }, { [PUT]: conflict, [GET]: after });
     const merge = ['update_credential', '--id', 'c1', '--merge', '--credential-pairs', '{"A": "2"}', ...expecting];
@@ -175,7 +174,7 @@ describe('a change whose answer was lost', () => {
     expect(at.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(2);
   });
 
-  it.each([
+  test.each([
     ['one that was kept before its answer', [PUT]],
     ['one that nobody else changed', []],
   ])('of --merge --expected-revision is told exactly: %s', async (_, [lost]) => {
@@ -212,14 +211,14 @@ describe('a change whose answer was lost', () => {
     };
     const other = { body: { ...onlyWho.body, credential_pairs: { added: ['a'], removed: ['a'] } } };
 
-    it('is found done where the revision after it is as that which it goes back to', async () => {
+    test('is found done where the revision after it is as that which it goes back to', async () => {
       losing(revert, {}, { [revert]: conflict, [METADATA]: thing({}, 4), [difference]: onlyWho });
       const end = await at.call(args);
       expect([end.code, JSON.parse(end.stdout)]).toMatchObject([0, { credential: { revision: 4 } }]);
       expect(at.server.seen[0]!.body).toBe('{"expected_revision":3}');
     });
 
-    it.each([
+    test.each([
       ['is otherwise', thing({}, 4), other],
       ['is not shown', thing({}, 4), { status: 403, body: { error: 'no' } }],
       ['is not the current one', thing({}, 5), onlyWho],
@@ -230,7 +229,7 @@ describe('a change whose answer was lost', () => {
       expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual([1, true]);
     });
 
-    it('is no question where the first answer came', async () => {
+    test('is no question where the first answer came', async () => {
       answers = { [revert]: conflict };
       const end = await at.call(args);
       expect(end.code).toBe(1);
@@ -258,7 +257,7 @@ describe('a change whose answer was lost', () => {
       'GET /v1/blind_credentials/x': { body: now },
       'GET /v1/archive/blind_credentials/x': revisions(now),
     });
-    it.each<[string, 'service' | 'blind_credential', boolean, Record<string, Answer>]>([
+    test.each<[string, 'service' | 'blind_credential', boolean, Record<string, Answer>]>([
       ['is found done: a service', 'service', true, service({ body: isDone })],
       ['is unknown: a service that is otherwise', 'service', false, service({ body: isNot })],
       ['is unknown: a service that is not shown', 'service', false, service({ status: 403, body: { error: 'no' } })],
@@ -282,7 +281,7 @@ describe('a change whose answer was lost', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['was lost', true],
     ['came, and somebody else created it', false],
   ])('and that created a service is told where the answer %s', async (_, isLost) => {
@@ -302,7 +301,7 @@ describe('a change whose answer was lost', () => {
     expect([end.code, end.stderr]).toEqual([0, isLost ? 'confidant: created the service web\n' : '']);
   });
 
-  it('and that created a service is told too where somebody changed that since', async () => {
+  test('and that created a service is told too where somebody changed that since', async () => {
     const [get, put] = ['GET /v1/services/web?metadata_only=True', 'PUT /v1/services/web'];
     const changed = { [get]: { body: { ...serviceWith({}), credentials: [], revision: 2 } } };
     const after = {
@@ -317,14 +316,14 @@ describe('a change whose answer was lost', () => {
     expect([end.code, end.stderr]).toEqual([0, 'confidant: created the service web\n']);
   });
 
-  it('is not told as not made where a refusal came at the second time', () => {
+  test('is not told as not made where a refusal came at the second time', () => {
     const refusal = new ConfidantError('PUT answered 409', { code: 'write_conflict', status: 409 });
     expect(describeError(refusal)).toBe('PUT answered 409; nothing was changed');
     refusal.attempts = 2;
     expect(describeError(refusal)).toBe('PUT answered 409');
   });
 
-  it.each([
+  test.each([
     ['on a new connection', ['--revision', '2']],
     ['on one that was used before', []],
   ])('is found done by a revert, %s', async (_, options) => {
@@ -357,7 +356,7 @@ describe('a revert to the revision before', () => {
     body: { error: 'expected_revision: the current revision is 4.' },
   };
 
-  it.each(reverts)(
+  test.each(reverts)(
     '%s asks for the one that it read to be the current, or the one that was given',
     async (command, kind) => {
       answers = { [`GET /v1/archive/${kind}/x`]: history, [`PUT /v1/${kind}/x/2`]: { body: { id: 'x', revision: 4 } } };
@@ -369,7 +368,7 @@ describe('a revert to the revision before', () => {
     },
   );
 
-  it.each(
+  test.each(
     reverts.flatMap(([command, kind, query]) =>
       (
         [
@@ -393,7 +392,7 @@ describe('a revert to the revision before', () => {
   });
 });
 
-it('a merge is refused where the server does not show the old values, and nothing is written', async () => {
+test('a merge is refused where the server does not show the old values, and nothing is written', async () => {
   const hidden = { ...credentialWith('c1', {}), credential_keys: ['db_user', 'db_password'] };
   answers = { 'GET /v1/credentials/c1?metadata_only=False': { body: hidden } };
   const end = await at.call(['update_credential', '--id', 'c1', '--unset', 'db_user']);
@@ -402,7 +401,7 @@ it('a merge is refused where the server does not show the old values, and nothin
   expect(at.server.seen.map(({ method }) => method)).toEqual(['GET']);
 });
 
-it('a merge whose answer was lost and which is found done is a success, and written once', async () => {
+test('a merge whose answer was lost and which is found done is a success, and written once', async () => {
   const stored = (pairs: Record<string, string>, revision: number) => ({
     body: { ...credentialWith('c1', pairs), credential_keys: Object.keys(pairs), revision },
   });

@@ -1,9 +1,8 @@
 import { createServer } from 'node:http';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callCli, PATIENT, runCli } from './support/cli.js';
-import { clientEnvironment, startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { clientEnvironment, startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { close, listen, wholeBody } from './support/http.js';
 
 // Some steps are several processes at once.
@@ -44,7 +43,7 @@ async function stored(id: string): Promise<{ pairs: string; revision: number }> 
 }
 
 describe('update_credential --merge', () => {
-  it('changes the keys that are given, as the server spells them, and leaves the others exactly as they are', async () => {
+  test('changes the keys that are given, as the server spells them, and leaves the others exactly as they are', async () => {
     const id = await create('{"user": "u", "password": "old", "big": 12345678901234567890}');
     const end = await call(
       'update_credential',
@@ -62,7 +61,7 @@ describe('update_credential --merge', () => {
     });
   });
 
-  it('--unset takes keys away, with or without others that change', async () => {
+  test('--unset takes keys away, with or without others that change', async () => {
     const id = await create('{"a": "1", "b": "2", "c": "3"}');
     expect((await call('update_credential', '--id', id, '--unset', 'A')).code).toBe(0);
     const both = ['--merge', '--unset', 'b', '--credential-pairs', '{"c": "4"}'];
@@ -70,7 +69,7 @@ describe('update_credential --merge', () => {
     expect(await stored(id)).toEqual({ pairs: '{ "c": "4" }', revision: 3 });
   });
 
-  it.each([
+  test.each([
     ['a merge of nothing', ['--merge'], '--merge needs --credential-pairs or --prompt'],
     ['a key to unset that is not there', ['--unset', 'aa'], 'there is no key aa'],
     ['a key that is set and unset', ['--unset', 'A', '--credential-pairs', '{"a": "2"}'], 'a: set and unset at once'],
@@ -84,7 +83,7 @@ describe('update_credential --merge', () => {
     expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 1 });
   });
 
-  it('writes nothing, and is a success, where all is as it is to be', async () => {
+  test('writes nothing, and is a success, where all is as it is to be', async () => {
     const id = await create('{"a": "1", "b": "2"}');
     const again = ['--merge', '--credential-pairs', '{"a": "1"}'];
     const end = await call('update_credential', '--id', id, ...again);
@@ -94,7 +93,7 @@ describe('update_credential --merge', () => {
     expect((await stored(id)).revision).toBe(2);
   });
 
-  it('loses nothing of what several people change at the same time', async () => {
+  test('loses nothing of what several people change at the same time', async () => {
     const id = await create('{"first": "0"}');
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     const ends = await Promise.all(
@@ -108,7 +107,7 @@ describe('update_credential --merge', () => {
   });
 });
 
-it('--expected-revision changes nothing when another revision is the current one', async () => {
+test('--expected-revision changes nothing when another revision is the current one', async () => {
   const id = await create('{"a": "1"}');
   const update = (revision: string, ...more: string[]) =>
     call('update_credential', '--id', id, '--expected-revision', revision, ...more);
@@ -125,7 +124,7 @@ it('--expected-revision changes nothing when another revision is the current one
   expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 2 });
 });
 
-it('map, add_creds and remove_creds lose nothing of what others map at the same time, to a new service too', async () => {
+test('map, add_creds and remove_creds lose nothing of what others map at the same time, to a new service too', async () => {
   const ids: string[] = [];
   for (const key of ['u', 'v', 'w', 'x', 'y', 'z']) ids.push(await create(`{"${key}": "1"}`));
   const mapped = async (): Promise<string[]> => {
@@ -175,7 +174,7 @@ describe('update_blind_credential --merge', () => {
     return (JSON.parse(stdout) as { blind_credential: object }).blind_credential;
   }
 
-  it('opens the old pairs and encrypts them again with what changes, under the stored context', async () => {
+  test('opens the old pairs and encrypts them again with what changes, under the stored context', async () => {
     const id = await createBlind();
     const change = ['--merge', '--credential-pairs', '{"Key": "new"}', '--unset', 'Cert'];
     expect(await call('update_blind_credential', '--id', id, ...keys, ...change)).toMatchObject({
@@ -189,7 +188,7 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  it('loses nothing of what several people change at the same time', async () => {
+  test('loses nothing of what several people change at the same time', async () => {
     const id = await createBlind();
     const ends = await Promise.all(
       ['a', 'b', 'c'].map((key) =>
@@ -203,7 +202,7 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  it('is refused by --expected-revision for another one, and so is a revert', async () => {
+  test('is refused by --expected-revision for another one, and so is a revert', async () => {
     const id = await createBlind();
     const change = ['--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}', '--expected-revision'];
     const refused = await call('update_blind_credential', ...change, '2');
@@ -256,7 +255,7 @@ describe('update_blind_credential --merge', () => {
       return call('--url', url, 'update_blind_credential', '--id', id, ...keys, ...change);
     };
 
-    it.each([[[]], [['--expected-revision', '1']]])('is found done, and written once: %s', async (expecting) => {
+    test.each([[[]], [['--expected-revision', '1']]])('is found done, and written once: %s', async (expecting) => {
       const id = await createBlind();
       const puts = await losingOne(
         async () => undefined,
@@ -267,7 +266,7 @@ describe('update_blind_credential --merge', () => {
       expect(await opened(id)).toMatchObject({ revision: 2, decrypted_credential_pairs: { Cert: 'c', Key: 'new' } });
     });
 
-    it('with --expected-revision is told as unknown where somebody else changed the same since', async () => {
+    test('with --expected-revision is told as unknown where somebody else changed the same since', async () => {
       const id = await createBlind();
       const other = [
         'update_blind_credential',
@@ -291,14 +290,14 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  it('keeps names of keys from the server that were kept from it before', async () => {
+  test('keeps names of keys from the server that were kept from it before', async () => {
     const id = await createBlind('--no-store-keys');
     await call('update_blind_credential', '--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}');
     expect(await opened(id)).toMatchObject({ revision: 2, credential_keys: [] });
   });
 });
 
-it('--expected-revision of a revert lets only that revision of a credential or service be reverted', async () => {
+test('--expected-revision of a revert lets only that revision of a credential or service be reverted', async () => {
   const id = await create('{"a": "1"}');
   await call('update_credential', '--id', id, '--credential-pairs', '{"a": "2"}');
   const service = ['--id', 'reverted', '--revision', '1'];

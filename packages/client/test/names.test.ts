@@ -1,11 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { callCli, PATIENT } from './support/cli.js';
-import type { CliEnd } from './support/cli.js';
-import { credentialWith, deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
-import { startEmbeddedServer } from './support/embedded-server.js';
-import type { EmbeddedServer } from './support/embedded-server.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { callCli, PATIENT, type CliEnd } from './support/cli.js';
+import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
+import { startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import type { Answer } from './support/http.js';
 
 const ids: Record<string, string> = {};
@@ -72,7 +69,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 describe('a name does where an id does', () => {
-  it('to change, revert and read a credential', async () => {
+  test('to change, revert and read a credential', async () => {
     const update = ['update_credential', '--credential-name', 'cache'];
     expect(await answered(...update, '--documentation', 'd')).toMatchObject({
       credential: { id: ids['cache'], revision: 2 },
@@ -101,7 +98,7 @@ describe('a name does where an id does', () => {
     });
   });
 
-  it('to change, revert and read a blind credential', async () => {
+  test('to change, revert and read a blind credential', async () => {
     const named = ['--blind-credential-name', 'signing'];
     expect(await answered('update_blind_credential', ...named, '--name', 'signer')).toMatchObject({
       blind_credential: { id: ids['signing'], name: 'signer' },
@@ -115,7 +112,7 @@ describe('a name does where an id does', () => {
     expect((await answered('history', ...named))['revisions']).toHaveLength(3);
   });
 
-  it('to map, to take away, and to ask where something is mapped', async () => {
+  test('to map, to take away, and to ask where something is mapped', async () => {
     await answered('map', '--service', 'web', '--cred-names', '東京 api', '--blind-cred-names', 'tls', 'signing');
     expect(await mapped('web')).toEqual(['東京 api', 'signing', 'tls']);
     await answered('add_creds', '--service-id', 'web', '--cred-names', 'database', '--cred-ids', ids['cache']!);
@@ -130,7 +127,7 @@ describe('a name does where an id does', () => {
     }
   });
 
-  it('a name that nothing has is told with similar ones, and nothing is changed', async () => {
+  test('a name that nothing has is told with similar ones, and nothing is changed', async () => {
     expect(await refused('revert_credential', '--credential-name', 'databsae')).toBe(
       'no credential is named databsae (similar: database)',
     );
@@ -143,7 +140,7 @@ describe('a name does where an id does', () => {
     expect((await run('list_services', '-o', 'id')).stdout).toBe('web\n');
   });
 
-  it('an id and a name together are wrong arguments, and so are neither', async () => {
+  test('an id and a name together are wrong arguments, and so are neither', async () => {
     for (const words of [
       ['update_credential', '--id', 'x', '--credential-name', 'y', '--disabled'],
       ['update_credential', '--disabled'],
@@ -159,7 +156,7 @@ describe('a name does where an id does', () => {
 });
 
 describe('revisions', () => {
-  it('one that does not exist is told as such, for everything that has revisions', async () => {
+  test('one that does not exist is told as such, for everything that has revisions', async () => {
     const { cache, tls } = ids;
     const newest = 'The newest is';
     for (const [words, told] of [
@@ -183,12 +180,12 @@ describe('revisions', () => {
     }
   });
 
-  it('what does not exist itself is told in the words of the server', async () => {
+  test('what does not exist itself is told in the words of the server', async () => {
     expect(await refused('revert_credential', '--id', 'nope', '--revision', '9')).toBe('Credential not found.');
     expect(await refused('revert_service', '--id', 'nope', '--revision', '9')).toBe('Service not found.');
   });
 
-  it('of a blind credential are compared without a value, by keys and regions', async () => {
+  test('of a blind credential are compared without a value, by keys and regions', async () => {
     await answered(
       'update_blind_credential',
       ...['--blind-credential-name', 'tls', '--documentation', 'ask the team', '--metadata', '{"path": "/etc/s3cret"}'],
@@ -225,7 +222,7 @@ describe('lists for people', () => {
     return stdout.split('\n');
   };
 
-  it('are tables with aligned columns', async () => {
+  test('are tables with aligned columns', async () => {
     const [titles, ...rows] = await table('list_credentials');
     expect(titles).toMatch(/^NAME {6}ID {32}REVISION {2}ENABLED {2}MODIFIED {14}BY$/);
     expect(rows.slice(0, -1).map((row) => row.replace(/\d{4}-.*Z/, 'DATE').replace(/Z {2}\S+$/, ''))).toEqual([
@@ -245,14 +242,14 @@ describe('lists for people', () => {
     ]);
   });
 
-  it('and histories are too', async () => {
+  test('and histories are too', async () => {
     const [titles, first] = await table('history', '--blind-credential-name', 'tls');
     expect(titles).toMatch(/^REVISION {2}ENABLED {2}MODIFIED {14}BY +NAME {2}KEYS$/);
     expect(first).toMatch(/^2 {9}no .* tls {3}chain$/);
     expect((await table('history', '--service', 'web')).length).toBe(5);
   });
 
-  it('never hold a value', async () => {
+  test('never hold a value', async () => {
     for (const words of [
       ['list_credentials'],
       ['history', '--blind-credential-name', 'tls'],
@@ -262,7 +259,7 @@ describe('lists for people', () => {
     }
   });
 
-  it('print one id a line for -o id, and tell that there are more', async () => {
+  test('print one id a line for -o id, and tell that there are more', async () => {
     expect((await run('list_blind_credentials', '-o', 'id')).stdout.split('\n').sort()).toEqual(
       ['', ids['signing'], ids['tls']].sort(),
     );
@@ -273,7 +270,7 @@ describe('lists for people', () => {
     expect(rest).toMatchObject({ stdout: expect.stringMatching(/^[\da-f]{32}\n$/) as string, stderr: '' });
   });
 
-  it('any other command refuses a table before it does anything, and says what it has', async () => {
+  test('any other command refuses a table before it does anything, and says what it has', async () => {
     const { code, stdout, stderr } = await run(
       'update_credential',
       '--id',
@@ -291,7 +288,7 @@ describe('lists for people', () => {
 });
 
 describe('a service that is created is told', () => {
-  it('by map and add_creds, once, and not below the level of information', async () => {
+  test('by map and add_creds, once, and not below the level of information', async () => {
     const created = await run('map', '--service', 'new-1', '--cred-names', 'database');
     expect(created).toMatchObject({ code: 0, stderr: 'confidant: created the service new-1\n' });
     expect(await run('map', '--service', 'new-1', '--cred-names', 'cache')).toMatchObject({ code: 0, stderr: '' });
@@ -319,7 +316,7 @@ describe('with servers that answer otherwise', () => {
   const listed = (...credentials: [id: string, name: string][]) =>
     credentials.map(([id, name]) => ({ ...credentialWith(id, {}), name }));
 
-  it('a name is looked for on every page, and a list without an end has one', async () => {
+  test('a name is looked for on every page, and a list without an end has one', async () => {
     answers = {
       'GET /v1/credentials': { body: { credentials: listed(['c1', 'a']), next_page: 'p=' } },
       'GET /v1/credentials?limit=1000&page=p%3D': {
@@ -340,7 +337,7 @@ describe('with servers that answer otherwise', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('does not end') as string });
   });
 
-  it('a name that two have is refused with their ids', async () => {
+  test('a name that two have is refused with their ids', async () => {
     answers = {
       'GET /v1/credentials': { body: { credentials: listed(['c1', 'a'], ['c2', 'a']), next_page: null } },
       'GET /v1/blind_credentials': { body: { blind_credentials: listed(['b1', 'a'], ['b2', 'a']) } },
@@ -358,7 +355,7 @@ describe('with servers that answer otherwise', () => {
     expect(at.server.seen.every(({ method }) => method === 'GET')).toBe(true);
   });
 
-  it('a table shows control characters instead of obeying them', async () => {
+  test('a table shows control characters instead of obeying them', async () => {
     const name = 'x\u001b[2J\u202ey\nz\tq\u2028';
     answers = { 'GET /v1/credentials': { body: { credentials: listed(['c1', name]), next_page: null } } };
     const { stdout } = await at.call(['list_credentials', '-o', 'table']);
@@ -366,7 +363,7 @@ describe('with servers that answer otherwise', () => {
     expect(stdout.match(/\n/g)).toHaveLength(2);
   });
 
-  it('an empty list is its titles, and no ids', async () => {
+  test('an empty list is its titles, and no ids', async () => {
     answers = { 'GET /v1/services': { body: { services: [], next_page: null } } };
     expect((await at.call(['list_services', '-o', 'table'])).stdout).toBe(
       'SERVICE  REVISION  ENABLED  ACCOUNT  MODIFIED  BY\n',
@@ -374,7 +371,7 @@ describe('with servers that answer otherwise', () => {
     expect(await at.call(['list_services', '-o', 'id'])).toMatchObject({ code: 0, stdout: '' });
   });
 
-  it('authorities are listed by name; their certificates are not', async () => {
+  test('authorities are listed by name; their certificates are not', async () => {
     const ca = { certificate: '-----BEGIN', certificate_chain: '-----BEGIN' };
     answers = {
       'GET /v1/cas': {
@@ -392,14 +389,14 @@ describe('with servers that answer otherwise', () => {
     expect((await at.call(['list_cas', '-o', 'id'])).stdout).toBe('private\nown\n');
   });
 
-  it('a failure prints neither a table nor an id', async () => {
+  test('a failure prints neither a table nor an id', async () => {
     answers = { 'GET /v1/services': { status: 403, body: { error: 'no' } } };
     for (const format of ['table', 'id']) {
       expect(await at.call(['list_services', '-o', format])).toMatchObject({ code: 1, stdout: '' });
     }
   });
 
-  it('who may not see the ciphertext learns that regions were not compared', async () => {
+  test('who may not see the ciphertext learns that regions were not compared', async () => {
     const blind = (revision: number, keys: string[]) => ({
       ...{ id: `b-${revision}`, name: 'tls', revision, enabled: true, documentation: null, metadata: {} },
       ...{ credential_pairs: {}, data_key: {}, credential_keys: keys, cipher_type: 'fernet', cipher_version: 2 },
@@ -415,12 +412,12 @@ describe('with servers that answer otherwise', () => {
     ]);
   });
 
-  it('a service that somebody else created at the same time is not told as created', async () => {
+  test('a service that somebody else created at the same time is not told as created', async () => {
     answers = { 'PUT /v1/services/web': { body: { ...serviceWith({}), revision: 2 } } };
     expect(await at.call(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('a history that can not be read leaves the words of the server', async () => {
+  test('a history that can not be read leaves the words of the server', async () => {
     answers = { 'PUT /v1/credentials/c1/9': { status: 404, body: { error: 'Credential not found.' } } };
     const { stdout } = await at.call(['revert_credential', '--id', 'c1', '--revision', '9']);
     expect(JSON.parse(stdout)).toEqual({ error: 'Credential not found.', result: false });
@@ -428,7 +425,7 @@ describe('with servers that answer otherwise', () => {
 });
 
 describe('list_services of a credential', () => {
-  it('an id that nothing has is not one that no service uses', async () => {
+  test('an id that nothing has is not one that no service uses', async () => {
     await answered('create_credential', '--name', 'unused', '--credential-pairs', '{"a": "b"}');
     const unused = (await run('list_services', '--credential-name', 'unused')).stdout;
     expect(JSON.parse(unused)).toEqual({ result: true, services: [] });

@@ -14,14 +14,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/arguments/options.js';
 import { openLog } from '../src/cli/terminal/log.js';
 import { fetchService } from '../src/cli/offline-copy.js';
 import { awsEnvironment } from './support/cli.js';
-import { deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { deploy, serviceWith, type Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
 let at: Deployment;
@@ -68,7 +67,7 @@ async function asked(...how: Parameters<typeof get>): Promise<number> {
 const copyPath = () => join(copies, readdirSync(copies)[0]!);
 
 describe('the offline copy', () => {
-  it('is used when the server can not be reached, and says how old it is', async () => {
+  test('is used when the server can not be reached, and says how old it is', async () => {
     const live = await get();
     expect(live.offline).toBeUndefined();
     for (const gone of [DOWN, { status: 502 }, { status: 503 }, { status: 504 }]) {
@@ -80,7 +79,7 @@ describe('the offline copy', () => {
     }
   });
 
-  it('serves the command line: get_service shows its age, env runs the command', async () => {
+  test('serves the command line: get_service shows its age, env runs the command', async () => {
     await get();
     answer = DOWN;
     const shown = await at.run(['get_service', '--service', 'web']);
@@ -89,7 +88,7 @@ describe('the offline copy', () => {
     expect(end).toMatchObject({ code: 0, stdout: 's3cret\n' });
   });
 
-  it('is never used after an answer about the request, and no access or no service removes it', async () => {
+  test('is never used after an answer about the request, and no access or no service removes it', async () => {
     for (const status of [400, 401, 403, 404, 409, 500]) {
       answer = UP;
       await get();
@@ -99,7 +98,7 @@ describe('the offline copy', () => {
     }
   });
 
-  it('goes where a server of the original refuses the token, with a page', async () => {
+  test('goes where a server of the original refuses the token, with a page', async () => {
     await get();
     const body =
       '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>';
@@ -108,7 +107,7 @@ describe('the offline copy', () => {
     expect(readdirSync(copies)).toHaveLength(0);
   });
 
-  it('stays where something else than Confidant refuses, and is not used then', async () => {
+  test('stays where something else than Confidant refuses, and is not used then', async () => {
     await get();
     for (const status of [403, 404]) {
       for (const body of ['<h1>default backend</h1>', '', { message: 'no such host' }]) {
@@ -119,7 +118,7 @@ describe('the offline copy', () => {
     }
   });
 
-  it('is unreadable without KMS, for its owner alone, and one file', async () => {
+  test('is unreadable without KMS, for its owner alone, and one file', async () => {
     await get();
     await get();
     expect(readdirSync(copies)).toHaveLength(1);
@@ -131,7 +130,7 @@ describe('the offline copy', () => {
     expect(at.kms.opened(wrapped)?.context).toEqual({ from: 'web', to: 'web', user_type: 'service', purpose });
   });
 
-  it('that was changed is refused', async () => {
+  test('that was changed is refused', async () => {
     await get();
     const sealed = JSON.parse(readFileSync(copyPath(), 'utf8')) as { content: string };
     const flipped = sealed.content.replace(/.(?=.{60}$)/, (character) => (character === 'A' ? 'B' : 'A'));
@@ -142,7 +141,7 @@ describe('the offline copy', () => {
     }
   });
 
-  it('of another service or server is refused', async () => {
+  test('of another service or server is refused', async () => {
     await get();
     const own = readFileSync(copyPath(), 'utf8');
     await get('other');
@@ -152,7 +151,7 @@ describe('the offline copy', () => {
     expect((await get('third')).error).toMatchObject({ code: 'network' });
   });
 
-  it('that is a link, a pipe, too large or open to others is refused, and nothing of it is read', async () => {
+  test('that is a link, a pipe, too large or open to others is refused, and nothing of it is read', async () => {
     await get();
     const [path, kept] = [copyPath(), join(at.folder, 'kept')];
     answer = DOWN;
@@ -174,7 +173,7 @@ describe('the offline copy', () => {
     expect((await get()).offline).toBeDefined();
   });
 
-  it('older than allowed is refused; 0 hours forbids it', async () => {
+  test('older than allowed is refused; 0 hours forbids it', async () => {
     await get();
     answer = DOWN;
     at.configure({ offline_copy: copies, offline_copy_max_age: 0 });
@@ -183,7 +182,7 @@ describe('the offline copy', () => {
     expect((await get()).error).toBeUndefined();
   });
 
-  it('is neither kept nor used without the setting, or with --no-offline-copy', async () => {
+  test('is neither kept nor used without the setting, or with --no-offline-copy', async () => {
     await get('web', { offlineCopy: false });
     expect(() => readdirSync(copies)).toThrow('ENOENT');
     await get();
@@ -193,7 +192,7 @@ describe('the offline copy', () => {
     expect((await get()).error).toMatchObject({ code: 'network' });
   });
 
-  it('that can not be written stops nothing', async () => {
+  test('that can not be written stops nothing', async () => {
     writeFileSync(join(at.folder, 'file'), '');
     // Below /proc nobody can make a directory.
     for (const directory of [join(at.folder, 'file', 'copies'), '/proc/nonexistent/below/copies']) {
@@ -204,7 +203,7 @@ describe('the offline copy', () => {
     }
   });
 
-  it('makes the directories that are missing above its own, for its owner alone', async () => {
+  test('makes the directories that are missing above its own, for its owner alone', async () => {
     at.configure({ offline_copy: join(copies, 'of', 'web') });
     expect((await get()).log).toBe('');
     for (const directory of ['.', 'of', 'of/web']) expect(statSync(join(copies, directory)).mode & 0o777).toBe(0o700);
@@ -216,7 +215,7 @@ describe('while the server is away', () => {
   const patient = () => ({ offline_copy: copies, retries: 3, backoff: 0.001 });
   beforeEach(() => at.configure(patient()));
 
-  it('the server has offline_copy_after to come back, which is less than without a copy', async () => {
+  test('the server has offline_copy_after to come back, which is less than without a copy', async () => {
     answer = DOWN;
     expect(await asked()).toBe(4);
     answer = UP;
@@ -233,7 +232,7 @@ describe('while the server is away', () => {
     expect(await asked()).toBe(4);
   });
 
-  it('so it is soon where the server hangs, or says to come back later', async () => {
+  test('so it is soon where the server hangs, or says to come back later', async () => {
     await get();
     at.configure({ ...patient(), timeout: 86_400, offline_copy_after: 0.5 });
     answer = { hang: true };
@@ -242,7 +241,7 @@ describe('while the server is away', () => {
     expect((await get()).offline).toBeDefined();
   });
 
-  it('all repetitions are made where the copy is too old to be used, of no use, or not to be used', async () => {
+  test('all repetitions are made where the copy is too old to be used, of no use, or not to be used', async () => {
     await get();
     answer = { status: 503 };
     at.configure({ ...patient(), offline_copy_after: 0.001 });
@@ -258,7 +257,7 @@ describe('while the server is away', () => {
     expect((await get()).error).toBeUndefined();
   });
 
-  it('and for who goes on with what it has: the later fetches of --watch', async () => {
+  test('and for who goes on with what it has: the later fetches of --watch', async () => {
     await get();
     answer = DOWN;
     expect(await asked('web', {}, { mayWait: true })).toBe(4);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 /** The packages as a user gets them: packed from what is built, and installed into a project that has nothing else. */
 vi.setConfig({ hookTimeout: 600_000 });
@@ -87,7 +87,7 @@ async function offlineEnvironment(home: string): Promise<Record<string, string |
 }
 
 describe('a tarball', () => {
-  it('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
+  test('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
     for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path);
       const wanted =
@@ -97,12 +97,12 @@ describe('a tarball', () => {
     }
   });
 
-  it("has the project's own licence", () => {
+  test("has the project's own licence", () => {
     for (const name of NAMES) expect(read(join(ROOT, 'packages', name, 'LICENSE'))).toBe(read(join(ROOT, 'LICENSE')));
   });
 });
 
-it.each([
+test.each([
   ['docs/client.md', 'confidant/node_modules/.bin/confidant'],
   ['packages/server/README.md', 'confidant-server/node_modules/.bin/confidant-server'],
 ])('the line of %s installs what was packed, and asks nobody else for it', async (guide, program) => {
@@ -115,7 +115,7 @@ it.each([
   expect((await promisify(execFile)(join(home, program), ['--version'])).stdout).toMatch(/^confidant/);
 });
 
-it('the line of docs/client.md for a project installs the SDK there, and asks nobody else for it', async () => {
+test('the line of docs/client.md for a project installs the SDK there, and asks nobody else for it', async () => {
   const line = /^npm install \.\.\/packed\/.*$/m.exec(read(join(ROOT, 'docs/client.md')))![0];
   const home = mkdtempSync(join(folder, 'home-'));
   for (const name of ['packed', 'app']) mkdirSync(join(home, name));
@@ -130,7 +130,7 @@ it('the line of docs/client.md for a project installs the SDK there, and asks no
 });
 
 describe('installed into an empty project', () => {
-  it('the programs are there and run', async () => {
+  test('the programs are there and run', async () => {
     const npx = ['--no-install', '--'];
     expect(await run('npx', ...npx, 'confidant', '--version')).toMatch(/^confidant \d+\.\d+\.\d+\n$/);
     expect(await run('npx', ...npx, 'confidant-format', '--version')).toMatch(/^confidant-format \d+\.\d+\.\d+\n$/);
@@ -138,7 +138,7 @@ describe('installed into an empty project', () => {
     expect(await run('npx', ...npx, 'confidant-admin', '--help')).toContain('confidant-admin');
   });
 
-  it('the server starts, and the command line works with it', () =>
+  test('the server starts, and the command line works with it', () =>
     withServer('data', async (data) => {
       const listed = await run(
         'sh',
@@ -148,7 +148,7 @@ describe('installed into an empty project', () => {
       expect(JSON.parse(listed)).toMatchObject({ credentials: [], result: true });
     }));
 
-  it.each([
+  test.each([
     ['ES modules', 'esm', 'module'],
     ['CommonJS', 'cjs', 'commonjs'],
   ] as const)('bundled into one program of %s, the SDK works with nothing installed', async (_, format, type) => {
@@ -169,7 +169,7 @@ describe('installed into an empty project', () => {
     });
   });
 
-  it('every library can be imported, by Node alone', async () => {
+  test('every library can be imported, by Node alone', async () => {
     const script = `
       import { ROUTES, pythonJson } from '@confidant/contract';
       import { ADDRESSES, parseJson } from '@confidant/contract/wire';
@@ -181,7 +181,7 @@ describe('installed into an empty project', () => {
     expect(printed).toBe('true {"n": 1.0} function function function function\n');
   });
 
-  it('the types resolve and hold, those of the dependencies too', async () => {
+  test('the types resolve and hold, those of the dependencies too', async () => {
     writeFileSync(join(project, 'app.ts'), APP);
     copyFileSync(join(ROOT, 'packages/kmsauth/examples/service-to-service.ts'), join(project, 'middleware.ts'));
     const compiler = join(ROOT, 'node_modules/ts7/bin/tsc');
@@ -198,7 +198,7 @@ describe('installed into an empty project', () => {
 });
 
 const BUNDLED = `
-import { completeSettings, connect, loadProfile } from '@confidant/client';
+import { completeSettings, connect, loadProfile, ConfidantClient, ConfidantError, nodeTransport } from '@confidant/client';
 
 (async () => {
   const { profile } = await loadProfile();
@@ -210,12 +210,10 @@ import { completeSettings, connect, loadProfile } from '@confidant/client';
 `;
 
 const APP = `
-import { ConfidantClient, ConfidantError, completeSettings, connect, loadProfile, nodeTransport } from '@confidant/client';
 import { encryptBlind } from '@confidant/kmsauth';
 import { awsKms } from '@confidant/kmsauth/sender';
-import { ROUTES } from '@confidant/contract';
+import { ROUTES, type ResponseOf } from '@confidant/contract';
 import { ADDRESSES, parseJson } from '@confidant/contract/wire';
-import type { ResponseOf } from '@confidant/contract';
 
 export async function read(id: string): Promise<ResponseOf<'getService'> | undefined> {
   const { profile } = await loadProfile();

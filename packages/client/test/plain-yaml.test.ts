@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parsePlainYaml } from '../src/sdk/config/simple-yaml.js';
 
@@ -18,7 +18,7 @@ const agrees = (text: string): void => {
 };
 
 describe('the YAML that configuration files mostly are', () => {
-  it("is read without a parser: the guide's, the recipes', and one with everything that is plain", () => {
+  test("is read without a parser: the guide's, the recipes', and one with everything that is plain", () => {
     const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
     const recipe = readFileSync(new URL('../../../docs/recipes/config.yaml', import.meta.url), 'utf8');
     const full = `# who asks
@@ -43,14 +43,14 @@ empty: # nothing
     }
   });
 
-  it('leaves keys that a parser takes for numbers to the parser', () => {
+  test('leaves keys that a parser takes for numbers to the parser', () => {
     for (const text of ['e0: a', 'E12: a', 'e-12: a', 'e1_0:', 'default:\n  e5: 1']) {
       agrees(text);
       expect([text, parsePlainYaml(text)]).toEqual([text, undefined]);
     }
   });
 
-  it('is left to the parser wherever the two could differ', () => {
+  test('is left to the parser wherever the two could differ', () => {
     const values =
       'yes|No|ON|y|~|null|.5|1.0|0x1F|0o7|012|1:30|1_000|-1|1e3|2001-01-01|<<|*a|&a b|!t x|[a]|{a: b}|"a\\n"'
         .split('|')
@@ -98,7 +98,7 @@ empty: # nothing
     }
   });
 
-  it('gives what the parser gives, whatever the text', () => {
+  test('gives what the parser gives, whatever the text', () => {
     const token = fc.constantFrom(
       ...[
         'a',

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { awsEnvironment, programPath } from './support/cli.js';
-import { deploy, serviceWith } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { deploy, serviceWith, type Deployment } from './support/deployment.js';
 import { openTerminal } from './support/terminal.js';
 
 let at: Deployment;
@@ -13,7 +12,7 @@ afterAll(() => at.close());
 const line = (...words: string[]): string =>
   `'${process.execPath}' '${programPath('confidant')}' --config-files '${at.config}' ${words.join(' ')}`;
 
-it('a person sees whom a slow command waits for, until the answer is there; a file is told nothing', async () => {
+test('a person sees whom a slow command waits for, until the answer is there; a file is told nothing', async () => {
   let answer = (): void => undefined;
   const released = new Promise<void>((resolve) => (answer = resolve));
   at.answer(async () => {

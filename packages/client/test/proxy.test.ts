@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ConnectProxy, startConnectProxy } from '../../kmsauth/test/connect-proxy.js';
 import { AwsSession } from '../src/sdk/aws-session.js';
 import { nodeTransport } from '../src/sdk/transport.js';
@@ -43,7 +43,7 @@ async function get(): Promise<unknown> {
 }
 
 describe('a proxy of the environment', () => {
-  it('is what https goes through, in capitals or not, and certificates are verified behind it', async () => {
+  test('is what https goes through, in capitals or not, and certificates are verified behind it', async () => {
     for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY']) {
       vi.stubEnv(name, proxy);
       expect(await get()).toMatchObject({ status: 200, text: '{"path":"/v1/services"}' });
@@ -57,7 +57,7 @@ describe('a proxy of the environment', () => {
     unverified.close();
   });
 
-  it('is not asked for hosts of NO_PROXY, nor for this machine', async () => {
+  test('is not asked for hosts of NO_PROXY, nor for this machine', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('NO_PROXY', HOST);
     await expect(get()).rejects.toMatchObject({ code: 'network' });
@@ -71,7 +71,7 @@ describe('a proxy of the environment', () => {
     expect(tunnel.asked).toEqual([]);
   });
 
-  it('is not taken for the server when it refuses: no 404 of its own is one of the server', async () => {
+  test('is not taken for the server when it refuses: no 404 of its own is one of the server', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     for (const status of [403, 404, 407, 502]) {
       tunnel.answer = status;
@@ -82,14 +82,14 @@ describe('a proxy of the environment', () => {
     }
   });
 
-  it('refused without the password of it: an address that is none', async () => {
+  test('refused without the password of it: an address that is none', async () => {
     vi.stubEnv('HTTPS_PROXY', 'socks5://user:hunter2@127.0.0.1:1');
     const failure = await get().catch((error: unknown) => error);
     expect(String(failure)).toMatch(/HTTPS_PROXY must be/);
     expect(String(failure)).not.toContain('hunter2');
   });
 
-  it('is given up when it says nothing, as a server that does not answer', async () => {
+  test('is given up when it says nothing, as a server that does not answer', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     tunnel.answer = 'hang';
     const transport = nodeTransport({ timeoutMs: 300 });
@@ -97,7 +97,7 @@ describe('a proxy of the environment', () => {
     transport.close();
   });
 
-  it('is what KMS is asked through too, and what a role of the default chain', async () => {
+  test('is what KMS is asked through too, and what a role of the default chain', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');

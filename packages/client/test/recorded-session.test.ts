@@ -1,22 +1,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { awsKms, decryptBlind } from '@confidant/kmsauth';
-import type { AwsKmsOptions } from '@confidant/kmsauth';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startProduction } from '../../server/test/golden/production.js';
-import type { Production } from '../../server/test/golden/production.js';
-import { recordedTable } from '../../server/test/golden/recordings.js';
-import type { Item } from '../../server/test/golden/recordings.js';
+import { awsKms, decryptBlind, type AwsKmsOptions } from '@confidant/kmsauth';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startProduction, type Production } from '../../server/test/golden/production.js';
+import { recordedTable, type Item } from '../../server/test/golden/recordings.js';
 import { tableAt } from '../../server/test/golden/replay.js';
-import { startServer } from '../../server/test/http/harness.js';
-import type { TestServer } from '../../server/test/http/harness.js';
-import { awsEnvironment, callCli, runCli } from './support/cli.js';
-import type { CliEnd } from './support/cli.js';
-import { recordings } from './support/golden.js';
-import type { Recording } from './support/golden.js';
-import { isBody, printed, SESSION_BEGAN, Translation } from './support/recorded-session.js';
-import type { Body } from './support/recorded-session.js';
+import { startServer, type TestServer } from '../../server/test/http/harness.js';
+import { awsEnvironment, callCli, runCli, type CliEnd } from './support/cli.js';
+import { recordings, type Recording } from './support/golden.js';
+import { isBody, printed, SESSION_BEGAN, Translation, type Body } from './support/recorded-session.js';
 
 /**
  * The recorded session of the original's command line, played in order with ours against our server, over the table
@@ -211,7 +204,7 @@ function sourceOf(name: string): string {
 describe('against the real server, the command line prints and answers what the recorded one did', () => {
   for (const recording of all) {
     if (recording.stdin === null && ELSEWHERE[recording.name] === undefined)
-      it(recording.name, () => compare(recording));
+      test(recording.name, () => compare(recording));
   }
 });
 
@@ -243,7 +236,7 @@ describe('what our get_service prints, confidant-format makes into what was reco
   const statements = (text: string): string[] => text.split(/^(?=: \$\{)/m).toSorted();
 
   for (const recording of piped) {
-    it(recording.name, async () => {
+    test(recording.name, async () => {
       const end = await play(recording);
       expect(end).toMatchObject({ code: recording.rc });
       if (!recording.stdout.startsWith('{')) {
@@ -260,7 +253,7 @@ describe('what our get_service prints, confidant-format makes into what was reco
   }
 });
 
-it('the session leaves the rows that the recorded one left', async () => {
+test('the session leaves the rows that the recorded one left', async () => {
   const written = recordedTable().filter((row) => row['modified_date']!.S! >= SESSION_BEGAN);
   const missing = Object.keys(ROWS_NOT_LEFT);
   const compared = written.filter((row) => !missing.includes(row['id']!.S!));
@@ -287,7 +280,7 @@ function storedBy({ modified_date: written, ...row }: Item): Body {
   );
 }
 
-it('every recording is compared, here or elsewhere, and what was recorded is in the form that is compared', () => {
+test('every recording is compared, here or elsewhere, and what was recorded is in the form that is compared', () => {
   const names = new Set(all.map(({ name }) => name));
   for (const name of [...Object.keys(ELSEWHERE), ...Object.keys(OTHERWISE)]) expect(names).toContain(name);
   for (const { stdout } of all.filter(({ argv, stdout: text }) => argv[0] === 'confidant' && text.startsWith('{'))) {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { runCli } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
@@ -23,27 +23,27 @@ const register = `import { register } from 'node:module'; register(${JSON.string
 const env = { NODE_OPTIONS: `--import "${asModule(register)}"` };
 beforeEach(() => rmSync(list, { force: true }));
 
-/** All that the run imported, as its imports name it. */
+/** All that the run imported, as its imports name test. */
 const imports = (): string[] => readFileSync(list, 'utf8').trimEnd().split('\n');
 /** The packages among them. */
 const packages = (): string[] =>
   [...new Set(imports().filter((name) => !isBuiltin(name) && !/^(\.|file:|data:)/.test(name)))].sort();
 
 describe('what a run loads', () => {
-  it('help and version: neither the AWS SDK nor the schemas', async () => {
+  test('help and version: neither the AWS SDK nor the schemas', async () => {
     for (const option of ['--help', '--version']) {
       await runCli(['confidant', option], { env });
       expect(packages()).toEqual(['commander']);
     }
   });
 
-  it('completion: nothing of AWS or HTTP', async () => {
+  test('completion: nothing of AWS or HTTP', async () => {
     await runCli(['confidant', 'completion', 'bash'], { env });
     expect(packages()).toEqual(['@confidant/contract/wire', 'commander']);
     expect(imports().filter((name) => name.includes('transport'))).toEqual([]);
   });
 
-  it('reading a service with a kept token: no more than it needs', async () => {
+  test('reading a service with a kept token: no more than it needs', async () => {
     const at = await deploy();
     at.answer(() => ({ body: serviceWith({ key: 'v' }) }));
     const get = ['get_service', '--service', 'web'];

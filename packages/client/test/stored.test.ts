@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { credentialWith, deploy } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { credentialWith, deploy, type Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
 let at: Deployment;
@@ -12,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => at.close());
 
 describe('what was stored is told on standard error', () => {
-  it('names of keys are told as the server stored them, by a creation and by every update of pairs', async () => {
+  test('names of keys are told as the server stored them, by a creation and by every update of pairs', async () => {
     const stored = { body: credentialWith('c1', { api_key: 'old', other: 'o' }) };
     answers = {
       'POST /v1/credentials': stored,
@@ -32,7 +31,7 @@ describe('what was stored is told on standard error', () => {
     expect(await at.call([...update, '--disabled'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('a value or a key that no environment variable can hold is told when it is stored', async () => {
+  test('a value or a key that no environment variable can hold is told when it is stored', async () => {
     const stored = { body: credentialWith('c1', { 'a=b': 'old', a: 'o', c: 'v' }) };
     answers = {
       'POST /v1/credentials': stored,

@@ -1,13 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { awsEnvironment, programPath } from './support/cli.js';
-import { credentialWith, deploy } from './support/deployment.js';
-import type { Deployment } from './support/deployment.js';
-import { startAnswering } from './support/http.js';
-import type { AnsweringServer } from './support/http.js';
-import { CTRL_C, CTRL_D, CTRL_Z, openTerminal } from './support/terminal.js';
-import type { Terminal } from './support/terminal.js';
+import { credentialWith, deploy, type Deployment } from './support/deployment.js';
+import { startAnswering, type AnsweringServer } from './support/http.js';
+import { CTRL_C, CTRL_D, CTRL_Z, openTerminal, type Terminal } from './support/terminal.js';
 
 // Real programs on real pseudo terminals.
 let at: Deployment;
@@ -61,7 +58,7 @@ const onTerminal = (lines: string): Terminal => openTerminal(lines, { folder: at
 const sent = () => JSON.parse(at.server.seen.at(-1)!.body) as Record<string, unknown>;
 
 describe('values on standard input leave the terminal for questions', () => {
-  it('--mfa asks for its code there, and standard output holds the answer alone', async () => {
+  test('--mfa asks for its code there, and standard output holds the answer alone', async () => {
     writeFileSync(file('pairs.json'), '{"key": "from the file"}');
     const line = create('--mfa', 'create_credential', '--name', 'db', '--credential-pairs', '-');
     const terminal = onTerminal(`${line} <pairs.json >mfa.out`);
@@ -73,7 +70,7 @@ describe('values on standard input leave the terminal for questions', () => {
     expect(screen).not.toContain('123456');
   });
 
-  it('--prompt asks there, though standard error goes elsewhere too', async () => {
+  test('--prompt asks there, though standard error goes elsewhere too', async () => {
     writeFileSync(file('metadata.json'), '{"team": "web"}');
     const line = create('create_credential', '--name', 'db', '--prompt', 'one', 'two', '--metadata', '-');
     const terminal = onTerminal(`${line} <metadata.json >prompt.out 2>prompt.err`);
@@ -90,7 +87,7 @@ describe('values on standard input leave the terminal for questions', () => {
     expect(screen).not.toMatch(/s3cret|geh/);
   });
 
-  it('without any terminal it says so', async () => {
+  test('without any terminal it says so', async () => {
     // setsid leaves the terminal that runs the tests, if there is one.
     const words = `${create('create_credential', '--name', 'db', '--prompt', 'one')} <&- >no.out 2>no.err`;
     const terminal = onTerminal(`setsid --wait sh -c "${words}"`);
@@ -100,7 +97,7 @@ describe('values on standard input leave the terminal for questions', () => {
   });
 });
 
-it('standard input that is a terminal is asked on, though it controls nobody', async () => {
+test('standard input that is a terminal is asked on, though it controls nobody', async () => {
   const words = `${create('create_credential', '--name', 'db', '--prompt', 'one')} >own.out`;
   const terminal = onTerminal(`setsid --wait sh -c "${words}"`);
   await terminal.shown('one: ');
@@ -117,7 +114,7 @@ describe('a question', () => {
     return terminal;
   };
 
-  it('is given up with Ctrl-C: exit 130, nothing sent, the terminal echoes again', async () => {
+  test('is given up with Ctrl-C: exit 130, nothing sent, the terminal echoes again', async () => {
     for (const key of [CTRL_C, CTRL_D]) {
       const terminal = await asking(`echo '{}' | ${ask()} >given-up.out\ncode=$?\nstty -a\nexit $code`);
       terminal.type(`half${key}`);
@@ -131,7 +128,7 @@ describe('a question', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  it('for a value that is answered with nothing is asked again, and three times at most', async () => {
+  test('for a value that is answered with nothing is asked again, and three times at most', async () => {
     const again = 'one (nothing was typed; Ctrl-C gives up): ';
     const terminal = await asking(`echo '{}' | ${ask()} >again.out 2>again.err`);
     terminal.type('\r');
@@ -151,7 +148,7 @@ describe('a question', () => {
     expect(read('empty.err')).toContain('nothing was typed for one, and nothing is stored');
   });
 
-  it('that is ended by a signal leaves a terminal that echoes', async () => {
+  test('that is ended by a signal leaves a terminal that echoes', async () => {
     writeFileSync(file('asking.sh'), `echo $$ >pid.new && mv pid.new pid && echo {} >in && exec ${ask()} <in`);
     const terminal = await asking('sh asking.sh; echo "ended $?"; stty -a');
     process.kill(Number(read('pid')), 'SIGTERM');
@@ -160,7 +157,7 @@ describe('a question', () => {
     expect(screen).toMatch(/[^-]echo\b/);
   });
 
-  it('ends when the terminal goes away, also for a command that hang-ups do not end', async () => {
+  test('ends when the terminal goes away, also for a command that hang-ups do not end', async () => {
     for (const first of ['', "trap '' HUP\n"]) {
       const name = first === '' ? 'hup' : 'nohup';
       const code = `echo $? >code.new && mv code.new ${name}.code`;
@@ -185,14 +182,14 @@ describe('a value of several lines', () => {
   const ask = (keys: string, out = 'lines') =>
     `${create('create_credential', '--name', 'db', '--prompt', keys)} >${out}.out 2>${out}.err\ncode=$?\nstty -a\nexit $code`;
 
-  it('that is pasted with marks is stored as it is, each under its key, and none of it is shown', async () => {
+  test('that is pasted with marks is stored as it is, each under its key, and none of it is shown', async () => {
     const terminal = onTerminal(ask('cert key plain'));
     await terminal.shown('cert: ');
     expect(terminal.screen()).toContain(`${MARKS}cert: `);
     // As most terminals send line ends.
     terminal.type(`${marked(PEM.replaceAll('\n', '\r'))}\r`);
     await terminal.shown('key: ');
-    // The last line without a line end; and what is typed around it.
+    // The last line without a line end; and what is typed around test.
     terminal.type(`<${marked('one\ttab\r\n\ntwo é😀\x1a')}xy\x7f\x7f>\r`);
     await terminal.shown('plain: ');
     // A line that was copied with its end.
@@ -206,7 +203,7 @@ describe('a value of several lines', () => {
     expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
   });
 
-  it('that comes without marks is an error that names the way, and nothing is stored or left to the shell', async () => {
+  test('that comes without marks is an error that names the way, and nothing is stored or left to the shell', async () => {
     // A key of 2048 bits: a terminal hands over so much at once, and more in parts, which may come late.
     for (const pasted of [pemOf(26).replaceAll('\n', '\r'), '\rbehind an empty line', 'two\r\nlines', 'a\rb\r']) {
       const terminal = onTerminal(ask('cert key', 'cut'));
@@ -220,7 +217,7 @@ describe('a value of several lines', () => {
     }
   });
 
-  it('is not what one line with its end is, or with empty ones behind', async () => {
+  test('is not what one line with its end is, or with empty ones behind', async () => {
     for (const typed of ['v\r\n', 'v\r\r', 'v\n']) {
       at.server.seen.length = 0;
       const terminal = onTerminal(ask('one'));
@@ -231,7 +228,7 @@ describe('a value of several lines', () => {
     }
   });
 
-  it('has a bound, and none of a larger one is stored or left to the shell', async () => {
+  test('has a bound, and none of a larger one is stored or left to the shell', async () => {
     const terminal = onTerminal(ask('big', 'big'));
     await terminal.shown('big: ');
     terminal.type(`${marked('0123456789abcde\n'.repeat(16 * 1024 + 1))}\r`);
@@ -241,7 +238,7 @@ describe('a value of several lines', () => {
     expect(screen).not.toContain('abcde');
   });
 
-  it('leaves a terminal without marks after Ctrl-C, within a paste too, and after a signal', async () => {
+  test('leaves a terminal without marks after Ctrl-C, within a paste too, and after a signal', async () => {
     for (const typed of [CTRL_C, `\x1b[200~half\r${CTRL_C}`]) {
       const terminal = onTerminal(ask('one'));
       await terminal.shown('one: ');
@@ -259,7 +256,7 @@ describe('a value of several lines', () => {
     expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
   });
 
-  it('needs no marks from a terminal that knows only text, which gets none', async () => {
+  test('needs no marks from a terminal that knows only text, which gets none', async () => {
     const terminal = onTerminal(`TERM=dumb\n${ask('one')}`);
     await terminal.shown('one: ');
     terminal.type('v\r');
@@ -269,7 +266,7 @@ describe('a value of several lines', () => {
   });
 });
 
-it('a line is typed and corrected with the usual keys', async () => {
+test('a line is typed and corrected with the usual keys', async () => {
   const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one', 'two'));
   await terminal.shown('one: ');
   // Ctrl-U; left, left, backspace; Ctrl-A, delete; Ctrl-E.
@@ -285,7 +282,7 @@ describe('Ctrl-Z', () => {
   // A shell with job control that leaves the terminal's modes alone.
   const jobs = (line: string, then: string) => `set -m\n${line}\necho "suspended $?"\nstty -a >modes\n${then}`;
 
-  it('suspends a prompt, with a terminal that echoes and sets no marks; fg shows it again and it goes on', async () => {
+  test('suspends a prompt, with a terminal that echoes and sets no marks; fg shows it again and it goes on', async () => {
     const line = create('--mfa', 'create_credential', '--name', 'db', '--prompt', 'one', '>fg.out');
     const terminal = onTerminal(jobs(line, 'fg\nfg\necho "ended $?"\nstty -a'));
     await terminal.shown('one: ');
@@ -308,7 +305,7 @@ describe('Ctrl-Z', () => {
     expect(sent()).toMatchObject({ credential_pairs: { one: 'half and half' } });
   });
 
-  it('suspends the others of a pipeline too', async () => {
+  test('suspends the others of a pipeline too', async () => {
     const line = create('create_credential', '--name', 'db', '--prompt', 'one', '--metadata', '-');
     const terminal = onTerminal(jobs(`echo '{}' | ${line} | cat`, 'fg'));
     await terminal.shown('one: ');
@@ -318,7 +315,7 @@ describe('Ctrl-Z', () => {
     expect((await terminal.ended).screen).toContain('new-id');
   });
 
-  it('leaves a program that the shell can end', async () => {
+  test('leaves a program that the shell can end', async () => {
     const line = create('create_credential', '--name', 'db', '--prompt', 'one');
     writeFileSync(file('killed.sh'), `echo $$ >killed.pid && exec ${line}`);
     const kill = 'kill $(cat killed.pid); kill -CONT %1; read line';
@@ -331,7 +328,7 @@ describe('Ctrl-Z', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  it('is nothing where no shell could take the program back', async () => {
+  test('is nothing where no shell could take the program back', async () => {
     const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one'));
     await terminal.shown('one: ');
     terminal.type(CTRL_Z);
@@ -340,7 +337,7 @@ describe('Ctrl-Z', () => {
     expect((await terminal.ended).code).toBe(0);
   });
 
-  it('of others: a prompt that was stopped from outside is shown again without echo', async () => {
+  test('of others: a prompt that was stopped from outside is shown again without echo', async () => {
     writeFileSync(
       file('stopped.sh'),
       `echo $$ >pid.new && mv pid.new stopped.pid && exec ${create('create_credential', '--name', 'db', '--prompt', 'one')}`,
@@ -358,7 +355,7 @@ describe('Ctrl-Z', () => {
 });
 
 describe('on a terminal without redirections', () => {
-  it('--mfa and --prompt ask one after the other', async () => {
+  test('--mfa and --prompt ask one after the other', async () => {
     const terminal = onTerminal(create('--mfa', 'create_credential', '--name', 'db', '--prompt', 'one'));
     await terminal.shown('one: ');
     terminal.type('v\r');
@@ -369,7 +366,7 @@ describe('on a terminal without redirections', () => {
     expect(sent()).toMatchObject({ credential_pairs: { one: 'v' } });
   });
 
-  it('--mfa is given up with Ctrl-C too: exit 130, no word of KMS', async () => {
+  test('--mfa is given up with Ctrl-C too: exit 130, no word of KMS', async () => {
     const terminal = onTerminal(create('--mfa', 'create_credential', '--name', 'db', '--credential-pairs', "'{}'"));
     await terminal.shown('MFA code: ');
     terminal.type(CTRL_C);
@@ -382,7 +379,7 @@ describe('on a terminal without redirections', () => {
 describe('what others wrote', () => {
   const STEERING = '\u001b]52;c;eA==\u0007 \u009b2K \u202e';
 
-  it('is shown on a terminal, not obeyed: values, names and errors; a file gets values as they are', async () => {
+  test('is shown on a terminal, not obeyed: values, names and errors; a file gets values as they are', async () => {
     at.answer(({ path }) =>
       path.includes('/refused')
         ? { status: 400, body: { error: STEERING } }

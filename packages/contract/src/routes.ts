@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { ADDRESSES } from './addresses.js';
-import type { Address } from './addresses.js';
+import { ADDRESSES, type Address } from './addresses.js';
 import {
   blindCredential,
   blindCredentialCreate,

@@ -1,7 +1,14 @@
 // One service authenticates another over plain HTTP, with KMS as the only thing they both trust.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { KmsUnavailable, TokenGenerator, TokenRejected, TokenValidator, awsKms } from '@confidant/kmsauth';
-import type { KmsLike, VerifiedToken } from '@confidant/kmsauth';
+import {
+  KmsUnavailable,
+  TokenGenerator,
+  TokenRejected,
+  TokenValidator,
+  awsKms,
+  type KmsLike,
+  type VerifiedToken,
+} from '@confidant/kmsauth';
 
 const kmsOfRegion = (region: string): KmsLike =>
   awsKms({ region, connectTimeoutMs: 1000, requestTimeoutMs: 1000, maxSockets: 100, maxAttempts: 2 });

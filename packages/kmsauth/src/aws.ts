@@ -1,8 +1,14 @@
 import { createRequire } from 'node:module';
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
-import { KmsRefused, KmsUnavailable } from './kms.js';
-import type { EncryptionContext, KmsGrant, KmsGrants, KmsLike } from './kms.js';
+import {
+  KmsRefused,
+  KmsUnavailable,
+  type EncryptionContext,
+  type KmsGrant,
+  type KmsGrants,
+  type KmsLike,
+} from './kms.js';
 import { ProxyError } from './proxy-error.js';
 
 export interface AwsKmsOptions {

@@ -5,8 +5,8 @@ import {
   createSecretKey,
   randomBytes,
   timingSafeEqual,
+  type KeyObject,
 } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
 
 /** A text that is no Fernet key, or a token that this key did not make. The message never holds key or token. */
 export class FernetError extends Error {

@@ -1,7 +1,13 @@
 import type { KmsLike } from './kms.js';
 import { readPrivateFile, replaceFile } from './private-file.js';
-import { encodePayload, formatTokenTime, formatUsername, parseTokenTime, tokenContext } from './token.js';
-import type { TokenVersion } from './token.js';
+import {
+  encodePayload,
+  formatTokenTime,
+  formatUsername,
+  parseTokenTime,
+  tokenContext,
+  type TokenVersion,
+} from './token.js';
 
 // compat: three minutes for clocks that differ, at both ends, and for a cached token to be of use when it is sent.
 const SKEW_MS = 3 * 60_000;

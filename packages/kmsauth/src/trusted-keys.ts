@@ -1,5 +1,4 @@
-import { KmsRefused, KmsUnavailable, keyReference } from './kms.js';
-import type { KmsLike } from './kms.js';
+import { KmsRefused, KmsUnavailable, keyReference, type KmsLike } from './kms.js';
 
 /** How long a resolved alias is trusted before KMS is asked again. */
 const REFRESH_AFTER_MS = 5 * 60_000;

@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { decodeBase64 } from './base64.js';
-import { KmsRefused } from './kms.js';
-import type { KmsLike } from './kms.js';
-import { parsePayload, parseUsername, tokenContext } from './token.js';
-import type { TokenLifetime, TokenUsername, TokenVersion } from './token.js';
+import { KmsRefused, type KmsLike } from './kms.js';
+import {
+  parsePayload,
+  parseUsername,
+  tokenContext,
+  type TokenLifetime,
+  type TokenUsername,
+  type TokenVersion,
+} from './token.js';
 import { TrustedKeys } from './trusted-keys.js';
 
 /** Who a token proved its sender to be. */

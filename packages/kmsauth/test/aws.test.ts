@@ -1,10 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { KmsRefused, KmsUnavailable, awsKms } from '../src/index.js';
-import type { AwsKmsOptions } from '../src/index.js';
+import { KmsRefused, KmsUnavailable, awsKms, type AwsKmsOptions } from '../src/index.js';
 
 type Answer = (response: ServerResponse, body: Record<string, unknown>) => void;
 interface Asked {

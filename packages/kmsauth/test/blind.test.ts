@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FernetError, FernetKey, KmsRefused, KmsUnavailable, decryptBlind, encryptBlind } from '../src/index.js';
-import type { BlindPairs, EncryptionContext } from '../src/index.js';
+import {
+  FernetError,
+  FernetKey,
+  KmsRefused,
+  KmsUnavailable,
+  decryptBlind,
+  encryptBlind,
+  type BlindPairs,
+  type EncryptionContext,
+} from '../src/index.js';
 import { MemoryKms, golden, goldenJson, recordedKms } from './kms.js';
 
 const regions = ['us-east-1', 'us-west-2'] as const;

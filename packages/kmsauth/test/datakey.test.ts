@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { DataKeys, FernetError, FernetKey, KmsRefused, KmsUnavailable } from '../src/index.js';
-import type { DataKeyEvent, DataKeysOptions } from '../src/index.js';
+import {
+  DataKeys,
+  FernetError,
+  FernetKey,
+  KmsRefused,
+  KmsUnavailable,
+  type DataKeyEvent,
+  type DataKeysOptions,
+} from '../src/index.js';
 import { MemoryKms, golden, goldenJson, recordedKms } from './kms.js';
 
 function world(options: Partial<DataKeysOptions> = {}) {

@@ -3,8 +3,7 @@ import { chmod, chown, link, mkdir, mkdtemp, readFile, readdir, rm, stat, symlin
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { KmsRefused, TokenGenerator, TokenValidator } from '../src/index.js';
-import type { TokenGeneratorOptions } from '../src/index.js';
+import { KmsRefused, TokenGenerator, TokenValidator, type TokenGeneratorOptions } from '../src/index.js';
 import { MemoryKms, recordedTokens } from './kms.js';
 
 const MINUTE = 60_000;

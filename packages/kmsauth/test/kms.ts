@@ -1,7 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { KmsRefused, KmsUnavailable } from '../src/index.js';
-import type { EncryptionContext, KmsLike } from '../src/index.js';
+import { KmsRefused, KmsUnavailable, type EncryptionContext, type KmsLike } from '../src/index.js';
 
 /** A file of the recordings, `test/golden` at the root of the workspace. */
 export function golden(name: string): string {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { goesThroughProxy, proxyAgent, ProxyError, proxyFault } from '../src/proxy.js';
 import { proxyFor } from '../src/proxy-address.js';
 import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from './connect-proxy.js';
@@ -58,7 +58,7 @@ function chosen(environment: Record<string, string>, host = 'kms.us-east-1.amazo
 describe('the variables of a proxy', () => {
   const HTTPS_PROXY = 'http://proxy.corp:3128';
 
-  it('are read as the original does: lower case first, https before all', () => {
+  test('are read as the original does: lower case first, https before all', () => {
     expect(chosen({})).toBeUndefined();
     expect(chosen({ HTTP_PROXY: HTTPS_PROXY, http_proxy: HTTPS_PROXY })).toBeUndefined();
     expect(chosen({ HTTPS_PROXY })).toBe('http://proxy.corp:3128/');
@@ -69,13 +69,13 @@ describe('the variables of a proxy', () => {
     expect(chosen({ HTTPS_PROXY, ALL_PROXY: 'http://all:1' })).toBe('http://proxy.corp:3128/');
   });
 
-  it('may hold an address without a scheme, which is one of http', () => {
+  test('may hold an address without a scheme, which is one of http', () => {
     expect(chosen({ HTTPS_PROXY: 'proxy.corp:3128' })).toBe('http://proxy.corp:3128/');
     expect(chosen({ HTTPS_PROXY: 'user:pass@proxy.corp:3128' })).toBe('http://user:pass@proxy.corp:3128/');
     expect(chosen({ HTTPS_PROXY: 'https://proxy.corp' })).toBe('https://proxy.corp/');
   });
 
-  it.each([
+  test.each([
     ['amazonaws.com', 'kms.us-east-1.amazonaws.com', 443, true],
     ['.amazonaws.com', 'kms.us-east-1.amazonaws.com', 443, true],
     ['*.amazonaws.com', 'KMS.us-east-1.AmazonAWS.com', 443, true],
@@ -99,7 +99,7 @@ describe('the variables of a proxy', () => {
     expect(chosen({ HTTPS_PROXY, no_proxy: exceptions, NO_PROXY: '*' }, host, port) === undefined).toBe(isDirect);
   });
 
-  it.each([
+  test.each([
     'localhost',
     'a.localhost',
     '127.0.0.1',
@@ -112,7 +112,7 @@ describe('the variables of a proxy', () => {
     expect(chosen({ HTTPS_PROXY, NO_PROXY: '' }, host)).toBeUndefined(),
   );
 
-  it('load nothing when there are none', () => {
+  test('load nothing when there are none', () => {
     const loaded = (environment: object): string => {
       const program = `import { proxyAgent } from '@confidant/kmsauth/proxy';
         await proxyAgent({ maxSockets: 1, connectTimeoutMs: 1 }, ${JSON.stringify(environment)});
@@ -125,12 +125,12 @@ describe('the variables of a proxy', () => {
     expect([loaded({}), loaded({ HTTPS_PROXY })]).toEqual(['false', 'true']);
   });
 
-  it('count for https alone', () => {
+  test('count for https alone', () => {
     expect(goesThroughProxy('https://example.org', { HTTPS_PROXY })).toBe(true);
     expect(goesThroughProxy('http://example.org', { HTTPS_PROXY, ALL_PROXY: HTTPS_PROXY })).toBe(false);
   });
 
-  it('are at fault by name, without their value, when they hold no address', () => {
+  test('are at fault by name, without their value, when they hold no address', () => {
     for (const wrong of ['socks5://user:hunter2@proxy:1', 'http://', 'http://a b', 'http://user:%hunter2@proxy']) {
       expect(proxyFault({ all_proxy: wrong })).toEqual({
         variable: 'all_proxy',
@@ -146,7 +146,7 @@ describe('the variables of a proxy', () => {
 });
 
 describe('a connection through a proxy', () => {
-  it('is used again, and proves who asks', async () => {
+  test('is used again, and proves who asks', async () => {
     const agent = await agentOf({ maxSockets: 1 });
     expect(await get(agent)).toEqual({ text: '/path', reused: false });
     expect(await get(agent)).toEqual({ text: '/path', reused: true });
@@ -155,19 +155,19 @@ describe('a connection through a proxy', () => {
     expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
   });
 
-  it('is one of at most maxSockets from when it is asked for', async () => {
+  test('is one of at most maxSockets from when it is asked for', async () => {
     const agent = await agentOf({ maxSockets: 2 });
     await Promise.all(Array.from({ length: 8 }, () => get(agent)));
     expect(proxy.asked).toHaveLength(2);
   });
 
-  it('is one for each host', async () => {
+  test('is one for each host', async () => {
     const agent = await agentOf();
     expect([await get(agent), await get(agent, 'other.test')]).toHaveLength(2);
     expect(proxy.asked).toEqual([`${HOST}:443`, 'other.test:443']);
   });
 
-  it.each([302, 403, 404, 407, 502])(
+  test.each([302, 403, 404, 407, 502])(
     'is not there when the proxy answers %d: that is no answer of the host',
     async (status) => {
       proxy.answer = status;
@@ -178,7 +178,7 @@ describe('a connection through a proxy', () => {
     },
   );
 
-  it('fails those that wait for it, and leaves its place to the next', async () => {
+  test('fails those that wait for it, and leaves its place to the next', async () => {
     const agent = await agentOf({ maxSockets: 1 });
     proxy.answer = 502;
     const asking = [get(agent), get(agent), get(agent)];
@@ -187,7 +187,7 @@ describe('a connection through a proxy', () => {
     expect((await get(agent)).text).toBe('/path');
   });
 
-  it('is given up when the proxy says nothing in time, and closed', async () => {
+  test('is given up when the proxy says nothing in time, and closed', async () => {
     const agent = await agentOf({ maxSockets: 1, connectTimeoutMs: 200 });
     proxy.answer = 'hang';
     // The agent's time is the test's: what follows may take longer than 200 ms.
@@ -205,18 +205,18 @@ describe('a connection through a proxy', () => {
     expect((await get(agent)).text).toBe('/path');
   });
 
-  it.each(['close', 'endless'] as const)('fails when the proxy answers by: %s', async (answer) => {
+  test.each(['close', 'endless'] as const)('fails when the proxy answers by: %s', async (answer) => {
     proxy.answer = answer;
     await expect(get(await agentOf())).rejects.toBeInstanceOf(ProxyError);
     await expect.poll(() => proxy.connections()).toBe(0);
   });
 
-  it('fails when nobody is there, and says who', async () => {
+  test('fails when nobody is there, and says who', async () => {
     const agent = await agentOf({}, 'http://user:hunter2@127.0.0.1:1');
     await expect(get(agent)).rejects.toThrow(new ProxyError('the proxy 127.0.0.1:1 can not be reached (ECONNREFUSED)'));
   });
 
-  it('ends with its agent, also while it is made', async () => {
+  test('ends with its agent, also while it is made', async () => {
     const agent = await agentOf();
     await get(agent);
     proxy.answer = 'hang';
@@ -227,7 +227,7 @@ describe('a connection through a proxy', () => {
     await expect.poll(() => proxy.connections()).toBe(0);
   });
 
-  it('is verified: neither the host nor a proxy over TLS may be anyone', async () => {
+  test('is verified: neither the host nor a proxy over TLS may be anyone', async () => {
     const asking = (agent: Agent) =>
       new Promise((resolve, reject) => request(`https://${HOST}/`, { agent }, resolve).on('error', reject).end());
     await expect(asking(await agentOf())).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { TokenRejected, TokenValidator } from '../src/index.js';
-import type { KmsLike } from '../src/index.js';
+import { TokenRejected, TokenValidator, type KmsLike } from '../src/index.js';
 import { MemoryKms, golden, recordedKms, recordedTokens } from './kms.js';
 
 const MINUTE = 60_000;

@@ -1,5 +1,10 @@
-import { TokenRejected, TokenValidator } from '../src/index.js';
-import type { TokenEvent, TokenValidatorOptions, VerifiedToken } from '../src/index.js';
+import {
+  TokenRejected,
+  TokenValidator,
+  type TokenEvent,
+  type TokenValidatorOptions,
+  type VerifiedToken,
+} from '../src/index.js';
 import { MemoryKms } from './kms.js';
 
 export const MINUTE = 60_000;

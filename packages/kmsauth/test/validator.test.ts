@@ -12,8 +12,8 @@ import {
   userContext,
   mint,
   verdict,
+  type Mint,
 } from './validator-world.js';
-import type { Mint } from './validator-world.js';
 
 describe('a good token', () => {
   test('proves who sent it, by which key and until when', async () => {

@@ -8,8 +8,10 @@ import {
   isServerUrl,
   loadProfile,
   URL_VARIABLE,
+  type ClientSettings,
+  type ConfigProfile,
+  type ServerSettings,
 } from '../sdk/config/profile.js';
-import type { ClientSettings, ConfigProfile, ServerSettings } from '../sdk/config/profile.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../sdk/connect.js';
 import type { ConfidantClient } from '../sdk/client.js';
 import type { LoginSession } from '../sdk/session-transport.js';
@@ -17,8 +19,7 @@ import type { Given } from './arguments/options.js';
 import type { Log } from './terminal/log.js';
 import { localEnvironment } from './local-environment.js';
 import { readLogin, writeLogin } from './login/store.js';
-import { chooseLogin } from './login/choose.js';
-import type { LoginChoice } from './login/choose.js';
+import { chooseLogin, type LoginChoice } from './login/choose.js';
 import { CommandError } from './arguments/command-error.js';
 import { Progress } from './terminal/progress.js';
 import { askSecret } from './terminal/prompt.js';

@@ -1,7 +1,6 @@
 import type { AttemptEvent, RetryEvent } from '../sdk/route-caller.js';
 import { RefusedForNow } from '../sdk/response.js';
-import { expandHome, isServerUrl } from '../sdk/config/profile.js';
-import type { ClientSettings, LoadedProfile } from '../sdk/config/profile.js';
+import { expandHome, isServerUrl, type ClientSettings, type LoadedProfile } from '../sdk/config/profile.js';
 import { ConfidantError } from '../sdk/errors.js';
 import type { LoginSession } from '../sdk/session-transport.js';
 import { proxyOf } from '../sdk/proxy.js';

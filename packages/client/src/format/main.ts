@@ -3,14 +3,12 @@ import { parseJson, pythonJson } from '@confidant/contract/wire';
 import { Command, CommanderError } from 'commander';
 import { spellOutOptions } from '../cli/arguments/expand.js';
 import { Given, readInput } from '../cli/arguments/options.js';
-import { openLog } from '../cli/terminal/log.js';
-import type { LogLevel } from '../cli/terminal/log.js';
+import { openLog, type LogLevel } from '../cli/terminal/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/arguments/parse.js';
 import type { OptionSpec } from '../cli/arguments/command-spec.js';
 import { UsageError } from '../cli/arguments/usage-error.js';
 import { describeNoJson } from '../text/json-syntax.js';
-import { combineCredentials, envExport, FormatError, readService } from './formatter.js';
-import type { Warn } from './formatter.js';
+import { combineCredentials, envExport, FormatError, readService, type Warn } from './formatter.js';
 
 const PROGRAM = 'confidant-format';
 /** Milliseconds. */

@@ -1,6 +1,5 @@
 import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
-import { RouteCaller } from './route-caller.js';
-import type { CallOptions } from './route-caller.js';
+import { RouteCaller, type CallOptions } from './route-caller.js';
 
 export interface RevertOptions extends CallOptions {
   /** The revision that is to be the current one; with another the server refuses with `write_conflict`. */

@@ -4,10 +4,8 @@ import { AwsSession, findRegion } from './aws-session.js';
 import { ConfidantClient } from './client.js';
 import type { AttemptEvent, AuthProvider, RetryEvent } from './route-caller.js';
 import type { ClientSettings, ServerSettings } from './config/profile.js';
-import { sessionTransport } from './session-transport.js';
-import type { LoginSession } from './session-transport.js';
-import { nodeTransport } from './transport.js';
-import type { Transport } from './transport.js';
+import { sessionTransport, type LoginSession } from './session-transport.js';
+import { nodeTransport, type Transport } from './transport.js';
 
 export interface ConnectOptions {
   /** Asked for the code of an MFA device; with it every call of AWS uses a session that proved MFA. */

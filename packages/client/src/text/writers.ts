@@ -1,8 +1,7 @@
 import { ExactNumber } from '@confidant/contract/wire';
 import type { Scalar } from '@confidant/contract';
 import type { Scalar as YamlScalar } from 'yaml';
-import { shellQuote, valueText } from './variables.js';
-import type { Variable } from './variables.js';
+import { shellQuote, valueText, type Variable } from './variables.js';
 
 /** A value can not be written in the form that was asked for. Names the variable, never the value. */
 export class UnwritableValue extends Error {

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import { parse } from 'yaml';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { argumentsOf, recipeFile, startProgram, startRecipeServer, writeScript } from '../support/recipe-server.js';
-import type { RecipeServer, RunningProgram } from '../support/recipe-server.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  argumentsOf,
+  recipeFile,
+  startProgram,
+  startRecipeServer,
+  writeScript,
+  type RecipeServer,
+  type RunningProgram,
+} from '../support/recipe-server.js';
 
 let server: RecipeServer;
 let app: string;
@@ -25,7 +32,7 @@ const all = (wanted: string): string[] => instructions.filter(([name]) => name =
 const execForm = (wanted: 'ENTRYPOINT' | 'CMD'): string[] => JSON.parse(all(wanted)[0]!) as string[];
 const variables = Object.fromEntries(all('ENV').map((rest) => rest.split(/=(.*)/s).slice(0, 2) as [string, string]));
 
-/** Runs ENTRYPOINT and CMD as an engine does: no shell, the image's environment and what the run adds to it. */
+/** Runs ENTRYPOINT and CMD as an engine does: no shell, the image's environment and what the run adds to test. */
 function startContainer(script: string, added: Record<string, string> = {}): RunningProgram {
   writeScript(join(app, 'start-web'), `#!/bin/sh\n${script}\n`);
   const inImage = { ...variables, PATH: `${server.bin}:${variables['PATH']}`, HOME: '/home/node' };
@@ -38,12 +45,12 @@ function startContainer(script: string, added: Record<string, string> = {}): Run
 }
 
 describe('the container', () => {
-  it('gives the program its values in place of the marks of the image, and the words of CMD', async () => {
+  test('gives the program its values in place of the marks of the image, and the words of CMD', async () => {
     const end = await startContainer('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret|web||--port|8000|', stderr: '' });
   });
 
-  it('a stop reaches the program, which ends as it likes; so does any other signal', async () => {
+  test('a stop reaches the program, which ends as it likes; so does any other signal', async () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const trap = `trap 'echo got; sleep 0.2; exit 3' ${signal.slice(3)}`;
       const running = startContainer(`${trap}; echo ready; while :; do sleep 0.05; done`);
@@ -53,17 +60,17 @@ describe('the container', () => {
     }
   });
 
-  it('the exit code of the container is the exit code of the program', async () => {
+  test('the exit code of the container is the exit code of the program', async () => {
     expect((await startContainer('exit 7').ended).code).toBe(7);
   });
 
-  it('a value that is missing: the program does not start, and the container fails', async () => {
+  test('a value that is missing: the program does not start, and the container fails', async () => {
     const end = await startContainer('echo ran', { API_KEY: 'confidant' }).ended;
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('web-production gives no API_KEY');
   });
 
-  it('no secret is in the image or in an argument', async () => {
+  test('no secret is in the image or in an argument', async () => {
     // Every layer keeps these for ever.
     expect(all('ARG')).toEqual([]);
     const { PATH: _, ...marks } = variables;
@@ -81,7 +88,7 @@ describe('the container', () => {
     await running.ended;
   });
 
-  it('does not run as root, and copies only what the recipe says to put beside the file', () => {
+  test('does not run as root, and copies only what the recipe says to put beside the file', () => {
     expect(all('USER')).toEqual(['node']);
     expect(all('COPY').map((rest) => rest.split(' ')[0])).toEqual(['confidant-*.tgz', 'config.yaml', 'start-web']);
   });

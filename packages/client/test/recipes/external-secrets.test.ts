@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { recipeFile, startProgram, startRecipeServer } from '../support/recipe-server.js';
-import type { RecipeServer } from '../support/recipe-server.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recipeFile, startProgram, startRecipeServer, type RecipeServer } from '../support/recipe-server.js';
 
 interface Container {
   command: string[];
@@ -112,7 +111,7 @@ const secretOf = (patch: string): Record<string, string> =>
   (JSON.parse(patch) as { stringData: Record<string, string> }).stringData;
 
 describe('External Secrets', () => {
-  it('reads every value of the ExternalSecret with the token that the job put into the Secret', async () => {
+  test('reads every value of the ExternalSecret with the token that the job put into the Secret', async () => {
     const { code, patch } = await runJob();
     expect(code).toBe(0);
     const values = await Promise.all(
@@ -121,7 +120,7 @@ describe('External Secrets', () => {
     expect(Object.fromEntries(values)).toEqual({ DB_PASSWORD: 'pä"s\nword', DB_USER: 'web' });
   });
 
-  it('a value that is not there, and another service: an error, no empty value', async () => {
+  test('a value that is not there, and another service: an error, no empty value', async () => {
     const secret = secretOf((await runJob()).patch!);
     await expect(sync({ key: 'web-production', property: 'none' }, secret)).rejects.toThrow('no none');
     await expect(sync({ key: 'other', property: 'db_user' }, secret)).rejects.toThrow('403');
@@ -129,13 +128,13 @@ describe('External Secrets', () => {
     await expect(sync(data[0]!.remoteRef, { ...secret, token: 'AAAA' })).rejects.toThrow('403');
   });
 
-  it('a token that can not be made leaves the Secret as it was: the job fails before it writes a patch', async () => {
+  test('a token that can not be made leaves the Secret as it was: the job fails before it writes a patch', async () => {
     const end = await runJob({ AWS_ENDPOINT_URL_KMS: 'http://127.0.0.1:9', CONFIDANT_CONFIG_FILES: '/nowhere' });
     expect(end).toEqual({ code: expect.any(Number) as number });
     expect(end.code).not.toBe(0);
   });
 
-  it('the token lives as long as a server allows by default, and longer than three runs of the job', () => {
+  test('the token lives as long as a server allows by default, and longer than three runs of the job', () => {
     expect(makeToken.command.join(' ')).toContain('--token-lifetime 60');
     const { schedule } = (manifest<CronJob>('CronJob') as unknown as { spec: { schedule: string } }).spec;
     const [, everyMinutes] = /^\*\/(\d+) \* \* \* \*$/.exec(schedule)!;
@@ -143,7 +142,7 @@ describe('External Secrets', () => {
     expect(Number(everyMinutes) * 3).toBeLessThan(57);
   });
 
-  it('the job may touch the Secret of the token and nothing else', () => {
+  test('the job may touch the Secret of the token and nothing else', () => {
     const { rules } = manifest<Manifest & { rules: Record<string, string[]>[] }>('Role');
     const name = patchSecret.command[3]!;
     expect(patchSecret.command.slice(0, 4)).toEqual(['kubectl', 'patch', 'secret', manifest('Secret').metadata.name]);
@@ -157,7 +156,7 @@ describe('External Secrets', () => {
     expect(manifest('ServiceAccount').metadata.name).toBe(pod.serviceAccountName);
   });
 
-  it('the Secret is one that the webhook provider reads, and no value is committed in it', () => {
+  test('the Secret is one that the webhook provider reads, and no value is committed in it', () => {
     const secret = manifest<Manifest & { data?: unknown; stringData?: unknown }>('Secret');
     expect(secret.metadata.labels).toEqual({ 'external-secrets.io/type': 'webhook' });
     expect(store.secrets.map(({ secretRef }) => secretRef.name)).toEqual([secret.metadata.name]);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseArguments } from '../../src/cli/arguments/parse.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -8,7 +8,7 @@ const text = (path: string): string => readFileSync(ROOT + path, 'utf8');
 const guide = text('docs/recipes.md');
 
 describe('the guide to the recipes', () => {
-  it('points at every file, and at none that is not there', () => {
+  test('points at every file, and at none that is not there', () => {
     const files = readdirSync(`${ROOT}docs/recipes`, { recursive: true, encoding: 'utf8' })
       .map((path) => `recipes/${path}`)
       .filter((path) => statSync(`${ROOT}docs/${path}`).isFile());
@@ -16,12 +16,12 @@ describe('the guide to the recipes', () => {
     expect([...new Set(linked)].sort()).toEqual(files.sort());
   });
 
-  it('is found from the first page and from the guide to the command line', () => {
+  test('is found from the first page and from the guide to the command line', () => {
     expect(text('README.md')).toContain('(docs/recipes.md)');
     expect(text('docs/client.md')).toContain('(recipes.md)');
   });
 
-  it('shows command lines that can be parsed', () => {
+  test('shows command lines that can be parsed', () => {
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!).join('');
     const shown = [...blocks.matchAll(/\$\(confidant ([^)]*)\)/g), ...guide.matchAll(/`confidant ([a-z][^`]*)`/g)];
     expect(shown.length).toBeGreaterThan(3);

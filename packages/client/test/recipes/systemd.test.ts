@@ -1,7 +1,14 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { argumentsOf, recipeFile, startProgram, startRecipeServer, writeScript } from '../support/recipe-server.js';
-import type { RecipeServer, RunningProgram } from '../support/recipe-server.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  argumentsOf,
+  recipeFile,
+  startProgram,
+  startRecipeServer,
+  writeScript,
+  type RecipeServer,
+  type RunningProgram,
+} from '../support/recipe-server.js';
 
 let server: RecipeServer;
 beforeAll(async () => {
@@ -55,12 +62,12 @@ function startUnit(web: string | undefined, { service = 'web-production', enviro
 }
 
 describe('the systemd unit', () => {
-  it('gives the program its values and its own arguments', async () => {
+  test('gives the program its values and its own arguments', async () => {
     const end = await startUnit('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret $HOME %n|web||--port|8000|', stderr: '' });
   });
 
-  it('no argument holds a value: not of confidant, not of the program', async () => {
+  test('no argument holds a value: not of confidant, not of the program', async () => {
     const running = startUnit('echo "$$ has $DB_PASSWORD"; while :; do sleep 0.05; done');
     await running.printed(' has s3cret');
     const program = Number.parseInt(running.output(), 10);
@@ -71,7 +78,7 @@ describe('the systemd unit', () => {
     expect(await running.ended).toMatchObject({ code: null, signal: 'SIGTERM' });
   });
 
-  it('a stop is one SIGTERM for the program: the unit sends it to confidant alone, which hands it on', async () => {
+  test('a stop is one SIGTERM for the program: the unit sends it to confidant alone, which hands it on', async () => {
     expect(unit('Service', 'KillMode')).toEqual(['mixed']);
     expect(unit('Service', 'KillSignal')).toEqual([]);
     const running = startUnit(`trap 'echo stopping; sleep 0.3; exit 0' TERM; echo ready; while :; do sleep 0.05; done`);
@@ -80,14 +87,14 @@ describe('the systemd unit', () => {
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'ready\nstopping\n' });
   });
 
-  it('the end of the program is the end of the service: its code, by which systemd restarts it', async () => {
+  test('the end of the program is the end of the service: its code, by which systemd restarts it', async () => {
     expect(unit('Service', 'Restart')).toEqual(['on-failure']);
     expect((await startUnit('exit 7').ended).code).toBe(7);
     expect((await startUnit(undefined).ended).code).toBe(127);
     expect(unit('Service', 'RestartPreventExitStatus')[0]!.split(' ')).toContain('127');
   });
 
-  it('a value that is missing, or another service: the program does not start, and it is a failure', async () => {
+  test('a value that is missing, or another service: the program does not start, and it is a failure', async () => {
     const missing = await startUnit('echo ran', { environment: { API_KEY: 'confidant' } }).ended;
     expect(missing).toMatchObject({ code: 255, stdout: '' });
     expect(missing.stderr).toContain('web-production gives no API_KEY');

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseHcl } from '../support/hcl.js';
-import type { Block } from '../support/hcl.js';
-import { recipeFile, startProgram, startRecipeServer } from '../support/recipe-server.js';
-import type { RecipeServer } from '../support/recipe-server.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseHcl, type Block } from '../support/hcl.js';
+import { recipeFile, startProgram, startRecipeServer, type RecipeServer } from '../support/recipe-server.js';
 
 const source = recipeFile('terraform/main.tf');
 const file = parseHcl(source);
@@ -53,22 +51,22 @@ async function plan(given: Record<string, string> = {}, of = file): Promise<Reco
 }
 
 describe('Terraform', () => {
-  it('reads a value of the service with the token of the environment', async () => {
+  test('reads a value of the service with the token of the environment', async () => {
     expect(await plan()).toEqual({ db_password: '${not} "replaced"' });
   });
 
-  it('another service, a bad token, a service that is not there: an error with the status, no value', async () => {
+  test('another service, a bad token, a service that is not there: an error with the status, no value', async () => {
     await expect(plan({ confidant_service: 'other' })).rejects.toThrow('Confidant answered 403 for other.');
     await expect(plan({ confidant_token: '2/service/web-production:AAAA' })).rejects.toThrow('answered 403');
     await expect(plan({ confidant_token: '' })).rejects.toThrow('answered 401');
   });
 
-  it('a value that is not there is an error', async () => {
+  test('a value that is not there is an error', async () => {
     const other = parseHcl(source.replace('local.secrets["db_password"]', 'local.secrets["none"]'));
     await expect(plan({}, other)).rejects.toThrow('there is no none');
   });
 
-  it('the token and every value are marked sensitive, and tries and time are bounded', () => {
+  test('the token and every value are marked sensitive, and tries and time are bounded', () => {
     const marked = (one: Block): boolean => one.attributes.get('sensitive') !== undefined;
     expect(marked(block(file, 'variable', 'confidant_token'))).toBe(true);
     expect(blocks(file, 'output').map(marked)).toEqual([true]);

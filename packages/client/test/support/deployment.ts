@@ -1,10 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { awsEnvironment, callCli, runCli, startCli } from './cli.js';
-import type { CliEnd, CliOptions, RunningCli } from './cli.js';
-import { startAnswering } from './http.js';
-import type { Answer, AnsweringServer, Seen } from './http.js';
+import { awsEnvironment, callCli, runCli, startCli, type CliEnd, type CliOptions, type RunningCli } from './cli.js';
+import { startAnswering, type Answer, type AnsweringServer, type Seen } from './http.js';
 import { startRecordedKms } from './recorded-kms.js';
 
 /** A server that answers what the test says, a KMS, and a configuration for the service `web`. */

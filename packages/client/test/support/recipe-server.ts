@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { programPath } from './cli.js';
-import { startEmbeddedServer } from './embedded-server.js';
-import type { EmbeddedServer } from './embedded-server.js';
+import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 

@@ -14,8 +14,7 @@ import type { App, Caller } from './app.js';
 import { requireDocumentation } from './credentials.js';
 import { announce, blindKeyHolder, refuseConflicts } from './conflicts.js';
 import { listPage, type Page } from './lists.js';
-import { refuseUnexpected, writeRevision } from './revisions.js';
-import type { Revert } from './revisions.js';
+import { refuseUnexpected, writeRevision, type Revert } from './revisions.js';
 
 /** A blind credential with as much as the caller may see. */
 export interface BlindCredentialView {

@@ -16,8 +16,7 @@ import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { announce, refuseConflicts } from './conflicts.js';
 import { listPage, type Page } from './lists.js';
-import { refuseUnexpected, writeRevision } from './revisions.js';
-import type { Revert } from './revisions.js';
+import { refuseUnexpected, writeRevision, type Revert } from './revisions.js';
 
 /** What the caller may do with the thing shown, for clients that hide buttons. */
 export type Permissions = Record<string, boolean>;

@@ -12,8 +12,7 @@ import type { Permissions } from './credentials.js';
 import { makeGrantsOf } from './grants.js';
 import { blindKeyHolder } from './conflicts.js';
 import { listPage, type Page, sortForDisplay } from './lists.js';
-import { refuseUnexpected, writeRevision } from './revisions.js';
-import type { Revert } from './revisions.js';
+import { refuseUnexpected, writeRevision, type Revert } from './revisions.js';
 import { readMany, timed } from './timers.js';
 
 /** A service with what is mapped to it, credentials and blind credentials each in the order they are shown. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueLoginLink, loginLink } from '../../src/embedded/login-link.js';
 import { freePort } from '../free-port.js';
 import { startConfidant, type TestConfidant } from './confidant.js';
@@ -79,7 +79,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await provider?.close();
     });
 
-    it('a person logs in and out, and the browser finds nothing to complain about', async () => {
+    test('a person logs in and out, and the browser finds nothing to complain about', async () => {
       const { page, complaints } = await openPage(browser, confidant.url);
       await page.goto(confidant.url);
       expect(page.url()).toBe(`${confidant.url}/loggedout`);
@@ -105,7 +105,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await picture(page, 'openid-4-logged-out');
     });
 
-    it('a person lets a command line in, which the browser tells that it is done', async () => {
+    test('a person lets a command line in, which the browser tells that it is done', async () => {
       const home = mkdtempSync(join(tmpdir(), 'confidant-cli-login-'));
       try {
         const program = join(home, 'browser');
@@ -151,7 +151,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       }
     });
 
-    it('a login that fails says so on a page, without a question for a password', async () => {
+    test('a login that fails says so on a page, without a question for a password', async () => {
       const { page } = await openPage(browser, confidant.url);
       const answer = await page.goto(`${confidant.url}/v1/login?code=x&state=%3Cimg%20src=x%20onerror=alert(1)%3E`);
       expect(answer?.status()).toBe(401);
@@ -168,7 +168,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
     });
     afterAll(() => site?.stop());
 
-    it('a person logs in and out, here and at the provider, and the browser finds nothing to complain about', async () => {
+    test('a person logs in and out, here and at the provider, and the browser finds nothing to complain about', async () => {
       const { page, complaints } = await openPage(browser, site.confidant.url);
       const { url } = site.confidant;
       await page.goto(`${url}/`);
@@ -192,7 +192,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
   });
 
   describe('the one-time link', () => {
-    it('logs in, and its secret stays out of requests, the address and the history', async () => {
+    test('logs in, and its secret stays out of requests, the address and the history', async () => {
       const confidant = await startConfidant({});
       const secret = issueLoginLink(confidant.dataDir);
       const { page, complaints } = await openPage(browser, confidant.url);
@@ -202,7 +202,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await page.waitForURL(`${confidant.url}/`);
       expect(await page.textContent('h1')).toBe('Logged in');
       await picture(page, 'link-1-logged-in');
-      // Playwright shows the fragment of the address that was typed; what follows must not have it.
+      // Playwright shows the fragment of the address that was typed; what follows must not have test.
       expect(addresses.slice(2).join(' ')).not.toContain(secret);
       await page.goBack();
       expect(page.url()).not.toContain(secret);

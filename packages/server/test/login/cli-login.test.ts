@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { challengeText, lettersOf } from '@confidant/contract';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CliCodes } from '../../src/auth/cli-codes.js';
 import { expiringMemory } from '../../src/adapters/expiring/memory.js';
 import { type Session, Sessions } from '../../src/auth/sessions.js';
@@ -82,7 +82,7 @@ describe('with an OpenID provider', () => {
       body: JSON.stringify({ code, verifier }),
     });
 
-  it('a command line gets a session of the person who allowed it, and reads and writes with it', async () => {
+  test('a command line gets a session of the person who allowed it, and reads and writes with it', async () => {
     const visitor = await loggedIn();
     const asked = ask(confidant.url);
     const page = await visitor.go(addressOf(asked));
@@ -118,7 +118,7 @@ describe('with an OpenID provider', () => {
     expect([...audited].map(([, action]) => action)).toEqual(['allow', 'login', 'logout']);
   });
 
-  it('a logout everywhere ends the person’s browsers and command lines, and codes that are on their way', async () => {
+  test('a logout everywhere ends the person’s browsers and command lines, and codes that are on their way', async () => {
     const [visitor, other] = [await loggedIn(), await loggedIn()];
     const commandLine = async (): Promise<[Visitor, string]> => {
       const asked = ask(confidant.url);
@@ -158,7 +158,7 @@ describe('with an OpenID provider', () => {
     expect((await beside.go('/v1/user/email')).status).toBe(401);
   });
 
-  it('who is not logged in logs in first, and comes back to the page', async () => {
+  test('who is not logged in logs in first, and comes back to the page', async () => {
     const visitor = new Visitor(confidant.url);
     const asked = ask(confidant.url);
     const form = await visitor.follow(addressOf(asked));
@@ -169,7 +169,7 @@ describe('with an OpenID provider', () => {
     expect(hidden(page, 'challenge')).toBe(asked.challenge);
   });
 
-  it('without a port the page shows the code, and leads nowhere', async () => {
+  test('without a port the page shows the code, and leads nowhere', async () => {
     const visitor = await loggedIn();
     const asked = { ...ask(confidant.url), port: '', state: '' };
     const shown = await allow(visitor, asked);
@@ -179,7 +179,7 @@ describe('with an OpenID provider', () => {
   });
 
   describe('refused:', () => {
-    it('a code for the second time, with another verifier, changed, or with nothing', async () => {
+    test('a code for the second time, with another verifier, changed, or with nothing', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
@@ -197,7 +197,7 @@ describe('with an OpenID provider', () => {
       }
     });
 
-    it('letters of another terminal: the code is worth nothing; what are no letters is asked for again', async () => {
+    test('letters of another terminal: the code is worth nothing; what are no letters is asked for again', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const other = codeOf(await allow(visitor, asked, { letters: 'BCDF-GHJK' }));
@@ -213,13 +213,13 @@ describe('with an OpenID provider', () => {
       expect((await exchange(typed, asked.verifier)).status).toBe(200);
     });
 
-    it('a code that the command line of another server asked for, passed on by that server', async () => {
+    test('a code that the command line of another server asked for, passed on by that server', async () => {
       const visitor = await loggedIn();
       const asked = ask('https://other.example.com');
       expect((await exchange(codeOf(await allow(visitor, asked)), asked.verifier)).status).toBe(401);
     });
 
-    it('a code whose giver has logged out, and consent of a command line itself', async () => {
+    test('a code whose giver has logged out, and consent of a command line itself', async () => {
       const visitor = await loggedIn();
       const [first, second] = [ask(confidant.url), ask(confidant.url)];
       const code = codeOf(await allow(visitor, first));
@@ -238,7 +238,7 @@ describe('with an OpenID provider', () => {
       expect((await exchange(given, second.verifier)).status).toBe(401);
     });
 
-    it('a session cookie as a code, and a code as a session cookie', async () => {
+    test('a session cookie as a code, and a code as a session cookie', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
@@ -248,7 +248,7 @@ describe('with an OpenID provider', () => {
       expect((await other.go('/v1/user/email')).status).toBe(401);
     });
 
-    it('consent without the token of the page, with that of another session, and of nobody', async () => {
+    test('consent without the token of the page, with that of another session, and of nobody', async () => {
       const visitor = await loggedIn();
       const foreign = hidden(await (await loggedIn()).go(addressOf(ask(confidant.url))), 'xsrf');
       for (const xsrf of ['', foreign]) {
@@ -258,7 +258,7 @@ describe('with an OpenID provider', () => {
       expect((await allow(new Visitor(confidant.url), ask(confidant.url), { xsrf: foreign })).status).toBe(401);
     });
 
-    it('an exchange that a page of a browser asks for', async () => {
+    test('an exchange that a page of a browser asks for', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
@@ -270,7 +270,7 @@ describe('with an OpenID provider', () => {
       expect((await exchange(code, asked.verifier)).status).toBe(200);
     });
 
-    it('addresses that no command line makes: other hosts, system ports, markup, half of it', async () => {
+    test('addresses that no command line makes: other hosts, system ports, markup, half of it', async () => {
       const visitor = await loggedIn();
       const good = ask(confidant.url);
       const bad: Partial<Asked>[] = [
@@ -294,7 +294,7 @@ describe('with an OpenID provider', () => {
 });
 
 describe('where it is offered', () => {
-  it('the one-time link: the page says how to log in, and works once that is done', async () => {
+  test('the one-time link: the page says how to log in, and works once that is done', async () => {
     const confidant = await startConfidant({});
     try {
       const visitor = new Visitor(confidant.url);
@@ -313,7 +313,7 @@ describe('where it is offered', () => {
     }
   });
 
-  it('not behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
+  test('not behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
     const header = { USER_AUTH_MODULE: 'header', HEADER_AUTH_EMAIL_HEADER: 'x-email' };
     for (const environment of [header, { USER_AUTH_MODULE: 'google' }, { USE_AUTH: 'false' }]) {
       const confidant = await startConfidant(environment as Record<string, string>);
@@ -355,7 +355,7 @@ describe.each([
     return { sessions, codes: new CliCodes({ secrets, sessions, used, shared, now: () => now }) };
   }
 
-  it('is worth nothing after five minutes, and carries when the login was, with its SAML session', async () => {
+  test('is worth nothing after five minutes, and carries when the login was, with its SAML session', async () => {
     const { sessions, codes } = serverWith(expiringMemory());
     const { session } = await sessions.start(ALICE, { saml: SAML });
     const asked = ask(SERVER);
@@ -370,7 +370,7 @@ describe.each([
     expect(await codes.redeem(late, asked.verifier, SERVER)).toBeUndefined();
   });
 
-  it('is worth nothing once its session was ended, by its person or by the provider', async () => {
+  test('is worth nothing once its session was ended, by its person or by the provider', async () => {
     const { sessions, codes } = serverWith(expiringMemory());
     for (const end of [
       (session: Session) => sessions.end(session),
@@ -386,7 +386,7 @@ describe.each([
     }
   });
 
-  it('gives no session that lives when the person logs out everywhere while it is redeemed', async () => {
+  test('gives no session that lives when the person logs out everywhere while it is redeemed', async () => {
     const { sessions, codes } = serverWith(expiringMemory());
     const { session } = await sessions.start(ALICE);
     const asked = ask(SERVER);
@@ -398,7 +398,7 @@ describe.each([
     expect(await sessions.open(cookie.value)).toBeUndefined();
   });
 
-  it('is taken by the other servers too, while a secret is rotated', async () => {
+  test('is taken by the other servers too, while a secret is rotated', async () => {
     const used = expiringMemory();
     const older = serverWith(used, ['an older secret of tests']);
     const { session } = await older.sessions.start(ALICE);

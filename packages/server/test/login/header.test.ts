@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
 import { attributesOf, Visitor } from './visitor.js';
 
@@ -24,11 +24,11 @@ afterAll(() => confidant?.stop());
 const email = (headers: Record<string, string>) => new Visitor(confidant.url).go('/v1/user/email', { headers });
 
 describe('header login', () => {
-  it('is whom the trusted proxy names, lower-cased', async () => {
+  test('is whom the trusted proxy names, lower-cased', async () => {
     expect((await email(CAROL)).text).toBe('{"email":"carol@example.com"}');
   });
 
-  it('401: a header is missing (bug 10), or the e-mail is no single address', async () => {
+  test('401: a header is missing (bug 10), or the e-mail is no single address', async () => {
     expect((await email({})).status).toBe(401);
     expect((await email({ 'x-user': 'carol' })).status).toBe(401);
     expect((await email({ 'x-email': 'carol@example.com' })).status).toBe(401);
@@ -36,11 +36,11 @@ describe('header login', () => {
     expect((await email({ ...CAROL, 'x-email': 'root@example.com, carol@example.com' })).status).toBe(401);
   });
 
-  it('401: another domain (bug 10)', async () => {
+  test('401: another domain (bug 10)', async () => {
     expect((await email({ ...CAROL, 'x-email': 'carol@example.com.evil.com' })).status).toBe(401);
   });
 
-  it('401: the headers come from somebody who is no trusted proxy, whatever X-Forwarded-For claims', async () => {
+  test('401: the headers come from somebody who is no trusted proxy, whatever X-Forwarded-For claims', async () => {
     const elsewhere = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '10.1.2.3,192.168.0.0/16' });
     const visitor = new Visitor(elsewhere.url);
     for (const more of [{}, { 'x-forwarded-for': '10.1.2.3' }, { forwarded: 'for=10.1.2.3' }]) {
@@ -52,7 +52,7 @@ describe('header login', () => {
     await network.stop();
   });
 
-  it('groups reach the access policy', async () => {
+  test('groups reach the access policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'confidant-policy-'));
     const file = join(folder, 'policy.yaml');
     writeFileSync(
@@ -67,7 +67,7 @@ describe('header login', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('refused at start: any proxy, no proxy, no header, unless it is confirmed', () => {
+  test('refused at start: any proxy, no proxy, no header, unless it is confirmed', () => {
     const setting = (more: Record<string, string>) => faultsOf({ ...HEADERS, ...more }).map((fault) => fault.setting);
     expect(setting({})).toEqual([]);
     expect(setting({ FORWARDED_ALLOW_IPS: '*' })).toEqual(['FORWARDED_ALLOW_IPS']);
@@ -96,7 +96,7 @@ describe('CSRF', () => {
     return { visitor, token: visitor.jar().get('XSRF-TOKEN')! };
   }
 
-  it('as recorded: missing, wrong, and without the session are 401; with both the write is done', async () => {
+  test('as recorded: missing, wrong, and without the session are 401; with both the write is done', async () => {
     const recorded = readFileSync(new URL('../../../../test/golden/http-settings.jsonl', import.meta.url), 'utf8')
       .split('\n')
       .filter((line) => line.includes('"group": "header auth + CSRF"') && line.includes('"name": "POST'))
@@ -118,7 +118,7 @@ describe('CSRF', () => {
     expect(JSON.parse(answers[3]!.text)).toMatchObject({ modified_by: 'carol@example.com', revision: 1 });
   });
 
-  it('refused: the token of another session, of another person, and the cookie in place of the header', async () => {
+  test('refused: the token of another session, of another person, and the cookie in place of the header', async () => {
     const [one, two] = [await loggedIn(), await loggedIn()];
     expect((await write(one.visitor, { 'x-xsrf-token': two.token })).status).toBe(401);
     expect((await write(one.visitor, { 'x-xsrf-token': one.token, 'x-email': 'dave@example.com' })).status).toBe(401);
@@ -126,12 +126,12 @@ describe('CSRF', () => {
     expect((await write(one.visitor, { 'x-xsrf-token': 'chosen' })).status).toBe(401);
   });
 
-  it('refused: a write that a page of another site starts, whatever it carries', async () => {
+  test('refused: a write that a page of another site starts, whatever it carries', async () => {
     const { visitor, token } = await loggedIn();
     expect((await write(visitor, { 'x-xsrf-token': token, 'sec-fetch-site': 'cross-site' })).status).toBe(401);
   });
 
-  it('a login begins a new session: the cookies from before it open nothing (fixation)', async () => {
+  test('a login begins a new session: the cookies from before it open nothing (fixation)', async () => {
     const { visitor, token } = await loggedIn();
     const planted = visitor.jar().get('confidant_session')!;
     await visitor.go('/v1/login', { headers: CAROL });
@@ -140,7 +140,7 @@ describe('CSRF', () => {
     expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
   });
 
-  it('refused: a logout without the token; and after the real one the session is over', async () => {
+  test('refused: a logout without the token; and after the real one the session is over', async () => {
     const { visitor, token } = await loggedIn();
     const post = (more: Record<string, string>) =>
       visitor.go('/v1/logout', { method: 'POST', headers: { ...CAROL, ...more } });
@@ -150,7 +150,7 @@ describe('CSRF', () => {
     expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
   });
 
-  it('a cookie of the original’s is simply no session', async () => {
+  test('a cookie of the original’s is simply no session', async () => {
     const visitor = new Visitor(confidant.url);
     visitor.jar().set('confidant_session', 'eyJYU1JGLVRPS0VOIjoiMjcyIn0.awIdaQ.yMHc9WseS_Rodab7UtotpSuzazM');
     const answer = await visitor.go('/v1/user/email', { headers: CAROL });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openIdOptions } from '../../src/compose/login.js';
 import { readSettings } from '../../src/config/parse.js';
 import { freePort } from '../free-port.js';
@@ -39,7 +39,7 @@ async function comeBack(visitor: Visitor, account: string, next = ''): Promise<V
 }
 
 describe('a login at an OpenID provider', () => {
-  it('logs in with lower-cased e-mail, names and groups, and ends at the logout', async () => {
+  test('logs in with lower-cased e-mail, names and groups, and ends at the logout', async () => {
     const visitor = new Visitor(confidant.url);
     const back = await comeBack(visitor, 'alice');
     const done = await visitor.go(back.location!);
@@ -54,7 +54,7 @@ describe('a login at an OpenID provider', () => {
     expect((await visitor.go('/v1/user/email')).status).toBe(401);
   });
 
-  it('asks for code, PKCE, state and nonce', async () => {
+  test('asks for code, PKCE, state and nonce', async () => {
     const { location } = await new Visitor(confidant.url).go('/v1/login');
     const query = Object.fromEntries(new URL(location!).searchParams);
     expect(query).toMatchObject({
@@ -66,7 +66,7 @@ describe('a login at an OpenID provider', () => {
     for (const name of ['state', 'nonce', 'code_challenge']) expect(query[name]!.length).toBeGreaterThan(40);
   });
 
-  it('goes on to the local path that was asked for', async () => {
+  test('goes on to the local path that was asked for', async () => {
     const visitor = new Visitor(confidant.url);
     const back = await comeBack(visitor, 'alice', '?next=%2Fcredentials%3Fq%3Da');
     expect((await visitor.go(back.location!)).location).toBe('/credentials?q=a');
@@ -74,7 +74,7 @@ describe('a login at an OpenID provider', () => {
 });
 
 describe('refused: at an OpenID provider', () => {
-  it('a state that is not this login’s', async () => {
+  test('a state that is not this login’s', async () => {
     const visitor = new Visitor(confidant.url);
     const back = new URL((await comeBack(visitor, 'alice')).location!);
     back.searchParams.set('state', 'x'.repeat(43));
@@ -82,14 +82,14 @@ describe('refused: at an OpenID provider', () => {
     expect((await visitor.go('/v1/user/email')).status).toBe(401);
   });
 
-  it('a login that another browser began (login CSRF)', async () => {
+  test('a login that another browser began (login CSRF)', async () => {
     const back = await comeBack(new Visitor(confidant.url), 'alice');
     const victim = new Visitor(confidant.url);
     expect((await victim.go(back.location!)).status).toBe(401);
     expect(victim.jar().has('confidant_session')).toBe(false);
   });
 
-  it('a code for the second time, also with the cookie of the first', async () => {
+  test('a code for the second time, also with the cookie of the first', async () => {
     const visitor = new Visitor(confidant.url);
     const back = await comeBack(visitor, 'alice');
     const flow = visitor.jar().get('confidant_session_login')!;
@@ -100,7 +100,7 @@ describe('refused: at an OpenID provider', () => {
     expect((await visitor.go(back.location!)).status).toBe(401);
   });
 
-  it('a code of another login: PKCE', async () => {
+  test('a code of another login: PKCE', async () => {
     const theirs = new URL((await comeBack(new Visitor(confidant.url), 'alice')).location!);
     const visitor = new Visitor(confidant.url);
     const ours = new URL((await comeBack(visitor, 'scripted')).location!);
@@ -109,7 +109,7 @@ describe('refused: at an OpenID provider', () => {
     expect(confidant.log()).toContain('invalid_grant');
   });
 
-  it('an e-mail that the provider has not verified', async () => {
+  test('an e-mail that the provider has not verified', async () => {
     const visitor = new Visitor(confidant.url);
     const done = await visitor.go((await comeBack(visitor, 'mallory')).location!);
     expect([done.status, done.text]).toEqual([
@@ -118,7 +118,7 @@ describe('refused: at an OpenID provider', () => {
     ]);
   });
 
-  it('markup in names and in the provider’s error: it is shown as text, and scripts of others do not run', async () => {
+  test('markup in names and in the provider’s error: it is shown as text, and scripts of others do not run', async () => {
     const visitor = new Visitor(confidant.url);
     await visitor.go((await comeBack(visitor, 'scripted')).location!);
     const page = await visitor.go('/');
@@ -163,7 +163,7 @@ describe('refused: ID tokens that prove nothing', () => {
     return visitor.go(`/v1/login?${query.toString()}`);
   }
 
-  it('while the same token untouched logs in', async () => {
+  test('while the same token untouched logs in', async () => {
     expect((await login({})).status).toBe(302);
   });
 
@@ -181,18 +181,18 @@ describe('refused: ID tokens that prove nothing', () => {
     'an e-mail that is two': { claims: { email: 'alice@example.com, eve@example.com' } },
   };
   for (const [name, forgery] of Object.entries(forgeries)) {
-    it(name, async () => {
+    test(name, async () => {
       const done = await login(forgery);
       expect([done.status, done.headers.get('x-confidant-error')]).toEqual([401, 'login_failed']);
       expect(done.headers.getSetCookie().some((cookie) => cookie.startsWith('confidant_session='))).toBe(false);
     });
   }
 
-  it('an answer that names another issuer (mix-up)', async () => {
+  test('an answer that names another issuer (mix-up)', async () => {
     expect((await login({}, { iss: 'https://evil.example' })).status).toBe(401);
   });
 
-  it('503, and no refusal, while the provider is out of reach', async () => {
+  test('503, and no refusal, while the provider is out of reach', async () => {
     const away = await startConfidant({
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: 'http://127.0.0.1:9',
@@ -205,7 +205,7 @@ describe('refused: ID tokens that prove nothing', () => {
 });
 
 describe('google', () => {
-  it('is the same login with another issuer', () => {
+  test('is the same login with another issuer', () => {
     const common = {
       GOOGLE_OAUTH_CLIENT_ID: 'id',
       GOOGLE_OAUTH_CONSUMER_SECRET: 's',
@@ -219,7 +219,7 @@ describe('google', () => {
     expect({ ...read('oidc'), issuer: 'https://accounts.google.com' }).toEqual(read('google'));
   });
 
-  it('faults: a secret is missing; an issuer in the open', () => {
+  test('faults: a secret is missing; an issuer in the open', () => {
     expect(faultsOf({ USER_AUTH_MODULE: 'google', GOOGLE_OAUTH_CLIENT_ID: 'id' })).toEqual([
       expect.objectContaining({ setting: 'GOOGLE_OAUTH_CONSUMER_SECRET' }),
     ]);

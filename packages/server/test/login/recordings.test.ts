@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startConfidant } from './confidant.js';
 import { Visitor } from './visitor.js';
 
@@ -34,7 +34,7 @@ describe.each([
   // The recording demands no signature at all, which has to be confirmed here.
   ['SAML', { SSLIFY: 'false', SAML_ALLOW_UNSIGNED: 'true' }],
 ])('as recorded: %s', (variant, more) => {
-  it('statuses, where redirects lead, and which cookies are set and ended', async () => {
+  test('statuses, where redirects lead, and which cookies are set and ended', async () => {
     const confidant = await startConfidant({ ...settingsOf(variant), ...more });
     const recorded = block(variant);
     expect(recorded.length).toBeGreaterThanOrEqual(4);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeKeyPair, type Saying } from './saml-idp.js';
 import { type SamlSite, startSamlSite } from './saml-site.js';
 import { type Visit, Visitor } from './visitor.js';
@@ -53,7 +53,7 @@ const inObject = (signature: string, content: string): string =>
   signature.replace('</Signature>', `<Object>${content}</Object></Signature>`);
 
 describe('the same responses untouched', () => {
-  it('log in', async () => {
+  test('log in', async () => {
     expect((await site.login()).status).toBe(302);
     expect((await assertionSite.login({ signResponse: false, signAssertion: true })).status).toBe(302);
   });
@@ -80,7 +80,7 @@ describe('refused: signature wrapping of a signed response', () => {
     'a changed assertion under the old signature': (xml) => xml.replace('Alice@Example.com', 'root@example.com'),
   };
   for (const [name, wrap] of Object.entries(wrappings)) {
-    it(name, async () => expectRefused(await site.login({}, wrap), site, /signature/i));
+    test(name, async () => expectRefused(await site.login({}, wrap), site, /signature/i));
   }
 });
 
@@ -104,7 +104,7 @@ describe('refused: signature wrapping of a signed assertion', () => {
     'a second signature': (original) => original.replace(SIGNATURE, (signature) => signature + signature),
   };
   for (const [name, wrap] of Object.entries(wrappings)) {
-    it(name, async () => {
+    test(name, async () => {
       const visit = await assertionSite.login({ signResponse: false, signAssertion: true }, (xml) =>
         xml.replace(ASSERTION, (assertion) => wrap(assertion)),
       );
@@ -119,28 +119,28 @@ describe('refused: signature wrapping of a signed assertion', () => {
 });
 
 describe('refused: signatures', () => {
-  it('none, where the response must be signed', async () => {
+  test('none, where the response must be signed', async () => {
     expectRefused(await site.login({ signResponse: false }), site, /signature/);
     expectRefused(await site.login({ signResponse: false, signAssertion: true }), site, /signature/);
   });
 
-  it('none, where the assertion must be signed', async () => {
+  test('none, where the assertion must be signed', async () => {
     expectRefused(await assertionSite.login({ signResponse: false }), assertionSite, /signature/);
     expectRefused(await assertionSite.login({ signResponse: true, signAssertion: false }), assertionSite, /signature/);
   });
 
-  it('none at all, also where neither is demanded', async () => {
+  test('none at all, also where neither is demanded', async () => {
     const lax = await startSamlSite({ SAML_SECURITY_MESSAGES_SIGNED: 'false', SAML_ALLOW_UNSIGNED: 'true' });
     expectRefused(await lax.login({ signResponse: false }), lax, /signature/);
     expect((await lax.login({ signResponse: false, signAssertion: true })).status).toBe(302);
     await lax.stop();
   });
 
-  it('of another key, also with its certificate inside', async () => {
+  test('of another key, also with its certificate inside', async () => {
     expectRefused(await site.login({ by: await makeKeyPair('evil') }), site, /signature/);
   });
 
-  it('weaker algorithms: RSA-SHA1, SHA-1 digests, and an HMAC with the public certificate as its key', async () => {
+  test('weaker algorithms: RSA-SHA1, SHA-1 digests, and an HMAC with the public certificate as its key', async () => {
     expectRefused(await site.login({ signatureAlgorithm: 'rsa-sha1' }), site, /SignatureMethod/);
     expectRefused(await site.login({ digestAlgorithm: 'sha1' }), site, /DigestMethod/);
     const hmac = (xml: string) =>
@@ -150,24 +150,24 @@ describe('refused: signatures', () => {
 });
 
 describe('refused: markup that says one thing to the signature and another to the reader', () => {
-  it('a comment in NameID', async () => {
+  test('a comment in NameID', async () => {
     // The signature ignores comments, so it still holds: only the reading can go wrong.
     const forge = (xml: string) => xml.replace('alice@example.com.evil.com', 'alice@example.com<!---->.evil.com');
     expectRefused(await site.login({ nameId: 'alice@example.com.evil.com' }, forge), site, /comment/);
   });
 
-  it('CDATA in NameID', async () => {
+  test('CDATA in NameID', async () => {
     const forge = (xml: string) => xml.replace('alice@example.com.evil.com', '<![CDATA[alice@example.com]]>.evil.com');
     expectRefused(await site.login({ nameId: 'alice@example.com.evil.com' }, forge), site, /CDATA/);
   });
 
-  it('XML entity expansion', async () => {
+  test('XML entity expansion', async () => {
     const bomb =
       '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>';
     expectRefused(await site.login({}, (xml) => bomb + xml.replace('Alice@Example.com', '&c;')), site, /declaration/);
   });
 
-  it('external entities', async () => {
+  test('external entities', async () => {
     const external = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>';
     expectRefused(
       await site.login({}, (xml) => external + xml.replace('Alice@Example.com', '&x;')),
@@ -176,7 +176,7 @@ describe('refused: markup that says one thing to the signature and another to th
     );
   });
 
-  it('a message that is nested without end, or is no XML', async () => {
+  test('a message that is nested without end, or is no XML', async () => {
     expectRefused(await site.login({}, () => '<a>'.repeat(5000) + '</a>'.repeat(5000)), site, /nested/);
     expectRefused(await site.login({}, () => 'no xml'), site);
     expectRefused(await site.login({}, () => ''), site);
@@ -196,10 +196,10 @@ describe('refused: honest assertions in the wrong place', () => {
     'for two addresses': [{ nameId: 'alice@example.com,root@example.com' }, /e-mail/],
   };
   for (const [name, [saying, reason]] of Object.entries(wrong)) {
-    it(name, async () => expectRefused(await site.login(saying), site, reason));
+    test(name, async () => expectRefused(await site.login(saying), site, reason));
   }
 
-  it('whose confirmation answers another request than its envelope', async () => {
+  test('whose confirmation answers another request than its envelope', async () => {
     // Only the assertion is signed, so the envelope can be made to fit.
     const visitor = new Visitor(assertionSite.confidant.url);
     const requestId = await assertionSite.begin(visitor);
@@ -211,7 +211,7 @@ describe('refused: honest assertions in the wrong place', () => {
 });
 
 describe('refused: replays', () => {
-  it('the same response again in the same browser', async () => {
+  test('the same response again in the same browser', async () => {
     const visitor = new Visitor(site.confidant.url);
     const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
     const flow = visitor.jar().get('confidant_session_login')!;
@@ -222,7 +222,7 @@ describe('refused: replays', () => {
     expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
   });
 
-  it('a response in another browser', async () => {
+  test('a response in another browser', async () => {
     const xml = await site.idp.say({ inResponseTo: await site.begin(new Visitor(site.confidant.url)) });
     const victim = new Visitor(site.confidant.url);
     expectRefused(await site.consume(victim, xml), site, /no login was begun/);
@@ -230,7 +230,7 @@ describe('refused: replays', () => {
     expectRefused(await site.consume(victim, xml), site, /another request/);
   });
 
-  it('an assertion that was used before, where the provider may start logins', async () => {
+  test('an assertion that was used before, where the provider may start logins', async () => {
     const open = await startSamlSite({ SAML_ALLOW_IDP_INITIATED: 'true' });
     const xml = await open.idp.say({});
     expect((await open.consume(new Visitor(open.confidant.url), xml)).status).toBe(302);
@@ -238,7 +238,7 @@ describe('refused: replays', () => {
     await open.stop();
   });
 
-  it('a login that the provider started, unless a setting allows it', async () => {
+  test('a login that the provider started, unless a setting allows it', async () => {
     expectRefused(
       await site.consume(new Visitor(site.confidant.url), await site.idp.say({})),
       site,
@@ -255,7 +255,7 @@ describe('open redirects', () => {
     'javascript:alert(1)',
     '/v1/saml/logout',
   ]) {
-    it(`RelayState ${target} leads home`, async () => {
+    test(`RelayState ${target} leads home`, async () => {
       const visitor = new Visitor(site.confidant.url);
       const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
       const visit = await site.consume(visitor, xml, target);
@@ -263,7 +263,7 @@ describe('open redirects', () => {
     });
   }
 
-  it('RelayState with a path of this server leads there', async () => {
+  test('RelayState with a path of this server leads there', async () => {
     const visitor = new Visitor(site.confidant.url);
     const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
     expect((await site.consume(visitor, xml, '/services/web?tab=keys')).location).toBe('/services/web?tab=keys');

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultsOf } from './confidant.js';
 import { type KeyPair, makeKeyPair } from './saml-idp.js';
 import { requestIn, type SamlSite, startSamlSite } from './saml-site.js';
@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 describe('a login at a SAML identity provider', () => {
-  it('begins with a signed request, by a key from an encrypted file', async () => {
+  test('begins with a signed request, by a key from an encrypted file', async () => {
     const { location } = await new Visitor(site.confidant.url).go('/v1/saml/login');
     const { xml } = requestIn(location!);
     expect(xml).toContain(`AssertionConsumerServiceURL="${site.confidant.url}/v1/saml/consume"`);
@@ -51,37 +51,37 @@ describe('a login at a SAML identity provider', () => {
     expect(proven).toBe(true);
   });
 
-  it('ends with lower-cased e-mail, names, groups, and a session that scripts cannot read', async () => {
+  test('ends with lower-cased e-mail, names, groups, and a session that scripts cannot read', async () => {
     const { visitor, ...done } = await site.login();
     expect([done.status, done.location]).toEqual([302, '/']);
     expect((await visitor.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
     expect((await visitor.go('/')).text).toContain('Alice Ågren (alice@example.com)');
   });
 
-  it('takes an assertion for either audience: the metadata address and the older consume address', async () => {
+  test('takes an assertion for either audience: the metadata address and the older consume address', async () => {
     expect((await site.login({ audience: `${site.confidant.url}/v1/saml/consume` })).status).toBe(302);
   });
 
-  it('takes the address from an attribute when the NameID is opaque', async () => {
+  test('takes the address from an attribute when the NameID is opaque', async () => {
     const attributes = { mail: 'Bob@Example.com', givenName: 'Bob' };
     const { visitor } = await site.login({ nameId: 'a3f0-opaque', attributes });
     expect((await visitor.go('/v1/user/email')).text).toBe('{"email":"bob@example.com"}');
   });
 
-  it('decrypts assertions, and checks the signatures inside', async () => {
+  test('decrypts assertions, and checks the signatures inside', async () => {
     const publicKey = createPublicKey(sp.cert).export({ type: 'spki', format: 'pem' }) as string;
     expect((await site.login({ encryptFor: { ...sp, publicKey } })).status).toBe(302);
     const weak = { signResponse: true, signAssertion: true, signatureAlgorithm: 'rsa-sha1' };
     expect((await site.login({ encryptFor: { ...sp, publicKey }, ...weak })).status).toBe(401);
   });
 
-  it('403: a person of another domain', async () => {
+  test('403: a person of another domain', async () => {
     const done = await site.login({ nameId: 'alice@example.com.evil.com' });
     expect([done.status, done.headers.get('x-confidant-error')]).toEqual([403, 'not_authorized']);
     expect(done.visitor.jar().has('confidant_session')).toBe(false);
   });
 
-  it('its metadata names both addresses and the certificate, and is signed', async () => {
+  test('its metadata names both addresses and the certificate, and is signed', async () => {
     const { text, headers } = await new Visitor(site.confidant.url).go('/v1/saml/metadata');
     expect(headers.get('content-type')).toBe('text/xml; charset=utf-8');
     expect(text).toContain(`entityID="${site.confidant.url}/v1/saml/metadata"`);
@@ -92,7 +92,7 @@ describe('a login at a SAML identity provider', () => {
     expect(text).not.toContain('PRIVATE');
   });
 
-  it('debug is 403 unless it is switched on, and then shows no key', async () => {
+  test('debug is 403 unless it is switched on, and then shows no key', async () => {
     expect((await new Visitor(site.confidant.url).go('/v1/saml/debug')).text).toBe(
       '{"error":"Cannot display /debug, not in DEBUG mode."}',
     );
@@ -105,7 +105,7 @@ describe('a login at a SAML identity provider', () => {
 });
 
 describe('cookies of a login over HTTPS', () => {
-  it('are Secure; the one that must survive the provider’s post is sent across sites, the session never', async () => {
+  test('are Secure; the one that must survive the provider’s post is sent across sites, the session never', async () => {
     const visitor = new Visitor(site.confidant.url);
     const https = { 'x-forwarded-proto': 'https' };
     const begun = await visitor.go('/v1/login', { headers: https });
@@ -135,7 +135,7 @@ describe('single logout', () => {
   }
   const email = async (visitor: Visitor): Promise<number> => (await visitor.go('/v1/user/email')).status;
 
-  it('that begins here ends both sessions, with signed messages', async () => {
+  test('that begins here ends both sessions, with signed messages', async () => {
     const { visitor } = await loggedIn();
     const copy = visitor.jar().get('confidant_session')!;
     const end = await visitor.follow('/v1/saml/logout');
@@ -146,7 +146,7 @@ describe('single logout', () => {
     expect(await email(visitor)).toBe(401);
   });
 
-  it('is not what a page of another site can send the browser to, nor what /loggedout does', async () => {
+  test('is not what a page of another site can send the browser to, nor what /loggedout does', async () => {
     const { visitor } = await loggedIn();
     const sent = await visitor.go('/v1/saml/logout', { headers: { 'sec-fetch-site': 'cross-site' } });
     expect([sent.status, sent.location]).toEqual([302, '/']);
@@ -156,7 +156,7 @@ describe('single logout', () => {
     expect(await email(visitor)).toBe(401);
   });
 
-  it('that begins at the provider ends the session here', async () => {
+  test('that begins at the provider ends the session here', async () => {
     const { visitor } = await loggedIn();
     const copy = visitor.jar().get('confidant_session')!;
     const end = await visitor.follow(`${site.idp.url}/slo`);
@@ -166,7 +166,7 @@ describe('single logout', () => {
     expect(await email(visitor)).toBe(401);
   });
 
-  it('that the provider asks for without our cookie ends the session all the same, and no other', async () => {
+  test('that the provider asks for without our cookie ends the session all the same, and no other', async () => {
     const { visitor } = await loggedIn();
     const other = (await site.login({ nameId: 'alice@example.com', sessionIndex: '_other' })).visitor;
     const asked = await new Visitor(site.confidant.url).go((await new Visitor(site.idp.url).go('/slo')).location!);
@@ -192,7 +192,7 @@ describe('single logout', () => {
   }
   const ask = (query: string): Promise<Visit> => new Visitor(site.confidant.url).go(`/v1/saml/logout?${query}`);
 
-  it('without SessionIndex ends every session of the person', async () => {
+  test('without SessionIndex ends every session of the person', async () => {
     const visitors = [(await site.login()).visitor, (await site.login({ sessionIndex: '_second' })).visitor];
     const asked = await ask(request({ key: site.idp.keys.key, nameId: 'Alice@Example.com' }));
     expect(asked.status).toBe(302);
@@ -202,7 +202,7 @@ describe('single logout', () => {
     expect(await email((await site.login()).visitor)).toBe(200);
   });
 
-  it('refused: unsigned, by another key, weakly signed, for another destination, old, changed, given twice, replayed', async () => {
+  test('refused: unsigned, by another key, weakly signed, for another destination, old, changed, given twice, replayed', async () => {
     const { visitor } = await site.login();
     const { key } = site.idp.keys;
     const good = request({ key });
@@ -224,7 +224,7 @@ describe('single logout', () => {
     expect((await ask(good)).status).toBe(401);
   });
 
-  it('refused: an answer to a logout that this browser did not begin', async () => {
+  test('refused: an answer to a logout that this browser did not begin', async () => {
     const { visitor } = await loggedIn();
     const begun = await visitor.go('/v1/saml/logout');
     const back = await visitor.go(begun.location!);
@@ -244,23 +244,23 @@ describe('SAML settings', () => {
   });
   const raw = (value: unknown): Record<string, string> => ({ SAML_RAW_JSON_SETTINGS: JSON.stringify(value) });
 
-  it('are complete with an identity provider and a root', () => {
+  test('are complete with an identity provider and a root', () => {
     expect(faultsOf(environment())).toEqual([]);
     expect(faultsOf(environment({ SAML_IDP_CERT: sp.cert.replace(/-----[^-]+-----|\s/g, '') }))).toEqual([]);
   });
 
-  it('every missing one is told at once', () => {
+  test('every missing one is told at once', () => {
     const told = faultsOf({ USER_AUTH_MODULE: 'saml' }).map(({ setting }) => setting);
     expect(told).toEqual(['SAML_CONFIDANT_URL_ROOT', 'SAML_IDP_ENTITY_ID', 'SAML_IDP_SIGNON_URL', 'SAML_IDP_CERT']);
   });
 
-  it('refused: both signature demands off, unless it is confirmed', () => {
+  test('refused: both signature demands off, unless it is confirmed', () => {
     const off = environment({ SAML_SECURITY_MESSAGES_SIGNED: 'false' });
     expect(faultsOf(off)).toEqual([expect.objectContaining({ setting: 'SAML_SECURITY_MESSAGES_SIGNED' })]);
     expect(faultsOf({ ...off, SAML_ALLOW_UNSIGNED: 'true' })).toEqual([]);
   });
 
-  it('refused: a key with the wrong password, without telling either', () => {
+  test('refused: a key with the wrong password, without telling either', () => {
     const faults = faultsOf(
       environment({ SAML_SP_KEY_FILE: keyFile, SAML_SP_KEY_FILE_PASSWORD: 'wrong', SAML_SP_CERT: sp.cert }),
     );
@@ -268,13 +268,13 @@ describe('SAML settings', () => {
     expect(JSON.stringify(faults)).not.toMatch(/wrong|BEGIN/);
   });
 
-  it('refused: SAML_FAKE_HTTPS without DEBUG, unknown algorithms', () => {
+  test('refused: SAML_FAKE_HTTPS without DEBUG, unknown algorithms', () => {
     expect(faultsOf(environment({ SAML_FAKE_HTTPS: 'true' }))[0]?.setting).toBe('SAML_FAKE_HTTPS');
     const algorithm = 'http://www.w3.org/2000/09/xmldsig#dsa-sha1';
     expect(faultsOf(environment({ SAML_SECURITY_SIG_ALGO: algorithm }))[0]?.setting).toBe('SAML_SECURITY_SIG_ALGO');
   });
 
-  it('raw settings: another entity id takes effect', async () => {
+  test('raw settings: another entity id takes effect', async () => {
     const other = await startSamlSite(
       raw({ sp: { entityId: 'urn:confidant' }, security: { requestedAuthnContext: false } }),
     );
@@ -287,7 +287,7 @@ describe('SAML settings', () => {
     await other.stop();
   });
 
-  it('raw settings: keys without a meaning here, and unsafe values, are refused by name', () => {
+  test('raw settings: keys without a meaning here, and unsafe values, are refused by name', () => {
     const refused: [unknown, RegExp][] = [
       [{ strict: false }, /strict/],
       [{ idp: { certFingerprint: 'aa:bb' } }, /idp\.certFingerprint/],

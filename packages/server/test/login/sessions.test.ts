@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { expiringMemory } from '../../src/adapters/expiring/memory.js';
 import { openExpiringSqlite } from '../../src/adapters/expiring/sqlite.js';
 import { usersFile } from '../../src/adapters/login/users-file.js';
@@ -45,21 +45,21 @@ const PLACES: Record<string, (options?: Partial<SessionOptions>) => Sessions> = 
 
 for (const [place, openSessions] of Object.entries(PLACES)) {
   describe(`a session kept ${place}`, () => {
-    it('is the person’s who logged in', async () => {
+    test('is the person’s who logged in', async () => {
       const sessions = openSessions();
       const { cookie } = await sessions.start(ALICE);
       expect((await sessions.open(cookie.value))?.session.person).toEqual(ALICE);
       expect(cookie.maxAgeSeconds).toBe(12 * HOUR);
     });
 
-    it('has an id and a CSRF token of its own at every login (fixation)', async () => {
+    test('has an id and a CSRF token of its own at every login (fixation)', async () => {
       const sessions = openSessions();
       const [one, two] = [await sessions.start(ALICE), await sessions.start(ALICE)];
       expect(one.session.id).not.toBe(two.session.id);
       expect(one.session.csrf).not.toBe(two.session.csrf);
     });
 
-    it('refused: changed anywhere, cut, extended, or of another secret', async () => {
+    test('refused: changed anywhere, cut, extended, or of another secret', async () => {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       for (let i = 0; i < value.length; i++) {
@@ -83,7 +83,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await foreign.open(value)).toBeUndefined();
     });
 
-    it('ends with its last use, which only moves when it is used', async () => {
+    test('ends with its last use, which only moves when it is used', async () => {
       const sessions = openSessions();
       let { value } = (await sessions.start(ALICE)).cookie;
       for (let use = 0; use < 3; use++) {
@@ -97,14 +97,14 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(value)).toBeUndefined();
     });
 
-    it('ends 12 hours after its last use, to the second', async () => {
+    test('ends 12 hours after its last use, to the second', async () => {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       now += 12 * HOUR;
       expect(await sessions.open(value)).toBeUndefined();
     });
 
-    it('is not written down again for every request', async () => {
+    test('is not written down again for every request', async () => {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       now += 60;
@@ -113,7 +113,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect((await sessions.open(value))?.renewed?.maxAgeSeconds).toBe(12 * HOUR);
     });
 
-    it('with a lifetime of 0 is a browser session, which lives the maximum after its last use (bug 27)', async () => {
+    test('with a lifetime of 0 is a browser session, which lives the maximum after its last use (bug 27)', async () => {
       const sessions = openSessions({ idleSeconds: 0 });
       let { value, maxAgeSeconds } = (await sessions.start(ALICE)).cookie;
       expect(maxAgeSeconds).toBeNull();
@@ -127,7 +127,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(value)).toBeUndefined();
     });
 
-    it('with a maximum of 0 lasts as long after the login as after its last use', async () => {
+    test('with a maximum of 0 lasts as long after the login as after its last use', async () => {
       const sessions = openSessions({ maximumSeconds: 0 });
       const { value } = (await sessions.start(ALICE)).cookie;
       now += 11 * HOUR;
@@ -137,7 +137,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(renewed!.value)).toBeUndefined();
     });
 
-    it('for a command line ends when the login of the browser does', async () => {
+    test('for a command line ends when the login of the browser does', async () => {
       const sessions = openSessions();
       const { session } = await sessions.start(ALICE);
       now += 23 * HOUR;
@@ -147,7 +147,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(cookie.value)).toBeUndefined();
     });
 
-    it('for a command line ends at the maximum also where browsers keep theirs until they are closed', async () => {
+    test('for a command line ends at the maximum also where browsers keep theirs until they are closed', async () => {
       const sessions = openSessions({ idleSeconds: 0 });
       const { session } = await sessions.start(ALICE);
       let { value } = (await sessions.start(ALICE, { commandLineOf: session })).cookie;
@@ -159,7 +159,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(value)).toBeUndefined();
     });
 
-    it('is over after the logout, for every copy of its cookie, and no request in flight brings it back', async () => {
+    test('is over after the logout, for every copy of its cookie, and no request in flight brings it back', async () => {
       const sessions = openSessions();
       const { cookie, session } = await sessions.start(ALICE);
       now += HOUR;
@@ -168,7 +168,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       if (later?.renewed) expect(await sessions.open(later.renewed.value)).toBeUndefined();
     });
 
-    it('is over after a logout everywhere, for its person alone; what begins after that is not', async () => {
+    test('is over after a logout everywhere, for its person alone; what begins after that is not', async () => {
       const sessions = openSessions();
       const [here, there] = [await sessions.start(ALICE), await sessions.start(ALICE)];
       const commandLine = await sessions.start(ALICE, { commandLineOf: here.session });
@@ -190,7 +190,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       }
     });
 
-    it('is over after a logout everywhere though it began under a clock that was ahead, and stays so after a second one', async () => {
+    test('is over after a logout everywhere though it began under a clock that was ahead, and stays so after a second one', async () => {
       const sessions = openSessions();
       now += HOUR;
       const { cookie } = await sessions.start(ALICE);
@@ -203,7 +203,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(cookie.value)).toBeUndefined();
     });
 
-    it('is over for good though a request renewed it while its person logged out everywhere', async () => {
+    test('is over for good though a request renewed it while its person logged out everywhere', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'confidant-sessions-'));
       const store = openExpiringSqlite({ file: join(folder, 'db'), busyTimeoutMs: 100, now: () => now * 1000 });
       try {
@@ -238,14 +238,14 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       }
     });
 
-    it('is never lengthened by settings that the server is given later, when its logout may be forgotten', async () => {
+    test('is never lengthened by settings that the server is given later, when its logout may be forgotten', async () => {
       const records = place === 'in a store' ? { records: expiringMemory() } : {};
       const { value } = (await open({ ...records, idleSeconds: HOUR }).start(ALICE)).cookie;
       now += 2 * HOUR;
       expect(await open({ ...records, idleSeconds: 12 * HOUR }).open(value)).toBeUndefined();
     });
 
-    it('survives the rotation of the secret, until the old one is taken out', async () => {
+    test('survives the rotation of the secret, until the old one is taken out', async () => {
       const store = place === 'in a store' ? expiringMemory() : undefined;
       const kept = store ? { records: store, ended: store } : {};
       const { value } = (await open({ ...kept, secrets: [SECRET] }).start(ALICE)).cookie;
@@ -257,7 +257,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await open({ ...kept, secrets: [next] }).open(value)).toBeUndefined();
     });
 
-    it('is no session any more once the person is not admitted, and is again once they are', async () => {
+    test('is no session any more once the person is not admitted, and is again once they are', async () => {
       let people = new Set(['alice@example.com']);
       const sessions = openSessions({ admission: { emailSuffix: '@example.com', listed: () => people } });
       const { value } = (await sessions.start(ALICE)).cookie;
@@ -270,26 +270,26 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
 }
 
 describe('a session in a cookie', () => {
-  it('hides what it holds', async () => {
+  test('hides what it holds', async () => {
     const { value } = (await open().start(ALICE)).cookie;
     expect(Buffer.from(value.replaceAll('.', ''), 'base64url').toString('latin1')).not.toContain('alice');
   });
 
-  it('with more groups than a cookie can hold is refused with a word on what to do, and fits in a store', async () => {
+  test('with more groups than a cookie can hold is refused with a word on what to do, and fits in a store', async () => {
     const groups = Array.from({ length: 200 }, (_, i) => `a group with a rather long name, number ${i}`);
     await expect(open().start({ ...ALICE, groups })).rejects.toThrow(/Redis/);
     const store = expiringMemory();
     expect(await open({ records: store, ended: store }).start({ ...ALICE, groups })).toBeDefined();
   });
 
-  it('refused: what the same secret sealed for something else', async () => {
+  test('refused: what the same secret sealed for something else', async () => {
     const sealed = await new CookieSeal([SECRET], 'login flow').seal((await open().start(ALICE)).session);
     expect(await open().open(sealed)).toBeUndefined();
   });
 });
 
 describe('a session in a store', () => {
-  it('is not found by who reads the store, and cannot be planted by who writes it', async () => {
+  test('is not found by who reads the store, and cannot be planted by who writes it', async () => {
     const entries = new Map<string, string>();
     const memory = expiringMemory();
     const store = {
@@ -311,21 +311,21 @@ describe('a session in a store', () => {
 });
 
 describe('people', () => {
-  it('an e-mail is one address, lower case, or none', () => {
+  test('an e-mail is one address, lower case, or none', () => {
     expect(emailOf(' Alice@Example.COM ')).toBe('alice@example.com');
     for (const bad of ['', 'alice', '@x', 'a@b@c', 'a b@c', 'a@b,c@d', '<a@b>', 'a@b\nc@d', 'A@\u212A.com', 7, null]) {
       expect([bad, emailOf(bad)]).toEqual([bad, undefined]);
     }
   });
 
-  it('groups are text without doubles, and too many are refused rather than cut', () => {
+  test('groups are text without doubles, and too many are refused rather than cut', () => {
     expect(groupsOf(['b', 'a', 'b', 1, ''])).toEqual(['a', 'b']);
     expect(groupsOf('one')).toEqual(['one']);
     expect(groupsOf(undefined)).toEqual([]);
     expect(groupsOf(Array.from({ length: 1001 }, String))).toBeUndefined();
   });
 
-  it('USERS_FILE is read again when it changes; while it cannot be read nobody is admitted, and the answer is 503', () => {
+  test('USERS_FILE is read again when it changes; while it cannot be read nobody is admitted, and the answer is 503', () => {
     const folder = mkdtempSync(join(tmpdir(), 'confidant-users-'));
     const file = join(folder, 'users.yaml');
     writeFileSync(file, 'Alice@Example.com: Alice\nbob@example.com: Bob\n');
@@ -345,13 +345,13 @@ describe('people', () => {
 });
 
 describe('where a login leads to', () => {
-  it('a path of this server', () => {
+  test('a path of this server', () => {
     for (const path of ['/', '/services/web?tab=a#b', '/credentials?next=https://evil.example']) {
       expect(localPath(path)).toBe(path);
     }
   });
 
-  it('no address of the interface, however it is written', () => {
+  test('no address of the interface, however it is written', () => {
     for (const path of [
       '/v1/saml/logout',
       '/%76%31/saml/logout',
@@ -365,7 +365,7 @@ describe('where a login leads to', () => {
     expect(localPath('/services/a%20b')).toBe('/services/a%20b');
   });
 
-  it('never another origin, whatever was asked for', () => {
+  test('never another origin, whatever was asked for', () => {
     const pieces = fc.constantFrom(
       '/',
       '\\',

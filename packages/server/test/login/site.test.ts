@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dangers, readSettings } from '../../src/config/parse.js';
 import { startServer, type TestServer } from '../http/harness.js';
 import { faultsOf } from './confidant.js';
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 describe('pages and files, as recorded', () => {
   for (const { name, request, response } of recordings.filter(({ group }) => group === 'static')) {
-    it(name, async () => {
+    test(name, async () => {
       const as = request.headers['Authorization'] === undefined ? null : 'user:alice';
       const answer = await server.call(as, request.method, request.path);
       expect(answer.status).toBe(response.status);
@@ -49,7 +49,7 @@ describe('pages and files, as recorded', () => {
     });
   }
 
-  it('SAML routes under another module: 404, the debug page 403, and the logout leads to /loggedout (bug 25)', async () => {
+  test('SAML routes under another module: 404, the debug page 403, and the logout leads to /loggedout (bug 25)', async () => {
     const statuses = await Promise.all(
       [
         ['GET', '/v1/saml/login'],
@@ -62,18 +62,18 @@ describe('pages and files, as recorded', () => {
     expect(statuses).toEqual([404, 404, 404, 403, 302]);
   });
 
-  it('404: nobody can log in while no login is configured', async () => {
+  test('404: nobody can log in while no login is configured', async () => {
     expect((await server.call(null, 'GET', '/v1/login')).status).toBe(404);
   });
 
-  it('405 names the methods that an address has', async () => {
+  test('405 names the methods that an address has', async () => {
     const answer = await server.call(null, 'PUT', '/v1/login');
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 });
 
 describe('custom files', () => {
-  it('are for those who authenticate; modules that are not there are empty, and nothing outside is served', async () => {
+  test('are for those who authenticate; modules that are not there are empty, and nothing outside is served', async () => {
     const custom = await startServer({ CUSTOM_FRONTEND_DIRECTORY: folder });
     const get = (path: string, as: string | null = 'user:alice') => custom.call(as, 'GET', path);
     expect((await get('/custom/modules/mine.js', null)).status).toBe(401);
@@ -91,7 +91,7 @@ describe('custom files', () => {
     await custom.stop();
   });
 
-  it('hidden files, folders and links that lead outside are not there', async () => {
+  test('hidden files, folders and links that lead outside are not there', async () => {
     writeFileSync(join(folder, 'styles', '.env'), 'not for you');
     mkdirSync(join(folder, 'styles', '.git'));
     writeFileSync(join(folder, 'styles', '.git', 'config'), 'not for you');
@@ -119,7 +119,7 @@ describe('HTTPS', () => {
   });
   afterAll(() => secure?.stop());
 
-  it('302 to the same address over HTTPS; health checks are exempt', async () => {
+  test('302 to the same address over HTTPS; health checks are exempt', async () => {
     const answer = await secure.call('user:alice', 'GET', '/v1/user/email?x=1');
     const { host } = new URL(secure.url);
     expect([answer.status, answer.headers.get('location')]).toEqual([302, `https://${host}/v1/user/email?x=1`]);
@@ -129,27 +129,27 @@ describe('HTTPS', () => {
     expect((await secure.call(null, 'GET', '/healthcheckx')).status).toBe(302);
   });
 
-  it('behind a terminating proxy: answered, with HSTS (as recorded)', async () => {
+  test('behind a terminating proxy: answered, with HSTS (as recorded)', async () => {
     const answer = await secure.call('user:alice', 'GET', '/v1/user/email', undefined, {
       'x-forwarded-proto': 'https',
     });
     expect([answer.status, answer.headers.get('strict-transport-security')]).toEqual([200, 'max-age=31536000']);
   });
 
-  it('spoofed forwarding headers change neither the host of the redirect nor the address in the log', async () => {
+  test('spoofed forwarding headers change neither the host of the redirect nor the address in the log', async () => {
     const spoofed = { 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '203.0.113.7', 'x-forwarded-ssl': 'on' };
     const answer = await secure.call(null, 'GET', '/v1/credentials', undefined, spoofed);
     expect([answer.status, answer.headers.get('location')?.includes('evil')]).toEqual([302, false]);
     expect(secure.log()).not.toContain('203.0.113.7');
   });
 
-  it('400: a Host that is no host', async () => {
+  test('400: a Host that is no host', async () => {
     for (const host of ['evil.example/path', 'a b', 'user@evil.example']) {
       expect([host, await statusWithHost(secure.url, host)]).toEqual([host, 400]);
     }
   });
 
-  it('PUBLIC_URL is where the redirect leads, whatever Host says; DEBUG switches it off', async () => {
+  test('PUBLIC_URL is where the redirect leads, whatever Host says; DEBUG switches it off', async () => {
     const fixed = await startServer({ SSLIFY: 'true', PUBLIC_URL: 'https://confidant.example' });
     const answer = await fixed.call(null, 'GET', '/v1/credentials');
     expect(answer.headers.get('location')).toBe('https://confidant.example/v1/credentials');
@@ -161,7 +161,7 @@ describe('HTTPS', () => {
 });
 
 describe('headers of answers', () => {
-  it('pages: a policy without exceptions, no frames, no referrer, not kept', async () => {
+  test('pages: a policy without exceptions, no frames, no referrer, not kept', async () => {
     const { headers } = await server.call(null, 'GET', '/loggedout');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; .*frame-ancestors 'none'$/);
     expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|data:/);
@@ -174,14 +174,14 @@ describe('headers of answers', () => {
     });
   });
 
-  it('data: no page of another site may embed it', async () => {
+  test('data: no page of another site may embed it', async () => {
     for (const path of ['/v1/credentials', '/healthcheck', '/assets/pages.css']) {
       const { headers } = await server.call(null, 'GET', path);
       expect([path, headers.get('cross-origin-resource-policy')]).toEqual([path, 'same-origin']);
     }
   });
 
-  it('a token pays for no session: cookies sent along are not even read', async () => {
+  test('a token pays for no session: cookies sent along are not even read', async () => {
     const answer = await server.call('user:alice', 'GET', '/v1/user/email', undefined, {
       cookie: 'confidant_session=x',
     });
@@ -190,7 +190,7 @@ describe('headers of answers', () => {
 });
 
 describe('open doors', () => {
-  it('USE_AUTH=false lets everybody in, also into the page, and is said at every start', async () => {
+  test('USE_AUTH=false lets everybody in, also into the page, and is said at every start', async () => {
     const open = await startServer({ USE_AUTH: 'false' });
     expect((await open.call(null, 'GET', '/v1/user/email')).json).toEqual({ email: 'unauthenticated user' });
     expect((await open.call(null, 'GET', '/')).text).toContain('Authentication is switched off');
@@ -200,7 +200,7 @@ describe('open doors', () => {
     expect(dangers(readSettings({}).settings)).toEqual([]);
   });
 
-  it('403: a name that somebody made resolve to loopback, where being on this machine is all it takes', async () => {
+  test('403: a name that somebody made resolve to loopback, where being on this machine is all it takes', async () => {
     const everybody = { USE_AUTH: 'false', PUBLIC_URL: 'https://confidant.example' };
     for (const environment of [everybody, { USER_AUTH_MODULE: 'local' }]) {
       const open = await startServer(environment);
@@ -226,7 +226,7 @@ describe('open doors', () => {
     expect(await statusWithHost(`${server.url}/loggedout`, 'confidant.example')).toBe(200);
   });
 
-  it('refused at start: USE_AUTH=false and DEBUG beyond loopback, unless it is confirmed', () => {
+  test('refused at start: USE_AUTH=false and DEBUG beyond loopback, unless it is confirmed', () => {
     const production = { DYNAMODB_TABLE: 't', KMS_MASTER_KEY: 'k', AUTH_KEY: 'k', AUTH_CONTEXT: 'c', HOST: '0.0.0.0' };
     const settings = (more: Record<string, string>) =>
       faultsOf({ ...production, ...more }).map(({ setting }) => setting);
@@ -235,7 +235,7 @@ describe('open doors', () => {
     expect(settings({ USE_AUTH: 'false', DEBUG: 'true', ALLOW_INSECURE_LISTEN: 'true' })).toEqual([]);
   });
 
-  it('refused at start: a login in production without a session secret; but tokens alone need none', () => {
+  test('refused at start: a login in production without a session secret; but tokens alone need none', () => {
     const production = {
       DYNAMODB_TABLE: 't',
       KMS_MASTER_KEY: 'k',
@@ -251,7 +251,7 @@ describe('open doors', () => {
 
 describe('slow clients', () => {
   // Far below the 30 seconds after which Node would look for them by itself.
-  it(
+  test(
     'are cut off when REQUEST_TIMEOUT_SECONDS are over, in the head and in the body',
     { timeout: 28_000 },
     async () => {

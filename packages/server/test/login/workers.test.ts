@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { dataDirectory, run } from '../program/program.js';
 import { startKmsStandIn } from '../stand-ins/kms.js';
 import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
@@ -36,7 +36,7 @@ async function untilBothServe(server: { stdout(): string }, origin: string, cook
   await expect.poll(asked, { timeout: 100_000 }).toBe(2);
 }
 
-it('several workers: the printed link works once for all, and a logout ends every copy of the cookie, for the next start too', async () => {
+test('several workers: the printed link works once for all, and a logout ends every copy of the cookie, for the next start too', async () => {
   const data = dataDirectory();
   const start = () => run({ CONFIDANT_DATA_DIR: data.path, WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
   let server = await start();
@@ -71,7 +71,7 @@ it('several workers: the printed link works once for all, and a logout ends ever
   expect(await statusesOf(server.url, cookie)).toEqual(new Set([401]));
 });
 
-it('several workers without the embedded default: they tell each other of a logout', async () => {
+test('several workers without the embedded default: they tell each other of a logout', async () => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const [kms, dynamo, provider] = await Promise.all([

@@ -3,8 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EncryptionContext, KmsGrants, KmsLike } from '@confidant/kmsauth';
-import { KmsRefused } from '@confidant/kmsauth';
+import { type EncryptionContext, type KmsGrants, type KmsLike, KmsRefused } from '@confidant/kmsauth';
 import { Keyring } from '../../src/embedded/keyring.js';
 
 interface Recorded {

@@ -1,6 +1,13 @@
 import { COMMANDS } from '../commands/table.js';
-import { GLOBAL_OPTIONS, longName, shortName, takesValue, takesValues } from './command-spec.js';
-import type { CommandSpec, OptionSpec } from './command-spec.js';
+import {
+  GLOBAL_OPTIONS,
+  longName,
+  shortName,
+  takesValue,
+  takesValues,
+  type CommandSpec,
+  type OptionSpec,
+} from './command-spec.js';
 import { similarTo } from './similar.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,6 +1,5 @@
 import { COMMANDS } from '../commands/table.js';
-import { GLOBAL_OPTIONS, PROGRAM, longName } from './command-spec.js';
-import type { CommandSpec } from './command-spec.js';
+import { GLOBAL_OPTIONS, PROGRAM, longName, type CommandSpec } from './command-spec.js';
 
 const WIDTH = 80;
 const COLUMN = 28;

@@ -1,5 +1,4 @@
-import { OUTPUT_FORMATS } from './command-spec.js';
-import type { CommandSpec, OutputFormat } from './command-spec.js';
+import { OUTPUT_FORMATS, type CommandSpec, type OutputFormat } from './command-spec.js';
 import { UsageError } from './usage-error.js';
 
 /** Forms that hold values alone. */

@@ -5,8 +5,15 @@ import { adviseCommand, spellOut } from './expand.js';
 import { COMMANDS } from '../commands/table.js';
 import { fullHelp, programHelp } from './help.js';
 import { refuseOutput } from './output-formats.js';
-import { GLOBAL_OPTIONS, PROGRAM, longName, takesValues } from './command-spec.js';
-import type { CommandSpec, OptionSpec, OutputFormat } from './command-spec.js';
+import {
+  GLOBAL_OPTIONS,
+  PROGRAM,
+  longName,
+  takesValues,
+  type CommandSpec,
+  type OptionSpec,
+  type OutputFormat,
+} from './command-spec.js';
 import { UsageError } from './usage-error.js';
 
 /** What the arguments ask for. */

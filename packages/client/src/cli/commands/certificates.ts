@@ -1,6 +1,5 @@
 import { readInput } from '../arguments/options.js';
-import { success } from '../output/outcome.js';
-import type { Handler } from '../output/outcome.js';
+import { success, type Handler } from '../output/outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async get_certificate(context, given) {

@@ -1,8 +1,15 @@
 import { COMMANDS } from './table.js';
 import { configFiles, profileNames } from '../../sdk/config/profile.js';
 import { outputsOf } from '../arguments/output-formats.js';
-import { GLOBAL_OPTIONS, OUTPUT_FORMATS, PROGRAM, longName, shortName, takesValue } from '../arguments/command-spec.js';
-import type { OptionSpec } from '../arguments/command-spec.js';
+import {
+  GLOBAL_OPTIONS,
+  OUTPUT_FORMATS,
+  PROGRAM,
+  longName,
+  shortName,
+  takesValue,
+  type OptionSpec,
+} from '../arguments/command-spec.js';
 import type { Handler } from '../output/outcome.js';
 import { UsageError } from '../arguments/usage-error.js';
 

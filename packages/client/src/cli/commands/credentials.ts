@@ -2,13 +2,11 @@ import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
 import { fitsVariable, shellQuote, shownName } from '../../text/variables.js';
 import { beginAgain } from '../changes/retry-on-conflict.js';
 import { CommandError } from '../arguments/command-error.js';
-import { oneValue, success } from '../output/outcome.js';
+import { oneValue, success, type Handler } from '../output/outcome.js';
 import type { Context } from '../context.js';
-import type { Handler } from '../output/outcome.js';
 import type { Given } from '../arguments/options.js';
 import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../changes/unknown-outcome.js';
-import { idOf, idsOfNames } from '../changes/resolve-names.js';
-import type { Nameable } from '../changes/resolve-names.js';
+import { idOf, idsOfNames, type Nameable } from '../changes/resolve-names.js';
 import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../changes/pairs.js';
 import { revertTo } from './history.js';
 

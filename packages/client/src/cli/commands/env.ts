@@ -11,16 +11,15 @@ import {
   valueText,
   variableName,
   variablesOf,
+  type Variable,
 } from '../../text/variables.js';
-import type { Variable } from '../../text/variables.js';
 import { ConfigError } from '../../sdk/config/profile.js';
 import { endAs, startChild } from '../process/child.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';
 import { fetchService } from '../offline-copy.js';
 import { CommandError } from '../arguments/command-error.js';
-import { renderValues, sourcesOf, success } from '../output/outcome.js';
-import type { Handler, Outcome } from '../output/outcome.js';
+import { renderValues, sourcesOf, success, type Handler, type Outcome } from '../output/outcome.js';
 import type { OutputFormat } from '../arguments/command-spec.js';
 import { UsageError } from '../arguments/usage-error.js';
 import { changedSources, fingerprintOf, runUntilDone } from '../process/watch.js';

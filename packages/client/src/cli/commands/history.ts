@@ -5,8 +5,7 @@ import type { Context } from '../context.js';
 import { findingItDone, isConflict, lookingUp } from '../changes/unknown-outcome.js';
 import { idOf } from '../changes/resolve-names.js';
 import { CommandError } from '../arguments/command-error.js';
-import { success } from '../output/outcome.js';
-import type { Handler } from '../output/outcome.js';
+import { success, type Handler } from '../output/outcome.js';
 import type { Given } from '../arguments/options.js';
 
 export const handlers: Record<string, Handler> = {

@@ -1,14 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, lettersOf } from '@confidant/contract/wire';
 import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
-import { RouteCaller, parseServerUrl } from '../../sdk/route-caller.js';
-import type { AttemptEvent } from '../../sdk/route-caller.js';
+import { RouteCaller, parseServerUrl, type AttemptEvent } from '../../sdk/route-caller.js';
 import type { ConfidantClient } from '../../sdk/client.js';
-import { isServerUrl } from '../../sdk/config/profile.js';
-import type { ServerSettings } from '../../sdk/config/profile.js';
+import { isServerUrl, type ServerSettings } from '../../sdk/config/profile.js';
 import { ConfidantError } from '../../sdk/errors.js';
-import { cookieOf } from '../../sdk/session-transport.js';
-import type { LoginSession } from '../../sdk/session-transport.js';
+import { cookieOf, type LoginSession } from '../../sdk/session-transport.js';
 import type { Transport } from '../../sdk/transport.js';
 import { openTransport } from '../../sdk/connect.js';
 import { shellQuote } from '../../text/variables.js';
@@ -18,8 +15,7 @@ import { openLog } from '../terminal/log.js';
 import { loginFile, readLogin, removeLogin, writeLogin } from '../login/store.js';
 import { listenOnLoopback } from '../login/loopback-server.js';
 import { CommandError } from '../arguments/command-error.js';
-import { success } from '../output/outcome.js';
-import type { Handler } from '../output/outcome.js';
+import { success, type Handler } from '../output/outcome.js';
 import { askSecret } from '../terminal/prompt.js';
 import { PROGRAM } from '../arguments/command-spec.js';
 

@@ -1,5 +1,4 @@
-import type { ConfidantErrorCode } from '../../sdk/errors.js';
-import { ConfidantError } from '../../sdk/errors.js';
+import { type ConfidantErrorCode, ConfidantError } from '../../sdk/errors.js';
 import type { Context } from '../context.js';
 import { endLogin } from '../login/store.js';
 

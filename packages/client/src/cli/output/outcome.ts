@@ -2,8 +2,16 @@ import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
 import { decidesWhatLoads } from '../../text/dangerous-variables.js';
-import { conflictsOf, isPortableName, shownName, shownSource, valueText, variablesOf } from '../../text/variables.js';
-import type { ValueSource, Variable } from '../../text/variables.js';
+import {
+  conflictsOf,
+  isPortableName,
+  shownName,
+  shownSource,
+  valueText,
+  variablesOf,
+  type ValueSource,
+  type Variable,
+} from '../../text/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../../text/writers.js';
 import { CommandError } from '../arguments/command-error.js';
 import type { Context } from '../context.js';

@@ -1,6 +1,5 @@
 import { shellQuote } from '../../text/variables.js';
-import type { Log } from '../terminal/log.js';
-import { visible } from '../terminal/log.js';
+import { type Log, visible } from '../terminal/log.js';
 import { CommandError } from '../arguments/command-error.js';
 import type { OutcomeBody } from './outcome.js';
 

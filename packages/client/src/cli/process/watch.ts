@@ -1,8 +1,6 @@
 import type { ServiceBody } from '@confidant/contract';
-import { valueText } from '../../text/variables.js';
-import type { Variable } from '../../text/variables.js';
-import { ENDING, forwardSignals } from './child.js';
-import type { Child, ChildEnd } from './child.js';
+import { valueText, type Variable } from '../../text/variables.js';
+import { ENDING, forwardSignals, type Child, type ChildEnd } from './child.js';
 import { describeError } from '../failures/describe-error.js';
 import type { Log } from '../terminal/log.js';
 

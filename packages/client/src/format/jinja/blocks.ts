@@ -1,5 +1,4 @@
-import { faultInLine } from './source.js';
-import type { Tag } from './source.js';
+import { faultInLine, type Tag } from './source.js';
 
 /** Tags that have an end, but for `raw`, which is read before. */
 const BLOCKS: readonly string[] = ['call', 'filter', 'for', 'if', 'macro', 'set'];

@@ -1,7 +1,6 @@
 import { Fault } from './numbers.js';
 import { TESTS } from './predicates.js';
-import { taking } from './taking.js';
-import type { JinjaFilter } from './taking.js';
+import { taking, type JinjaFilter } from './taking.js';
 import {
   checkLength,
   compare,
@@ -20,8 +19,9 @@ import {
   text,
   textOf,
   whole,
+  type JinjaMap,
+  type JinjaValue,
 } from './values.js';
-import type { JinjaMap, JinjaValue } from './values.js';
 
 export const LIST_FILTERS: readonly (readonly [string, JinjaFilter])[] = [
   ['count', taking('', length)],

@@ -1,7 +1,6 @@
 import { escaped, format } from './format.js';
 import { Fault } from './numbers.js';
-import { taking } from './taking.js';
-import type { JinjaFilter } from './taking.js';
+import { taking, type JinjaFilter } from './taking.js';
 import {
   checkLength,
   isList,
@@ -17,8 +16,8 @@ import {
   text,
   textOf,
   wholeOf,
+  type JinjaValue,
 } from './values.js';
-import type { JinjaValue } from './values.js';
 
 const BLANKS =
   '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a' +

@@ -1,8 +1,7 @@
 import { LIST_FILTERS, mapBy } from './filters-lists.js';
 import { TEXT_FILTERS } from './filters-texts.js';
 import { Fault, readFloat, readWhole } from './numbers.js';
-import { taking } from './taking.js';
-import type { JinjaFilter } from './taking.js';
+import { taking, type JinjaFilter } from './taking.js';
 import {
   float,
   isMarkup,
@@ -17,8 +16,8 @@ import {
   textOf,
   whole,
   wholeOf,
+  type JinjaValue,
 } from './values.js';
-import type { JinjaValue } from './values.js';
 
 const MAX_INDENT = 100;
 

@@ -1,7 +1,6 @@
 import { Fault, fixed } from './numbers.js';
 import type { JinjaFilter } from './taking.js';
-import { checkLength, isMarkup, numberOf, sameMarkup, textOf, wholeOf } from './values.js';
-import type { JinjaValue } from './values.js';
+import { checkLength, isMarkup, numberOf, sameMarkup, textOf, wholeOf, type JinjaValue } from './values.js';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',

@@ -13,8 +13,8 @@ import {
   numberOf,
   textOf,
   wholeOf,
+  type JinjaValue,
 } from './values.js';
-import type { JinjaValue } from './values.js';
 
 type JinjaTest = (value: JinjaValue, other?: JinjaValue) => boolean;
 

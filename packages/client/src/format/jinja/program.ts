@@ -1,10 +1,8 @@
 import { parse, tokenize } from '@huggingface/jinja';
 import { FormatError } from '../formatter.js';
 import { checkBlocks } from './blocks.js';
-import { isConditional, nodesOf } from './nodes.js';
-import type { Node } from './nodes.js';
-import { enginesText, faultInLine } from './source.js';
-import type { TemplateSource } from './source.js';
+import { isConditional, nodesOf, type Node } from './nodes.js';
+import { enginesText, faultInLine, type TemplateSource } from './source.js';
 
 interface Token {
   type: string;

@@ -8,12 +8,10 @@ import * as nodes from './nodes.js';
 import type { Binary, Call, Filtering, Loop, Member, MethodCall, Node } from './nodes.js';
 import { calculateFloat, calculateWhole, Fault } from './numbers.js';
 import { readProgram } from './program.js';
-import { faultInLine, readTemplate } from './source.js';
-import type { TemplateSource } from './source.js';
+import { faultInLine, readTemplate, type TemplateSource } from './source.js';
 import { TESTS } from './predicates.js';
 import * as values from './values.js';
-import { TOO_MUCH } from './values.js';
-import type { JinjaValue, Scope } from './values.js';
+import { TOO_MUCH, type JinjaValue, type Scope } from './values.js';
 
 interface Engine {
   run(program: Node): JinjaValue;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { expiringMemory } from '../../../src/adapters/expiring/memory.js';
 import { openExpiringSqlite } from '../../../src/adapters/expiring/sqlite.js';
 import { LoginFlows } from '../../../src/auth/login-flow.js';
@@ -46,7 +46,7 @@ const KINDS: Kind[] = [
 
 for (const { name, open } of KINDS) {
   describe(`what was used and ended, ${name}`, () => {
-    it('of racers that add one key exactly one wins; what is gone is not replaced', async () => {
+    test('of racers that add one key exactly one wins; what is gone is not replaced', async () => {
       const store = open();
       const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => store.add('race:a', String(i), 100)));
       expect(outcomes.filter(Boolean)).toHaveLength(1);
@@ -57,7 +57,7 @@ for (const { name, open } of KINDS) {
       expect(await store.get('race:a')).toBeUndefined();
     });
 
-    it('is not forgotten over entries of another purpose', async () => {
+    test('is not forgotten over entries of another purpose', async () => {
       const store = open(3);
       await store.set('ended:a', '1', 60);
       await store.add('assertion:a', '1', 60);
@@ -66,7 +66,7 @@ for (const { name, open } of KINDS) {
       expect(await store.add('assertion:a', '1', 60)).toBe(false);
     });
 
-    it('is unavailable when full, rather than that something counts a second time', async () => {
+    test('is unavailable when full, rather than that something counts a second time', async () => {
       const store = open(2);
       expect(await store.add('assertion:a', '1', 60)).toBe(true);
       expect(await store.add('assertion:b', '1', 60)).toBe(true);
@@ -74,7 +74,7 @@ for (const { name, open } of KINDS) {
       expect(await store.add('assertion:a', '1', 60)).toBe(false);
     });
 
-    it('makes room for what must be remembered', async () => {
+    test('makes room for what must be remembered', async () => {
       const store = open(2);
       for (const key of ['a', 'b', 'c']) await store.set(`ended:${key}`, '1', 60);
       expect(await store.get('ended:c')).toBe('1');
@@ -82,7 +82,7 @@ for (const { name, open } of KINDS) {
       expect(kept.filter((value) => value !== undefined)).toHaveLength(1);
     });
 
-    it('has room again for as much as has expired', async () => {
+    test('has room again for as much as has expired', async () => {
       const store = open(2);
       await store.add('assertion:a', '1', 0.001);
       await store.add('assertion:b', '1', 60);
@@ -95,7 +95,7 @@ for (const { name, open } of KINDS) {
 }
 
 describe('what was used and ended, in a file', () => {
-  it('is known to every process and after a restart, for its owner alone', async () => {
+  test('is known to every process and after a restart, for its owner alone', async () => {
     const [one, two] = [inFile(), inFile()];
     await one.set('ended:a', '1', 60);
     expect(await two.get('ended:a')).toBe('1');
@@ -105,7 +105,7 @@ describe('what was used and ended, in a file', () => {
     expect(statSync(join(folder, 'sessions.db')).mode & 0o777).toBe(0o600);
   });
 
-  it('is not forgotten because the clock was ahead for one write', async () => {
+  test('is not forgotten because the clock was ahead for one write', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     nowMs += 3_600_000;
@@ -114,12 +114,12 @@ describe('what was used and ended, in a file', () => {
     expect(await store.get('ended:a')).toBe('1');
   });
 
-  it('refused with the name of the file: one that is no database', () => {
+  test('refused with the name of the file: one that is no database', () => {
     writeFileSync(join(folder, 'sessions.db'), 'x'.repeat(5000));
     expect(inFile).toThrow(/sessions\.db cannot be used/);
   });
 
-  it('is unavailable while the file is held by somebody, never absent, and comes back', async () => {
+  test('is unavailable while the file is held by somebody, never absent, and comes back', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     const holder = new DatabaseSync(join(folder, 'sessions.db'));
@@ -133,7 +133,7 @@ describe('what was used and ended, in a file', () => {
 });
 
 describe('logins that were begun', () => {
-  it('leave nothing behind until they end, and end once', async () => {
+  test('leave nothing behind until they end, and end once', async () => {
     const memory = expiringMemory(undefined, 1);
     const flows = new LoginFlows(['a secret of at least thirty-two characters'], memory, () => 1000);
     for (let i = 0; i < 5; i++) expect(await flows.begun('openid', await flows.begin('openid', {}, '/'))).toBeDefined();

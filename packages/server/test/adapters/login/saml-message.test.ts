@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inflateMessage, readMessage, readResponse } from '../../../src/adapters/login/saml-message.js';
 import { samlProvider } from '../../../src/adapters/login/saml.js';
 import { makeKeyPair } from '../../login/saml-idp.js';
@@ -8,13 +8,13 @@ const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256';
 
 describe('SAML messages that only cost time', () => {
   // The sizes are such that work which grows with their square does not end within any test.
-  it('refused at the first tag that is none, however many follow', async () => {
+  test('refused at the first tag that is none, however many follow', async () => {
     for (const xml of ['<'.repeat(250_000), `<a>${'<a '.repeat(80_000)}`, `<a ${'x'.repeat(250_000)}`]) {
       await expect(readMessage(xml)).rejects.toThrow('the message has a tag that is none');
     }
   });
 
-  it('refused: quotes and values where a parser could see other tags', async () => {
+  test('refused: quotes and values where a parser could see other tags', async () => {
     for (const tag of [
       '<a b="<c>">',
       '<a ">">',
@@ -30,30 +30,30 @@ describe('SAML messages that only cost time', () => {
     await expect(readMessage('</a><a></a>')).rejects.toThrow('closes what it did not open');
   });
 
-  it('refused: nested too deeply, also where every tag seems to close itself', async () => {
+  test('refused: nested too deeply, also where every tag seems to close itself', async () => {
     for (const tag of ['<a>', '<a b="/>">', "<a b='/>'>", '<a b = "/" >']) {
       await expect(readMessage(tag.repeat(41))).rejects.toThrow('nested too deeply');
     }
   });
 
-  it('read: quotes, `>` and empty elements where they belong', async () => {
+  test('read: quotes, `>` and empty elements where they belong', async () => {
     const tree = await readMessage('<?xml version="1.0"?>\n<a b="/>" c = \'">\'><d e="="/><f>1 > 0 = "x"</f></a>');
     expect(tree['a']).toMatchObject({ $: { b: '/>', c: '">' }, f: [{ _: '1 > 0 = "x"' }] });
   });
 
-  it('refused: thousands of encrypted assertions that never end', async () => {
+  test('refused: thousands of encrypted assertions that never end', async () => {
     const many = '<EncryptedAssertion />'.repeat(10_000);
     const xml = `<Response><x>${many}</x><EncryptedAssertion /></Response>`;
     await expect(readResponse(Buffer.from(xml).toString('base64'), 'a key')).rejects.toThrow('is empty');
   });
 
-  it('refused: beyond 256 KB, before anything in it is looked at; a thousand groups are well below', async () => {
+  test('refused: beyond 256 KB, before anything in it is looked at; a thousand groups are well below', async () => {
     await expect(readMessage('<'.repeat(256 * 1024 + 1))).rejects.toThrow('too large');
     const group = '<saml:AttributeValue>cn=a-team-with-a-long-name,ou=groups,dc=example,dc=com</saml:AttributeValue>';
     await readMessage(`<a xmlns:saml="s">${group.repeat(1000)}</a>`);
   });
 
-  it('refused: a redirect that grows beyond 64 KB', async () => {
+  test('refused: a redirect that grows beyond 64 KB', async () => {
     const packed = (length: number): string => deflateRawSync(Buffer.alloc(length, '<')).toString('base64');
     expect(await inflateMessage(packed(65_536))).toHaveLength(65_536);
     await expect(inflateMessage(packed(65_537))).rejects.toThrow();
@@ -61,7 +61,7 @@ describe('SAML messages that only cost time', () => {
 });
 
 describe('SAML messages of strangers', () => {
-  it('are not even unpacked: without a login of this browser, or the signature of the provider', async () => {
+  test('are not even unpacked: without a login of this browser, or the signature of the provider', async () => {
     const { cert } = await makeKeyPair('idp');
     const provider = samlProvider(
       {

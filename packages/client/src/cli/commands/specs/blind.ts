@@ -14,8 +14,7 @@ import {
   revision,
   unset,
 } from './options.js';
-import { longName } from '../../arguments/command-spec.js';
-import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
+import { longName, type CommandSpec, type OptionSpec } from '../../arguments/command-spec.js';
 
 const blindOptions: readonly OptionSpec[] = [
   { flags: '--blind-keys <json>', text: 'region to KMS key, as JSON', kind: 'json' },
