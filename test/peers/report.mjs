@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A part cannot run here: a registry out of reach, no Python, no Java. That is neither a pass nor a failure. */
@@ -5,6 +6,9 @@ export class NotAvailable extends Error {}
 
 const CHECK_TIMEOUT_MS = 10 * 60_000;
 const results = { passed: 0, failed: 0, notRun: [] };
+/** By part: what it counted, and its first failure. */
+const parts = new Map();
+let current;
 
 /** One promise that holds, does not, or cannot be tried here. Never throws: what follows may be worth knowing. */
 export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
@@ -16,14 +20,14 @@ export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
         throw new Error(`no end within ${timeoutMs / 1000} s`);
       }),
     ]);
-    results.passed += 1;
+    pass(1);
     console.log(`  ok    ${promise}`);
     return value;
   } catch (error) {
     if (error instanceof NotAvailable) {
       notRun(promise, error.message);
     } else {
-      results.failed += 1;
+      fail(1, `${promise}: ${reason(error)}`);
       console.log(`  FAIL  ${promise}\n${indented(reason(error))}`);
     }
     return undefined;
@@ -34,23 +38,24 @@ export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
 
 /** Counts what another runner has counted. */
 export function add({ passed, failed }) {
-  results.passed += passed;
-  results.failed += failed;
+  pass(passed);
+  if (failed > 0) fail(failed, `${failed} tests of another runner`);
 }
 
 /** A part that could not be prepared counts as one failure; one that cannot run here is said at the end. */
-export async function part(name, body) {
-  console.log(`\n== ${name}`);
+export async function part(name, title, body) {
+  console.log(`\n== ${title}`);
+  current = { passed: 0, failed: 0, first: undefined };
+  parts.set(name, current);
   try {
     await body();
   } catch (error) {
     if (error instanceof NotAvailable) {
-      notRun(name, error.message);
+      notRun(title, error.message);
     } else {
-      results.failed += 1;
-      console.log(
-        `  FAIL  the part ended early\n${indented(error instanceof Error ? (error.stack ?? '') : String(error))}`,
-      );
+      const stack = error instanceof Error ? (error.stack ?? '') : String(error);
+      fail(1, `the part ended early: ${stack}`);
+      console.log(`  FAIL  the part ended early\n${indented(stack)}`);
     }
   }
 }
@@ -60,12 +65,29 @@ export function notRun(name, reason) {
   console.log(`  NOT RUN: ${reason}`);
 }
 
-/** Prints the closing lines and returns the exit code: nothing proven is a failure too. */
+/**
+ * Prints the closing lines and returns the exit code: nothing proven is a failure too. Writes what each part counted to
+ * the file that PEERS_REPORT names, if any.
+ */
 export function close() {
+  const report = process.env.PEERS_REPORT;
+  if (report) writeFileSync(report, JSON.stringify(Object.fromEntries(parts)));
   console.log('');
   for (const { name, reason } of results.notRun) console.log(`NOT RUN, and therefore not proven: ${name}: ${reason}`);
   console.log(`${results.passed} passed, ${results.failed} failed`);
   return results.failed === 0 && results.passed > 0 ? 0 : 1;
+}
+
+function pass(count) {
+  results.passed += count;
+  if (current) current.passed += count;
+}
+
+function fail(count, first) {
+  results.failed += count;
+  if (!current) return;
+  current.failed += count;
+  current.first ??= first;
 }
 
 /** Node's fetch says why only in the cause. */

@@ -30,6 +30,6 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 for (const [name, [title, body]] of Object.entries(PARTS)) {
-  if (wanted.length === 0 || wanted.includes(name)) await part(title, body);
+  if (wanted.length === 0 || wanted.includes(name)) await part(name, title, body);
 }
 process.exit(close());
