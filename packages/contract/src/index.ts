@@ -9,6 +9,7 @@ export * from './grants.js';
 export * from './identity.js';
 export * from './json.js';
 export * from './jwks.js';
+export * from './loopback.js';
 export * from './primitives.js';
 export * from './routes.js';
 export * from './services.js';

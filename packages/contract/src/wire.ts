@@ -3,3 +3,4 @@ export * from './addresses.js';
 export * from './cli-login.js';
 export * from './errors.js';
 export * from './json.js';
+export * from './loopback.js';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, lettersOf } from '@confidant/contract/wire';
+import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, isLoopback, lettersOf } from '@confidant/contract/wire';
 import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
 import { RouteCaller, parseServerUrl, type AttemptEvent } from '../../sdk/route-caller.js';
 import type { ConfidantClient } from '../../sdk/client.js';
@@ -250,6 +250,6 @@ async function viaCode({ log }: Context, login: Login): Promise<LoginSession> {
 /** Throws {@link CommandError} for a server that would get the session in the clear, over a network. */
 function assertPrivate(url: string): void {
   const { protocol, hostname } = parseServerUrl(url);
-  if (protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(hostname)) return;
+  if (protocol === 'https:' || isLoopback(hostname)) return;
   throw new CommandError(`${url}: a login needs https`);
 }

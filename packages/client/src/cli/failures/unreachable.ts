@@ -1,7 +1,7 @@
+import { isLoopback } from '@confidant/contract/wire';
 import type { KmsUnavailable } from '@confidant/kmsauth/sender';
 import type { ConfidantError } from '../../sdk/errors.js';
 
-const LOOPBACK = /^(127\.|::1$|\[::1\]$|localhost$)/;
 /** What OpenSSL says of an answer that is no TLS; codes and words differ between releases of Node. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 
@@ -18,7 +18,7 @@ export function adviseNoServer(error: ConfidantError): string {
   if (error.code === 'untrusted') return adviseUntrusted(error.cause);
   if (error.code !== 'network') return '';
   const { code } = error.cause as NodeJS.ErrnoException;
-  if (code === 'ECONNREFUSED' && addressesOf(error.cause).some((address) => LOOPBACK.test(address))) {
+  if (code === 'ECONNREFUSED' && addressesOf(error.cause).some(isLoopback)) {
     return '; is the server running? (npm start)';
   }
   return '';
@@ -47,5 +47,5 @@ function addressesOf(error: Error): string[] {
 /** Whether KMS is on this machine, by where the AWS SDK was told that it is. */
 export function isKmsHere(): boolean {
   const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] ?? process.env['AWS_ENDPOINT_URL'] ?? '';
-  return URL.canParse(endpoint) && LOOPBACK.test(new URL(endpoint).hostname);
+  return URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname);
 }
