@@ -211,7 +211,7 @@ describe('failures', () => {
     const lines = ({ stderr }: { stderr: string }) =>
       stderr.split('\n').map((line) => line.replace(/^confidant: (error: )?/, ''));
     expect(lines(await call(state, '--url', at.server.url, 'whoami'))).toEqual([
-      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers test`,
+      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers it`,
       'for KMS tokens, set auth_key and auth_context in /nonexistent/config (none of them exists): see docs/client.md',
       'see confidant --help',
       '',

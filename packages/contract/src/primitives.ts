@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ExactNumber } from './json.js';
+import { ExactNumber, isPlainObject } from './json.js';
 
 /** An instant as shown in JSON: `2026-11-21T21:41:10.779956+00:00`. */
 export const isoDate = z.string().meta({ description: 'ISO 8601 instant in UTC with microseconds' });
@@ -8,10 +8,7 @@ export const isoDate = z.string().meta({ description: 'ISO 8601 instant in UTC w
 export const rfc1123Date = z.string().meta({ description: 'RFC 1123 date' });
 
 export const jsonObject = z
-  .custom<Record<string, unknown>>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber),
-    'must be an object',
-  )
+  .custom<Record<string, unknown>>(isPlainObject, 'must be an object')
   .meta({ type: 'object', additionalProperties: true });
 
 /** A value of a credential pair: any JSON scalar, integers beyond 2^53 included. */
@@ -28,8 +25,7 @@ export const SECRET = { secret: true } as const;
 /** Key/value pairs of a credential. Insertion order is kept; `__proto__` is an ordinary key. */
 export const credentialPairs = z
   .custom<Record<string, Scalar>>(
-    (value) =>
-      jsonObject.safeParse(value).success && Object.values(value as object).every((v) => scalar.safeParse(v).success),
+    (value) => isPlainObject(value) && Object.values(value).every((each) => scalar.safeParse(each).success),
     'credential pairs must be key: value, where each value is text, a number, a boolean or null',
   )
   .meta({
@@ -48,7 +44,7 @@ export const SENTENCE = { sentence: true } as const;
 export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
   return z
     .custom<Record<string, string>>((value) => {
-      const entries = jsonObject.safeParse(value).success ? Object.values(value as object) : [];
+      const entries = isPlainObject(value) ? Object.values(value) : [];
       return entries.length > 0 && entries.every((text) => typeof text === 'string');
     }, problem)
     .meta({ type: 'object', additionalProperties: { type: 'string' } });

@@ -9,6 +9,7 @@ import {
   type KmsGrants,
   type KmsLike,
 } from './kms.js';
+import { isPlainObject } from './plain-object.js';
 import { ProxyError } from './proxy-error.js';
 
 export interface AwsKmsOptions {
@@ -248,8 +249,8 @@ function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
 
 function statusOf(error: Error): number | undefined {
   const metadata = '$metadata' in error ? error.$metadata : undefined;
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+  const status = isPlainObject(metadata) ? metadata['httpStatusCode'] : undefined;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function present<Value>(value: Value | undefined): Value {

@@ -1,6 +1,7 @@
 import { DataKeys } from './datakey.js';
 import { FernetError } from './fernet.js';
 import type { EncryptionContext, KmsLike } from './kms.js';
+import { isPlainObject } from './plain-object.js';
 
 /** The secret part of a blind credential as the server stores it: every region holds the same pairs on its own. */
 export interface BlindPairs {
@@ -87,7 +88,7 @@ function parsePairs(text: string): Record<string, BlindValue> {
   } catch {
     // The parser's message would quote the secret.
   }
-  if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs) || !Object.values(pairs).every(isScalar)) {
+  if (!isPlainObject(pairs) || !Object.values(pairs).every(isScalar)) {
     throw new FernetError('the token holds no credential pairs');
   }
   return pairs as Record<string, BlindValue>;

@@ -1,4 +1,5 @@
 import type { KmsLike } from './kms.js';
+import { isPlainObject } from './plain-object.js';
 import { readPrivateFile, replaceFile } from './private-file.js';
 import {
   encodePayload,
@@ -140,7 +141,7 @@ export class TokenGenerator {
 }
 
 function sameContext(value: unknown, context: Readonly<Record<string, string>>): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isPlainObject(value)) return false;
   const entries = Object.entries(value);
   return entries.length === Object.keys(context).length && entries.every(([name, text]) => context[name] === text);
 }

@@ -1,4 +1,5 @@
 import type { EncryptionContext } from './kms.js';
+import { isPlainObject } from './plain-object.js';
 
 /** 1: the context is `{from, to}`. 2: it also binds the user type. */
 export type TokenVersion = 1 | 2;
@@ -69,11 +70,10 @@ export function parsePayload(plaintext: Uint8Array): TokenLifetime | undefined {
   } catch {
     return undefined;
   }
-  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undefined;
+  if (!isPlainObject(payload)) return undefined;
   if (!Object.hasOwn(payload, 'not_before') || !Object.hasOwn(payload, 'not_after')) return undefined;
-  const fields = payload as Record<string, unknown>;
-  const notBefore = parseTokenTime(fields['not_before']);
-  const notAfter = parseTokenTime(fields['not_after']);
+  const notBefore = parseTokenTime(payload['not_before']);
+  const notAfter = parseTokenTime(payload['not_after']);
   return notBefore === undefined || notAfter === undefined ? undefined : { notBefore, notAfter };
 }
 

@@ -1,3 +1,4 @@
+import { isPlainObject } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
 import { decidesWhatLoads } from '../text/dangerous-variables.js';
 import { isShellName, shellQuote, shownName, shownSource, variableName } from '../text/variables.js';
@@ -123,9 +124,8 @@ export function combineCredentials(
 }
 
 function asObject(value: Json, what: string): JsonObject {
-  const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-  if (!isObject) throw new FormatError(`${what} is not a JSON object; it must be what get_service prints`);
-  return value as JsonObject;
+  if (!isPlainObject(value)) throw new FormatError(`${what} is not a JSON object; it must be what get_service prints`);
+  return value;
 }
 
 function asList(value: Json, what: string): Json[] {

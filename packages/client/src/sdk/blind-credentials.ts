@@ -1,3 +1,4 @@
+import { isPlainObject } from '@confidant/contract/wire';
 import type { BlindCredentialBody, MappedBlindCredentialBody } from '@confidant/contract';
 import type { BlindValue, EncryptionContext, KmsLike } from '@confidant/kmsauth';
 import { shownSource } from '../text/variables.js';
@@ -44,15 +45,11 @@ export async function openBlindCredential(
 /** The encryption contexts by region that a blind credential's metadata keeps under `context`; others are left out. */
 export function contextsOf(metadata: Record<string, unknown>): Record<string, EncryptionContext> {
   const contexts = metadata['context'];
-  if (!isMap(contexts)) return {};
+  if (!isPlainObject(contexts)) return {};
   const usable = Object.entries(contexts).filter((entry): entry is [string, EncryptionContext] => isTextMap(entry[1]));
   return Object.fromEntries(usable);
 }
 
 function isTextMap(value: unknown): value is Record<string, string> {
-  return isMap(value) && Object.values(value).every((text) => typeof text === 'string');
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isPlainObject(value) && Object.values(value).every((text) => typeof text === 'string');
 }

@@ -1,4 +1,4 @@
-import { ERRORS, parseJson } from '@confidant/contract/wire';
+import { ERRORS, isPlainObject, parseJson } from '@confidant/contract/wire';
 import type { ErrorCode, JsonObject } from '@confidant/contract';
 import { ConfidantError } from './errors.js';
 import type { TransportResponse } from './transport.js';
@@ -95,8 +95,7 @@ function defaultText(code: ErrorCode | undefined): string | undefined {
 function parseObject(text: string): JsonObject | undefined {
   try {
     const value = parseJson(text);
-    const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-    return isObject ? (value as JsonObject) : undefined;
+    return isPlainObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { isPlainObject } from '@confidant/contract/wire';
 import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth/sender';
 import { AwsSessionError, NO_CREDENTIALS, NoRegion } from '../../sdk/aws-session.js';
 import { BlindCredentialError } from '../../sdk/blind-credentials.js';
@@ -71,10 +72,10 @@ const MAX_CONFLICTS = 20;
  * nothing for what has another shape, since nobody but the server says what it answers.
  */
 function describeConflicts(conflicts: unknown): string[] {
-  if (typeof conflicts !== 'object' || conflicts === null || Array.isArray(conflicts)) return [];
-  const described = Object.entries(conflicts as Record<string, unknown>).flatMap(([key, carriers]) => {
+  if (!isPlainObject(conflicts)) return [];
+  const described = Object.entries(conflicts).flatMap(([key, carriers]) => {
     const listed = (field: string): string[] => {
-      const list = (carriers as Record<string, unknown> | null | undefined)?.[field];
+      const list = isPlainObject(carriers) ? carriers[field] : undefined;
       return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
     };
     const ids = [...listed('credentials'), ...listed('blind_credentials')];
