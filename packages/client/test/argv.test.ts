@@ -3,7 +3,7 @@ import { spellOut, spellOutOptions } from '../src/cli/arguments/expand.js';
 import { parseArguments } from '../src/cli/arguments/parse.js';
 import { COMMANDS } from '../src/cli/commands/table.js';
 import { GLOBAL_OPTIONS, longName } from '../src/cli/arguments/command-spec.js';
-import { UsageError } from '../src/cli/arguments/usage-error.js';
+import { UsageError } from '../src/cli/arguments/errors.js';
 
 const spelled = (line: string) => {
   const { globals, command, rest } = spellOut(line.split(' '));

@@ -20,7 +20,7 @@ import type { Log } from './terminal/log.js';
 import { localEnvironment } from './local-environment.js';
 import { readLogin, writeLogin } from './login/store.js';
 import { chooseLogin, type LoginChoice } from './login/choose.js';
-import { CommandError } from './arguments/command-error.js';
+import { CommandError } from './arguments/errors.js';
 import { Progress } from './terminal/progress.js';
 import { askSecret } from './terminal/prompt.js';
 import { similarTo } from './arguments/similar.js';

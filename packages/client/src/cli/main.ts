@@ -1,5 +1,5 @@
 import { PROGRAM } from './arguments/command-spec.js';
-import { UsageError } from './arguments/usage-error.js';
+import { UsageError } from './arguments/errors.js';
 
 /** Runs the command line. Resolves with the exit code; everything is printed by then. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {

@@ -6,7 +6,7 @@ import type { JsonObject, ServiceBody } from '@confidant/contract';
 import type { EncryptionContext } from '@confidant/kmsauth';
 import { ConfidantError } from '../sdk/errors.js';
 import type { Context } from './context.js';
-import { CommandError } from './arguments/command-error.js';
+import { CommandError } from './arguments/errors.js';
 
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;

@@ -5,13 +5,12 @@ import { Context } from './context.js';
 import { Given } from './arguments/options.js';
 import { UnknownOutcome } from './changes/unknown-outcome.js';
 import { openLog, visible, type Log, type LogLevel } from './terminal/log.js';
-import { CommandError } from './arguments/command-error.js';
 import { failure, render, type Handler, type Outcome } from './output/outcome.js';
 import type { Request } from './arguments/parse.js';
 import { Interrupted } from './terminal/prompt.js';
 import { adviseRefused } from './failures/advise-unauthorized.js';
 import { PROGRAM, type CommandSpec, type OutputFormat } from './arguments/command-spec.js';
-import { UsageError } from './arguments/usage-error.js';
+import { UsageError, CommandError } from './arguments/errors.js';
 
 /** Runs one command and prints its answer. Resolves with the exit code. Rejects with {@link UsageError} only. */
 export async function runCommand({

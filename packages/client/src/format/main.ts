@@ -6,7 +6,7 @@ import { Given, readInput } from '../cli/arguments/options.js';
 import { openLog, type LogLevel } from '../cli/terminal/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/arguments/parse.js';
 import type { OptionSpec } from '../cli/arguments/command-spec.js';
-import { UsageError } from '../cli/arguments/usage-error.js';
+import { UsageError } from '../cli/arguments/errors.js';
 import { describeNoJson } from '../text/json-syntax.js';
 import { combineCredentials, envExport, FormatError, readService, type Warn } from './formatter.js';
 

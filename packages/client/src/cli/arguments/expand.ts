@@ -9,7 +9,7 @@ import {
   type OptionSpec,
 } from './command-spec.js';
 import { similarTo } from './similar.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './errors.js';
 
 const HELP: OptionSpec = { flags: '-h, --help', text: '' };
 const BEFORE_COMMAND: readonly OptionSpec[] = [...GLOBAL_OPTIONS, HELP, { flags: '--version', text: '' }];

@@ -3,7 +3,7 @@ import { parseJson } from '@confidant/contract/wire';
 import type { JsonObject } from '@confidant/contract';
 import { shownName } from '../../text/variables.js';
 import { describeNoJson, surveyJson } from '../../text/json-syntax.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './errors.js';
 
 /** Secrets of one credential fit many times; a mistaken file does not. */
 const MAX_INPUT_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { OUTPUT_FORMATS, type CommandSpec, type OutputFormat } from './command-spec.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './errors.js';
 
 /** Forms that hold values alone. */
 const OF_VALUES: readonly OutputFormat[] = ['dotenv', 'shell', 'tfvars'];

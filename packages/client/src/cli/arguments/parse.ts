@@ -14,7 +14,7 @@ import {
   type OptionSpec,
   type OutputFormat,
 } from './command-spec.js';
-import { UsageError } from './usage-error.js';
+import { UsageError } from './errors.js';
 
 /** What the arguments ask for. */
 export type Request =

@@ -2,10 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Scalar } from '@confidant/contract';
 import { shownName } from '../../text/variables.js';
 import type { Context } from '../context.js';
-import { CommandError } from '../arguments/command-error.js';
 import type { Given } from '../arguments/options.js';
 import { askValue } from '../terminal/prompt.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError, CommandError } from '../arguments/errors.js';
 
 type Pairs<Value> = Readonly<Record<string, Value>>;
 

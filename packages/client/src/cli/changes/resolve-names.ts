@@ -2,7 +2,7 @@ import type { ConfidantClient } from '../../sdk/client.js';
 import { shownName } from '../../text/variables.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import { similarTo } from '../arguments/similar.js';
 
 /** What has a name beside its id; also the beginning of the option that takes the name: `--credential-name`. */

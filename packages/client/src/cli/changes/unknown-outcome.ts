@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfidantError } from '../../sdk/errors.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import type { Given } from '../arguments/options.js';
 
 /** What the server shows of a thing that can be updated. */

@@ -9,10 +9,9 @@ import type { Connection } from '../../sdk/connect.js';
 import type { Given } from '../arguments/options.js';
 import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../changes/unknown-outcome.js';
 import { idOf } from '../changes/resolve-names.js';
-import { CommandError } from '../arguments/command-error.js';
 import { oneValue, success, type Handler, type OpenedBlindCredential } from '../output/outcome.js';
 import { keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../changes/pairs.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError, CommandError } from '../arguments/errors.js';
 import { idOrName } from './credentials.js';
 import { revertTo } from './history.js';
 

@@ -11,7 +11,7 @@ import {
   type OptionSpec,
 } from '../arguments/command-spec.js';
 import type { Handler } from '../output/outcome.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError } from '../arguments/errors.js';
 
 export const handlers: Record<string, Handler> = {
   async completion(context, given) {

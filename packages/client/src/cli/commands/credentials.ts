@@ -1,7 +1,7 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
 import { fitsVariable, shellQuote, shownName } from '../../text/variables.js';
 import { beginAgain } from '../changes/retry-on-conflict.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import { oneValue, success, type Handler } from '../output/outcome.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';

@@ -18,10 +18,9 @@ import { endAs, startChild } from '../process/child.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';
 import { fetchService } from '../offline-copy.js';
-import { CommandError } from '../arguments/command-error.js';
 import { renderValues, sourcesOf, success, type Handler, type Outcome } from '../output/outcome.js';
 import type { OutputFormat } from '../arguments/command-spec.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError, CommandError } from '../arguments/errors.js';
 import { changedSources, fingerprintOf, runUntilDone } from '../process/watch.js';
 import { decryptBlind } from './services.js';
 

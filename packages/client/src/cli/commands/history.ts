@@ -4,7 +4,7 @@ import { ConfidantError } from '../../sdk/errors.js';
 import type { Context } from '../context.js';
 import { findingItDone, isConflict, lookingUp } from '../changes/unknown-outcome.js';
 import { idOf } from '../changes/resolve-names.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import { success, type Handler } from '../output/outcome.js';
 import type { Given } from '../arguments/options.js';
 

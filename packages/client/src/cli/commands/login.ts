@@ -14,7 +14,7 @@ import { Context } from '../context.js';
 import { openLog } from '../terminal/log.js';
 import { loginFile, readLogin, removeLogin, writeLogin } from '../login/store.js';
 import { listenOnLoopback } from '../login/loopback-server.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import { success, type Handler } from '../output/outcome.js';
 import { askSecret } from '../terminal/prompt.js';
 import { PROGRAM } from '../arguments/command-spec.js';

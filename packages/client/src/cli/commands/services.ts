@@ -13,7 +13,7 @@ import type { Given } from '../arguments/options.js';
 import { sendingChange } from '../changes/unknown-outcome.js';
 import { idOf, idsOfNames } from '../changes/resolve-names.js';
 import { fetchService } from '../offline-copy.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import { failure, success, type Handler, type OpenedBlindCredential, type Outcome } from '../output/outcome.js';
 import { adviseRefused } from '../failures/advise-unauthorized.js';
 import { NO_CHANGES, pageOf } from './credentials.js';

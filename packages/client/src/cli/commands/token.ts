@@ -1,5 +1,5 @@
 import { pythonJson } from '@confidant/contract/wire';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import type { Handler } from '../output/outcome.js';
 
 export const handlers: Record<string, Handler> = {

@@ -6,10 +6,9 @@ import { ConfigError } from '../../sdk/config/profile.js';
 import { ConfidantError } from '../../sdk/errors.js';
 import { UnwritableValue } from '../../text/writers.js';
 import { describeAwsFault, describeNoSession } from './aws-errors.js';
-import { CommandError } from '../arguments/command-error.js';
 import { localEnvironment } from '../local-environment.js';
 import { adviseNoKms, adviseNoServer } from './unreachable.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError, CommandError } from '../arguments/errors.js';
 
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
 export function describeError(error: unknown): string {

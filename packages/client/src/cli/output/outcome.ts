@@ -13,7 +13,7 @@ import {
   type Variable,
 } from '../../text/variables.js';
 import { isTerraformName, toDotenv, toShell, toTfvars, toYaml } from '../../text/writers.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';
 import type { Log } from '../terminal/log.js';

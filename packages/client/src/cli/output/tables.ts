@@ -1,6 +1,6 @@
 import { shellQuote } from '../../text/variables.js';
 import { type Log, visible } from '../terminal/log.js';
-import { CommandError } from '../arguments/command-error.js';
+import { CommandError } from '../arguments/errors.js';
 import type { OutcomeBody } from './outcome.js';
 
 /** In cells of a terminal. What is longer is read in the JSON, by programs. */

@@ -1,8 +1,7 @@
 import type { Key } from 'node:readline';
-import { CommandError } from '../arguments/command-error.js';
 import { ShownPrompt, openOwnTerminal } from './tty.js';
 import { MAX_ANSWER, UnseenLine, isCtrlC, isLineEnd } from './hidden-input.js';
-import { UsageError } from '../arguments/usage-error.js';
+import { UsageError, CommandError } from '../arguments/errors.js';
 
 /** The person pressed Ctrl-C instead of answering, or the terminal went away. */
 export class Interrupted extends Error {
