@@ -7,14 +7,14 @@ export type {
   RequestInput,
   RetryEvent,
 } from './sdk/route-caller.js';
-export { ConfidantError } from './sdk/errors.js';
+export { ConfidantError, ConfigError } from './sdk/errors.js';
 export type { ConfidantErrorCode, ConfidantErrorDetails } from './sdk/errors.js';
 export { nodeTransport } from './sdk/transport.js';
 export type { NodeTransportOptions, Transport, TransportRequest, TransportResponse } from './sdk/transport.js';
 export { basicAuthorization, connect, connectSession } from './sdk/connect.js';
 export type { ConnectOptions, Connection, KmsConnection } from './sdk/connect.js';
 export type { LoginSession } from './sdk/session-transport.js';
-export { ConfigError, completeServerSettings, completeSettings, loadProfile } from './sdk/config/profile.js';
+export { completeServerSettings, completeSettings, loadProfile } from './sdk/config/profile.js';
 export type {
   AuthContext,
   ClientSettings,

@@ -4,14 +4,14 @@ import {
   completeSettings,
   CONFIG_KEYS,
   configFiles,
-  ConfigError,
-  isServerUrl,
   loadProfile,
   URL_VARIABLE,
   type ClientSettings,
   type ConfigProfile,
   type ServerSettings,
 } from '../sdk/config/profile.js';
+import { isServerUrl } from '../sdk/config/server-url.js';
+import { ConfigError } from '../sdk/errors.js';
 import type { Connection, ConnectOptions, KmsConnection } from '../sdk/connect.js';
 import type { ConfidantClient } from '../sdk/client.js';
 import type { LoginSession } from '../sdk/session-transport.js';

@@ -1,6 +1,7 @@
 import type { AttemptEvent, RetryEvent } from '../sdk/route-caller.js';
 import { RefusedForNow } from '../sdk/response.js';
-import { expandHome, isServerUrl, type ClientSettings, type LoadedProfile } from '../sdk/config/profile.js';
+import { expandHome, type ClientSettings, type LoadedProfile } from '../sdk/config/profile.js';
+import { isServerUrl } from '../sdk/config/server-url.js';
 import { ConfidantError } from '../sdk/errors.js';
 import type { LoginSession } from '../sdk/session-transport.js';
 import { proxyOf } from '../sdk/proxy.js';

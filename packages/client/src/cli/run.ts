@@ -1,5 +1,4 @@
-import { ConfigError } from '../sdk/config/profile.js';
-import { ConfidantError } from '../sdk/errors.js';
+import { ConfidantError, ConfigError } from '../sdk/errors.js';
 import { NotRunnable } from './process/child.js';
 import { Context } from './context.js';
 import { Given } from './arguments/options.js';

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { KmsRefused, KmsUnavailable, ProxyError, awsKms } from '@confidant/kmsauth/sender';
 import type { AwsKmsOptions, KmsLike } from '@confidant/kmsauth';
-import { ConfigError } from './config/profile.js';
+import { ConfigError } from './errors.js';
 import { checkProxy, proxyAgent } from './proxy.js';
 
 type CredentialProvider = Extract<NonNullable<AwsKmsOptions['credentials']>, (...args: never[]) => unknown>;

@@ -74,3 +74,11 @@ export class ConfidantError extends Error {
     return ['network', 'untrusted', 'timeout'].includes(this.code);
   }
 }
+
+/** The configuration cannot be used. Each fault is one line; values of the file are never repeated. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'));
+  }
+}

@@ -1,5 +1,5 @@
 import type { Agent } from 'node:https';
-import { ConfigError } from './config/profile.js';
+import { ConfigError } from './errors.js';
 
 const VARIABLES = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
 

@@ -1,5 +1,6 @@
 import { ADDRESSES, stringifyJson } from '@confidant/contract/wire';
 import type { Address, BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
+import { parseServerUrl } from './config/server-url.js';
 import { RefusedForNow, readAnswer } from './response.js';
 import { ConfidantError } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
@@ -231,15 +232,6 @@ export class RouteCaller {
 function queryText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return String(value);
-}
-
-/** Throws TypeError when `text` is no http or https address. */
-export function parseServerUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new TypeError('the server address must be like https://confidant.example.com');
-  }
-  return url;
 }
 
 function isWorthRetrying(method: string, error: ConfidantError): boolean {

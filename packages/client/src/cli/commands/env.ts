@@ -13,7 +13,7 @@ import {
   variablesOf,
   type Variable,
 } from '../../text/variables.js';
-import { ConfigError } from '../../sdk/config/profile.js';
+import { ConfigError } from '../../sdk/errors.js';
 import { endAs, startChild } from '../process/child.js';
 import type { Context } from '../context.js';
 import type { Given } from '../arguments/options.js';

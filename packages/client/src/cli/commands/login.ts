@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { challengeText, CLI_LOGIN_PAGE, CLI_LOGIN_PATH, isLoopback, lettersOf } from '@confidant/contract/wire';
 import type { CliLoginAnswer, CliLoginOffer } from '@confidant/contract';
-import { RouteCaller, parseServerUrl, type AttemptEvent } from '../../sdk/route-caller.js';
+import { RouteCaller, type AttemptEvent } from '../../sdk/route-caller.js';
 import type { ConfidantClient } from '../../sdk/client.js';
-import { isServerUrl, type ServerSettings } from '../../sdk/config/profile.js';
+import type { ServerSettings } from '../../sdk/config/profile.js';
+import { isServerUrl, parseServerUrl } from '../../sdk/config/server-url.js';
 import { ConfidantError } from '../../sdk/errors.js';
 import { cookieOf, type LoginSession } from '../../sdk/session-transport.js';
 import type { Transport } from '../../sdk/transport.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ConfigError } from '../../sdk/config/profile.js';
+import { ConfigError } from '../../sdk/errors.js';
 import type { LoginSession } from '../../sdk/session-transport.js';
 
 /** As large as a session can be: cookies end at 4 KB. */

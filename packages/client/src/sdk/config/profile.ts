@@ -2,7 +2,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TokenVersion } from '@confidant/kmsauth';
-import { parseServerUrl } from '../route-caller.js';
+import { ConfigError } from '../errors.js';
+import { isServerUrl } from './server-url.js';
 import { MAX_SECONDS } from './limits.js';
 import { parsePlainYaml } from './simple-yaml.js';
 
@@ -55,14 +56,6 @@ export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext
   offlineCopyDirectory?: string;
   offlineCopyMaxAgeHours?: number;
   offlineCopyAfterMs?: number;
-}
-
-/** The configuration can not be used. One line a fault; no value of the file is repeated. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  constructor(readonly faults: readonly string[]) {
-    super(faults.join('\n'));
-  }
 }
 
 type Reader = (value: unknown) => Partial<ConfigProfile> | undefined;
@@ -286,16 +279,6 @@ export function completeServerSettings(profile: ConfigProfile, place?: SettingsP
   if (!url) throw new ConfigError([noUrl(place)]);
   if (!isServerUrl(url)) throw new ConfigError([wrongUrl(place)]);
   return { ...DEFAULTS, ...profile, url };
-}
-
-/** Whether it can be shown: an address with a password in it is none. */
-export function isServerUrl(url: string): boolean {
-  try {
-    parseServerUrl(url);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function noUrl(place?: SettingsPlace): string {
