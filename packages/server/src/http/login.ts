@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { localPath } from '../auth/local-path.js';
 import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
+import { isLoopback } from '../domain/loopback.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { CliCodes } from '../auth/cli-codes.js';
@@ -207,11 +208,10 @@ function redeemLink(
   request: FastifyRequest,
 ): Person {
   const { socket, headers } = request;
-  const peer = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
-  const isLocal = (peer === '::1' || peer.startsWith('127.')) && headers['x-forwarded-for'] === undefined;
+  const isLocal = isLoopback(socket.remoteAddress ?? '') && headers['x-forwarded-for'] === undefined;
   const root = rootOf(request, options.reached);
   const host = new URL(root).hostname;
-  if (!isLocal || !['127.0.0.1', 'localhost', '[::1]'].includes(host) || headers.origin !== root) {
+  if (!isLocal || !isLoopback(host) || headers.origin !== root) {
     throw new Refusal('not_authorized', 'The link works in a browser on the machine of the server only.');
   }
   const body = linkBody.safeParse(jsonOf(request));

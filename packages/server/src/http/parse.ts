@@ -1,5 +1,6 @@
 import { parseJson, type Route } from '@confidant/contract';
 import type { z } from 'zod';
+import { isPlainObject } from '../domain/plain-object.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** Path parameters that do not fit name nothing: 404 (bug 2). */
@@ -38,11 +39,7 @@ export function parseBody(route: Route, contentType: string | undefined, body: B
   if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType ?? '')) throw new Refusal('invalid_json');
   const value = decode(body);
   // compat: the original does not look at it, and old clients may send anything that says nothing.
-  return valid(route.body, route.bodyOptional === true && !isMap(value) ? undefined : value);
-}
-
-function isMap(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return valid(route.body, route.bodyOptional === true && !isPlainObject(value) ? undefined : value);
 }
 
 function isBlank(body: Buffer): boolean {

@@ -1,5 +1,6 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isLoopback } from '../domain/loopback.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** How the server is reached. */
@@ -107,7 +108,7 @@ export function rootOf(request: FastifyRequest, reached: Reached): string {
 function assertOwnName(request: FastifyRequest, { publicUrl }: Reached): void {
   const host = `http://${hostOf(request)}`;
   const name = URL.canParse(host) ? new URL(host).hostname : '';
-  if (name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'))) return;
+  if (isLoopback(name)) return;
   if (publicUrl !== '' && name === new URL(publicUrl).hostname) return;
   throw new Refusal('not_authorized', 'This server answers to loopback addresses and to the host of PUBLIC_URL only.');
 }

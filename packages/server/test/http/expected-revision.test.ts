@@ -105,7 +105,7 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
     const reverted = await put(`${path}/1`, { expected_revision: 2 });
     expect([reverted.status, reverted.json.revision, told(reverted.json)]).toEqual([200, 3, first]);
     // As clients of the original ask: nothing, null, or what they like.
-    const again = [undefined, null, { revision: 2 }, [], ' \n', '"x"', 7];
+    const again = [undefined, null, { revision: 2 }, [], ' \n', '"x"', 7, '1.0', '1e400'];
     for (const [n, body] of again.entries()) {
       const answer = await server.call(alice, 'PUT', `${path}/${n % 2 === 0 ? 2 : 1}`, body);
       expect([answer.status, told(answer.json)]).toEqual([200, n % 2 === 0 ? second : first]);

@@ -69,8 +69,17 @@ describe('the one-time link', () => {
     expect((await redeem(secret, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await redeem(secret, { origin: '' })).status).toBe(403);
     expect((await redeem(secret, { 'x-forwarded-for': '127.0.0.1' })).status).toBe(403);
-    expect(await raw(confidant.url, 'evil.example', secret)).toMatch(/^HTTP\/1.1 403 /);
+    for (const host of ['evil.example', '127.evil.example', '127.0.0.1.evil.example', '0.0.0.0']) {
+      expect([host, await raw(confidant.url, host, secret)]).toEqual([host, expect.stringMatching(/^HTTP\/1.1 403 /)]);
+    }
     expect((await redeem(secret)).status).toBe(200);
+  });
+
+  test('logs in at every loopback address and at localhost', async () => {
+    for (const host of ['127.0.0.1', '127.9.9.9', 'localhost', '[::1]']) {
+      const answer = await raw(confidant.url, host, issueLoginLink(confidant.dataDir));
+      expect([host, answer]).toEqual([host, expect.stringMatching(/^HTTP\/1.1 200 /)]);
+    }
   });
 
   test('the data directory holds its digest only, for this user alone, and no log holds it', async () => {

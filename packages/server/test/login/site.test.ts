@@ -211,6 +211,8 @@ describe('open doors', () => {
         `evil.example:${port}`,
         'localhost.evil.example',
         '127.0.0.1.evil.example',
+        '127.evil.example',
+        '0.0.0.0',
         '10.0.0.1',
       ]) {
         expect([host, await status(host)]).toEqual([host, 403]);
