@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import { pino } from 'pino';
+import { requestFromKwargs } from '../adapters/access/acl-module.js';
 import { parsePolicy } from '../adapters/access/policy-file.js';
 import { openAccess } from '../compose/access.js';
 import { withEmbeddedDefaults } from '../config/embedded.js';
 import { readSettings } from '../config/parse.js';
-import { type AccessRequest, type Described, noAcl } from '../domain/acl.js';
+import { type AccessRequest, type CredentialDescription, noAcl } from '../domain/acl.js';
 import { AdminError, type CommandGroup } from './command.js';
 
 const TYPES = ['credential', 'blind_credential', 'service', 'certificate', 'ca', 'jwt'] as const;
@@ -101,16 +102,16 @@ function requestOf(options: Explained): AccessRequest {
   if (!isOneOf(TYPES, resourceType))
     throw new AdminError(`--resource: expected one of ${TYPES.join(', ')}, and :ID`, 2);
   const { groups, account, action, tags, adds, addsTags } = options;
-  const added: Described = { name: options.addsName ?? '', tags: addsTags };
+  const details = options.kwargs === undefined ? {} : detailsOf(resourceType, options.kwargs);
+  const added: CredentialDescription = { name: options.addsName ?? '', tags: addsTags };
   return {
     principal: { name, type, groups, account: account ?? null, authenticatedBy: 'none' },
     resourceType,
     action,
     ...(resourceId !== undefined && { resourceId }),
-    kwargs: {
-      ...(resourceType === 'service' && action === 'update' && { credential_ids: adds, new_credential_ids: adds }),
-      ...kwargsOf(options.kwargs),
-    },
+    ...details,
+    ...(resourceType === 'service' &&
+      action === 'update' && { mapping: { ids: adds, added: adds, ...details.mapping } }),
     resource: { name: options.name ?? '', tags },
     describe: (ids) => Promise.resolve(new Map(ids.map((id) => [id, added]))),
   };
@@ -125,13 +126,16 @@ function isOneOf<Word extends string>(words: readonly Word[], text: string): tex
   return (words as readonly string[]).includes(text);
 }
 
-function kwargsOf(text: string | undefined): Record<string, unknown> {
-  if (text === undefined) return {};
+function detailsOf(resourceType: AccessRequest['resourceType'], kwargs: string): ReturnType<typeof requestFromKwargs> {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    value = JSON.parse(kwargs);
   } catch {
-    // Told below.
+    throw new AdminError('--kwargs: expected a JSON object', 2);
   }
-  throw new AdminError('--kwargs: expected a JSON object', 2);
+  try {
+    return requestFromKwargs(resourceType, value);
+  } catch (error) {
+    throw new AdminError(`--kwargs: ${(error as Error).message}`, 2, { cause: error });
+  }
 }

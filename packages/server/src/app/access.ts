@@ -1,4 +1,4 @@
-import type { AccessRequest, Described } from '../domain/acl.js';
+import type { AccessRequest, CredentialDescription } from '../domain/acl.js';
 import type { Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import type { AuditEntry } from '../ports/telemetry.js';
@@ -26,12 +26,12 @@ async function describeCredentials(
   app: App,
   { resourceType }: Question,
   ids: readonly string[],
-): Promise<Map<string, Described>> {
+): Promise<Map<string, CredentialDescription>> {
   const [credentials, blind] = await Promise.all([
     resourceType === 'blind_credential' ? [] : app.store.getMany('credential', ids),
     resourceType === 'credential' ? [] : app.store.getMany('blind-credential', ids),
   ]);
-  const described = new Map<string, Described>();
+  const described = new Map<string, CredentialDescription>();
   for (const [id, { name }] of blind) described.set(id, { name, tags: [] });
   for (const [id, { name, tags }] of credentials) described.set(id, { name, tags });
   return described;
@@ -74,13 +74,13 @@ export async function refuseSelfGrant(
   app: App,
   caller: Caller,
   { resourceType, resourceId }: { resourceType: 'credential' | 'blind_credential'; resourceId: string },
-  before: Described,
-  after: Described,
+  before: CredentialDescription,
+  after: CredentialDescription,
 ): Promise<void> {
   // As JSON: joined text would take ['a', 'b'] and ['a\nb'] for the same tags.
   if (JSON.stringify([before.name, before.tags]) === JSON.stringify([after.name, after.tags])) return;
   for (const action of ['get', 'revert', 'archive'] as const) {
-    const ask = ({ name, tags }: Described): Promise<boolean> =>
+    const ask = ({ name, tags }: CredentialDescription): Promise<boolean> =>
       isAllowed(app, caller, { resourceType, action, resourceId, resource: { name, tags } });
     if ((await ask(after)) && !(await ask(before))) {
       const text = `give ${resourceId} a name or tags that would open it`;

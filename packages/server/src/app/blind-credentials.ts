@@ -6,34 +6,28 @@ import {
   type JsonObject,
   stringifyJson,
 } from '@confidant/contract';
-import type { Described } from '../domain/acl.js';
-import type { BlindCredential, Service } from '../domain/records.js';
+import type { CredentialDescription } from '../domain/acl.js';
+import type { BlindCredential, BlindCredentialMetadata, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
-import { requireDocumentation } from './credentials.js';
-import { announce, blindKeyHolder, refuseConflicts } from './conflicts.js';
-import { listPage, type Page } from './lists.js';
-import { refuseUnexpected, writeRevision, type Revert } from './revisions.js';
-
-/** A blind credential with as much as the caller may see. */
-export interface BlindCredentialView {
-  credential: BlindCredential;
-  /** Whether ciphertext and data keys are shown. */
-  withCiphertext: boolean;
-}
+import { type BlindCredentialView, blindCredentialView } from './blind-credential-view.js';
+import { blindKeysOf, refuseConflicts } from './conflicts.js';
+import { publishChange } from './events.js';
+import { listHistory, type Page, type PageQuery } from './lists.js';
+import { createRevision, refuseUndocumented, refuseUnexpected, type Revert, updateRevision } from './revisions.js';
 
 const kind = 'blind-credential';
 // The original has no hooks here (bug 4); these are the ones of credentials.
 const resourceType = 'blind_credential';
 
 /** compat: all of them, oldest change first. */
-export async function listBlindCredentials(app: App, caller: Caller): Promise<BlindCredential[]> {
+export async function listBlindCredentials(app: App, caller: Caller): Promise<BlindCredentialMetadata[]> {
   await authorize(app, caller, { resourceType, action: 'list' }, 'list blind credentials');
   const { rows } = await app.store.list(kind, { archived: false });
-  return rows.sort(
-    (a, b) => compareCodePoints(a.modifiedDate ?? '', b.modifiedDate ?? '') || compareCodePoints(a.id, b.id),
-  );
+  return rows
+    .map((row) => blindCredentialView(row, false).credential)
+    .sort((a, b) => compareCodePoints(a.modifiedDate ?? '', b.modifiedDate ?? '') || compareCodePoints(a.id, b.id));
 }
 
 export async function createBlindCredential(
@@ -44,45 +38,39 @@ export async function createBlindCredential(
   const resource = described(input);
   await authorize(app, caller, { resourceType, action: 'create', resource }, 'create blind credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
-    if (app.enforceDocumentation) requireDocumentation(input.documentation);
+    refuseUndocumented(app, input.documentation);
     const id = randomUUID().replaceAll('-', '');
     details.resourceId = id;
-    const credential = await writeRevision(
-      app,
-      kind,
-      () => Promise.resolve('absent'),
-      () =>
-        Promise.resolve<BlindCredential>({
-          id,
-          revision: 1,
-          name: input.name,
-          credentialPairs: input.credential_pairs,
-          dataKey: input.data_key,
-          credentialKeys: keyNames(input.credential_keys),
-          cipherType: input.cipher_type,
-          cipherVersion: input.cipher_version,
-          metadata: (input.metadata ?? {}) as JsonObject,
-          enabled: input.enabled ?? true,
-          documentation: input.documentation ?? null,
-          modifiedBy: caller.principal.name,
-          modifiedDate: null,
-        }),
-    );
+    const credential = await createRevision(app, kind, {
+      id,
+      revision: 1,
+      name: input.name,
+      credentialPairs: input.credential_pairs,
+      dataKey: input.data_key,
+      credentialKeys: keyNames(input.credential_keys),
+      cipherType: input.cipher_type,
+      cipherVersion: input.cipher_version,
+      metadata: (input.metadata ?? {}) as JsonObject,
+      enabled: input.enabled ?? true,
+      documentation: input.documentation ?? null,
+      modifiedBy: caller.principal.name,
+      modifiedDate: null,
+    });
     details.revision = credential.revision;
-    // Whoever made the ciphertext may see it again.
-    return { credential, withCiphertext: true };
+    // The ciphertext is the caller's own.
+    return blindCredentialView(credential, true);
   });
 }
 
 /** As with credentials, `get` denied still answers, without what `get` protects. */
 export async function getBlindCredential(app: App, caller: Caller, id: string): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `blind credential ${id}`);
-  const withCiphertext = await mayGet(app, caller, id);
-  const what = { action: withCiphertext ? 'get' : 'metadata', resourceType, resourceId: id };
+  const visible = await mayGet(app, caller, id);
+  const what = { action: visible ? 'get' : 'metadata', resourceType, resourceId: id };
   return audited(app, caller, what, async (details) => {
     const credential = await requireBlindCredential(app, id, 'not_found');
     details.revision = credential.revision;
-    return { credential, withCiphertext };
+    return blindCredentialView(credential, visible);
   });
 }
 
@@ -98,16 +86,15 @@ export async function updateBlindCredential(
 ): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update blind credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
-    const credential = await writeRevision(
+    const { next: credential } = await updateRevision(
       app,
       kind,
       () => requireBlindCredential(app, id, 'wrong_kind'),
-      async (row) => {
-        const current = row as BlindCredential;
+      async (current) => {
         refuseUnexpected(current, input.expected_revision);
         // compat: old clients revert by sending a whole old revision back, which may lack documentation.
-        if (app.enforceDocumentation && !input.revision) {
-          requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);
+        if (!input.revision) {
+          refuseUndocumented(app, input.documentation === undefined ? current.documentation : input.documentation);
         }
         const next: BlindCredential = {
           ...current,
@@ -120,13 +107,13 @@ export async function updateBlindCredential(
           modifiedBy: caller.principal.name,
         };
         await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, described(current), described(next));
-        if (input.credential_keys !== undefined) await refuseConflicts(app, blindKeyHolder(next));
-        return next;
+        if (input.credential_keys !== undefined) await refuseConflicts(app, blindKeysOf(next));
+        return { next };
       },
     );
     details.revision = credential.revision;
-    await announce(app, kind, credential);
-    return { credential, withCiphertext: await mayGet(app, caller, id) };
+    await publishChange(app, kind, credential);
+    return blindCredentialView(credential, await mayGet(app, caller, id));
   });
 }
 
@@ -139,26 +126,25 @@ export async function revertBlindCredential(
 ): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'revert', resourceId: id }, `revert blind credential ${id}`);
   return audited(app, caller, { action: 'revert', resourceType, resourceId: id }, async (details) => {
-    const credential = await writeRevision(
+    const { next: credential } = await updateRevision(
       app,
       kind,
       () => requireBlindCredential(app, id, 'wrong_kind'),
-      async (row) => {
-        refuseUnexpected(row, expected);
+      async (current) => {
+        refuseUnexpected(current, expected);
         const old = await app.store.getRevision(kind, id, revision);
         if (old === undefined) throw new Refusal('not_found', 'Blind credential not found.');
-        if (contentOf(old) === contentOf(row as BlindCredential)) {
+        if (contentOf(old) === contentOf(current)) {
           throw new Refusal('no_difference', 'No difference between old and new blind credential.');
         }
-        const names = [described(row as BlindCredential), described(old)] as const;
-        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, ...names);
-        await refuseConflicts(app, blindKeyHolder(old));
-        return { ...old, modifiedBy: caller.principal.name };
+        await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, described(current), described(old));
+        await refuseConflicts(app, blindKeysOf(old));
+        return { next: { ...old, modifiedBy: caller.principal.name } };
       },
     );
     details.revision = credential.revision;
-    await announce(app, kind, credential, true);
-    return { credential, withCiphertext: await mayGet(app, caller, id) };
+    await publishChange(app, kind, credential, true);
+    return blindCredentialView(credential, await mayGet(app, caller, id));
   });
 }
 
@@ -167,30 +153,25 @@ export async function getBlindCredentialServices(app: App, caller: Caller, id: s
   return app.services.mapping(kind, id);
 }
 
-/** compat: histories of blind credentials show ciphertext; ours to those who may `get` the credential. */
+/** compat: histories of blind credentials show ciphertext; ours shows it to callers who may `get` the credential. */
 export async function listBlindCredentialHistory(
   app: App,
   caller: Caller,
-  query: { limit?: number | undefined; page?: string | undefined },
+  query: PageQuery,
 ): Promise<Page<BlindCredentialView>> {
   await authorize(app, caller, { resourceType, action: 'list' }, 'list blind credentials');
   return audited(app, caller, { action: 'list', resourceType }, async (details) => {
-    const { rows, nextPage } = await listPage(app, kind, true, query);
-    const verdicts = new Map<string, Promise<boolean>>();
-    const verdict = (id: string): Promise<boolean> => {
-      const known = verdicts.get(id) ?? mayGet(app, caller, id);
-      verdicts.set(id, known);
-      return known;
-    };
-    const views = await Promise.all(
-      rows.map(async (credential) => ({ credential, withCiphertext: await verdict(credential.id) })),
-    );
-    details.credentials = [...new Set(views.flatMap((each) => (each.withCiphertext ? [each.credential.id] : [])))];
-    return { rows: views, nextPage };
+    const { rows, nextPage } = await listHistory(app, kind, query);
+    // The policy is asked once for every credential, not for every revision.
+    const ids = [...new Set(rows.map(({ id }) => id))];
+    const answers = await Promise.all(ids.map((id) => mayGet(app, caller, id)));
+    const visible = new Set(ids.filter((_, i) => answers[i]));
+    details.credentials = [...visible];
+    return { rows: rows.map((row) => blindCredentialView(row, visible.has(row.id))), nextPage };
   });
 }
 
-/** compat: newest first. Bug 19: the current row is not repeated. */
+/** compat: newest first. The current row is not repeated (bug 19). */
 export async function getBlindCredentialHistory(app: App, caller: Caller, id: string): Promise<BlindCredentialView[]> {
   await authorize(
     app,
@@ -198,12 +179,12 @@ export async function getBlindCredentialHistory(app: App, caller: Caller, id: st
     { resourceType, action: 'metadata', resourceId: id },
     `blind credential ${id} revisions`,
   );
-  const withCiphertext = await mayGet(app, caller, id);
-  const action = withCiphertext ? 'get' : 'metadata';
+  const visible = await mayGet(app, caller, id);
+  const action = visible ? 'get' : 'metadata';
   return audited(app, caller, { action, resourceType, resourceId: id }, async () => {
     const current = await requireBlindCredential(app, id, 'not_found');
     const revisions = await app.store.getRevisions(kind, id, current.revision);
-    return revisions.reverse().map((credential) => ({ credential, withCiphertext }));
+    return revisions.reverse().map((row) => blindCredentialView(row, visible));
   });
 }
 
@@ -260,6 +241,6 @@ function contentOf(row: BlindCredential): string {
 }
 
 /** For the policy; there are no tags here. */
-function described({ name }: { name: string }): Described {
+function described({ name }: { name: string }): CredentialDescription {
   return { name, tags: [] };
 }

@@ -77,7 +77,7 @@ function authorizeNames(
       resourceType: 'certificate',
       action: 'get',
       resourceId: commonName,
-      kwargs: { ca, san: [...alternativeNames] },
+      certificate: { ca, alternativeNames },
     },
     `get certificate cn ${commonName} against ca ${ca}`,
   );

@@ -1,24 +1,25 @@
-import { conflictsWith, type KeyHolder } from '../domain/conflicts.js';
+import { conflictsWith, type CredentialKeys } from '../domain/conflicts.js';
 import type { BlindCredential, Credential, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import type { App } from './app.js';
 
-/** The keys of a credential; blind ones say theirs, if the person let them. */
-export async function keyHolder(app: App, credential: Credential): Promise<KeyHolder> {
+/** The keys of a credential, which are encrypted with its values. */
+export async function keysOf(app: App, credential: Credential): Promise<CredentialKeys> {
   const pairs = await app.sealer.open(credential.id, credential.sealed);
   return { id: credential.id, kind: 'credential', keys: Object.keys(pairs) };
 }
 
-export function blindKeyHolder(credential: BlindCredential): KeyHolder {
+/** The keys of a blind credential, as its author named them; the server cannot read them from the ciphertext. */
+export function blindKeysOf(credential: BlindCredential): CredentialKeys {
   return { id: credential.id, kind: 'blind-credential', keys: credential.credentialKeys };
 }
 
-/** For each service, who brings which keys into it, `except` one credential. Every credential is read once. */
-export async function keyHolders(
+/** The keys that each service gets from its credentials, leaving out one of them. Reads every credential once. */
+async function keysByService(
   app: App,
   services: readonly Service[],
   except: string,
-): Promise<{ id: string; holders: KeyHolder[] }[]> {
+): Promise<{ id: string; credentials: CredentialKeys[] }[]> {
   const ids = (of: (service: Service) => readonly string[]): string[] =>
     [...new Set(services.flatMap((service) => [...of(service)]))].filter((id) => id !== except);
   const [credentials, blind] = await Promise.all([
@@ -31,41 +32,25 @@ export async function keyHolders(
       ids((service) => service.blindCredentials),
     ),
   ]);
-  const holders = new Map<string, KeyHolder>();
+  const keys = new Map<string, CredentialKeys>();
   await Promise.all(
-    [...credentials.values()].map(async (row) => holders.set(`credential ${row.id}`, await keyHolder(app, row))),
+    [...credentials.values()].map(async (row) => keys.set(`credential ${row.id}`, await keysOf(app, row))),
   );
-  for (const row of blind.values()) holders.set(`blind-credential ${row.id}`, blindKeyHolder(row));
+  for (const row of blind.values()) keys.set(`blind-credential ${row.id}`, blindKeysOf(row));
   return services.map((service) => ({
     id: service.id,
-    holders: [
-      ...service.credentials.map((id) => holders.get(`credential ${id}`)),
-      ...service.blindCredentials.map((id) => holders.get(`blind-credential ${id}`)),
-    ].filter((holder) => holder !== undefined),
+    credentials: [
+      ...service.credentials.map((id) => keys.get(`credential ${id}`)),
+      ...service.blindCredentials.map((id) => keys.get(`blind-credential ${id}`)),
+    ].filter((each) => each !== undefined),
   }));
 }
 
-/** Throws {@link Refusal} `key_conflict` when a service that maps the changed one has one of its keys from another. */
-export async function refuseConflicts(app: App, changed: KeyHolder): Promise<void> {
+/** @throws Refusal `key_conflict` when a service that maps the changed credential gets one of its keys from another */
+export async function refuseConflicts(app: App, changed: CredentialKeys): Promise<void> {
   if (app.ignoreConflicts) return;
   const services = await app.services.mapping(changed.kind, changed.id);
   if (services.length === 0) return;
-  const conflicts = conflictsWith(changed, await keyHolders(app, services, changed.id));
+  const conflicts = conflictsWith(changed, await keysByService(app, services, changed.id));
   if (conflicts) throw new Refusal('key_conflict', undefined, { conflicts });
-}
-
-/** Publishes that a written revision changed what services get. Never throws: the revision is written. */
-export async function announce(
-  app: App,
-  type: 'credential' | 'blind-credential',
-  { id, name, revision }: { id: string; name: string; revision: number },
-  reverted = false,
-): Promise<void> {
-  try {
-    const services = (await app.services.mapping(type, id)).map((service) => service.id);
-    app.events.publish({ type, id, name, revision, services, reverted });
-  } catch (error) {
-    // The caller must hear of the revision, not of a lost event.
-    app.warn('an event was not published', { error, id });
-  }
 }

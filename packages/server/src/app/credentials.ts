@@ -14,65 +14,54 @@ import { Refusal } from '../domain/refusal.js';
 import { Unreadable } from '../ports/sealer.js';
 import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
-import { announce, refuseConflicts } from './conflicts.js';
-import { listPage, type Page } from './lists.js';
-import { refuseUnexpected, writeRevision, type Revert } from './revisions.js';
-
-/** What the caller may do with the thing shown, for clients that hide buttons. */
-export type Permissions = Record<string, boolean>;
-
-/** A credential with as much as the caller may see. */
-export interface CredentialView {
-  credential: CredentialMetadata;
-  keys: string[];
-  /** Undefined: without values. */
-  pairs?: Pairs;
-  permissions: Permissions;
-}
+import { refuseConflicts } from './conflicts.js';
+import { type CredentialView, visibleCredential, withoutCiphertext } from './credential-view.js';
+import { publishChange } from './events.js';
+import { listCurrent, listHistory, type Page, type PageQuery } from './lists.js';
+import { createRevision, refuseUndocumented, refuseUnexpected, type Revert, updateRevision } from './revisions.js';
 
 const resourceType = 'credential';
 
-export async function listCredentials(
+export async function listCredentials(app: App, caller: Caller, query: PageQuery): Promise<Page<CredentialMetadata>> {
+  await authorize(app, caller, { resourceType, action: 'list' }, 'list credentials');
+  return listCurrent(app, 'credential', query);
+}
+
+/** Archived revisions of all credentials. */
+export async function listCredentialHistory(
   app: App,
   caller: Caller,
-  query: { limit?: number | undefined; page?: string | undefined },
-  archived: boolean,
+  query: PageQuery,
 ): Promise<Page<CredentialMetadata>> {
   await authorize(app, caller, { resourceType, action: 'list' }, 'list credentials');
-  return listPage(app, 'credential', archived, query);
+  return listHistory(app, 'credential', query);
 }
 
 export async function createCredential(app: App, caller: Caller, input: CredentialCreate): Promise<CredentialView> {
   const resource = { name: input.name, tags: input.tags ?? [] };
   await authorize(app, caller, { resourceType, action: 'create', resource }, 'create credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
-    if (app.enforceDocumentation) requireDocumentation(input.documentation);
+    refuseUndocumented(app, input.documentation);
     const pairs = normalizePairs(input.credential_pairs);
     const id = randomUUID().replaceAll('-', '');
     details.resourceId = id;
-    const sealed = await app.sealer.seal(id, pairs);
-    const credential = await writeRevision(
-      app,
-      'credential',
-      () => Promise.resolve('absent'),
-      () =>
-        Promise.resolve<Credential>({
-          id,
-          revision: 1,
-          name: input.name,
-          enabled: input.enabled ?? true,
-          documentation: input.documentation ?? null,
-          metadata: (input.metadata ?? {}) as JsonObject,
-          tags: input.tags ?? [],
-          sealed,
-          lastRotationDate: app.clock.now(),
-          lastDecryptedDate: null,
-          modifiedBy: caller.principal.name,
-          modifiedDate: null,
-        }),
-    );
+    const credential = await createRevision(app, 'credential', {
+      id,
+      revision: 1,
+      name: input.name,
+      enabled: input.enabled ?? true,
+      documentation: input.documentation ?? null,
+      metadata: (input.metadata ?? {}) as JsonObject,
+      tags: input.tags ?? [],
+      sealed: await app.sealer.seal(id, pairs),
+      lastRotationDate: app.clock.now(),
+      lastDecryptedDate: null,
+      modifiedBy: caller.principal.name,
+      modifiedDate: null,
+    });
     details.revision = credential.revision;
-    return view(app, caller, credential, pairs);
+    // The values are the caller's own.
+    return view(app, caller, credential, pairs, { withValues: true });
   });
 }
 
@@ -100,6 +89,10 @@ export async function getCredential(
   });
 }
 
+/**
+ * Only the fields present change. The answer shows the values to callers who may `get` the credential (compat), which is
+ * audited as a read when they did not send the values themselves.
+ */
 export async function updateCredential(
   app: App,
   caller: Caller,
@@ -108,22 +101,19 @@ export async function updateCredential(
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
-    const given = input.credential_pairs && normalizePairs(input.credential_pairs);
-    let pairs: Pairs = {};
-    const credential = await writeRevision(
+    const sent = input.credential_pairs && normalizePairs(input.credential_pairs);
+    const { next: credential, pairs } = await updateRevision(
       app,
       'credential',
       () => requireCredential(app, id, 'wrong_kind'),
-      async (row) => {
-        const current = row as Credential;
+      async (current) => {
         refuseUnexpected(current, input.expected_revision);
         // compat: old clients revert by sending a whole old revision back, which may lack documentation.
-        if (app.enforceDocumentation && !input.revision) {
-          requireDocumentation(input.documentation === undefined ? current.documentation : input.documentation);
+        if (!input.revision) {
+          refuseUndocumented(app, input.documentation === undefined ? current.documentation : input.documentation);
         }
-        const change = await changedPairs(app, current, given);
-        pairs = change.pairs;
-        if (given) await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(given) });
+        const { pairs, ...sealed } = await changedPairs(app, current, sent);
+        if (sent) await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(sent) });
         const next: Credential = {
           ...current,
           ...(input.name !== undefined && { name: input.name }),
@@ -131,23 +121,20 @@ export async function updateCredential(
           ...(input.documentation !== undefined && { documentation: input.documentation }),
           ...(input.metadata !== undefined && { metadata: (input.metadata ?? {}) as JsonObject }),
           ...(input.tags !== undefined && { tags: input.tags ?? [] }),
-          sealed: change.sealed,
-          lastRotationDate: change.rotated ?? current.lastRotationDate,
+          ...sealed,
           modifiedBy: caller.principal.name,
         };
         await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, current, next);
-        return next;
+        return { next, pairs };
       },
     );
     details.revision = credential.revision;
-    await announce(app, 'credential', credential);
-    // An update without pairs must not show what `get` protects. compat: to whom may get, the values are shown.
+    await publishChange(app, 'credential', credential);
+    // An update without pairs must not show what `get` protects.
     const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id, resource: credential });
-    if (given !== undefined || !mayGet) return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
-    // Values that the caller did not send are shown: that is a read, whatever the request was called.
-    const { revision } = credential;
+    if (sent !== undefined || !mayGet) return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
     return audited(app, caller, { action: 'get', resourceType, resourceId: id }, async (read) => {
-      read.revision = revision;
+      read.revision = credential.revision;
       return view(app, caller, await recordShown(app, credential), pairs, { withValues: true, mayGet });
     });
   });
@@ -162,39 +149,38 @@ export async function revertCredential(
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'revert', resourceId: id }, `revert credential ${id}`);
   return audited(app, caller, { action: 'revert', resourceType, resourceId: id }, async (details) => {
-    let pairs: Pairs = {};
-    const credential = await writeRevision(
+    const { next: credential, pairs } = await updateRevision(
       app,
       'credential',
       () => requireCredential(app, id, 'wrong_kind'),
-      async (row) => {
-        const current = row as Credential;
+      async (current) => {
         refuseUnexpected(current, expected);
         const old = await requireRevision(app, id, revision);
-        pairs = await app.sealer.open(id, old.sealed);
-        if (await sameContent(app, current, old, pairs)) {
+        const pairs = await app.sealer.open(id, old.sealed);
+        if (await hasSameContent(app, current, old, pairs)) {
           throw new Refusal('no_difference', 'No difference between old and new credential.');
         }
         await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, current, old);
         await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(pairs) });
-        return {
+        const next: Credential = {
           ...old,
-          // Whoever saw the values then still knows them.
+          // People who saw the values then still know them.
           lastDecryptedDate: later(current.lastDecryptedDate, old.lastDecryptedDate),
           modifiedBy: caller.principal.name,
         };
+        return { next, pairs };
       },
     );
     details.revision = credential.revision;
-    await announce(app, 'credential', credential, true);
-    return view(app, caller, credential, pairs, { withValues: false, mayGet: undefined });
+    await publishChange(app, 'credential', credential, true);
+    return view(app, caller, credential, pairs, { withValues: false });
   });
 }
 
 export async function getCredentialHistory(app: App, caller: Caller, id: string): Promise<CredentialMetadata[]> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `credential ${id} revisions`);
   const current = await requireCredential(app, id, 'not_found');
-  return app.store.getRevisions('credential', id, current.revision);
+  return (await app.store.getRevisions('credential', id, current.revision)).map(withoutCiphertext);
 }
 
 export async function getCredentialServices(app: App, caller: Caller, id: string): Promise<Service[]> {
@@ -246,35 +232,31 @@ async function recordShown(app: App, credential: Credential): Promise<Credential
   return recorded ? { ...credential, lastDecryptedDate } : credential;
 }
 
-/** ENFORCE_DOCUMENTATION. */
-export function requireDocumentation(documentation: string | null | undefined): void {
-  if (!documentation) throw new Refusal('invalid_request', 'documentation is a required field');
-}
-
 /**
- * The pairs after an update. Pairs that stay the same keep their ciphertext, their data key and their rotation date;
- * pairs that can not be read any more count as changed, so that an update mends them.
+ * The pairs after an update, and what of the row changes with them. Pairs that stay the same keep their ciphertext, their
+ * data key and their rotation date; pairs that cannot be read any more count as changed, so that an update mends them.
  */
 async function changedPairs(
   app: App,
   current: Credential,
-  given: Pairs | undefined,
-): Promise<{ pairs: Pairs; sealed: SealedPairs; rotated?: Instant }> {
+  sent: Pairs | undefined,
+): Promise<{ pairs: Pairs; sealed: SealedPairs; lastRotationDate: Instant | null }> {
   const stored = await app.sealer.open(current.id, current.sealed).catch((error: unknown) => {
-    if (given !== undefined && error instanceof Unreadable) return undefined;
+    if (sent !== undefined && error instanceof Unreadable) return undefined;
     throw error;
   });
-  if (stored !== undefined && (given === undefined || samePairs(stored, given))) {
-    return { pairs: stored, sealed: current.sealed };
+  if (stored !== undefined && (sent === undefined || samePairs(stored, sent))) {
+    return { pairs: stored, sealed: current.sealed, lastRotationDate: current.lastRotationDate };
   }
-  const pairs = given!;
-  return { pairs, sealed: await app.sealer.seal(current.id, pairs), rotated: app.clock.now() };
+  const pairs = sent!;
+  return { pairs, sealed: await app.sealer.seal(current.id, pairs), lastRotationDate: app.clock.now() };
 }
 
-async function sameContent(app: App, current: Credential, old: Credential, oldPairs: Pairs): Promise<boolean> {
-  const described = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
+/** Whether two revisions differ in nothing that a revert would bring back. */
+async function hasSameContent(app: App, current: Credential, old: Credential, oldPairs: Pairs): Promise<boolean> {
+  const metadata = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
     stringifyJson([name, enabled, documentation, metadata, tags]);
-  if (described(current) !== described(old)) return false;
+  if (metadata(current) !== metadata(old)) return false;
   if (current.sealed.token === old.sealed.token) return true;
   return samePairs(await app.sealer.open(current.id, current.sealed), oldPairs);
 }
@@ -284,22 +266,21 @@ function later(left: Instant | null, right: Instant | null): Instant | null {
   return left > right ? left : right;
 }
 
+/** @param mayGet whether the policy allows `get`; left out: it is asked */
 async function view(
   app: App,
   caller: Caller,
-  credential: CredentialMetadata,
+  credential: Credential,
   pairs: Pairs,
-  known: { withValues: boolean; mayGet: boolean | undefined } = { withValues: true, mayGet: undefined },
+  { withValues, mayGet }: { withValues: boolean; mayGet?: boolean },
 ): Promise<CredentialView> {
   const may = (action: 'metadata' | 'get' | 'update'): Promise<boolean> =>
     isAllowed(app, caller, { resourceType, action, resourceId: credential.id, resource: credential });
   return {
-    credential,
-    keys: Object.keys(pairs),
-    ...(known.withValues && { pairs }),
+    ...visibleCredential(credential, pairs, withValues),
     permissions: {
       metadata: await may('metadata'),
-      get: known.mayGet ?? (await may('get')),
+      get: mayGet ?? (await may('get')),
       update: await may('update'),
     },
   };

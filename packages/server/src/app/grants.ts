@@ -37,7 +37,7 @@ export async function ensureGrants(app: App, caller: Caller, id: string): Promis
   await authorize(
     app,
     caller,
-    { resourceType: 'service', action: 'update', resourceId: id, kwargs: { credential_ids: [] } },
+    { resourceType: 'service', action: 'update', resourceId: id, mapping: { ids: [] } },
     `ensure grants for service ${id}`,
   );
   return audited(app, caller, { action: 'ensure_grants', resourceType: 'service', resourceId: id }, async () => {

@@ -27,7 +27,7 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
   await authorize(
     app,
     caller,
-    { resourceType: 'jwt', action: 'get', resourceId: name, kwargs: { id, environment } },
+    { resourceType: 'jwt', action: 'get', resourceId: name, jwt: { subject: id, environment } },
     `get JWT ${id}`,
     // compat: the body of this refusal names no reference.
     { reference: null },

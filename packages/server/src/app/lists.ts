@@ -10,31 +10,57 @@ export interface Page<Row> {
   nextPage: string | null;
 }
 
+/** Which page of a list is asked for: at most `limit` rows, after the page that gave the token `page`. */
+export interface PageQuery {
+  limit?: number | undefined;
+  page?: string | undefined;
+}
+
 /**
- * One page, newest first and sorted within, or everything sorted when there is no limit. compat: `page` without a
- * limit is ignored; a page token is base64 of the last key as typed JSON.
+ * One page of current rows, newest first and sorted by name within, or everything sorted when there is no limit. compat:
+ * `page` without a limit is ignored; a page token is base64 of the last key as typed JSON.
+ *
+ * @throws Refusal `invalid_page` when the token is not from this list
  */
-export async function listPage<K extends Kind>(
+export async function listCurrent<K extends Kind>(app: App, kind: K, query: PageQuery): Promise<Page<Listed[K]>> {
+  const { rows, nextPage } = await readPage(app, kind, false, query);
+  return { rows: sortForDisplay(rows), nextPage };
+}
+
+/** The same for archived revisions, which HISTORY_PAGE_LIMIT pages when the caller names no limit. */
+export async function listHistory<K extends Kind>(
+  app: App,
+  kind: K,
+  { limit, page }: PageQuery,
+): Promise<Page<Listed[K]>> {
+  const usual = app.historyPageLimit > 0 ? app.historyPageLimit : undefined;
+  const { rows, nextPage } = await readPage(app, kind, true, { limit: limit ?? usual, page });
+  return { rows: sortForDisplay(rows, ({ id, revision }) => `${id}-${revision}`), nextPage };
+}
+
+async function readPage<K extends Kind>(
   app: App,
   kind: K,
   archived: boolean,
-  query: { limit?: number | undefined; page?: string | undefined },
+  { limit, page }: PageQuery,
 ): Promise<Page<Listed[K]>> {
-  const limit = query.limit ?? (archived && app.historyPageLimit > 0 ? app.historyPageLimit : undefined);
   const dataType = archived ? `archive-${kind}` : kind;
-  const after = limit !== undefined && query.page ? decodePage(query.page, dataType) : undefined;
+  const after = limit !== undefined && page ? decodePage(page, dataType) : undefined;
   const { rows, next } = await app.store.list(kind, {
     archived,
     ...(limit !== undefined && { limit }),
-    ...(after && { after }),
+    ...(after !== undefined && { after }),
   });
-  return { rows: sortForDisplay(rows, archived), nextPage: next === null ? null : encodePage(next, dataType) };
+  return { rows, nextPage: next === null ? null : encodePage(next, dataType) };
 }
 
-/** By name without regard to case (services by id), then by the id as shown: the same rows always stand the same. */
-export function sortForDisplay<Row extends Listed[Kind]>(rows: Row[], archived = false): Row[] {
+/** By name without regard to case (services by id), then by the id as shown, so that the order never varies. */
+export function sortForDisplay<Row extends Listed[Kind]>(
+  rows: readonly Row[],
+  shownId: (row: Row) => string = ({ id }) => id,
+): Row[] {
   const keyed = rows.map((row) => {
-    const id = archived ? `${row.id}-${row.revision}` : row.id;
+    const id = shownId(row);
     return { row, id, title: ('name' in row ? row.name : id).toLowerCase() };
   });
   keyed.sort((a, b) => compareCodePoints(a.title, b.title) || compareCodePoints(a.id, b.id));
@@ -56,7 +82,7 @@ function decodePage(page: string, dataType: string): PageKey {
       return { id, modifiedDate };
     }
   } catch {
-    // Not JSON: no key either.
+    // Text that is not JSON is not a key either.
   }
   throw new Refusal('invalid_page');
 }

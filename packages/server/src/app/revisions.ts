@@ -1,57 +1,80 @@
-import { Refusal } from '../domain/refusal.js';
 import type { Kind, Records } from '../domain/records.js';
+import { Refusal } from '../domain/refusal.js';
 import type { App } from './app.js';
 
-/** Races lost in a row before the caller is told 409. */
+/** A write gives up with 409 after losing this many races in a row. */
 const MAX_ATTEMPTS = 8;
 /** Rows of later revisions that may stand in the way: leftovers of a crashed original, or services like `foo-7`. */
 const MAX_OCCUPIED = 64;
 
-/** Which revision a revert goes back to, and which one must be the current then; undefined: whichever is. */
+/** Which revision a revert goes back to, and which one must be current then; undefined: any. */
 export interface Revert {
   revision: number;
   expected?: number | undefined;
 }
 
-type Nameable = 'credential' | 'blind-credential';
+type NamedKind = 'credential' | 'blind-credential';
 
 /**
- * Writes one revision: reads, builds, writes in one transaction, and starts over when somebody else was faster.
- * `build` gets what is current ('absent' for a new thing) and returns the next revision, whose number and date are
- * set here; it validates, so that every attempt is judged by what it really replaces.
+ * Writes the first revision of something new, whose id nobody has. Its number and date are set here.
  *
- * Throws {@link Refusal} `write_conflict` after {@link MAX_ATTEMPTS} lost races, `name_taken` when the name is
- * another's, and whatever `build` throws.
+ * @throws Refusal `name_taken` when the name is another's
  */
-export async function writeRevision<K extends Kind>(
+export async function createRevision<K extends Kind>(app: App, kind: K, first: Records[K]): Promise<Records[K]> {
+  const { next } = await updateRevision(
+    app,
+    kind,
+    () => Promise.resolve(undefined),
+    () => Promise.resolve({ next: first }),
+  );
+  return next;
+}
+
+/**
+ * Writes the next revision: reads the current one, builds the next, writes it in one transaction, and starts over when
+ * somebody else was faster. `change` validates too, so that every attempt is judged by what it really replaces.
+ *
+ * @param read the current row; undefined where the first revision may be written as well
+ * @param change returns the next row, whose number and date are set here, beside whatever else the caller wants back
+ * @returns what the last `change` returned, with `next` as it was written
+ * @throws Refusal `write_conflict` after {@link MAX_ATTEMPTS} lost races, `name_taken` when the name is another's, and
+ *   whatever `read` and `change` throw
+ */
+export async function updateRevision<K extends Kind, Current extends Records[K] | undefined, Change extends object>(
   app: App,
   kind: K,
-  read: () => Promise<Records[K] | 'absent'>,
-  build: (current: Records[K] | 'absent') => Promise<Records[K]>,
-): Promise<Records[K]> {
+  read: () => Promise<Current>,
+  change: (current: Current) => Promise<{ next: Records[K] } & Change>,
+): Promise<{ next: Records[K] } & Change> {
   let occupied = 0;
   let takeFrom: string | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS && occupied < MAX_OCCUPIED; attempt++) {
     const current = await read();
-    const draft = await build(current);
-    const before = current === 'absent' ? 0 : current.revision;
-    const next = { ...draft, revision: before + 1 + occupied, modifiedDate: app.clock.now() };
-    const name = nameChange(kind, current, next);
-    if (name !== undefined) await refuseTakenName(app, kind as Nameable, name.claim, next.id);
+    const changed = await change(current);
+    const revision = (current?.revision ?? 0) + 1 + occupied;
+    const next = { ...changed.next, revision, modifiedDate: app.clock.now() };
+    const rename = kind === 'service' ? undefined : renameOf(kind, current, next);
+    if (rename !== undefined) await refuseTakenName(app, rename.kind, rename.claim, next.id);
     const outcome = await app.store.putRevision<K>({
       kind,
       next,
-      expected: current === 'absent' ? null : current.revision,
-      ...(current !== 'absent' && 'lastDecryptedDate' in current && { decrypted: current.lastDecryptedDate }),
-      ...(name && { name: { ...name, ...(takeFrom !== undefined && { takeFrom }) } }),
+      expected: current?.revision ?? null,
+      ...(current !== undefined && 'lastDecryptedDate' in current && { decrypted: current.lastDecryptedDate }),
+      ...(rename !== undefined && {
+        name: {
+          claim: rename.claim,
+          ...(rename.release !== undefined && { release: rename.release }),
+          ...(takeFrom !== undefined && { takeFrom }),
+        },
+      }),
     });
-    if (outcome.status === 'ok') return next;
+    if (outcome.status === 'ok') return { ...changed, next };
     if (outcome.status === 'revision-exists') {
-      // An occupied row is no lost race: the next number is tried at once.
+      // An occupied row is not a lost race: the next number is tried at once.
       occupied += 1;
       attempt -= 1;
     } else if (outcome.status === 'name-taken') {
-      await refuseIfCarried(app, kind as Nameable, name!.claim, outcome.holder);
+      if (rename !== undefined) await refuseIfCarried(app, rename.kind, rename.claim, outcome.holder);
       takeFrom = outcome.holder;
     } else {
       occupied = 0;
@@ -61,32 +84,49 @@ export async function writeRevision<K extends Kind>(
 }
 
 /**
- * For `build` of {@link writeRevision}, after the caller's rights were looked at. Throws {@link Refusal}
- * `write_conflict` when the change was made for another revision than the current one.
+ * For the `change` of {@link updateRevision}, after the caller's rights were checked.
+ *
+ * @throws Refusal `write_conflict` when the change was made for another revision than the current one
  */
-export function refuseUnexpected(current: { revision: number } | 'absent', expected: number | undefined): void {
-  const revision = current === 'absent' ? 0 : current.revision;
-  if (expected === undefined || expected === revision) return;
-  const now = current === 'absent' ? 'there is none' : `the current revision is ${revision}`;
+export function refuseUnexpected(current: { revision: number } | undefined, expected: number | undefined): void {
+  if (expected === undefined || expected === (current?.revision ?? 0)) return;
+  const now = current === undefined ? 'there is none' : `the current revision is ${current.revision}`;
   throw new Refusal('write_conflict', `expected_revision: ${now}. Read it again and repeat.`);
 }
 
-function nameChange<K extends Kind>(
-  kind: K,
-  current: Records[K] | 'absent',
-  next: Records[K],
-): { claim: string; release?: string } | undefined {
-  if (kind === 'service') return undefined;
-  const claim = (next as Records[Nameable]).name;
-  const release = current === 'absent' ? undefined : (current as Records[Nameable]).name;
-  if (claim === release) return undefined;
-  return { claim, ...(release !== undefined && { release }) };
+/** @throws Refusal `invalid_request` when ENFORCE_DOCUMENTATION is set and there is no documentation */
+export function refuseUndocumented(
+  { enforceDocumentation }: Pick<App, 'enforceDocumentation'>,
+  documentation: string | null | undefined,
+): void {
+  if (enforceDocumentation && !documentation) {
+    throw new Refusal('invalid_request', 'documentation is a required field');
+  }
 }
 
-/** The claim in the store decides between our servers; this catches names that servers of the original gave. */
+/** The name that a write claims, and the one it gives up; undefined when the name stays. */
+function renameOf(
+  kind: NamedKind,
+  current: Records[Kind] | undefined,
+  next: Records[Kind],
+): { kind: NamedKind; claim: string; release: string | undefined } | undefined {
+  const release = current === undefined ? undefined : nameOf(current);
+  const claim = nameOf(next);
+  return claim === undefined || claim === release ? undefined : { kind, claim, release };
+}
+
+function nameOf(row: Records[Kind]): string | undefined {
+  return 'name' in row ? row.name : undefined;
+}
+
+/**
+ * Refuses names that servers of the original gave; between our own servers the claim in the store decides.
+ *
+ * @throws Refusal `name_taken`
+ */
 export async function refuseTakenName(
   app: Pick<App, 'names' | 'store'>,
-  kind: Nameable,
+  kind: NamedKind,
   name: string,
   id: string,
 ): Promise<void> {
@@ -95,14 +135,18 @@ export async function refuseTakenName(
   }
 }
 
-/** For a holder of a claim, or a row an index named: throws {@link Refusal} `name_taken` if it really has the name. */
+/**
+ * Checks the row that holds a claim, or that an index named.
+ *
+ * @throws Refusal `name_taken` if the row really has the name
+ */
 export async function refuseIfCarried(
   app: Pick<App, 'store'>,
-  kind: Nameable,
+  kind: NamedKind,
   name: string,
   holder: string,
 ): Promise<void> {
-  const row = await app.store.get<Nameable>(kind, holder);
+  const row = await app.store.get<NamedKind>(kind, holder);
   if (row !== 'absent' && row !== 'other-kind' && row.name === name) {
     // compat: the text carries the id too, because old clients show only the text.
     throw new Refusal('name_taken', `Name already exists. See id: ${holder}`, { reference: holder });

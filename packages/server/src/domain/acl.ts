@@ -1,24 +1,29 @@
 import type { CaNames } from './ca-names.js';
 import type { Principal } from './principal.js';
 
-/** The question an access decision answers. compat: names and arguments are the original's hook points. */
+/** The question that an access decision answers. compat: the types and actions are the original's. */
 export interface AccessRequest {
   principal: Principal;
   resourceType: 'credential' | 'blind_credential' | 'service' | 'certificate' | 'ca' | 'jwt';
   action: 'list' | 'metadata' | 'get' | 'create' | 'update' | 'revert' | 'archive';
   resourceId?: string;
-  kwargs?: Readonly<Record<string, unknown>>;
-  /** Of a credential that is to be created, or was just read. */
-  resource?: Described;
+  /** For an update of a service: the credentials it is to map, of both kinds, and which of them are new to it. */
+  mapping?: { ids: readonly string[]; added?: readonly string[] };
+  /** For a certificate, whose CN is the resource's id: the CA, and what else it is to name. */
+  certificate?: { ca: string; alternativeNames: readonly string[] };
+  /** For a JWT: whom it is for (the resource's id is the caller's own name, compat), and where it counts. */
+  jwt?: { subject: string; environment: string };
+  /** Name and tags of a credential that is to be created, or was just read. */
+  resource?: CredentialDescription;
   /**
-   * Name and tags of credentials by id: of this one, or of those a service is to get; other ids are left out. Costs a
-   * read, so it is asked only by a policy that has to know.
+   * Reads name and tags of credentials by id: of this one, or of those a service is to get; other ids are left out. A
+   * policy asks only when it has to know, since it costs a read.
    */
-  describe?: (ids: readonly string[]) => Promise<ReadonlyMap<string, Described>>;
+  describe?: (ids: readonly string[]) => Promise<ReadonlyMap<string, CredentialDescription>>;
 }
 
 /** What a policy may ask of a credential besides its id; blind ones have no tags. */
-export interface Described {
+export interface CredentialDescription {
   name: string;
   tags: readonly string[];
 }
@@ -27,14 +32,16 @@ export interface Described {
 export type Acl = (request: AccessRequest) => boolean | Promise<boolean>;
 
 /**
- * The original's `default_acl`: people everything but certificates, CAs and JWTs for others; a service itself, the CAs
- * and certificates that name it. `namesOf` gives a CA's pattern; without one nobody gets its certificates.
+ * The original's `default_acl`. People may do everything but get certificates, CAs and JWTs for others; a service may
+ * read itself and the CAs, and get certificates that name it.
+ *
+ * @param namesOf the pattern of a CA; nobody gets certificates of a CA without one
  */
 export function defaultAcl(namesOf: (ca: string) => CaNames | undefined): Acl {
-  return ({ principal, resourceType, action, resourceId, kwargs = {} }) => {
+  return ({ principal, resourceType, action, resourceId, certificate, jwt }) => {
     if (principal.type === 'user') {
-      // bug 5: the hook's resource id is the caller's own name; whom the token is for stands in kwargs.
-      if (resourceType === 'jwt') return kwargs['id'] === principal.name;
+      // The original compares the resource's id, which is always the caller's own name (bug 5).
+      if (resourceType === 'jwt') return jwt?.subject === principal.name;
       return resourceType !== 'certificate' && resourceType !== 'ca';
     }
     switch (resourceType) {
@@ -43,9 +50,8 @@ export function defaultAcl(namesOf: (ca: string) => CaNames | undefined): Acl {
       case 'ca':
         return action === 'list' || action === 'get';
       case 'certificate': {
-        const { ca, san } = kwargs;
-        if (action !== 'get' || resourceId === undefined || typeof ca !== 'string' || !isTextList(san)) return false;
-        return namesOf(ca)?.allow(principal.name, resourceId, san) ?? false;
+        if (action !== 'get' || resourceId === undefined || certificate === undefined) return false;
+        return namesOf(certificate.ca)?.allow(principal.name, resourceId, certificate.alternativeNames) ?? false;
       }
       default:
         return false;
@@ -53,9 +59,5 @@ export function defaultAcl(namesOf: (ca: string) => CaNames | undefined): Acl {
   };
 }
 
-function isTextList(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
-
-/** Everybody everything: the original's `no_acl`. */
+/** The original's `no_acl`: everybody may do everything. */
 export const noAcl: Acl = () => true;

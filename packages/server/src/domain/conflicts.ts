@@ -1,51 +1,52 @@
 import type { Conflicts } from './refusal.js';
 
-/** The keys that one credential brings into a service. */
-export interface KeyHolder {
+/** The keys that one credential gives to the services that map it. */
+export interface CredentialKeys {
   id: string;
   kind: 'credential' | 'blind-credential';
   keys: readonly string[];
 }
 
-/** Keys that two or more of the holders carry, with all who carry them; undefined when there are none. */
-export function conflictsAmong(holders: readonly KeyHolder[]): Conflicts | undefined {
-  const byKey = new Map<string, KeyHolder[]>();
-  for (const holder of holders) {
-    for (const key of new Set(holder.keys)) byKey.set(key, [...(byKey.get(key) ?? []), holder]);
+/** The keys that two or more of the credentials have, each with all credentials that have it; undefined: none. */
+export function conflictsAmong(credentials: readonly CredentialKeys[]): Conflicts | undefined {
+  const byKey = new Map<string, CredentialKeys[]>();
+  for (const credential of credentials) {
+    for (const key of new Set(credential.keys)) byKey.set(key, [...(byKey.get(key) ?? []), credential]);
   }
-  const shared = [...byKey].filter(([, carriers]) => carriers.length > 1);
-  if (shared.length === 0) return undefined;
-  return Object.fromEntries(shared.map(([key, carriers]) => [key, carrierIds(carriers)]));
+  const shared = [...byKey].filter(([, those]) => those.length > 1);
+  return shared.length === 0 ? undefined : Object.fromEntries(shared.map(([key, those]) => [key, idsByKind(those)]));
 }
 
-/** Keys of `changed` that the holders of a service it is mapped to carry already, with those holders and services. */
+/**
+ * The keys of `changed` that a service mapping it gets from another credential already, each with those credentials and
+ * services; undefined: none.
+ */
 export function conflictsWith(
-  changed: KeyHolder,
-  services: readonly { id: string; holders: readonly KeyHolder[] }[],
+  changed: CredentialKeys,
+  services: readonly { id: string; credentials: readonly CredentialKeys[] }[],
 ): Conflicts | undefined {
   const conflicts: [string, Conflicts[string]][] = [];
-  const keysOf = new Map<KeyHolder, ReadonlySet<string>>();
-  for (const { holders } of services) for (const holder of holders) keysOf.set(holder, new Set(holder.keys));
+  const keysOf = new Map<CredentialKeys, ReadonlySet<string>>();
+  for (const { credentials } of services) for (const each of credentials) keysOf.set(each, new Set(each.keys));
   for (const key of changed.keys) {
-    const carriers = new Map<string, KeyHolder>();
+    const others = new Map<string, CredentialKeys>();
     const affected: string[] = [];
-    for (const service of services) {
-      const others = service.holders.filter((holder) => holder.id !== changed.id && keysOf.get(holder)!.has(key));
-      for (const other of others) carriers.set(`${other.kind} ${other.id}`, other);
-      if (others.length > 0) affected.push(service.id);
+    for (const { id, credentials } of services) {
+      const those = credentials.filter((each) => each.id !== changed.id && keysOf.get(each)!.has(key));
+      for (const each of those) others.set(`${each.kind} ${each.id}`, each);
+      if (those.length > 0) affected.push(id);
     }
-    if (affected.length > 0)
-      conflicts.push([key, { ...carrierIds([...carriers.values()]), services: affected.sort() }]);
+    if (affected.length > 0) conflicts.push([key, { ...idsByKind([...others.values()]), services: affected.sort() }]);
   }
   return conflicts.length > 0 ? Object.fromEntries(conflicts) : undefined;
 }
 
-function carrierIds(carriers: readonly KeyHolder[]): { credentials?: string[]; blind_credentials?: string[] } {
-  const ids = (kind: KeyHolder['kind']): string[] =>
-    carriers
-      .filter((carrier) => carrier.kind === kind)
-      .map((carrier) => carrier.id)
+function idsByKind(credentials: readonly CredentialKeys[]): { credentials?: string[]; blind_credentials?: string[] } {
+  const ids = (kind: CredentialKeys['kind']): string[] =>
+    credentials
+      .filter((each) => each.kind === kind)
+      .map((each) => each.id)
       .sort();
-  const [credentials, blind] = [ids('credential'), ids('blind-credential')];
-  return { ...(credentials.length > 0 && { credentials }), ...(blind.length > 0 && { blind_credentials: blind }) };
+  const [plain, blind] = [ids('credential'), ids('blind-credential')];
+  return { ...(plain.length > 0 && { credentials: plain }), ...(blind.length > 0 && { blind_credentials: blind }) };
 }

@@ -1,4 +1,4 @@
-import type { AccessRequest, Acl, Described } from './acl.js';
+import type { AccessRequest, Acl, CredentialDescription } from './acl.js';
 import type { Pattern } from './patterns.js';
 
 /** What a rule may ask of a credential. All that is given must hold; `tag` holds when one of the tags matches. */
@@ -77,7 +77,7 @@ export async function decide(policy: Policy, request: AccessRequest): Promise<De
 /** A credential, and what is known of it; undefined: it could not be looked up. */
 interface Known {
   id: string;
-  described: Described | 'absent' | undefined;
+  described: CredentialDescription | 'absent' | undefined;
 }
 
 async function judge(
@@ -101,19 +101,19 @@ async function judge(
 
 /** What the request itself shows. */
 function fitsBySight({ effect, principal: who, actions, resource }: Rule, request: AccessRequest): boolean {
-  const { principal, resourceType, action, kwargs } = request;
+  const { principal, resourceType, action, certificate, jwt } = request;
   if (actions && !actions.has(action)) return false;
   if (resource.types && !resource.types.has(resourceType)) return false;
   if (who.type && who.type !== principal.type) return false;
   if (who.name && !who.name(principal.name)) return false;
   if (who.group && !principal.groups.some(who.group)) return false;
   if (who.account && (principal.account === null || !who.account(principal.account))) return false;
-  if (resource.ca && !fitsText(resource.ca, kwargs?.['ca'])) return false;
-  if (resource.environment && !fitsText(resource.environment, kwargs?.['environment'])) return false;
+  if (resource.ca && (certificate === undefined || !resource.ca(certificate.ca))) return false;
+  if (resource.environment && (jwt === undefined || !resource.environment(jwt.environment))) return false;
   const { own, id } = resource;
   if (!own && !id) return true;
   const subjects = subjectsOf(request);
-  // Whom it is about can not be told: that denies.
+  // What the request is about is unknown: that denies.
   if (subjects === undefined) return effect === 'deny';
   const fits = (subject: string): boolean => (!own || subject === principal.name) && (!id || id(subject));
   return effect === 'deny' ? subjects.some(fits) : subjects.length > 0 && subjects.every(fits);
@@ -121,18 +121,12 @@ function fitsBySight({ effect, principal: who, actions, resource }: Rule, reques
 
 /**
  * The ids that a request is about: a certificate's CN and its alternative names, which one rule must cover all; whom a
- * JWT is for (its resource id is the caller, compat); otherwise the resource, if there is one.
+ * JWT is for; otherwise the resource, if there is one. Undefined: unknown.
  */
-function subjectsOf({ resourceType, resourceId, kwargs }: AccessRequest): string[] | undefined {
-  const subject = resourceType === 'jwt' ? kwargs?.['id'] : resourceId;
-  if (subject === undefined && resourceType !== 'jwt') return [];
-  const alternatives = resourceType === 'certificate' ? (kwargs?.['san'] ?? []) : [];
-  const all: unknown[] = [subject, ...(Array.isArray(alternatives) ? alternatives : [undefined])];
-  return all.every((each) => typeof each === 'string') ? all : undefined;
-}
-
-function fitsText(pattern: Pattern, value: unknown): boolean {
-  return typeof value === 'string' && pattern(value);
+function subjectsOf({ resourceType, resourceId, certificate, jwt }: AccessRequest): readonly string[] | undefined {
+  if (resourceType === 'jwt') return jwt && [jwt.subject];
+  if (resourceId === undefined) return [];
+  return resourceType === 'certificate' ? [resourceId, ...(certificate?.alternativeNames ?? [])] : [resourceId];
 }
 
 function fitsResource({ effect, resource: { name, tag } }: Rule, known: Known | undefined): boolean {
@@ -166,8 +160,6 @@ async function describeResource(request: AccessRequest): Promise<Known | undefin
   return { id, described: describe && ((await describe([id])).get(id) ?? 'absent') };
 }
 
-function addedIds({ resourceType, kwargs }: AccessRequest): string[] {
-  const ids = kwargs?.['new_credential_ids'];
-  if (resourceType !== 'service' || !Array.isArray(ids)) return [];
-  return ids.map(String);
+function addedIds({ resourceType, mapping }: AccessRequest): readonly string[] {
+  return resourceType === 'service' ? (mapping?.added ?? []) : [];
 }

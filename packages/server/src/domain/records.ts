@@ -37,17 +37,24 @@ export interface Credential extends CredentialMetadata {
   sealed: SealedPairs;
 }
 
-/** Encrypted by a person for a service: the maps are by region, and the server holds no key to them. */
-export interface BlindCredential extends Revision {
+/** Everything of a blind credential but its ciphertext. */
+export interface BlindCredentialMetadata extends Revision {
   name: string;
-  credentialPairs: Readonly<Record<string, string>>;
-  dataKey: Readonly<Record<string, string>>;
   credentialKeys: readonly string[];
   cipherType: string | null;
   cipherVersion: number | null;
   metadata: JsonObject;
   documentation: string | null;
 }
+
+/** Encrypted pairs and data keys by region. The server holds no key to them. */
+export interface BlindCiphertext {
+  credentialPairs: Readonly<Record<string, string>>;
+  dataKey: Readonly<Record<string, string>>;
+}
+
+/** A credential that a person encrypted for a service. */
+export interface BlindCredential extends BlindCredentialMetadata, BlindCiphertext {}
 
 export interface Service extends Revision {
   credentials: readonly string[];

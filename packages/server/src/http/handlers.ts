@@ -9,16 +9,7 @@ import * as grants from '../app/grants.js';
 import * as jwts from '../app/jwts.js';
 import type { Revert } from '../app/revisions.js';
 import * as services from '../app/services.js';
-import {
-  blindCredential,
-  blindCredentialHistory,
-  blindCredentialList,
-  blindCredentialRevision,
-  certificate,
-  certificateAuthority,
-  grantsBody,
-  Presenter,
-} from './present.js';
+import * as serialize from './serialize.js';
 
 /** A request after authentication and parsing. */
 export interface Parsed<Id extends RouteId> {
@@ -37,24 +28,22 @@ function revertTo({ revision }: { revision: number }, body: BodyOf<'revertCreden
 
 /** Joins the route table to the use-cases. */
 export function handlersFor(app: App): Handlers {
-  const present = new Presenter(app.rotation);
+  const serializer = new serialize.CredentialSerializer(app.rotation);
   return {
     listCredentials: async ({ caller, query }) =>
-      present.credentialList(await credentials.listCredentials(app, caller, query, false), false),
+      serializer.credentialList(await credentials.listCredentials(app, caller, query)),
     createCredential: async ({ caller, body }) =>
-      present.credential(await credentials.createCredential(app, caller, body)),
+      serializer.credential(await credentials.createCredential(app, caller, body)),
     getCredential: async ({ caller, params, query }) =>
-      present.credential(await credentials.getCredential(app, caller, params.id, query.metadata_only)),
+      serializer.credential(await credentials.getCredential(app, caller, params.id, query.metadata_only)),
     updateCredential: async ({ caller, params, body }) =>
-      present.credential(await credentials.updateCredential(app, caller, params.id, body)),
+      serializer.credential(await credentials.updateCredential(app, caller, params.id, body)),
     revertCredential: async ({ caller, params, body }) =>
-      present.credential(await credentials.revertCredential(app, caller, params.id, revertTo(params, body))),
+      serializer.credential(await credentials.revertCredential(app, caller, params.id, revertTo(params, body))),
     diffCredential: ({ caller, params }) =>
       credentials.diffCredentialRevisions(app, caller, params.id, [params.old, params.new]),
-    getCredentialServices: async ({ caller, params }) => {
-      const mapped = await credentials.getCredentialServices(app, caller, params.id);
-      return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };
-    },
+    getCredentialServices: async ({ caller, params }) =>
+      serialize.mappingServices(await credentials.getCredentialServices(app, caller, params.id)),
     archiveCredential: async ({ caller, params, body }) => {
       const force = body?.force === true;
       await archiveCredential(app, caller, params.id, force);
@@ -62,64 +51,62 @@ export function handlersFor(app: App): Handlers {
       return { result: force ? 'success' : 'dry-run success' };
     },
     listCredentialHistory: async ({ caller, query }) =>
-      present.credentialList(await credentials.listCredentials(app, caller, query, true), true),
+      serializer.credentialHistory(await credentials.listCredentialHistory(app, caller, query)),
     getCredentialHistory: async ({ caller, params }) => ({
-      revisions: present.credentialRevisions(await credentials.getCredentialHistory(app, caller, params.id)),
+      revisions: serializer.credentialRevisions(await credentials.getCredentialHistory(app, caller, params.id)),
       next_page: null,
     }),
-    listServices: async ({ caller, query }) =>
-      present.serviceList(await services.listServices(app, caller, query, false), false),
+    listServices: async ({ caller, query }) => serialize.serviceList(await services.listServices(app, caller, query)),
     getService: async ({ caller, params, query }) =>
-      present.service(await services.getService(app, caller, params.id, query.metadata_only)),
+      serializer.service(await services.getService(app, caller, params.id, query.metadata_only)),
     putService: async ({ caller, params, body }) =>
-      present.service(await services.putService(app, caller, params.id, body)),
+      serializer.service(await services.putService(app, caller, params.id, body)),
     revertService: async ({ caller, params, body }) =>
-      present.service(await services.revertService(app, caller, params.id, revertTo(params, body))),
+      serializer.service(await services.revertService(app, caller, params.id, revertTo(params, body))),
     diffService: ({ caller, params }) =>
       services.diffServiceRevisions(app, caller, params.id, [params.old, params.new]),
     listServiceHistory: async ({ caller, query }) =>
-      present.serviceList(await services.listServices(app, caller, query, true), true),
+      serialize.serviceHistory(await services.listServiceHistory(app, caller, query)),
     getServiceHistory: async ({ caller, params }) => ({
-      revisions: present.serviceRevisions(await services.getServiceHistory(app, caller, params.id)),
+      revisions: serialize.serviceRevisions(await services.getServiceHistory(app, caller, params.id)),
       next_page: null,
     }),
-    listBlindCredentials: async ({ caller }) => blindCredentialList(await blind.listBlindCredentials(app, caller)),
+    listBlindCredentials: async ({ caller }) =>
+      serialize.blindCredentialList(await blind.listBlindCredentials(app, caller)),
     createBlindCredential: async ({ caller, body }) =>
-      blindCredential(await blind.createBlindCredential(app, caller, body)),
+      serialize.blindCredential(await blind.createBlindCredential(app, caller, body)),
     getBlindCredential: async ({ caller, params }) =>
-      blindCredential(await blind.getBlindCredential(app, caller, params.id)),
+      serialize.blindCredential(await blind.getBlindCredential(app, caller, params.id)),
     updateBlindCredential: async ({ caller, params, body }) =>
-      blindCredential(await blind.updateBlindCredential(app, caller, params.id, body)),
+      serialize.blindCredential(await blind.updateBlindCredential(app, caller, params.id, body)),
     revertBlindCredential: async ({ caller, params, body }) =>
-      blindCredential(await blind.revertBlindCredential(app, caller, params.id, revertTo(params, body))),
-    getBlindCredentialServices: async ({ caller, params }) => {
-      const mapped = await blind.getBlindCredentialServices(app, caller, params.id);
-      return { services: mapped.map(({ id, enabled }) => ({ id, enabled })) };
-    },
+      serialize.blindCredential(await blind.revertBlindCredential(app, caller, params.id, revertTo(params, body))),
+    getBlindCredentialServices: async ({ caller, params }) =>
+      serialize.mappingServices(await blind.getBlindCredentialServices(app, caller, params.id)),
     listBlindCredentialHistory: async ({ caller, query }) =>
-      blindCredentialHistory(await blind.listBlindCredentialHistory(app, caller, query)),
+      serialize.blindCredentialHistory(await blind.listBlindCredentialHistory(app, caller, query)),
     getBlindCredentialHistory: async ({ caller, params }) => ({
-      revisions: (await blind.getBlindCredentialHistory(app, caller, params.id)).map(blindCredentialRevision),
+      revisions: (await blind.getBlindCredentialHistory(app, caller, params.id)).map(serialize.blindCredentialRevision),
     }),
     listRoles: async ({ caller }) => ({ roles: await grants.listRoles(app, caller) }),
-    getGrants: async ({ caller, params }) => grantsBody(await grants.getGrants(app, caller, params.id)),
-    ensureGrants: async ({ caller, params }) => grantsBody(await grants.ensureGrants(app, caller, params.id)),
+    getGrants: async ({ caller, params }) => serialize.grants(await grants.getGrants(app, caller, params.id)),
+    ensureGrants: async ({ caller, params }) => serialize.grants(await grants.ensureGrants(app, caller, params.id)),
     generateValue: () => Promise.resolve({ value: client.generateValue() }),
     getClientConfig: ({ caller }) => client.clientConfig(app, caller),
     listCertificateAuthorities: async ({ caller }) => ({
-      cas: (await certificates.listAuthorities(app, caller)).map(certificateAuthority),
+      cas: (await certificates.listAuthorities(app, caller)).map(serialize.certificateAuthority),
     }),
     getCertificateAuthority: async ({ caller, params }) =>
-      certificateAuthority(await certificates.getAuthority(app, caller, params.ca)),
+      serialize.certificateAuthority(await certificates.getAuthority(app, caller, params.ca)),
     getCertificate: async ({ caller, params, query }) => {
       const { san: dnsNames, validity: validityDays } = query;
       const wanted = { commonName: params.cn, dnsNames, validityDays };
       const issued = await certificates.issueCertificate(app, caller, params.ca, wanted);
-      return { ...certificate(issued), key: issued.key };
+      return { ...serialize.certificate(issued), key: issued.key };
     },
     signCertificateRequest: async ({ caller, params, body }) => {
       const wanted = { csr: body.csr, validityDays: body.validity ?? undefined };
-      return certificate(await certificates.signRequest(app, caller, params.ca, wanted));
+      return serialize.certificate(await certificates.signRequest(app, caller, params.ca, wanted));
     },
     getOwnToken: async ({ caller, query }) => ({ token: await jwts.getToken(app, caller, query) }),
     getToken: async ({ caller, params, query }) => ({

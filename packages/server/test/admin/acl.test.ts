@@ -68,6 +68,25 @@ describe('acl explain', () => {
     expect(await admin(service)).toMatchObject({ code: 0 });
   });
 
+  test('takes the arguments of the hook for certificates and JWTs', async () => {
+    const file = join(folder, 'arguments.yaml');
+    const rule = (type: string, more: string) =>
+      `  - { name: ${type}, effect: allow, action: get, resource: { type: ${type}, ${more} } }\n`;
+    writeFileSync(
+      file,
+      `version: 1\nrules:\n${rule('certificate', 'ca: a, id: "*.test"')}${rule('jwt', 'environment: e, id: bob')}`,
+    );
+    const ask = (resource: string, kwargs: object) =>
+      admin([
+        ...['acl', 'explain', '--principal', 'user:alice', '--action', 'get', '--resource', resource],
+        ...['--kwargs', JSON.stringify(kwargs), '--policy', file],
+      ]);
+    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.test'] })).toMatchObject({ code: 0 });
+    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.example'] })).toMatchObject({ code: 1 });
+    expect(await ask('jwt:alice', { id: 'bob', environment: 'e' })).toMatchObject({ code: 0 });
+    expect(await ask('jwt:alice', { id: 'eve', environment: 'e' })).toMatchObject({ code: 1 });
+  });
+
   test('asks the built-in policy without a file', async () => {
     const args = ['acl', 'explain', '--principal', 'service:web', '--action', 'get', '--resource'];
     expect(await admin([...args, 'service:web'])).toMatchObject({
@@ -83,6 +102,15 @@ describe('acl explain', () => {
     [['--principal', 'user:bob', '--action', 'eat', '--resource', 'credential:x'], 'Allowed choices'],
     [['--principal', 'user:bob', '--action', 'get'], '--resource'],
     [['--principal', 'user:bob', '--action', 'get', '--resource', 'credential:x', '--kwargs', '[1'], '--kwargs'],
+    [['--principal', 'user:bob', '--action', 'get', '--resource', 'jwt:x', '--kwargs', '{"id":7}'], '--kwargs'],
+    [['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--kwargs', '{"id":"x"}'], '--kwargs'],
+    [
+      [
+        ...['--principal', 'service:web', '--action', 'get', '--resource', 'certificate:x'],
+        ...['--kwargs', '{"ca":"a","san":[1]}'],
+      ],
+      '--kwargs',
+    ],
     [['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--policy', '/no/such/file'], 'no such file'],
   ])('%j is a mistake and no answer: 2', async (args, text) => {
     const { code, out, err } = await admin(['acl', 'explain', ...args]);

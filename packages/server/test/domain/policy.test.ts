@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../src/adapters/access/policy-file.js';
-import { type AccessRequest, type Acl, type Described, noAcl } from '../../src/domain/acl.js';
+import { type AccessRequest, type Acl, type CredentialDescription, noAcl } from '../../src/domain/acl.js';
 import { decide, type Rule } from '../../src/domain/policy.js';
 import type { Principal } from '../../src/domain/principal.js';
 
@@ -21,7 +21,7 @@ function allows(rules: string, request: AccessRequest, included: Acl = never, in
   return decide(parsePolicy(text, included), request).then(({ allowed }) => allowed);
 }
 
-function describing(known: Record<string, Described>): AccessRequest['describe'] & { asked: string[][] } {
+function describing(known: Record<string, CredentialDescription>): AccessRequest['describe'] & { asked: string[][] } {
   const asked: string[][] = [];
   return Object.assign(
     (ids: readonly string[]) => {
@@ -210,7 +210,7 @@ describe('what a service is given', () => {
       resourceType: 'service',
       action: 'update',
       resourceId: service,
-      kwargs: { credential_ids: [...added, 'old'], new_credential_ids: added },
+      mapping: { ids: [...added, 'old'], added },
       describe: known,
     });
 
@@ -248,43 +248,53 @@ describe('what a service is given', () => {
 describe('certificates and JWTs', () => {
   const certificates =
     '  - { name: r, effect: allow, action: get, resource: { type: certificate, ca: staging, id: "*.web.test" } }\n';
-  const ask = (rules: string, cn: string, kwargs: Record<string, unknown>, include = false): Promise<boolean> =>
-    allows(
-      rules,
-      { principal: service('web'), resourceType: 'certificate', action: 'get', resourceId: cn, kwargs },
-      noAcl,
-      include,
-    );
+  const ask = (rules: string, ca: string, cn: string, others: string[], include = false): Promise<boolean> => {
+    const certificate = { ca, alternativeNames: others };
+    const request: AccessRequest = {
+      principal: service('web'),
+      resourceType: 'certificate',
+      action: 'get',
+      resourceId: cn,
+      certificate,
+    };
+    return allows(rules, request, noAcl, include);
+  };
 
   test('the CN and every alternative name must be allowed', async () => {
-    expect(await ask(certificates, 'a.web.test', { ca: 'staging', san: [] })).toBe(true);
-    expect(await ask(certificates, 'a.web.test', { ca: 'staging', san: ['b.web.test'] })).toBe(true);
-    expect(await ask(certificates, 'a.web.test', { ca: 'staging', san: ['b.web.test', 'bank.test'] })).toBe(false);
-    expect(await ask(certificates, 'a.web.test', { ca: 'production', san: [] })).toBe(false);
-    expect(await ask(certificates, 'a.web.test', { ca: 'staging', san: [1] })).toBe(false);
+    expect(await ask(certificates, 'staging', 'a.web.test', [])).toBe(true);
+    expect(await ask(certificates, 'staging', 'a.web.test', ['b.web.test'])).toBe(true);
+    expect(await ask(certificates, 'staging', 'a.web.test', ['b.web.test', 'bank.test'])).toBe(false);
+    expect(await ask(certificates, 'production', 'a.web.test', [])).toBe(false);
   });
 
   test('one denied alternative name denies', async () => {
     const deny = '  - { name: r, effect: deny, action: get, resource: { type: certificate, id: "bank.test" } }\n';
-    expect(await ask(deny, 'a.web.test', { ca: 'staging', san: ['b.web.test', 'bank.test'] }, true)).toBe(false);
-    expect(await ask(deny, 'a.web.test', { ca: 'staging', san: ['b.web.test'] }, true)).toBe(true);
-    expect(await ask(deny, 'a.web.test', { ca: 'staging', san: 'bank.test' }, true)).toBe(false);
+    expect(await ask(deny, 'staging', 'a.web.test', ['b.web.test', 'bank.test'], true)).toBe(false);
+    expect(await ask(deny, 'staging', 'a.web.test', ['b.web.test'], true)).toBe(true);
   });
 
   test('`own` of a JWT is whom it is for, not who asks', async () => {
     const own =
       '  - { name: r, effect: allow, action: get, resource: { type: jwt, own: true, environment: staging } }\n';
-    const token = (id: string | undefined, environment: string): Promise<boolean> =>
+    const token = (subject: string | undefined, environment: string): Promise<boolean> =>
       allows(own, {
         principal: person('alice'),
         resourceType: 'jwt',
         action: 'get',
         resourceId: 'alice',
-        kwargs: { ...(id !== undefined && { id }), environment },
+        ...(subject !== undefined && { jwt: { subject, environment } }),
       });
     expect(await token('alice', 'staging')).toBe(true);
     expect(await token('bob', 'staging')).toBe(false);
     expect(await token(undefined, 'staging')).toBe(false);
     expect(await token('alice', 'production')).toBe(false);
+  });
+
+  test('a rule that denies applies to a JWT when it is unknown whom it is for', async () => {
+    const deny = '  - { name: r, effect: deny, action: get, resource: { type: jwt, id: "bank" } }\n';
+    const request: AccessRequest = { principal: person('alice'), resourceType: 'jwt', action: 'get' };
+    expect(await allows(deny, request, noAcl, true)).toBe(false);
+    const own: AccessRequest = { ...request, jwt: { subject: 'alice', environment: 'staging' } };
+    expect(await allows(deny, own, noAcl, true)).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
 import type { AccessRequest, Acl } from '../../domain/acl.js';
 
 /**
@@ -59,15 +60,53 @@ async function exported(path: string, name: string): Promise<(given: AclModuleAr
 }
 
 /** Copies: the function can not change what is decided on. */
-function argumentsOf({ principal, resourceType, action, resourceId, kwargs = {} }: AccessRequest): AclModuleArguments {
-  const { name, type, account, groups } = principal;
+function argumentsOf(request: AccessRequest): AclModuleArguments {
+  const { resourceType, action, resourceId } = request;
+  const { name, type, account, groups } = request.principal;
   return {
     resource_type: resourceType,
     action,
     resource_id: resourceId ?? null,
-    kwargs: structuredClone(kwargs),
+    kwargs: kwargsOf(request),
     principal: { name, type, account, groups: [...groups] },
   };
+}
+
+/** compat: the names of the original's hooks. `new_credential_ids` is there only where the original gives it. */
+function kwargsOf({ mapping, certificate, jwt }: AccessRequest): Record<string, unknown> {
+  return {
+    ...(mapping && { credential_ids: [...mapping.ids] }),
+    ...(mapping?.added && { new_credential_ids: [...mapping.added] }),
+    ...(certificate && { ca: certificate.ca, san: [...certificate.alternativeNames] }),
+    ...(jwt && { id: jwt.subject, environment: jwt.environment }),
+  };
+}
+
+const KWARGS = {
+  service: z
+    .strictObject({ credential_ids: z.array(z.string()), new_credential_ids: z.array(z.string()).optional() })
+    .transform(({ credential_ids: ids, new_credential_ids: added }) => ({ mapping: { ids, ...(added && { added }) } })),
+  certificate: z
+    .strictObject({ ca: z.string(), san: z.array(z.string()).default([]) })
+    .transform(({ ca, san }) => ({ certificate: { ca, alternativeNames: san } })),
+  jwt: z
+    .strictObject({ id: z.string(), environment: z.string() })
+    .transform(({ id, environment }) => ({ jwt: { subject: id, environment } })),
+};
+
+/**
+ * The part of a request that stands in the arguments of the original's hooks: the other way round than for a module.
+ *
+ * @throws Error with a text for the operator when the type of resource does not have such arguments
+ */
+export function requestFromKwargs(
+  resourceType: AccessRequest['resourceType'],
+  kwargs: unknown,
+): Pick<AccessRequest, 'mapping' | 'certificate' | 'jwt'> {
+  const schema = (KWARGS as Partial<Record<string, z.ZodType<ReturnType<typeof requestFromKwargs>>>>)[resourceType];
+  const parsed = (schema ?? z.strictObject({})).safeParse(kwargs);
+  if (parsed.success) return parsed.data;
+  throw new Error(z.prettifyError(parsed.error));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -32,7 +32,7 @@ const request: AccessRequest = {
   resourceType: 'service',
   action: 'update',
   resourceId: 'web',
-  kwargs: { credential_ids: ['a', 'b'] },
+  mapping: { ids: ['a', 'b'], added: ['b'] },
 };
 
 function load(spec: string, timeoutMs = 2000): Promise<Acl> {
@@ -47,9 +47,23 @@ describe('an ACL module', () => {
       resource_type: 'service',
       action: 'update',
       resource_id: 'web',
-      kwargs: { credential_ids: ['a', 'b'] },
+      kwargs: { credential_ids: ['a', 'b'], new_credential_ids: ['b'] },
     });
     expect(principal).toEqual({ name: 'web', type: 'service', account: 'sandbox', groups: ['g'] });
+  });
+
+  test.each([
+    [{}, {}],
+    [{ mapping: { ids: ['a'] } }, { credential_ids: ['a'] }],
+    [{ certificate: { ca: 'staging', alternativeNames: ['b.test'] } }, { ca: 'staging', san: ['b.test'] }],
+    [{ jwt: { subject: 'bob', environment: 'staging' } }, { id: 'bob', environment: 'staging' }],
+  ] as [Partial<AccessRequest>, object][])('gets %j under the names of the original, as %j', async (part, kwargs) => {
+    const { mapping: _mapping, ...plain } = request;
+    await (
+      await load('./acl.mjs:record')
+    )({ ...plain, ...part });
+    const calls = (globalThis as unknown as { aclCalls: Record<string, unknown>[] }).aclCalls;
+    expect(calls.at(-1)!['kwargs']).toEqual(kwargs);
   });
 
   test('may answer later', async () => {
@@ -60,12 +74,12 @@ describe('an ACL module', () => {
     expect(await (await load('./old.cjs:check'))(request)).toBe(true);
   });
 
-  test('can not change the request', async () => {
+  test('cannot change the request', async () => {
     await (
       await load('./acl.mjs:change')
     )(request);
     expect(request.principal.groups).toEqual(['g']);
-    expect(request.kwargs).toEqual({ credential_ids: ['a', 'b'] });
+    expect(request.mapping).toEqual({ ids: ['a', 'b'], added: ['b'] });
   });
 
   test.each(['false', 'null', '1', '"true"', '{}', '[]'])(

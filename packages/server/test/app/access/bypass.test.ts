@@ -132,7 +132,7 @@ test('conflicts among very many keys are found by look-up, not by search', () =>
   const counting = Object.assign([...keys], { includes: () => (searched += 1) > 0 });
   const other = { id: 'b', kind: 'credential' as const, keys: counting };
   const found = conflictsWith({ id: 'a', kind: 'credential', keys: ['key 7', 'none'] }, [
-    { id: 's', holders: [other] },
+    { id: 's', credentials: [other] },
   ]);
   expect([found, searched]).toEqual([{ 'key 7': { credentials: ['b'], services: ['s'] } }, 0]);
 });

@@ -1,0 +1,91 @@
+import type { CredentialDescription } from '../domain/acl.js';
+import type { Pairs } from '../domain/pairs.js';
+import type { BlindCredential, Credential, Service } from '../domain/records.js';
+import type { ServiceRead } from '../ports/store.js';
+import { isAllowed } from './access.js';
+import type { App, Caller } from './app.js';
+import { type BlindCredentialView, blindCredentialView } from './blind-credential-view.js';
+import { type Permissions, type VisibleCredential, visibleCredential } from './credential-view.js';
+import { sortForDisplay } from './lists.js';
+import { readMany } from './timers.js';
+
+/** What a caller may see of a service and of what it maps: both kinds of credentials in the order they are shown. */
+export interface ServiceView {
+  service: Service;
+  credentials: VisibleCredential[];
+  blindCredentials: BlindCredentialView[];
+  permissions: Permissions;
+}
+
+/** What a service maps, opened. Callers see it only through {@link visibleParts}. */
+export interface OpenedMapping {
+  credentials: { credential: Credential; pairs: Pairs }[];
+  blindCredentials: BlindCredential[];
+}
+
+/** Whether a caller may see the values or the ciphertext of a credential. */
+export type Visibility = (id: string) => boolean;
+export const ALL_VISIBLE: Visibility = () => true;
+export const NONE_VISIBLE: Visibility = () => false;
+
+/** Measures a part of a use-case. */
+export type Part = <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
+
+/** @param read how the mapped rows are read when they may be at hand */
+export async function openMapping(
+  app: App,
+  service: Service,
+  part: Part = (_name, work) => work(),
+  read?: ServiceRead,
+): Promise<OpenedMapping> {
+  const [credentials, blind] = await Promise.all([
+    part('db_get_credentials', () =>
+      readMany(app, 'credential', service.credentials, read && (() => read.mapped('credential'))),
+    ),
+    part('db_get_blind_credentials', () =>
+      readMany(app, 'blind-credential', service.blindCredentials, read && (() => read.mapped('blind-credential'))),
+    ),
+  ]);
+  return part('build_response', async () => ({
+    credentials: await Promise.all(
+      sortForDisplay([...credentials.values()]).map(async (credential) => ({
+        credential,
+        pairs: await app.sealer.open(credential.id, credential.sealed),
+      })),
+    ),
+    blindCredentials: sortForDisplay([...blind.values()]),
+  }));
+}
+
+/** Which of the credentials the policy lets the caller `get`. It costs no read: names and tags are at hand. */
+export async function visibilityFor(
+  app: App,
+  caller: Caller,
+  { credentials, blindCredentials }: OpenedMapping,
+): Promise<Visibility> {
+  const ask = async (
+    type: 'credential' | 'blind_credential',
+    id: string,
+    resource: CredentialDescription,
+  ): Promise<string[]> =>
+    (await isAllowed(app, caller, { resourceType: type, action: 'get', resourceId: id, resource })) ? [id] : [];
+  const allowed = await Promise.all([
+    ...credentials.map(({ credential }) => ask('credential', credential.id, credential)),
+    ...blindCredentials.map(({ id, name }) => ask('blind_credential', id, { name, tags: [] })),
+  ]);
+  const ids = new Set(allowed.flat());
+  return (id) => ids.has(id);
+}
+
+/** The part that a caller sees: metadata and keys of everything, values and ciphertext of what is visible. */
+export function visibleParts(
+  { credentials, blindCredentials }: OpenedMapping,
+  isVisible: Visibility,
+): Pick<ServiceView, 'credentials' | 'blindCredentials'> {
+  return {
+    credentials: credentials.map(({ credential, pairs }) =>
+      visibleCredential(credential, pairs, isVisible(credential.id)),
+    ),
+    blindCredentials: blindCredentials.map((row) => blindCredentialView(row, isVisible(row.id))),
+  };
+}
