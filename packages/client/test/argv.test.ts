@@ -186,7 +186,7 @@ describe('wrong arguments are refused', () => {
       ['get_ca --region --ca private', 'region'],
     ] as const) {
       const message = refused(...line.split(' '));
-      // Who asks for help gets test.
+      // Who asks for help gets it.
       expect([line, line.endsWith('-h') ? needs(name) : message]).toEqual([line, needs(name)]);
     }
     const ofFormat = [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
 import { Given } from '../src/cli/arguments/options.js';
+import { COMMAND_LINE_KEYS } from '../src/cli/profile.js';
 import { openLog } from '../src/cli/terminal/log.js';
 import { ConfigError, completeServerSettings, completeSettings, loadProfile } from '../src/index.js';
 import { callCli } from './support/cli.js';
@@ -39,6 +40,10 @@ default:
   command_wrap: aws-vault exec prod --
   command_safety_regex: -production$
   command_safety_msg: careful
+  offline_copy: /var/cache/confidant
+  offline_copy_max_age: 2
+  offline_copy_after: 1.5
+  login: false
   a_key_of_the_future: 1
 other:
   url: https://other.example.com
@@ -50,6 +55,9 @@ const COMPLETE = {
   authContext: { from: 'web-production', to: 'confidant-production', userType: 'service' },
 };
 
+const loadCommandLineProfile = (files: readonly string[], profile?: string) =>
+  loadProfile(files, profile, COMMAND_LINE_KEYS);
+
 async function faultsOf(promise: Promise<unknown>): Promise<readonly string[]> {
   const error: unknown = await promise.catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ConfigError);
@@ -57,9 +65,9 @@ async function faultsOf(promise: Promise<unknown>): Promise<readonly string[]> {
 }
 
 describe('configuration files', () => {
-  test('every key is read, with its unit', async () => {
-    const { profile } = await loadProfile([file(FULL)]);
-    expect(profile).toEqual({
+  test('every key of the SDK and of the command line is read, and turned into the unit that the settings have', async () => {
+    const path = file(FULL);
+    const read = {
       ...COMPLETE,
       region: 'us-east-1',
       assumeRole: 'reader',
@@ -70,19 +78,27 @@ describe('configuration files', () => {
       backoffMs: 500,
       caFile: '/etc/ca.pem',
       timeoutMs: 2000,
+    };
+    expect((await loadProfile([path])).profile).toEqual(read);
+    expect((await loadCommandLineProfile([path])).profile).toEqual({
+      ...read,
       commandWrap: 'aws-vault exec prod --',
       commandSafetyRegex: '-production$',
       commandSafetyMessage: 'careful',
+      offlineCopyDirectory: '/var/cache/confidant',
+      offlineCopyMaxAgeHours: 2,
+      offlineCopyAfterMs: 1500,
+      login: false,
     });
   });
 
-  test('keys that mean nothing are ignored (compat), and named', async () => {
+  test('unknown keys are ignored (compat), and listed', async () => {
     const misspelt = file('default: {urll: https://x, auth_context: {form: a, from: web}, x: {y: 1}}');
     expect(await loadProfile([misspelt])).toMatchObject({
       profile: { authContext: { from: 'web' } },
       unknownKeys: ['urll', 'x', 'auth_context.form'],
     });
-    expect((await loadProfile([file(FULL)])).unknownKeys).toEqual(['a_key_of_the_future']);
+    expect((await loadCommandLineProfile([file(FULL)])).unknownKeys).toEqual(['a_key_of_the_future']);
     expect((await loadProfile([file(FULL)], 'other')).unknownKeys).toEqual([]);
   });
 
@@ -249,7 +265,11 @@ describe('an address with a user and a password in it', () => {
 describe('options of the command line over the file', () => {
   const settings = (options: Record<string, unknown>, content = FULL) => {
     const given = new Given({ configFiles: file(content), ...options });
-    return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] }).settings();
+    return new Context(given, openLog('critical', 'test'), {
+      before: [],
+      command: 'x',
+      after: [],
+    }).configuration.settings();
   };
 
   test('an option wins, except that retries of the file do', async () => {
@@ -282,10 +302,10 @@ describe('options of the command line over the file', () => {
     try {
       const context = (options: Record<string, unknown>) =>
         new Context(new Given(options), openLog('critical', 'test'), { before: [], command: 'x', after: [] });
-      expect((await context({}).profile()).url).toBe('https://other.example.com');
-      expect((await context({ profile: 'default' }).profile()).url).toBe('https://confidant.example.com');
+      expect((await context({}).configuration.profile()).url).toBe('https://other.example.com');
+      expect((await context({ profile: 'default' }).configuration.profile()).url).toBe('https://confidant.example.com');
       const elsewhere = file('other: {url: https://elsewhere}');
-      expect((await context({ configFiles: elsewhere }).profile()).url).toBe('https://elsewhere');
+      expect((await context({ configFiles: elsewhere }).configuration.profile()).url).toBe('https://elsewhere');
     } finally {
       delete process.env['CONFIDANT_CONFIG_FILES'];
       delete process.env['CONFIDANT_PROFILE'];
@@ -303,20 +323,20 @@ describe('CONFIDANT_URL', () => {
 
   test('is the address where neither an option nor the profile says one, to programs too', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com/v1/');
-    expect((await loaded(without).settings()).url).toBe('https://environment.example.com');
-    expect((await loaded('').serverSettings()).url).toBe('https://environment.example.com');
+    expect((await loaded(without).configuration.settings()).url).toBe('https://environment.example.com');
+    expect((await loaded('').configuration.serverSettings()).url).toBe('https://environment.example.com');
     expect((await loadProfile([file(without)])).profile.url).toBe('https://environment.example.com/v1/');
     vi.stubEnv('CONFIDANT_CONFIG_FILES', '');
     vi.stubEnv('HOME', '/nonexistent');
     expect((await loadProfile()).profile.url).toBe('https://environment.example.com/v1/');
   });
 
-  test('does not stand for a profile or a file that was named and is not there', async () => {
+  test('CONFIDANT_URL is not used when a profile or a file that was named does not exist', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
     for (const missing of [{ profile: 'stagng' }, { configFiles: '/nonexistent/x' }]) {
-      const faults = await faultsOf(loaded(without, missing).serverSettings());
+      const faults = await faultsOf(loaded(without, missing).configuration.serverSettings());
       expect(faults[0]).toMatch(/^no server address/);
-      expect(faults).toContain('CONFIDANT_URL does not stand for a profile or a file that was named and is not there');
+      expect(faults).toContain('CONFIDANT_URL is not used, because a profile or a file that was named does not exist');
     }
     expect((await loadProfile(['/nonexistent/x'])).profile.url).toBeUndefined();
     expect((await loadProfile([file(without)], 'stagng')).profile.url).toBeUndefined();
@@ -329,12 +349,14 @@ describe('CONFIDANT_URL', () => {
 
   test('never wins over what is configured, and says nothing when it is empty', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
-    expect((await loaded(FULL).settings()).url).toBe('https://confidant.example.com');
-    expect((await loaded(without, { url: 'https://option' }).settings()).url).toBe('https://option');
-    expect((await loaded(FULL, { url: 'https://option' }).settings()).url).toBe('https://option');
+    expect((await loaded(FULL).configuration.settings()).url).toBe('https://confidant.example.com');
+    expect((await loaded(without, { url: 'https://option' }).configuration.settings()).url).toBe('https://option');
+    expect((await loaded(FULL, { url: 'https://option' }).configuration.settings()).url).toBe('https://option');
     expect((await loadProfile([file(FULL)])).profile.url).toBe('https://confidant.example.com');
     vi.stubEnv('CONFIDANT_URL', '');
-    expect(await faultsOf(loaded(without).settings())).toEqual([expect.stringMatching(/^no server address: .*, or/)]);
+    expect(await faultsOf(loaded(without).configuration.settings())).toEqual([
+      expect.stringMatching(/^no server address: .*, or/),
+    ]);
   });
 
   test('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
@@ -365,13 +387,13 @@ describe('a key that means nothing', () => {
     const path = file(content);
     const { stderr } = await callCli(['confidant', '--config-files', path, 'list_cas']);
     expect(stderr.split('\n').filter((line) => line.includes('warning'))).toEqual([
-      `confidant: warning: ${path}: default.urll means nothing; did you mean url?`,
-      `confidant: warning: ${path}: default.auth-key means nothing; did you mean auth_key?`,
-      `confidant: warning: ${path}: default.from means nothing: it belongs under auth_context`,
-      `confidant: warning: ${path}: default.future means nothing`,
-      `confidant: warning: ${path}: default.auth_context.form means nothing; did you mean from?`,
-      `confidant: warning: ${path}: default.auth_context.region means nothing: it belongs beside auth_context, not under test`,
-      `confidant: warning: ${path}: default.auth_context.usertype means nothing; did you mean user_type?`,
+      `confidant: warning: ${path}: unknown key default.urll; did you mean url?`,
+      `confidant: warning: ${path}: unknown key default.auth-key; did you mean auth_key?`,
+      `confidant: warning: ${path}: unknown key default.from: it belongs under auth_context`,
+      `confidant: warning: ${path}: unknown key default.future`,
+      `confidant: warning: ${path}: unknown key default.auth_context.form; did you mean from?`,
+      `confidant: warning: ${path}: unknown key default.auth_context.region: it belongs beside auth_context, not under it`,
+      `confidant: warning: ${path}: unknown key default.auth_context.usertype; did you mean user_type?`,
     ]);
     expect(stderr).not.toContain('s3cret');
   });
@@ -402,7 +424,7 @@ describe('a profile that is asked for', () => {
     });
     const options = new Given({ configFiles: file(FULL), profile: 'othr' });
     const context = new Context(options, openLog('info', 'test', stream), { before: [], command: 'x', after: [] });
-    await expect(context.settings()).rejects.toBeInstanceOf(ConfigError);
+    await expect(context.configuration.settings()).rejects.toBeInstanceOf(ConfigError);
     expect(told).toContain('has no profile othr (it has default, other)');
   });
 

@@ -23,7 +23,7 @@ const register = `import { register } from 'node:module'; register(${JSON.string
 const env = { NODE_OPTIONS: `--import "${asModule(register)}"` };
 beforeEach(() => rmSync(list, { force: true }));
 
-/** All that the run imported, as its imports name test. */
+/** All that the run imported, as its imports name it. */
 const imports = (): string[] => readFileSync(list, 'utf8').trimEnd().split('\n');
 /** The packages among them. */
 const packages = (): string[] =>

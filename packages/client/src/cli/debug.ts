@@ -23,15 +23,15 @@ function shownAddress(url: string): string {
 }
 
 /** Which configuration is used, and where the server's address comes from. */
-export function tellConfiguration(
+export function logConfiguration(
   log: Log,
   { file, absentFiles, known }: LoadedProfile,
   chosen: {
     files: readonly string[];
     profile: string;
-    profilePlace: string;
+    profileSource: string;
     url: string | undefined;
-    urlPlace: string;
+    urlSource: string;
   },
 ): void {
   for (const absent of absentFiles) log.debug(`configuration: ${absent} is not there`);
@@ -40,30 +40,30 @@ export function tellConfiguration(
     log.debug(`configuration: ${other} is not looked at, since one before it is there`);
   }
   const isThere = file === undefined ? '' : known.includes(chosen.profile) ? '' : ', which the file does not have';
-  log.debug(`profile: ${chosen.profile} (${chosen.profilePlace})${isThere}`);
-  log.debug(chosen.url ? `server: ${shownAddress(chosen.url)} (${chosen.urlPlace})` : 'server: none is named');
+  log.debug(`profile: ${chosen.profile} (${chosen.profileSource})${isThere}`);
+  log.debug(chosen.url ? `server: ${shownAddress(chosen.url)} (${chosen.urlSource})` : 'server: none is named');
 }
 
 /** By what a command with KMS tokens proves who calls. `configured`: the region that was configured. */
-export async function tellKmsAuthentication(
+export async function logKmsAuthentication(
   log: Log,
   { authKey, authContext, assumeRole, tokenLifetimeMinutes, tokenVersion, region: configured, url }: ClientSettings,
   region: string,
 ): Promise<void> {
   const { from, to, userType } = authContext;
   log.debug(
-    `authentication: KMS tokens under ${authKey} in ${region} (${regionPlace(configured)}), ` +
+    `authentication: KMS tokens under ${authKey} in ${region} (${regionSource(configured)}), ` +
       `from ${from ?? 'the name that IAM knows'}, to ${to}, user_type ${userType}, token_version ${tokenVersion}, ` +
       `token_lifetime ${tokenLifetimeMinutes}${assumeRole ? `, assume_role ${assumeRole}` : ''}`,
   );
   const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] || process.env['AWS_ENDPOINT_URL'];
   if (endpoint) log.debug(`KMS: at ${shownAddress(endpoint)} (AWS_ENDPOINT_URL_KMS or AWS_ENDPOINT_URL)`);
-  await tellProxy(log, url);
+  await logProxy(log, url);
   const kms = endpoint || `https://kms.${region}.amazonaws.com`;
-  if (isServerUrl(kms)) await tellProxy(log, kms);
+  if (isServerUrl(kms)) await logProxy(log, kms);
 }
 
-export async function tellLoginAuthentication(
+export async function logLoginAuthentication(
   log: Log,
   url: string,
   { email, endsAt }: LoginSession,
@@ -71,10 +71,10 @@ export async function tellLoginAuthentication(
 ): Promise<void> {
   const end = endsAt === undefined ? '' : `, which ends ${endsAt} unless it is used`;
   log.debug(`authentication: the login of ${email}, of ${loginFile(url)} (${why})${end}`);
-  await tellProxy(log, url);
+  await logProxy(log, url);
 }
 
-export function tellToken(
+export function logToken(
   log: Log,
   from: 'cache' | 'kms',
   { tokenCacheFile }: ClientSettings,
@@ -84,7 +84,7 @@ export function tellToken(
 }
 
 /** `GET /v1/services/web?metadata_only=False, attempt 1: 200 after 12 ms, request ID`. */
-export function tellAttempt(
+export function logAttempt(
   log: Log,
   { method, url, attempt, sent, durationMs, status, requestId, error }: AttemptEvent,
 ): void {
@@ -104,18 +104,18 @@ function describeNoAnswer(error: unknown): string {
   return typeof code === 'string' ? `${error.code} (${code})` : error.code;
 }
 
-export function tellPause(log: Log, { attempt, retries, delayMs, error }: RetryEvent): void {
+export function logRetry(log: Log, { attempt, retries, delayMs, error }: RetryEvent): void {
   const reason = error.status === undefined ? error.code : `status ${error.status}`;
   const asked = error instanceof RefusedForNow ? `, whose Retry-After is ${error.retryAfterMs / 1000} s` : '';
   log.debug(`pause: ${Math.round(delayMs)} ms before repetition ${attempt} of ${retries}, for ${reason}${asked}`);
 }
 
-async function tellProxy(log: Log, url: string): Promise<void> {
+async function logProxy(log: Log, url: string): Promise<void> {
   const proxy = await proxyOf(url);
   if (proxy !== undefined) log.debug(`proxy: ${proxy} for ${shownAddress(url)}`);
 }
 
-function regionPlace(configured: string | undefined): string {
+function regionSource(configured: string | undefined): string {
   if (configured) return 'the configuration or --region';
   const variable = ['AWS_REGION', 'AWS_DEFAULT_REGION'].find((name) => process.env[name]);
   return variable ?? "AWS's own files";

@@ -32,13 +32,13 @@ export async function fetchService(
   id: string,
   { mayWait = false }: { mayWait?: boolean } = {},
 ): Promise<{ service: ServiceBody; offline?: OfflineUse }> {
-  const profile = await context.profile();
+  const profile = await context.configuration.profile();
   const maxAgeMs = (profile.offlineCopyMaxAgeHours ?? DEFAULT_MAX_AGE_HOURS) * HOUR_MS;
   const copy = await openCopy(context, id);
-  const client = await context.client();
+  const client = await context.connections.client();
   const isHurried = !mayWait && copy !== undefined && (await copy.looksYoungerThan(maxAgeMs));
   // Made before the time counts: it may ask a person for a code.
-  if (isHurried) await (await context.kmsConnection()).token();
+  if (isHurried) await (await context.connections.kms()).token();
   try {
     const deadlineMs = profile.offlineCopyAfterMs ?? DEFAULT_AFTER_MS;
     const service = await client.getService(id, {}, isHurried ? { deadlineMs } : {});
@@ -104,12 +104,12 @@ interface OfflineCopy {
  */
 async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
   const { log } = context;
-  const directory = (await context.profile()).offlineCopyDirectory;
+  const directory = (await context.configuration.profile()).offlineCopyDirectory;
   if (!directory || !context.globals.flag('offline-copy')) return undefined;
   // A copy is closed to who has no right to a token; a login gives none.
-  if (await context.usesLogin()) return undefined;
-  const { url, authKey, authContext } = await context.settings();
-  const { region, kmsFor, token } = await context.kmsConnection();
+  if (await context.configuration.usesLogin()) return undefined;
+  const { url, authKey, authContext } = await context.configuration.settings();
+  const { region, kmsFor, token } = await context.connections.kms();
   const { DataKeys } = await import('@confidant/kmsauth');
   const { NotPrivate, readPrivateFile, replaceFile } = await import('@confidant/kmsauth/private-file');
   const keys = new DataKeys({ kms: kmsFor(await region()), masterKey: authKey, cacheSize: 0, cacheTtlMs: 0 });

@@ -36,7 +36,6 @@ export async function runCommand({
     await adviseRefused(context, error instanceof UnknownOutcome ? error.cause : error);
     return code;
   } finally {
-    context.progress.stop();
     await context.close();
   }
 }

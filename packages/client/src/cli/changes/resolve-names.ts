@@ -25,7 +25,7 @@ const MAX_IDS_TOLD = 10;
 export async function idOf(context: Context, given: Given, kind: Nameable, option: string): Promise<string> {
   const id = given.text(option);
   if (id !== undefined) return id;
-  const [found] = await idsOfNames(await context.client(), kind, [given.needed(`${kind}-name`)]);
+  const [found] = await idsOfNames(await context.connections.client(), kind, [given.needed(`${kind}-name`)]);
   return found!;
 }
 

@@ -17,7 +17,7 @@ import { revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async create_blind_credential(context, given) {
-    const connection = await context.connection();
+    const connection = await context.connections.current();
     const keys = textMap(given, 'blind-keys')!;
     const contexts = givenContexts(given, Object.keys(keys))!;
     const body = {
@@ -51,7 +51,7 @@ export const handlers: Record<string, Handler> = {
   async get_blind_credential(context, given) {
     const key = given.text('key');
     if (key !== undefined && !given.flag('decrypt-blind')) throw new UsageError('--key needs --decrypt-blind');
-    const { client, region, kmsFor } = await context.connection();
+    const { client, region, kmsFor } = await context.connections.current();
     const id = await idOrName(context, given, 'blind-credential');
     const credential: OpenedBlindCredential = await client.getBlindCredential(id);
     if (given.flag('decrypt-blind')) {
@@ -63,12 +63,12 @@ export const handlers: Record<string, Handler> = {
   },
 
   async list_blind_credentials(context) {
-    const { blind_credentials: credentials } = await (await context.client()).listBlindCredentials();
+    const { blind_credentials: credentials } = await (await context.connections.client()).listBlindCredentials();
     return success({ blind_credentials: credentials });
   },
 
   async revert_blind_credential(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const id = await idOf(context, given, 'blind-credential', 'id');
     const blind_credential = await revertTo(context, given, 'blind-credential', id, {
       revert: (revision, expecting) => client.revertBlindCredential(id, revision, expecting),
@@ -94,7 +94,7 @@ async function updateBlind(
   { readPairs: read, changesPairs, keys, isContextGiven }: BlindChange,
   merging?: Attempt,
 ): Promise<BlindCredentialBody> {
-  const connection = await context.connection();
+  const connection = await context.connections.current();
   // One that nobody has is told before a person types values.
   const stored = await connection.client.getBlindCredential(id);
   const { isFirst, mayBeDone } = merging ?? { isFirst: true, mayBeDone: false };

@@ -21,7 +21,7 @@ export const handlers: Record<string, Handler> = {
       credential_pairs: (await readPairs(given))!,
       enabled: given.enabled ?? true,
     };
-    const credential = withoutValues(await (await context.client()).createCredential(body));
+    const credential = withoutValues(await (await context.connections.client()).createCredential(body));
     tellStored(context, credential, body.credential_pairs);
     return success({ credential });
   },
@@ -40,7 +40,7 @@ export const handlers: Record<string, Handler> = {
       ...(enabled === undefined ? {} : { enabled }),
       ...(expected === undefined ? {} : { expected_revision: expected }),
     };
-    const client = await context.client();
+    const client = await context.connections.client();
     if (keepsOld) {
       return success({ credential: await updateMerged(context, given, id, body, pairs) });
     }
@@ -66,7 +66,7 @@ export const handlers: Record<string, Handler> = {
   },
 
   async get_credential(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const id = await idOrName(context, given, 'credential');
     const credential = await client.getCredential(id, { metadataOnly: given.flag('metadata-only') });
     const key = given.text('key');
@@ -75,11 +75,11 @@ export const handlers: Record<string, Handler> = {
   },
 
   async list_credentials(context, given) {
-    return success(await (await context.client()).listCredentials(pageOf(given)));
+    return success(await (await context.connections.client()).listCredentials(pageOf(given)));
   },
 
   async revert_credential(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const id = await idOf(context, given, 'credential', 'id');
     const credential = await revertTo(context, given, 'credential', id, {
       revert: (revision, expecting) => client.revertCredential(id, revision, expecting),
@@ -93,7 +93,7 @@ export const handlers: Record<string, Handler> = {
 export async function idOrName(context: Context, given: Given, kind: Nameable): Promise<string> {
   const name = given.text('name');
   if (name === undefined) return idOf(context, given, kind, 'id');
-  return (await idsOfNames(await context.client(), kind, [name]))[0]!;
+  return (await idsOfNames(await context.connections.client(), kind, [name]))[0]!;
 }
 
 /**
@@ -110,7 +110,7 @@ async function updateMerged(
 ): Promise<CredentialBody> {
   const unset = given.list('unset').map((key) => key.toLowerCase());
   const set = pairs && inLowerCase(pairs);
-  const client = await context.client();
+  const client = await context.connections.client();
   return beginAgain(context.log, async ({ isFirst, mayBeDone }) => {
     const old = await client.getCredential(id);
     if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {

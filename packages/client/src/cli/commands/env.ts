@@ -42,7 +42,7 @@ const OVERHEAD_BYTES = 9;
 export const handlers: Record<string, Handler> = { env: runEnv, run: runEnv };
 
 async function runEnv(context: Context, given: Given): Promise<Outcome> {
-  const profile = await context.profile();
+  const profile = await context.configuration.profile();
   const service = given.needed('service');
   if (profile.commandWrap && !given.flag('wrapped')) return runWrapped(context, profile.commandWrap);
   if (profile.commandSafetyRegex && !given.flag('force') && (await isUnsafe(profile.commandSafetyRegex, service))) {
@@ -92,7 +92,7 @@ function watch(
     ...(signal === undefined ? {} : { signal: signal as NodeJS.Signals }),
     log: context.log,
     lookForChange: async () => {
-      const client = await context.client();
+      const client = await context.connections.client();
       const seen = await client.getService(given.needed('service'), { metadataOnly: true });
       if (fingerprintOf(chosen(seen, given)) === current.fingerprint) return undefined;
       const before = current;
@@ -130,7 +130,7 @@ function warn({ log }: Context, { warnings }: Fetched): void {
 async function fetchVariables(context: Context, given: Given, how: { mayWait?: boolean } = {}): Promise<Fetched> {
   const { service } = await fetchService(context, given.needed('service'), how);
   const fingerprint = fingerprintOf(chosen(service, given));
-  if (given.flag('blind')) await decryptBlind(service, await context.connection());
+  if (given.flag('blind')) await decryptBlind(service, await context.connections.current());
   const variables = variablesOf(sourcesOf({ result: true, service: chosen(service, given) }), given.needed('prefix'));
   const warnings = [...emptiness(given, service, variables), ...checkNames(given, service, variables)];
   // Terraform takes the keys, and no environment.

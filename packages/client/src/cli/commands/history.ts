@@ -11,11 +11,11 @@ import type { Given } from '../arguments/options.js';
 export const handlers: Record<string, Handler> = {
   async history(context, given) {
     const { kind, id } = await subjectOf(context, given);
-    return success({ revisions: await revisionsOf(await context.client(), kind, id) });
+    return success({ revisions: await revisionsOf(await context.connections.client(), kind, id) });
   },
 
   async diff(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const { kind, id } = await subjectOf(context, given);
     let known: Revision[] | undefined;
     const revisions = async (): Promise<Revision[]> => (known ??= await revisionsOf(client, kind, id));
@@ -118,7 +118,7 @@ export async function revertTo<Answer extends { revision: number }>(
     read: () => Promise<Answer>;
   },
 ): Promise<Answer> {
-  const client = await context.client();
+  const client = await context.connections.client();
   const known = given.number('revision') === undefined ? await revisionsOf(client, kind, id) : undefined;
   const revision = given.number('revision') ?? revisionBefore(known!, id);
   const newest = given.number('expected-revision') === undefined ? known?.[0]!.revision : undefined;

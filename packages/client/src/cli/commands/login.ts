@@ -12,6 +12,7 @@ import { openTransport } from '../../sdk/connect.js';
 import { shellQuote } from '../../text/variables.js';
 import { hasBrowser, openBrowser } from '../login/browser.js';
 import { Context } from '../context.js';
+import { loadDebug } from '../load-debug.js';
 import { openLog } from '../terminal/log.js';
 import { loginFile, readLogin, removeLogin, writeLogin } from '../login/store.js';
 import { listenOnLoopback } from '../login/loopback-server.js';
@@ -28,26 +29,26 @@ const MAX_TRIES = 5;
 
 export const handlers: Record<string, Handler> = {
   async login(context, given) {
-    const settings = await context.serverSettings();
+    const settings = await context.configuration.serverSettings();
     const { url } = settings;
     assertPrivate(url);
     const before = await readLogin(url).catch(() => undefined);
     const transport = openTransport(settings);
     try {
-      const debug = await context.debugging();
-      const login = new Login(settings, transport, debug && ((event) => debug.tellAttempt(context.log, event)));
+      const debug = await loadDebug(context.log);
+      const login = new Login(settings, transport, debug && ((event) => debug.logAttempt(context.log, event)));
       await login.assertOffered();
       const inBrowser = given.flag('browser') && hasBrowser();
       const session = inBrowser ? await viaLoopback(context, login) : await viaCode(context, login);
       if (before !== undefined) await endReplaced(context);
-      await context.settled();
+      await context.connections.settled();
       await writeLogin(url, session);
       if (before !== undefined && before.email !== session.email) {
         context.log.warning(`before, you were ${before.email} here`);
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
-      if (!(await context.usesLogin())) {
-        const { login } = await context.profile();
+      if (!(await context.configuration.usesLogin())) {
+        const { login } = await context.configuration.profile();
         const reason = login === false ? 'says login: false' : 'has an auth_key';
         context.log.info(`other commands use this login with --login only: the configuration ${reason}`);
       }
@@ -60,41 +61,41 @@ export const handlers: Record<string, Handler> = {
 
   async logout(context, given) {
     const everywhere = given.flag('everywhere');
-    if (!everywhere && (await context.isNowhere())) {
+    if (!everywhere && (await context.configuration.hasNoServer())) {
       context.log.info('nobody is logged in');
       return success();
     }
-    const { url } = await context.serverSettings();
+    const { url } = await context.configuration.serverSettings();
     if ((await readLogin(url)) === undefined) {
       if (everywhere) throw new CommandError(`there is no login at ${url}; ${TO_END_ALL}`);
       context.log.info(`there is no login at ${url}`);
       return success();
     }
-    const { client } = await context.loginConnection();
+    const { client } = await context.connections.login();
     if (everywhere) await endAll(client);
     else await endSession(client);
-    await context.settled();
+    await context.connections.settled();
     await removeLogin(url);
     return success();
   },
 
   async whoami(context) {
-    const { email } = await (await context.client()).getUserEmail();
-    return success({ email, by: (await context.usesLogin()) ? 'login' : 'kms' });
+    const { email } = await (await context.connections.client()).getUserEmail();
+    return success({ email, by: (await context.configuration.usesLogin()) ? 'login' : 'kms' });
   },
 };
 
 /** Where other commands go that are given no `--url`. */
 async function tellWithoutUrl({ globals, argv, log }: Context, url: string): Promise<void> {
   const other = new Context(globals.without('url'), openLog('critical', PROGRAM), { ...argv, command: 'whoami' });
-  const server = await other.serverSettings().catch(() => undefined);
+  const server = await other.configuration.serverSettings().catch(() => undefined);
   if (server === undefined) {
     const file = JSON.stringify({ default: { url } });
     log.info(`to leave out --url from now on, set CONFIDANT_URL, or let a file ~/.confidant say: ${file}`);
   } else if (loginFile(server.url) === loginFile(url)) {
     log.info('other commands go to that server without --url too');
   } else {
-    log.info(`without --url, commands go to another server: ${server.url} (${await other.urlPlace()})`);
+    log.info(`without --url, commands go to another server: ${server.url} (${await other.configuration.urlSource()})`);
   }
 }
 
@@ -126,7 +127,7 @@ async function endAll(client: ConfidantClient): Promise<void> {
 /** Nobody could end it any more once the file holds another. */
 async function endReplaced(context: Context): Promise<void> {
   try {
-    await endSession((await context.loginConnection()).client);
+    await endSession((await context.connections.login()).client);
   } catch {
     context.log.warning('the session of the login before could not be ended; it ends by itself');
   }

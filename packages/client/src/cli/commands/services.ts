@@ -20,7 +20,7 @@ import { revertTo } from './history.js';
 
 export const handlers: Record<string, Handler> = {
   async get_service(context, given) {
-    const connection = await context.connection();
+    const connection = await context.connections.current();
     const id = given.needed('service');
     try {
       if (given.flag('metadata-only')) {
@@ -46,7 +46,7 @@ export const handlers: Record<string, Handler> = {
   },
 
   async list_services(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const isGiven = (option: string): boolean => given.text(option) !== undefined;
     if (isGiven('credential') || isGiven('credential-name')) {
       const id = await idOf(context, given, 'credential', 'credential');
@@ -104,7 +104,7 @@ export const handlers: Record<string, Handler> = {
   },
 
   async revert_service(context, given) {
-    const client = await context.client();
+    const client = await context.connections.client();
     const id = given.needed('id');
     const service = await revertTo(context, given, 'service', id, {
       revert: (revision, expecting) => client.revertService(id, revision, expecting),
@@ -129,7 +129,7 @@ async function givenIds(
   context: Context,
   given: Given,
 ): Promise<{ credentials: readonly string[]; blindCredentials: readonly string[] }> {
-  const client = await context.client();
+  const client = await context.connections.client();
   const [named, namedBlind] = await Promise.all([
     idsOfNames(client, 'credential', given.list('cred-names'), '--blind-cred-names'),
     idsOfNames(client, 'blind-credential', given.list('blind-cred-names'), '--cred-names'),
@@ -203,7 +203,7 @@ async function changeServiceOnce(
   /** Kept over the attempts: whether the first found the service. */
   known: { wasThere?: boolean },
 ): Promise<Outcome> {
-  const client = await context.client();
+  const client = await context.connections.client();
   const service = await client.getService(id, { metadataOnly: true }).catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404 && !error.foreign && change.mayCreate) return undefined;
     throw error;

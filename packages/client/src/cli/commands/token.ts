@@ -4,13 +4,13 @@ import type { Handler } from '../output/outcome.js';
 
 export const handlers: Record<string, Handler> = {
   async token(context, given) {
-    const { authKey } = await context.profile();
-    if (!authKey && (await context.usesLogin())) {
+    const { authKey } = await context.configuration.profile();
+    if (!authKey && (await context.configuration.usesLogin())) {
       throw new CommandError(
-        `tokens are made with an auth_key, and a login has none: set auth_key and auth_context in ${await context.place()}`,
+        `tokens are made with an auth_key, and a login has none: set auth_key and auth_context in ${await context.configuration.source()}`,
       );
     }
-    const { username, token } = await (await context.kmsConnection()).token();
+    const { username, token } = await (await context.connections.kms()).token();
     const forms: Record<string, string> = {
       basic: `${username}:${token}`,
       headers: `X-Auth-From: ${username}\nX-Auth-Token: ${token}`,

@@ -21,10 +21,11 @@ export async function adviseRefused(context: Context, error: unknown): Promise<v
 async function adviceFor(context: Context, error: ConfidantError): Promise<string[]> {
   // Whose name and keys were never sent, they are not the reason, and KMS need not be asked for them.
   if (error.anonymous) return [];
-  if (await context.usesLogin()) return error.status === 401 ? [await adviseEnded(context)] : [];
+  if (await context.configuration.usesLogin()) return error.status === 401 ? [await adviseEnded(context)] : [];
   if (OF_NOBODY.includes(error.code)) return [];
-  const { authContext, authKey, assumeRole, tokenLifetimeMinutes, tokenVersion } = await context.settings();
-  const { region, token } = await context.kmsConnection();
+  const { authContext, authKey, assumeRole, tokenLifetimeMinutes, tokenVersion } =
+    await context.configuration.settings();
+  const { region, token } = await context.connections.kms();
   const { to, userType } = authContext;
   const from = authContext.from ?? (await token()).username.split('/').at(-1)!;
   if (!isOfToken(error)) {
@@ -35,7 +36,7 @@ async function adviceFor(context: Context, error: ConfidantError): Promise<strin
     ...describeSkew(error.serverClockAheadMs ?? 0),
     `the token was made with from ${from}, to ${to}, user_type ${userType}, auth_key ${authKey}, ` +
       `region ${await region()}, ${assumeRole ? `assume_role ${assumeRole}, ` : ''}token_version ${tokenVersion}, ` +
-      `token_lifetime ${tokenLifetimeMinutes} (${await context.place()}, and options)`,
+      `token_lifetime ${tokenLifetimeMinutes} (${await context.configuration.source()}, and options)`,
     `these must suit the server: to its AUTH_CONTEXT, auth_key its ${isUser ? 'USER_AUTH_KEY' : 'AUTH_KEY'} for ` +
       `user_type ${userType}, region its KMS's, token_lifetime at most its AUTH_TOKEN_MAX_LIFETIME`,
     ...(error.status === 401 ? ['or a proxy on the way takes the header Authorization away'] : []),
@@ -44,7 +45,7 @@ async function adviceFor(context: Context, error: ConfidantError): Promise<strin
 
 /** Remembers it, too: a login that has ended is not the only one any more. */
 async function adviseEnded(context: Context): Promise<string> {
-  const { url } = await context.serverSettings();
+  const { url } = await context.configuration.serverSettings();
   await endLogin(url).catch(() => undefined);
   return `the login has ended: confidant --url ${url} login`;
 }

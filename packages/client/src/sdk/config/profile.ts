@@ -45,40 +45,44 @@ export interface ClientSettings extends ServerSettings {
 /** What a configuration file says, checked. Everything may be absent. */
 export interface ConfigProfile extends Partial<Omit<ClientSettings, 'authContext'>> {
   authContext?: Partial<AuthContext>;
-  /** Authenticate with the session of `confidant login` instead of KMS tokens. */
-  login?: boolean;
   /** `verify: false` stood in the file. */
   verifyOff?: true;
-  commandWrap?: string;
-  commandSafetyRegex?: string;
-  commandSafetyMessage?: string;
-  /** Where `get_service` and `env` keep an encrypted copy for when the server can not be reached. */
-  offlineCopyDirectory?: string;
-  offlineCopyMaxAgeHours?: number;
-  offlineCopyAfterMs?: number;
 }
 
-type Reader = (value: unknown) => Partial<ConfigProfile> | undefined;
+/**
+ * Keys of a profile by their names in the file: what values they take, in words, and what a value means. `read` answers
+ * undefined for a value of the wrong type.
+ */
+export type ProfileKeys<Profile> = Readonly<
+  Record<string, { expects: string; read: (value: unknown) => Partial<Profile> | undefined }>
+>;
 
-const text =
-  (name: keyof ConfigProfile): Reader =>
-  (value) =>
-    typeof value === 'string' ? { [name]: value } : undefined;
+/** Reads text into the field `name`. */
+export const text =
+  <Name extends string>(name: Name) =>
+  (value: unknown): Record<Name, string> | undefined =>
+    typeof value === 'string' ? ({ [name]: value } as Record<Name, string>) : undefined;
 
-/** A number, or the text of one; `scale` turns the file's unit into ours. */
-const number =
-  (
-    name: keyof ConfigProfile,
+/** Reads the path of a file or directory into the field `name`; a leading `~` is the home directory. */
+export const path =
+  <Name extends string>(name: Name) =>
+  (value: unknown): Record<Name, string> | undefined =>
+    typeof value === 'string' ? ({ [name]: expandHome(value) } as Record<Name, string>) : undefined;
+
+/** Reads a number, or the text of one, into the field `name`; `scale` turns the file's unit into ours. */
+export const number =
+  <Name extends string>(
+    name: Name,
     { min, max = Infinity, scale = 1, whole = false }: { min: number; max?: number; scale?: number; whole?: boolean },
-  ): Reader =>
-  (value) => {
+  ) =>
+  (value: unknown): Record<Name, number> | undefined => {
     const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
     if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < min || parsed > max) return undefined;
-    return whole && !Number.isInteger(parsed) ? undefined : { [name]: parsed * scale };
+    return whole && !Number.isInteger(parsed) ? undefined : ({ [name]: parsed * scale } as Record<Name, number>);
   };
 
-// compat: the keys of the original's configuration file; the last three are ours.
-const KEYS: Record<string, { expects: string; read: Reader }> = {
+// compat: the keys of the original's configuration file.
+const KEYS: ProfileKeys<ConfigProfile> = {
   url: { expects: 'the address of the server', read: text('url') },
   auth_key: { expects: 'an alias or ARN of a KMS key', read: text('authKey') },
   auth_context: { expects: 'a map with from, to and user_type', read: readAuthContext },
@@ -95,7 +99,7 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
   },
   token_cache_file: {
     expects: 'a path, or empty text for no cache',
-    read: (value) => (typeof value === 'string' ? { tokenCacheFile: expandHome(value) } : undefined),
+    read: path('tokenCacheFile'),
   },
   retries: { expects: 'a whole number, 0 or more', read: number('retries', { min: 0, whole: true }) },
   backoff: {
@@ -113,19 +117,6 @@ const KEYS: Record<string, { expects: string; read: Reader }> = {
     expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
     read: number('timeoutMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
   },
-  command_wrap: { expects: 'a command line', read: text('commandWrap') },
-  command_safety_regex: { expects: 'a regular expression', read: text('commandSafetyRegex') },
-  command_safety_msg: { expects: 'text', read: text('commandSafetyMessage') },
-  offline_copy: {
-    expects: 'the path of a directory',
-    read: (value) => (typeof value === 'string' ? { offlineCopyDirectory: expandHome(value) } : undefined),
-  },
-  offline_copy_max_age: { expects: 'hours', read: number('offlineCopyMaxAgeHours', { min: 0 }) },
-  offline_copy_after: {
-    expects: `seconds, more than 0 and at most ${MAX_SECONDS}`,
-    read: number('offlineCopyAfterMs', { min: 0.001, max: MAX_SECONDS, scale: 1000 }),
-  },
-  login: { expects: 'true or false', read: (value) => (typeof value === 'boolean' ? { login: value } : undefined) },
 };
 
 const DEFAULTS = {
@@ -137,8 +128,8 @@ const DEFAULTS = {
   timeoutMs: 5000,
 } as const;
 
-export interface LoadedProfile {
-  profile: ConfigProfile;
+export interface LoadedProfile<Added = unknown> {
+  profile: ConfigProfile & Partial<Added>;
   /** The file that was read; undefined when none exists. */
   file: string | undefined;
   /** The files that were looked for before, and are not there. */
@@ -147,19 +138,19 @@ export interface LoadedProfile {
    * False where a profile or a file was named that is not there. Who names one means its server: CONFIDANT_URL is not
    * used then, and no login.
    */
-  hasWhatWasNamed: boolean;
+  namedExist: boolean;
   /** Where `url` of the profile comes from; undefined when it has none. */
   urlFrom?: 'file' | 'environment';
   /** The names of the profiles in it. */
   known: readonly string[];
-  /** Keys of the profile that mean nothing: `urll`, `auth_context.form`. Worth a warning, where one is seen. */
+  /** Keys of the profile that were not read: `urll`, `auth_context.form`, and those that only the command line reads. */
   unknownKeys: readonly string[];
 }
 
 /** The server's address where neither an option nor the configuration says one. */
 export const URL_VARIABLE = 'CONFIDANT_URL';
 
-/** What stands in a profile, and in its auth_context. */
+/** The keys of a profile, and of its auth_context. */
 export const CONFIG_KEYS: readonly string[] = Object.keys(KEYS);
 export const AUTH_CONTEXT_KEYS: readonly string[] = ['from', 'to', 'user_type'];
 
@@ -169,27 +160,33 @@ export function configFiles(listed = process.env['CONFIDANT_CONFIG_FILES']): rea
 }
 
 /**
- * Reads one profile of the first of `files` that exists: by default those of CONFIDANT_CONFIG_FILES, and the profile of
- * CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing
- * file or profile is an empty one, unknown keys are ignored, and named. A profile without `url` has that of
- * CONFIDANT_URL, unless a file or profile was named, here or in the environment, that is not there. Throws {@link ConfigError} for a file that can not be read or parsed, or whose values have the wrong
- * type, with all faults at once.
+ * Reads one profile of the first of `files` that exists, by default those of CONFIDANT_CONFIG_FILES; `profile` is by
+ * default that of CONFIDANT_PROFILE. Files are YAML or JSON with profiles at the top; a missing file or profile counts as
+ * empty, and unknown keys are ignored, and listed. `added` are keys to read besides those of the SDK. A profile without
+ * `url` gets that of CONFIDANT_URL, unless a file or profile that was named, here or in the environment, does not exist.
+ * Throws {@link ConfigError} with all faults at once for a file that cannot be read or parsed, or whose values have the
+ * wrong type.
  */
-export async function loadProfile(files?: readonly string[], profile?: string): Promise<LoadedProfile> {
+export async function loadProfile<Added = unknown>(
+  files?: readonly string[],
+  profile?: string,
+  added: ProfileKeys<Added> = {},
+): Promise<LoadedProfile<Added>> {
   const name = profile ?? (process.env['CONFIDANT_PROFILE'] || undefined);
-  const read = await readProfile(files ?? configFiles(), name ?? 'default');
+  const read = await readProfile(files ?? configFiles(), name ?? 'default', added);
   const namesFiles = files !== undefined || !!process.env['CONFIDANT_CONFIG_FILES'];
   const hasFile = !namesFiles || read.file !== undefined;
-  const loaded = { ...read, hasWhatWasNamed: hasFile && (name === undefined || read.known.includes(name)) };
+  const loaded = { ...read, namedExist: hasFile && (name === undefined || read.known.includes(name)) };
   if (loaded.profile.url) return { ...loaded, urlFrom: 'file' };
-  const url = loaded.hasWhatWasNamed ? process.env[URL_VARIABLE] : undefined;
+  const url = loaded.namedExist ? process.env[URL_VARIABLE] : undefined;
   return url ? { ...loaded, profile: { ...loaded.profile, url }, urlFrom: 'environment' } : loaded;
 }
 
-async function readProfile(
+async function readProfile<Added>(
   files: readonly string[],
   profile: string,
-): Promise<Omit<LoadedProfile, 'hasWhatWasNamed' | 'urlFrom'>> {
+  added: ProfileKeys<Added>,
+): Promise<Omit<LoadedProfile<Added>, 'namedExist' | 'urlFrom'>> {
   const paths = files.map(expandHome);
   const file = await firstExisting(paths);
   const absentFiles = file === undefined ? paths : paths.slice(0, paths.indexOf(file));
@@ -200,8 +197,9 @@ async function readProfile(
   if (raw === undefined || raw === null) return { profile: {}, file, absentFiles, known, unknownKeys: [] };
   if (!isMap(raw)) throw new ConfigError([`${file}: profile ${profile} must be a map`]);
   const faults: string[] = [];
-  const read: ConfigProfile = {};
-  for (const [key, { expects, read: reader }] of Object.entries(KEYS)) {
+  const read: ConfigProfile & Partial<Added> = {};
+  const keys: Record<string, { expects: string; read: (value: unknown) => object | undefined }> = { ...KEYS, ...added };
+  for (const [key, { expects, read: reader }] of Object.entries(keys)) {
     const value = raw[key];
     if (value === undefined || value === null) continue;
     const found = reader(value);
@@ -209,7 +207,7 @@ async function readProfile(
     else Object.assign(read, found);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return { profile: read, file, absentFiles, known, unknownKeys: unknownKeysOf(raw) };
+  return { profile: read, file, absentFiles, known, unknownKeys: unknownKeysOf(raw, Object.keys(keys)) };
 }
 
 /**
@@ -222,10 +220,10 @@ export async function profileNames(files: readonly string[]): Promise<readonly s
 }
 
 /** compat: the original ignores them too. */
-function unknownKeysOf(profile: Record<string, unknown>): string[] {
+function unknownKeysOf(profile: Record<string, unknown>, keys: readonly string[]): string[] {
   const { auth_context: context } = profile;
   return [
-    ...Object.keys(profile).filter((key) => !CONFIG_KEYS.includes(key)),
+    ...Object.keys(profile).filter((key) => !keys.includes(key)),
     ...Object.keys(isMap(context) ? context : {})
       .filter((key) => !AUTH_CONTEXT_KEYS.includes(key))
       .map((key) => `auth_context.${key}`),
