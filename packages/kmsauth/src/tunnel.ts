@@ -1,7 +1,7 @@
 import { type ClientRequest, type ClientRequestArgs, request } from 'node:http';
 import { Agent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { type Environment, placeOf, portOf, proxyFor } from './proxy-address.js';
 import { ProxyError } from './proxy-error.js';
@@ -9,25 +9,27 @@ import { ProxyError } from './proxy-error.js';
 export interface TunnelOptions {
   /** From asking the proxy to a TLS connection that is ready. */
   connectTimeoutMs: number;
-  /** How long a connection may be silent before its agent closes it, or a request on it is told. */
+  /** How long a connection may be silent before its agent closes it, or its request gets a `timeout` event. */
   idleTimeoutMs?: number;
   /** To one host. */
   maxSockets: number;
-  /** Default true: connections are used again. */
+  /** Whether connections are reused. Default true. */
   keepAlive?: boolean;
 }
 
-type Created = (error: Error | null, socket: Duplex) => void;
-
 /**
- * https through the proxy of the environment where it names one for the host. A connection is handed over when TLS with
- * the host is set up, or fails within `connectTimeoutMs`; an open tunnel counts among `maxSockets` from its beginning.
- * Made of Node's own parts: the usual library keeps a connection whose proxy says nothing for ever, and hands what a
- * proxy says to the request as its answer.
+ * An https agent that connects through the proxy which the environment names for the host, or directly where it names
+ * none. Requests fail with {@link ProxyError} when no TLS connection through the proxy is ready within
+ * `connectTimeoutMs`. Connections count among `maxSockets` from the moment they are begun.
+ *
+ * The usual library waits forever for a proxy that does not answer, and passes a proxy's refusal off as the host's
+ * response.
  */
 export class TunnelAgent extends Agent {
   readonly #connectTimeoutMs: number;
   readonly #environment: Environment;
+  readonly #tunnels = new WeakMap<Duplex, Tunnel>();
+  readonly #connecting = new Set<Socket>();
 
   constructor(options: TunnelOptions, environment: Environment) {
     const { connectTimeoutMs, idleTimeoutMs, maxSockets, keepAlive = true } = options;
@@ -41,83 +43,138 @@ export class TunnelAgent extends Agent {
     this.#environment = environment;
   }
 
-  override createConnection(options: ClientRequestArgs, created?: Created): Duplex | null | undefined {
+  override createConnection(
+    options: ClientRequestArgs,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
     const host = options.host ?? 'localhost';
     const port = Number(options.port ?? 443);
     let proxy: URL | undefined;
     try {
       proxy = proxyFor(host, port, this.#environment);
     } catch (error) {
-      created?.(error as Error, undefined as never);
+      callback?.(error as Error, undefined as never);
       return undefined;
     }
-    if (proxy === undefined) return super.createConnection(options, created);
-    this.#tunnel(proxy, `${isIP(host) === 6 ? `[${host}]` : host}:${port}`, options, created);
-    return undefined;
+    if (proxy === undefined) return super.createConnection(options, callback);
+    return this.#connectThrough(proxy, `${isIP(host) === 6 ? `[${host}]` : host}:${port}`, options);
   }
 
-  #tunnel(proxy: URL, target: string, options: ClientRequestArgs, created?: Created): void {
-    const name = this.getName(options);
-    const socket = connectTo(proxy);
-    const where = `the proxy ${placeOf(proxy)}`;
-    // As one of its own sockets: counted, and closed with the others.
-    const sockets = this.sockets as Record<string, Socket[]>;
-    (sockets[name] ??= []).push(socket);
-    let settled = false;
-
-    const settle = (error: Error | null, secure?: Duplex): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      sockets[name] = (sockets[name] ?? []).filter((each) => each !== socket);
-      if (sockets[name].length === 0) delete sockets[name];
-      created?.(error, secure as Duplex);
-      if (error === null) return;
-      secure?.destroy();
-      socket.destroy();
-      if (sockets[name] === undefined) this.#failWaiting(name, error);
-    };
-    const broken = ({ code, message }: NodeJS.ErrnoException): void =>
-      settle(new ProxyError(`${where} can not be reached (${code ?? message})`, code));
+  #connectThrough(proxy: URL, target: string, { timeout, ...options }: ClientRequestArgs): Duplex {
+    const tunnel = new Tunnel(proxy, target);
+    // Given a stream, Node sets up TLS over it.
+    const socket = super.createConnection({ ...options, socket: tunnel } as ClientRequestArgs) as Socket;
     const timer = setTimeout(() => {
-      const message = `${where} made no connection to ${target} within ${this.#connectTimeoutMs} ms`;
-      settle(new ProxyError(message, 'ETIMEDOUT'));
+      const message = `the proxy ${placeOf(proxy)} made no connection to ${target} within ${this.#connectTimeoutMs} ms`;
+      socket.destroy(new ProxyError(message, 'ETIMEDOUT'));
     }, this.#connectTimeoutMs);
-    // To the end: nobody else listens to this end of the tunnel.
-    socket.on('error', broken);
-    socket.on('close', () => settle(new ProxyError(`${where} closed the connection to ${target}`, 'ECONNRESET')));
+    const settle = (): void => {
+      clearTimeout(timer);
+      this.#connecting.delete(socket);
+    };
+    this.#tunnels.set(socket, tunnel);
+    this.#connecting.add(socket);
+    tunnel.on('error', (error) => socket.destroy(error));
+    socket.once('close', settle).once('secureConnect', () => {
+      settle();
+      tunnel.isReady = true;
+      if (timeout !== undefined) socket.setTimeout(timeout);
+    });
+    return socket;
+  }
 
-    const asking = request({
+  /** An idle connection must not keep the process alive: Node unrefs only the TLS stream, not what is below it. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    this.#tunnels.get(socket)?.unref();
+    // Node's types declare no result, but Node expects it.
+    return super.keepSocketAlive(socket) as unknown as boolean;
+  }
+
+  override reuseSocket(socket: Duplex, outgoing: ClientRequest): void {
+    this.#tunnels.get(socket)?.ref();
+    super.reuseSocket(socket, outgoing);
+  }
+
+  override destroy(): void {
+    for (const socket of this.#connecting)
+      socket.destroy(new ProxyError('the agent was closed while it connected', 'ECONNRESET'));
+    super.destroy();
+  }
+}
+
+/**
+ * The bytes to and from a host behind a proxy. It can be written to at once; nothing is sent before the proxy has made
+ * the connection. Emits {@link ProxyError} when the proxy cannot be reached or refuses.
+ */
+class Tunnel extends Duplex {
+  /** Whether TLS with the host is ready: from then on, the end of the connection is not the proxy's fault. */
+  isReady = false;
+  readonly #socket: Socket;
+  #isOpen = false;
+  /** What is to be written once the proxy has made the connection. */
+  #write: (() => void) | undefined;
+
+  constructor(proxy: URL, target: string) {
+    super({ allowHalfOpen: false });
+    const where = `the proxy ${placeOf(proxy)}`;
+    this.#socket = connectTo(proxy);
+    const fail = ({ code, message }: NodeJS.ErrnoException): void => {
+      this.destroy(new ProxyError(`${where} cannot be reached (${code ?? message})`, code));
+    };
+    const end = (): void => {
+      if (this.isReady) this.push(null);
+      else this.destroy(new ProxyError(`${where} closed the connection to ${target}`, 'ECONNRESET'));
+    };
+    this.#socket.on('error', (error) => (this.isReady ? this.destroy(error) : fail(error)));
+    this.#socket.on('end', end).on('close', end);
+    const connectRequest = request({
       method: 'CONNECT',
       path: target,
       headers: { host: target, connection: 'keep-alive', 'proxy-connection': 'keep-alive', ...authorization(proxy) },
-      createConnection: () => socket,
+      createConnection: () => this.#socket,
     });
-    asking.on('error', broken);
-    asking.on('connect', ({ statusCode = 0 }) => {
-      if (settled) return;
-      if (statusCode < 200 || statusCode > 299) {
-        settle(new ProxyError(`${where} makes no connection to ${target}: it answered ${statusCode}`));
-        return;
-      }
-      // Given a socket, Node's own way to connect sets up TLS over it.
-      const secure = super.createConnection({ ...options, socket } as ClientRequestArgs) as Socket;
-      if (options.timeout !== undefined) secure.setTimeout(options.timeout);
-      secure.once('secureConnect', () => settle(null, secure));
-      secure.once('error', (error) => settle(error, secure));
+    connectRequest.on('error', fail).on('connect', ({ statusCode = 0 }, _socket, head) => {
+      if (statusCode >= 200 && statusCode <= 299) this.#open(head);
+      else this.destroy(new ProxyError(`${where} makes no connection to ${target}: it answered ${statusCode}`));
     });
-    asking.end();
+    connectRequest.end();
   }
 
-  /** Those who wait for a connection to be free would wait for ever: there is none left. */
-  #failWaiting(name: string, error: Error): void {
-    const queues = this.requests as Record<string, ClientRequest[]>;
-    const waiting = queues[name] ?? [];
-    delete queues[name];
-    for (const each of waiting) {
-      each.destroy();
-      each.emit('error', error);
-    }
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  #open(head: Buffer): void {
+    if (this.destroyed) return;
+    this.#isOpen = true;
+    if (head.length > 0) this.push(head);
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (!this.push(chunk)) this.#socket.pause();
+    });
+    this.#write?.();
+  }
+
+  override _read(): void {
+    if (this.#isOpen) this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#write = () => this.#socket.write(chunk, callback);
+    if (this.#isOpen) this.#write();
+  }
+
+  override _final(callback: () => void): void {
+    this.#socket.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#socket.destroy();
+    callback(error);
   }
 }
 

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { type Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { goesThroughProxy, proxyAgent, ProxyError, proxyFault } from '../src/proxy.js';
 import { proxyFor } from '../src/proxy-address.js';
@@ -15,7 +17,10 @@ let proxy: ConnectProxy;
 const agents: Agent[] = [];
 
 beforeAll(async () => {
-  server = createServer((asked, response) => response.end(asked.url));
+  server = createServer((asked, response) => {
+    if (asked.method === 'POST') asked.pipe(response);
+    else response.end(asked.url);
+  });
   // It never ends a connection in the moment in which it is used again.
   server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -161,6 +166,39 @@ describe('a connection through a proxy', () => {
     expect(proxy.asked).toHaveLength(2);
   });
 
+  test('carries large bodies both ways, also when the host closes it after its response', async () => {
+    const body = 'x'.repeat(8 * 1024 * 1024);
+    for (const connection of ['keep-alive', 'close']) {
+      const options = {
+        method: 'POST',
+        agent: await agentOf(),
+        ca: readFileSync(proxy.caFile),
+        headers: { connection },
+      };
+      const echoed = await new Promise<string>((resolve, reject) => {
+        const asking = request(`https://${HOST}/`, options, (answer) => text(answer).then(resolve, reject));
+        asking.on('error', reject).end(body);
+      });
+      expect(echoed === body).toBe(true);
+    }
+  });
+
+  test('does not keep the process alive while it waits to be used again', async () => {
+    const program = `import { readFileSync } from 'node:fs';
+      import { get } from 'node:https';
+      import { proxyAgent } from '@confidant/kmsauth/proxy';
+      const agent = await proxyAgent({ maxSockets: 1, connectTimeoutMs: 60_000 });
+      const ask = (next) => get('https://${HOST}/path', { agent, ca: readFileSync('${proxy.caFile}') }, (answer) =>
+        answer.on('end', () => setImmediate(next)).pipe(process.stdout, { end: false }));
+      ask(() => ask(() => process.stdout.write(' ' + Object.keys(agent.freeSockets).length)));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: import.meta.dirname,
+      env: { HTTPS_PROXY: proxy.url },
+    });
+    expect(stdout).toBe('/path/path 1');
+    expect(proxy.asked).toHaveLength(1);
+  });
+
   test('is one for each host', async () => {
     const agent = await agentOf();
     expect([await get(agent), await get(agent, 'other.test')]).toHaveLength(2);
@@ -213,7 +251,7 @@ describe('a connection through a proxy', () => {
 
   test('fails when nobody is there, and says who', async () => {
     const agent = await agentOf({}, 'http://user:hunter2@127.0.0.1:1');
-    await expect(get(agent)).rejects.toThrow(new ProxyError('the proxy 127.0.0.1:1 can not be reached (ECONNREFUSED)'));
+    await expect(get(agent)).rejects.toThrow(new ProxyError('the proxy 127.0.0.1:1 cannot be reached (ECONNREFUSED)'));
   });
 
   test('ends with its agent, also while it is made', async () => {
@@ -233,7 +271,7 @@ describe('a connection through a proxy', () => {
     await expect(asking(await agentOf())).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
     const secure = await startConnectProxy({ hosts: {}, tls: true });
     try {
-      await expect(asking(await agentOf({}, secure.url))).rejects.toThrow(/can not be reached \(\w*SELF_SIGNED/);
+      await expect(asking(await agentOf({}, secure.url))).rejects.toThrow(/cannot be reached \(\w*SELF_SIGNED/);
       expect(secure.asked).toEqual([]);
     } finally {
       await secure.close();
