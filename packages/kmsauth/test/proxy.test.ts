@@ -176,7 +176,9 @@ describe('a connection through a proxy', () => {
         headers: { connection },
       };
       const echoed = await new Promise<string>((resolve, reject) => {
-        const asking = request(`https://${HOST}/`, options, (answer) => text(answer).then(resolve, reject));
+        const asking = request(`https://${HOST}/`, options, (answer) => {
+          text(answer).then(resolve, reject);
+        });
         asking.on('error', reject).end(body);
       });
       expect(echoed === body).toBe(true);

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
 import { BackendUnavailable } from '../../ports/unavailable.js';
@@ -93,8 +94,10 @@ export class AwsJsonClient {
   #opening: Promise<http.Agent> | undefined;
   readonly #target: { host: string; hostname: string; port: number; path: string; connectedEvent: string };
   readonly #maxResponseBytes: number;
-  /** What was missing when the time is over before a request has a connection. */
-  readonly #waiting: string;
+  /** The connections that are ready for use, with TLS. */
+  readonly #connected = new WeakSet<Socket>();
+  /** ` through the proxy proxy.corp:3128`, for messages; empty without a proxy. */
+  readonly #through: string;
 
   constructor(options: AwsJsonOptions) {
     this.#options = options;
@@ -104,7 +107,7 @@ export class AwsJsonClient {
       throw new TypeError(`${options.backend}: the endpoint is no http(s) address`);
     this.#transport = secure ? https : http;
     const proxy = proxyOf(options.endpoint);
-    this.#waiting = proxy === undefined ? 'no free connection' : `no connection through the proxy ${proxy}`;
+    this.#through = proxy === undefined ? '' : ` through the proxy ${proxy}`;
     if (proxy === undefined) this.#agent = this.#directAgent();
     this.#target = {
       host: url.host,
@@ -253,11 +256,15 @@ export class AwsJsonClient {
         headers,
         agent,
       });
-      allow(Infinity, this.#waiting);
+      allow(Infinity, `no free connection${this.#through}`);
       request.on('socket', (socket) => {
-        if (!socket.connecting) return allow(readTimeoutMs, 'no answer');
-        allow(connectTimeoutMs, 'no connection');
-        socket.once(connectedEvent, () => allow(readTimeoutMs, 'no answer'));
+        // Not by socket.connecting: that says nothing of TLS, or of a connection through a proxy.
+        if (this.#connected.has(socket)) return allow(readTimeoutMs, 'no answer');
+        allow(connectTimeoutMs, `no connection${this.#through}`);
+        socket.once(connectedEvent, () => {
+          this.#connected.add(socket);
+          allow(readTimeoutMs, 'no answer');
+        });
       });
       request.on('error', fail);
       request.on('response', (response) => {
