@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { placeOf, surveyJson } from '../src/text/json-syntax.js';
+import { placeOf, inspectJson } from '../src/text/json-syntax.js';
 
 const VALID = [
   '{}',
@@ -49,13 +49,13 @@ describe('where JSON breaks off', () => {
         return false;
       }
     };
-    const differing = texts.filter((text) => isJson(text) !== (surveyJson(text).fault === undefined));
+    const differing = texts.filter((text) => isJson(text) !== (inspectJson(text).fault === undefined));
     expect(differing).toEqual([]);
     expect(texts.filter(isJson).length).toBeGreaterThan(100);
   });
 
   test('is the place of the first character that can not stand there', () => {
-    const placed = (text: string) => placeOf(text, surveyJson(text).fault!);
+    const placed = (text: string) => placeOf(text, inspectJson(text).fault!);
     expect(placed('{\n  "a": "v",\n  "b": s3cret\n}')).toBe('line 3, column 8');
     expect(placed('{\r\n  "a": "v"\r\n  "b": 1}')).toBe('line 3, column 3');
     expect(placed('{"a": "line\nbreak"}')).toBe('line 1, column 12');
@@ -66,14 +66,14 @@ describe('where JSON breaks off', () => {
   });
 
   test('is found at any depth and length', () => {
-    expect(surveyJson('['.repeat(1_000_000)).fault).toBe(1_000_000);
-    expect(surveyJson(`"${'\\n'.repeat(1_000_000)}`).fault).toBe(2_000_001);
+    expect(inspectJson('['.repeat(1_000_000)).fault).toBe(1_000_000);
+    expect(inspectJson(`"${'\\n'.repeat(1_000_000)}`).fault).toBe(2_000_001);
   });
 });
 
 test('a key that stands twice is one of the object at the top, however it is written', () => {
-  expect(surveyJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ twice: 'a' });
-  expect(surveyJson('{"a": {"b": 1, "b": 2}, "c": "a", "A": 1}')).toEqual({});
-  expect(surveyJson('[{"a": 1}, {"a": 1}]')).toEqual({});
-  expect(surveyJson('{"__proto__": 1, "toString": 2}')).toEqual({});
+  expect(inspectJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ twice: 'a' });
+  expect(inspectJson('{"a": {"b": 1, "b": 2}, "c": "a", "A": 1}')).toEqual({});
+  expect(inspectJson('[{"a": 1}, {"a": 1}]')).toEqual({});
+  expect(inspectJson('{"__proto__": 1, "toString": 2}')).toEqual({});
 });

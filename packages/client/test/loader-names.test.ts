@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { decidesWhatLoads } from '../src/text/dangerous-variables.js';
+import { isDangerousVariable } from '../src/text/dangerous-variables.js';
 import { runCli } from './support/cli.js';
 import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 
@@ -112,10 +112,10 @@ describe('a credential can not set what decides which code programs load', () =>
       'PYTHONPATH PYTHONSTARTUP PYTHONHOME PERL5OPT PERL5LIB RUBYOPT RUBYLIB JAVA_TOOL_OPTIONS _JAVA_OPTIONS ' +
       'JDK_JAVA_OPTIONS GIT_SSH GIT_SSH_COMMAND GIT_CONFIG_COUNT HOME BASH_FUNC_LS%% GCONV_PATH OPENSSL_CONF ' +
       'DOTNET_STARTUP_HOOKS CLASSPATH NODE_EXTRA_CA_CERTS CONFIDANT_CONFIG_FILES CONFIDANT_URL';
-    for (const name of deciding.split(' ')) expect([name, decidesWhatLoads(name)]).toEqual([name, true]);
+    for (const name of deciding.split(' ')) expect([name, isDangerousVariable(name)]).toEqual([name, true]);
     const secrets =
       'DB_PASSWORD GIT_TOKEN GIT_PASSWORD GITHUB_TOKEN NODE_AUTH_TOKEN NPM_TOKEN JAVA_KEYSTORE_PASSWORD HOME_ADDRESS ' +
       'PATHFINDER_KEY HTTPS_PROXY DATABASE_URL ENVIRONMENT LDAP_PASSWORD CREDENTIALS_PATH';
-    for (const name of secrets.split(' ')) expect([name, decidesWhatLoads(name)]).toEqual([name, false]);
+    for (const name of secrets.split(' ')) expect([name, isDangerousVariable(name)]).toEqual([name, false]);
   });
 });

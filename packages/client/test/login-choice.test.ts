@@ -85,7 +85,7 @@ describe('without an address', () => {
       spoil();
       const end = await ask(['whoami']);
       expect(end).toMatchObject({ code: 1, stdout: '' });
-      for (const text of [`${unusable} can not be used: delete test`, one.url, 'say which by --url']) {
+      for (const text of [`${unusable} can not be used: delete it`, one.url, 'say which by --url']) {
         expect(end.stderr).toContain(text);
       }
     }
@@ -156,7 +156,7 @@ describe('without an address', () => {
       configure(profile);
       const end = await ask(['whoami']);
       expect(end.stderr).toContain('no server address');
-      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses test`);
+      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses it`);
       expect(await ask(['--url', '', 'whoami'])).toMatchObject({ code: 1 });
     }
     // A configuration that is named and is not there has another server, if any.

@@ -7,7 +7,7 @@ import { CommandError } from './arguments/errors.js';
 import type { Given } from './arguments/options.js';
 import type { Configuration } from './configuration/configuration.js';
 import { concernsLogins } from './configuration/load.js';
-import { adviseNoServer } from './failures/unreachable.js';
+import { adviseServerUnreachable } from './failures/unreachable.js';
 import { loadDebug } from './load-debug.js';
 import { readLogin, writeLogin } from './login/store.js';
 import type { Log } from './terminal/log.js';
@@ -121,7 +121,7 @@ export class Connections {
       ...(globals.flag('mfa') && { mfaCode: () => askSecret('MFA code') }),
       onRetry: (event) => {
         const { attempt, retries, delayMs, error } = event;
-        const advice = attempt === 1 ? adviseNoServer(error) : '';
+        const advice = attempt === 1 ? adviseServerUnreachable(error) : '';
         const seconds = Math.ceil(delayMs / 1000);
         log.info(`${error.message}${advice}; trying again in ${seconds} s (${attempt} of ${retries})`);
         debug?.logRetry(log, event);

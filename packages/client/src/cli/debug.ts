@@ -1,5 +1,5 @@
 import type { AttemptEvent, RetryEvent } from '../sdk/route-caller.js';
-import { RefusedForNow } from '../sdk/response.js';
+import { RetryLater } from '../sdk/response.js';
 import { expandHome, type ClientSettings, type LoadedProfile } from '../sdk/config/profile.js';
 import { isServerUrl } from '../sdk/config/server-url.js';
 import { ConfidantError } from '../sdk/errors.js';
@@ -106,7 +106,7 @@ function describeNoAnswer(error: unknown): string {
 
 export function logRetry(log: Log, { attempt, retries, delayMs, error }: RetryEvent): void {
   const reason = error.status === undefined ? error.code : `status ${error.status}`;
-  const asked = error instanceof RefusedForNow ? `, whose Retry-After is ${error.retryAfterMs / 1000} s` : '';
+  const asked = error instanceof RetryLater ? `, whose Retry-After is ${error.retryAfterMs / 1000} s` : '';
   log.debug(`pause: ${Math.round(delayMs)} ms before repetition ${attempt} of ${retries}, for ${reason}${asked}`);
 }
 

@@ -7,7 +7,7 @@ import { openLog, visible, type Log, type LogLevel } from './terminal/log.js';
 import { failure, render, type Handler, type Outcome } from './output/outcome.js';
 import type { Request } from './arguments/parse.js';
 import { Interrupted } from './terminal/prompt.js';
-import { adviseRefused } from './failures/advise-unauthorized.js';
+import { adviseUnauthorized } from './failures/advise-unauthorized.js';
 import { PROGRAM, type CommandSpec, type OutputFormat } from './arguments/command-spec.js';
 import { UsageError, CommandError } from './arguments/errors.js';
 
@@ -33,7 +33,7 @@ export async function runCommand({
     // Like `env`, --key prints for another program: it must not take an error for a value.
     const bare = given.text('key') === undefined ? command.failure?.exitCode : 1;
     const code = await fail(error, command, bare, options.text('output'), log);
-    await adviseRefused(context, error instanceof UnknownOutcome ? error.cause : error);
+    await adviseUnauthorized(context, error instanceof UnknownOutcome ? error.cause : error);
     return code;
   } finally {
     await context.close();

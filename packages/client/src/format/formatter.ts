@@ -1,6 +1,6 @@
 import { isPlainObject } from '@confidant/contract/wire';
 import type { Json, JsonObject, Scalar } from '@confidant/contract';
-import { decidesWhatLoads } from '../text/dangerous-variables.js';
+import { isDangerousVariable } from '../text/dangerous-variables.js';
 import { isShellName, shellQuote, shownName, shownSource, variableName } from '../text/variables.js';
 
 /** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
@@ -77,7 +77,7 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
           warn(`${what} is no name of a shell variable and is left out`);
           return '';
         }
-        if (decidesWhatLoads(name)) {
+        if (isDangerousVariable(name)) {
           warn(`${name} of ${shownText(title, id)} decides what programs load and is left out`);
           return '';
         }

@@ -7,7 +7,7 @@ import { openLog, type LogLevel } from '../cli/terminal/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/arguments/parse.js';
 import type { OptionSpec } from '../cli/arguments/command-spec.js';
 import { UsageError } from '../cli/arguments/errors.js';
-import { describeNoJson } from '../text/json-syntax.js';
+import { describeJsonError } from '../text/json-syntax.js';
 import { combineCredentials, envExport, FormatError, readService, type Warn } from './formatter.js';
 
 const PROGRAM = 'confidant-format';
@@ -113,7 +113,7 @@ function parseInput(text: string): ReturnType<typeof parseJson> {
   try {
     return parseJson(text);
   } catch {
-    throw new FormatError(`the input ${text.trim() === '' ? 'is empty' : describeNoJson(text)}`);
+    throw new FormatError(`the input ${text.trim() === '' ? 'is empty' : describeJsonError(text)}`);
   }
 }
 

@@ -6,7 +6,7 @@ import type { TransportResponse } from './transport.js';
 const MAX_RETRY_AFTER_MS = 120_000;
 
 /** The server's answer said when to come back. */
-export class RefusedForNow extends ConfidantError {
+export class RetryLater extends ConfidantError {
   readonly retryAfterMs: number;
 
   constructor(message: string, details: ConstructorParameters<typeof ConfidantError>[1], retryAfterSeconds: number) {
@@ -19,7 +19,7 @@ export class RefusedForNow extends ConfidantError {
  * The JSON object of a 200; every other answer is thrown as {@link ConfidantError}. `what` is the method and path, for
  * the message; `anonymous`: nothing was sent that proves who calls.
  */
-export function readAnswer(
+export function readResponse(
   what: string,
   { status, headers, text }: TransportResponse,
   { anonymous }: { anonymous: boolean },
@@ -58,7 +58,7 @@ export function readAnswer(
   const details = { ...known, foreign, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
   const retryAfter = headers['retry-after'];
   if (retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter)) {
-    throw new RefusedForNow(message, details, Number(retryAfter));
+    throw new RetryLater(message, details, Number(retryAfter));
   }
   throw new ConfidantError(message, details);
 }

@@ -1,7 +1,7 @@
 import { ADDRESSES, stringifyJson } from '@confidant/contract/wire';
 import type { Address, BodyOf, JsonObject, ParamsOf, QueryOf, ResponseOf, RouteId } from '@confidant/contract';
 import { parseServerUrl } from './config/server-url.js';
-import { RefusedForNow, readAnswer } from './response.js';
+import { RetryLater, readResponse } from './response.js';
 import { ConfidantError } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
 
@@ -197,7 +197,7 @@ export class RouteCaller {
     });
     const requestId = response.headers['x-request-id'];
     tell({ status: response.status, ...(requestId === undefined ? {} : { requestId }) });
-    return readAnswer(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
+    return readResponse(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
   }
 
   #urlOf(path: string, { params = {}, query = {} }: RequestInput): URL {
@@ -224,7 +224,7 @@ export class RouteCaller {
     const { backoffMs = 1000 } = this.#options;
     const full = Math.min(backoffMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
     const jittered = full / 2 + (Math.random() * full) / 2;
-    return Math.max(jittered, error instanceof RefusedForNow ? error.retryAfterMs : 0);
+    return Math.max(jittered, error instanceof RetryLater ? error.retryAfterMs : 0);
   }
 }
 

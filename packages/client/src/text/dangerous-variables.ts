@@ -28,6 +28,6 @@ const DECIDING = new RegExp(
 );
 
 /** Whether a variable of this name, in capitals, decides what code programs run or whom they trust. */
-export function decidesWhatLoads(name: string): boolean {
+export function isDangerousVariable(name: string): boolean {
   return DECIDING.test(name);
 }

@@ -1,5 +1,5 @@
 /** What `parseJson` does not tell of a JSON text: neither answer holds any of its values. */
-export interface JsonSurvey {
+export interface JsonInspection {
   /** Where the text breaks off from being JSON, its length when it ends too soon; undefined when it is JSON. */
   fault?: number;
   /** A key that the object at the top has twice. */
@@ -13,7 +13,7 @@ const WORD = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 /** Reads JSON text, of any depth, as `JSON.parse` does, whose errors name no place or quote the text. */
-export function surveyJson(text: string): JsonSurvey {
+export function inspectJson(text: string): JsonInspection {
   const open: ('{' | '[')[] = [];
   const keys = new Set<string>();
   let twice: string | undefined;
@@ -59,8 +59,8 @@ export function surveyJson(text: string): JsonSurvey {
 }
 
 /** Why `parseJson` refuses a text, for people. */
-export function describeNoJson(text: string): string {
-  const { fault } = surveyJson(text);
+export function describeJsonError(text: string): string {
+  const { fault } = inspectJson(text);
   if (fault === undefined) return 'is nested too deeply';
   return `is no JSON: ${fault < text.length ? `fault in ${placeOf(text, fault)}` : 'it ends too soon'}`;
 }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseJson } from '@confidant/contract/wire';
 import type { JsonObject } from '@confidant/contract';
 import { shownName } from '../../text/variables.js';
-import { describeNoJson, surveyJson } from '../../text/json-syntax.js';
+import { describeJsonError, inspectJson } from '../../text/json-syntax.js';
 import { UsageError } from './errors.js';
 
 /** Secrets of one credential fit many times; a mistaken file does not. */
@@ -88,11 +88,11 @@ function parseObject(text: string, uniqueKeys: boolean): { object?: JsonObject; 
   try {
     value = parseJson(text);
   } catch {
-    return { fault: describeNoJson(text) };
+    return { fault: describeJsonError(text) };
   }
   const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   if (!isObject) return { fault: 'is JSON, but no object' };
-  const { twice } = uniqueKeys ? surveyJson(text) : {};
+  const { twice } = uniqueKeys ? inspectJson(text) : {};
   return twice === undefined ? { object: value as JsonObject } : { fault: `has the key ${shownName(twice)} twice` };
 }
 

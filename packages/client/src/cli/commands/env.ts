@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { ServiceBody } from '@confidant/contract';
-import { decidesWhatLoads } from '../../text/dangerous-variables.js';
+import { isDangerousVariable } from '../../text/dangerous-variables.js';
 import {
   conflictsOf,
   fitsVariable,
@@ -153,7 +153,7 @@ async function fetchVariables(context: Context, given: Given, how: { mayWait?: b
 /** Who may write a credential is not to run code wherever it is mapped. */
 function refuseDeciding(given: Given, variables: readonly Variable[]): void {
   const allowed = requiredNames(given);
-  const refused = variables.filter(({ name }) => decidesWhatLoads(name) && !allowed.includes(name));
+  const refused = variables.filter(({ name }) => isDangerousVariable(name) && !allowed.includes(name));
   if (refused.length === 0) return;
   const lines = refused.map(({ name, source }) => {
     const allowing = `--require ${shellQuote(shownName(name))} allows it, if it is meant`;

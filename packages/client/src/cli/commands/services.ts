@@ -14,7 +14,7 @@ import { idOf, idsOfNames } from '../changes/resolve-names.js';
 import { fetchService } from '../offline-copy.js';
 import { CommandError } from '../arguments/errors.js';
 import { failure, success, type Handler, type OpenedBlindCredential, type Outcome } from '../output/outcome.js';
-import { adviseRefused } from '../failures/advise-unauthorized.js';
+import { adviseUnauthorized } from '../failures/advise-unauthorized.js';
 import { NO_CHANGES, pageOf } from './credentials.js';
 import { revertTo } from './history.js';
 
@@ -38,7 +38,7 @@ export const handlers: Record<string, Handler> = {
       }
       if (status === 403) {
         context.log.error(describeError(error));
-        await adviseRefused(context, error);
+        await adviseUnauthorized(context, error);
         return failure((error as ConfidantError).body);
       }
       throw error;

@@ -13,7 +13,7 @@ const OF_NOBODY: readonly ConfidantErrorCode[] = ['maintenance', 'csrf', 'login_
  * token that was not accepted, the clocks and the names it was made with; of all else, who asked. Says nothing of other
  * failures, and never fails itself.
  */
-export async function adviseRefused(context: Context, error: unknown): Promise<void> {
+export async function adviseUnauthorized(context: Context, error: unknown): Promise<void> {
   if (!(error instanceof ConfidantError) || (error.status !== 401 && error.status !== 403)) return;
   for (const line of await adviceFor(context, error).catch(() => [])) context.log.error(line);
 }

@@ -1,4 +1,4 @@
-import { isKmsHere } from './unreachable.js';
+import { isKmsLocal } from './unreachable.js';
 
 /** The SDK's own, before anybody was asked. */
 const NO_SESSION = /\baws (?:sso )?login\b/;
@@ -23,7 +23,7 @@ const OF_KEYS: readonly (readonly [RegExp, string])[] = [
  * these. `code`: the error's name in AWS; `reason`: its message, which is not repeated, since it may quote what was
  * signed. `isOfKms`: KMS said it, which may be on this machine.
  */
-export function describeAwsFault(code: string, reason: string, { isOfKms }: { isOfKms: boolean }): string | undefined {
+export function describeAwsError(code: string, reason: string, { isOfKms }: { isOfKms: boolean }): string | undefined {
   if (CLOCK.test(code) || (/signature/i.test(code) && /^Signature (?:expired|not yet current)\b/.test(reason))) {
     return "this machine's clock is wrong: set it, AWS takes requests of the last few minutes only";
   }
@@ -31,13 +31,13 @@ export function describeAwsFault(code: string, reason: string, { isOfKms }: { is
   if (NO_ACCOUNT.test(code)) return `the AWS account${source()} is not signed up for this service`;
   const fault = OF_KEYS.find(([pattern]) => pattern.test(code))?.[1];
   if (fault === undefined) return undefined;
-  return isOfKms && isKmsHere()
+  return isOfKms && isKmsLocal()
     ? `the KMS on this machine does not accept the AWS credentials${source()}: ${fault}; the server may have been set up anew: take in its client.env again`
     : `AWS does not accept the credentials${source()}: ${fault}; correct them`;
 }
 
 /** The same of credentials that the SDK could not find, by what it says of the search. */
-export function describeNoSession(reason: string): string | undefined {
+export function describeExpiredSession(reason: string): string | undefined {
   if (!NO_SESSION.test(reason)) return undefined;
   return `the AWS session${source()} has expired or was not begun: ${NO_SESSION.exec(reason)![0]}`;
 }

@@ -4,9 +4,9 @@ import { AwsSessionError, NO_CREDENTIALS, NoRegion } from '../../sdk/aws-session
 import { BlindCredentialError } from '../../sdk/blind-credentials.js';
 import { ConfidantError, ConfigError } from '../../sdk/errors.js';
 import { UnwritableValue } from '../../text/writers.js';
-import { describeAwsFault, describeNoSession } from './aws-errors.js';
+import { describeAwsError, describeExpiredSession } from './aws-errors.js';
 import { localEnvironment } from '../local-environment.js';
-import { adviseNoKms, adviseNoServer } from './unreachable.js';
+import { adviseKmsUnreachable, adviseServerUnreachable } from './unreachable.js';
 import { UsageError, CommandError } from '../arguments/errors.js';
 
 /** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
@@ -14,7 +14,7 @@ export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
     const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
     return [
-      `${error.message}${request}${adviseNoServer(error)}`,
+      `${error.message}${request}${adviseServerUnreachable(error)}`,
       // What was sent twice may have been done by the first.
       ...(error.code === 'write_conflict' && error.attempts === 1 ? ['nothing was changed'] : []),
       ...describeConflicts(error.body?.['conflicts']),
@@ -22,7 +22,7 @@ export function describeError(error: unknown): string {
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) return describeKms(error);
   if (error instanceof AwsSessionError && error.cause instanceof Error) {
-    const fault = describeAwsFault(error.cause.name, error.cause.message, { isOfKms: false });
+    const fault = describeAwsError(error.cause.name, error.cause.message, { isOfKms: false });
     return `${error.message}${fault === undefined ? '' : `: ${fault}`}`;
   }
   if (error instanceof NoRegion) return `${error.message}, or give --region`;
@@ -37,9 +37,9 @@ function describeKms(error: KmsRefused | KmsUnavailable): string {
   const reason = error.cause instanceof Error ? error.cause.message : undefined;
   const told = `${error.message}${reason === undefined ? '' : `: ${reason}`}`;
   if (error instanceof KmsRefused) return told;
-  if (error.code === NO_CREDENTIALS) return describeNoSession(reason ?? '') ?? describeNoCredentials();
-  const fault = describeAwsFault(error.code, reason ?? '', { isOfKms: true });
-  return fault === undefined ? `${told}${adviseNoKms(error)}` : `${fault} (${error.code})`;
+  if (error.code === NO_CREDENTIALS) return describeExpiredSession(reason ?? '') ?? describeNoCredentials();
+  const fault = describeAwsError(error.code, reason ?? '', { isOfKms: true });
+  return fault === undefined ? `${told}${adviseKmsUnreachable(error)}` : `${fault} (${error.code})`;
 }
 
 function describeNoCredentials(): string {

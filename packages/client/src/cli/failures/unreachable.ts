@@ -6,14 +6,14 @@ import type { ConfidantError } from '../../sdk/errors.js';
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 
 /** What to do where KMS could not be reached, to put after that; else empty. */
-export function adviseNoKms({ code }: KmsUnavailable): string {
-  return code === 'ECONNREFUSED' && isKmsHere()
+export function adviseKmsUnreachable({ code }: KmsUnavailable): string {
+  return code === 'ECONNREFUSED' && isKmsLocal()
     ? '; is the server running? (npm start; if it was started with other ports, take in its client.env again)'
     : '';
 }
 
 /** The same of the server: `; is the server running?`. */
-export function adviseNoServer(error: ConfidantError): string {
+export function adviseServerUnreachable(error: ConfidantError): string {
   if (!(error.cause instanceof Error)) return '';
   if (error.code === 'untrusted') return adviseUntrusted(error.cause);
   if (error.code !== 'network') return '';
@@ -45,7 +45,7 @@ function addressesOf(error: Error): string[] {
 }
 
 /** Whether KMS is on this machine, by where the AWS SDK was told that it is. */
-export function isKmsHere(): boolean {
+export function isKmsLocal(): boolean {
   const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] ?? process.env['AWS_ENDPOINT_URL'] ?? '';
   return URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname);
 }

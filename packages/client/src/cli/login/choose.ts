@@ -1,4 +1,4 @@
-import { keptLogins } from './store.js';
+import { listLogins } from './store.js';
 
 export interface LoginChoice {
   /** Whether a login may say which server it is. */
@@ -18,7 +18,7 @@ export async function chooseLogin({
   mayUse,
   mayHaveEnded,
 }: LoginChoice): Promise<{ server: string | undefined; hints: readonly string[] }> {
-  const { logins, isPart } = await keptLogins();
+  const { logins, isPart } = await listLogins();
   const usable = logins.filter(({ hasEnded }) => !hasEnded);
   const candidates = usable.length === 0 && mayHaveEnded ? logins : usable;
   const shown = (candidates.length === 0 ? logins : candidates).map(({ server }) => server);

@@ -75,21 +75,21 @@ function identityOf(serverUrl: string): string {
 /** More are not looked at: who has so many logins has to say which. */
 const MAX_LOGINS = 50;
 
-export interface KeptLogin {
+export interface SavedLogin {
   server: string;
   /** By what the server said of its end; one that was ended before can not be told from here. */
   hasEnded: boolean;
 }
 
 /** The logins of this user. */
-export interface KeptLogins {
+export interface SavedLogins {
   /** By server. */
-  logins: readonly KeptLogin[];
+  logins: readonly SavedLogin[];
   /** Why there may be others, in words: of a part nobody could say that one is the only one. Undefined: these are all. */
   isPart?: string;
 }
 
-export async function keptLogins(now = Date.now()): Promise<KeptLogins> {
+export async function listLogins(now = Date.now()): Promise<SavedLogins> {
   const directory = dirname(loginFile(''));
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => error);
   if (names instanceof Error) {
@@ -101,14 +101,14 @@ export async function keptLogins(now = Date.now()): Promise<KeptLogins> {
   const files = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
   if (files.length > MAX_LOGINS) return { logins: [], isPart: `more than ${MAX_LOGINS} logins are kept` };
   if (files.length === 0) return { logins: [] };
-  const found = await Promise.all(files.map(async (file) => (await keptLogin(file, now)) ?? file));
+  const found = await Promise.all(files.map(async (file) => (await readSavedLogin(file, now)) ?? file));
   const logins = found.filter((each) => typeof each !== 'string').sort((a, b) => (a.server < b.server ? -1 : 1));
   const damaged = found.find((each) => typeof each === 'string');
   return { logins, ...(damaged === undefined ? {} : { isPart: `${damaged} can not be used: delete it` }) };
 }
 
 /** Undefined: the file can not be used. */
-async function keptLogin(file: string, now: number): Promise<KeptLogin | undefined> {
+async function readSavedLogin(file: string, now: number): Promise<SavedLogin | undefined> {
   const { readPrivateFile } = await privateFiles();
   try {
     const kept = JSON.parse((await readPrivateFile(file, { maxBytes: MAX_BYTES })) ?? '') as Record<string, unknown>;

@@ -1,7 +1,7 @@
 import { pythonJson } from '@confidant/contract/wire';
 import type { BlindCredentialBody, CredentialBody, Scalar, ServiceBody } from '@confidant/contract';
 import type { BlindValue } from '@confidant/kmsauth';
-import { decidesWhatLoads } from '../../text/dangerous-variables.js';
+import { isDangerousVariable } from '../../text/dangerous-variables.js';
 import {
   conflictsOf,
   isPortableName,
@@ -101,7 +101,7 @@ export function renderValues(
   const named = renamed.filter(({ key, name, source }) => {
     const of = shownSource(source);
     const isNamed = isName(key) && isName(name);
-    if (isNamed && (format === 'tfvars' || allowed.includes(name) || !decidesWhatLoads(name))) return true;
+    if (isNamed && (format === 'tfvars' || allowed.includes(name) || !isDangerousVariable(name))) return true;
     const what = isName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
     log.warning(
       isNamed

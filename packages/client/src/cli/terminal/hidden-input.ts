@@ -11,7 +11,7 @@ type Wish = 'enter' | 'give-up' | 'suspend' | undefined;
  * the marks of a terminal ("bracketed paste") is text, line ends and control characters too; except Ctrl-C, or a
  * terminal that loses the second mark could not be left. Line ends of every kind become `\n`.
  */
-export class UnseenLine {
+export class HiddenInput {
   #before = '';
   #after = '';
   #pasted: string | undefined;

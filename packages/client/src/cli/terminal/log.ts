@@ -6,7 +6,7 @@ export type LogLevel = (typeof LEVELS)[number];
 /** Lines for people, on standard error. Nothing that is logged holds a value of a credential or a token. */
 export interface Log {
   /** Whether `debug` writes anything: what takes time to find out need not be found out otherwise. */
-  readonly tellsDebug: boolean;
+  readonly isDebug: boolean;
   debug(message: string): void;
   info(message: string): void;
   warning(message: string): void;
@@ -33,7 +33,7 @@ export function openLog(level: LogLevel, program: string, stream: Writable = pro
       stream.write(`${program}: ${of === 'info' ? '' : `${of}: `}${visible(line)}\n`);
   };
   return {
-    tellsDebug: level === 'debug',
+    isDebug: level === 'debug',
     debug: (message) => write('debug', message),
     info: (message) => write('info', message),
     warning: (message) => write('warning', message),

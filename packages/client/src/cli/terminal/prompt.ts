@@ -1,6 +1,6 @@
 import type { Key } from 'node:readline';
-import { ShownPrompt, openOwnTerminal } from './tty.js';
-import { MAX_ANSWER, UnseenLine, isCtrlC, isLineEnd } from './hidden-input.js';
+import { TtyPrompt, openTty } from './tty.js';
+import { MAX_ANSWER, HiddenInput, isCtrlC, isLineEnd } from './hidden-input.js';
 import { UsageError, CommandError } from '../arguments/errors.js';
 
 /** The person pressed Ctrl-C instead of answering, or the terminal went away. */
@@ -70,12 +70,12 @@ const PASTE_GAP_MS = 100;
 
 /** `isValue`: of any number of lines, and nothing that is pasted may be lost. */
 async function ask(message: string, { isValue }: { isValue: boolean }): Promise<Answer> {
-  const terminal = openOwnTerminal();
+  const terminal = openTty();
   if (terminal === undefined) throw new UsageError(`${message} can only be asked for on a terminal`);
   const { input } = terminal;
   const { emitKeypressEvents } = await import('node:readline');
   emitKeypressEvents(input);
-  const prompt = new ShownPrompt(terminal, `${message}: `, { marksPastes: isValue });
+  const prompt = new TtyPrompt(terminal, `${message}: `, { marksPastes: isValue });
   let forget = (): void => undefined;
   try {
     return await new Promise((resolve, reject) => {
@@ -108,7 +108,7 @@ interface Asker {
 
 /** Makes an answer of keys. */
 class Answering {
-  readonly #line = new UnseenLine();
+  readonly #line = new HiddenInput();
   readonly #to: Asker;
   /** Runs behind the line end. */
   #gap: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { ReadStream, isatty } from 'node:tty';
 
 /** The terminal that a person sits at. */
-interface OwnTerminal {
+interface Tty {
   input: ReadStream;
   /** Whether what is written gets to a terminal that understands more than text. */
   takesCodes: boolean;
@@ -11,7 +11,7 @@ interface OwnTerminal {
 }
 
 /** The controlling terminal; where there is none, standard input if that is one. */
-export function openOwnTerminal(): OwnTerminal | undefined {
+export function openTty(): Tty | undefined {
   const fd = openControlling();
   if (fd !== undefined) {
     const input = new ReadStream(fd);
@@ -40,14 +40,14 @@ const ENDING = ['SIGINT', 'SIGTERM'] as const;
  * A prompt on a terminal without echo. Whenever the program does not ask, suspended by Ctrl-Z, ended by a signal or
  * done, the terminal is as it was; when the program goes on, the prompt is shown again.
  */
-export class ShownPrompt {
-  readonly #terminal: OwnTerminal;
+export class TtyPrompt {
+  readonly #terminal: Tty;
   readonly #text: string;
   readonly #marksPastes: boolean;
   #isOver = false;
   #isSuspended = false;
 
-  constructor(terminal: OwnTerminal, text: string, { marksPastes }: { marksPastes: boolean }) {
+  constructor(terminal: Tty, text: string, { marksPastes }: { marksPastes: boolean }) {
     this.#terminal = terminal;
     this.#text = text;
     this.#marksPastes = marksPastes && terminal.takesCodes;

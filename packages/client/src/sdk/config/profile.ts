@@ -335,9 +335,9 @@ async function parseYamlConfig(file: string, content: string): Promise<unknown> 
     // keys takes the square of their number.
     return parse(content, { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false });
   } catch (error) {
-    const { placeOf, surveyJson } = await import('../../text/json-syntax.js');
+    const { placeOf, inspectJson } = await import('../../text/json-syntax.js');
     // Of a file that looks like JSON the YAML parser says where it is no YAML either.
-    const json = content.trimStart().startsWith('{') ? surveyJson(content).fault : undefined;
+    const json = content.trimStart().startsWith('{') ? inspectJson(content).fault : undefined;
     const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
     // The parser's message may quote the file.
     const where = offset === undefined ? '' : `: fault in ${placeOf(content, offset)}`;
