@@ -10,7 +10,7 @@ import {
   type BlindPairs,
   type EncryptionContext,
 } from '../src/index.js';
-import { MemoryKms, golden, goldenJson, recordedKms } from './kms.js';
+import { MemoryKms, golden, goldenJson, recordedKms } from './memory-kms.js';
 
 const regions = ['us-east-1', 'us-west-2'] as const;
 type Contexts = Record<string, EncryptionContext>;

@@ -8,7 +8,7 @@ import {
   type DataKeyEvent,
   type DataKeysOptions,
 } from '../src/index.js';
-import { MemoryKms, golden, goldenJson, recordedKms } from './kms.js';
+import { MemoryKms, golden, goldenJson, recordedKms } from './memory-kms.js';
 
 function world(options: Partial<DataKeysOptions> = {}) {
   const kms = new MemoryKms();

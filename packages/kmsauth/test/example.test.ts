@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 // By the package's name, as the example does: its types come from the build, and private members tell builds apart.
 import { TokenGenerator } from '@confidant/kmsauth';
 import { billingTokens, fetchAs, invoicesValidator, requireCaller } from '../examples/service-to-service.js';
-import { MemoryKms } from './kms.js';
+import { MemoryKms } from './memory-kms.js';
 
 let kms: MemoryKms;
 let server: Server;

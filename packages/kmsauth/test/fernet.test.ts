@@ -2,7 +2,7 @@ import { createCipheriv, createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FernetError, FernetKey } from '../src/index.js';
-import { goldenJson } from './kms.js';
+import { goldenJson } from './memory-kms.js';
 
 interface Vectors {
   valid: { key: string; token: string; plaintext_b64: string; time?: number; iv_hex?: string }[];

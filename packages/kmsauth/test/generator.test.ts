@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KmsRefused, TokenGenerator, TokenValidator, type TokenGeneratorOptions } from '../src/index.js';
-import { MemoryKms, recordedTokens } from './kms.js';
+import { MemoryKms, recordedTokens } from './memory-kms.js';
 
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 10, 21, 22, 41, 8);

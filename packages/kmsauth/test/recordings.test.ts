@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TokenRejected, TokenValidator, type KmsLike } from '../src/index.js';
-import { MemoryKms, golden, recordedKms, recordedTokens } from './kms.js';
+import { MemoryKms, golden, recordedKms, recordedTokens } from './memory-kms.js';
 
 const MINUTE = 60_000;
 const RECORDED_AT = Date.UTC(2026, 10, 21, 22, 41, 0);

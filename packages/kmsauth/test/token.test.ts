@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatUsername, parseUsername, tokenContext } from '../src/index.js';
 import { encodePayload, parsePayload } from '../src/token.js';
-import { recordedTokens } from './kms.js';
+import { recordedTokens } from './memory-kms.js';
 
 describe('usernames', () => {
   test('the three forms are read', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { KmsUnavailable } from '../src/index.js';
-import { MemoryKms } from './kms.js';
+import { MemoryKms } from './memory-kms.js';
 import {
   MINUTE,
   START,
   time,
-  world,
+  setUp,
   SERVICE,
   USER,
   serviceContext,
@@ -13,11 +13,11 @@ import {
   mint,
   verdict,
   type Mint,
-} from './validator-world.js';
+} from './validator-setup.js';
 
 describe('a good token', () => {
   test('proves who sent it, by which key and until when', async () => {
-    const { kms, keys, validator } = world();
+    const { kms, keys, validator } = setUp();
     expect(await validator.validate(SERVICE, await mint(kms))).toEqual({
       version: 2,
       userType: 'service',
@@ -35,13 +35,13 @@ describe('a good token', () => {
   });
 
   test('of a scoped key proves the account', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms, { keyId: 'alias/authnz-sandbox' });
     expect((await validator.validate(SERVICE, token)).account).toBe('sandbox');
   });
 
   test('of version 1 is opened with from and to alone, under the bare name and under 1/service', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
     const expected = { version: 1, userType: 'service', from: 'svc' };
     expect(await validator.validate('svc', token)).toMatchObject(expected);
@@ -50,14 +50,14 @@ describe('a good token', () => {
   });
 
   test('of a user in version 1 is accepted under a key that is for users alone', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms, { keyId: 'alias/authnz-user', context: { from: 'alice', to: 'confidant' } });
     expect(await validator.validate('1/user/alice', token)).toMatchObject({ version: 1, userType: 'user' });
     expect(await verdict(validator.validate('alice', token))).toBe('key');
   });
 
   test('may be broken into lines, as base64 tools do', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = (await mint(kms)).replaceAll(/.{60}/g, '$&\n');
     expect(await verdict(validator.validate(SERVICE, `${token}\n`))).toBe('accepted');
   });
@@ -67,7 +67,7 @@ describe('a good token', () => {
       const kms = new MemoryKms();
       const arn = kms.addKey('alias/auth');
       const reference = { arn, id: arn.replace(/^.*\//, ''), bare: 'auth' }[form];
-      const { validator } = world({ kms, serviceKeys: new Map([[reference, null]]), userKeys: [] });
+      const { validator } = setUp({ kms, serviceKeys: new Map([[reference, null]]), userKeys: [] });
       expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: arn })))).toBe('accepted');
       expect(kms.calls.describeKey).toBe(form === 'arn' ? 0 : 1);
     }
@@ -76,7 +76,7 @@ describe('a good token', () => {
 
 describe('a token is refused', () => {
   test('under a malformed username, without a call to KMS', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     for (const username of ['', '2/service/svc/x', '2//svc', '2/service/', '0/service/svc', '2/service/svc\n']) {
       expect(await verdict(validator.validate(username, token))).toBe('malformed-username');
@@ -85,7 +85,7 @@ describe('a token is refused', () => {
   });
 
   test('when it is empty, no base64 or larger than KMS makes any, without a call to KMS', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     const wrong = ['', '=', 'AAA', 'AAAAA', '====', `${token} `, `-${token.slice(1)}`, `${token.slice(0, -4)}A===`];
     for (const text of [...wrong, `!${token.slice(1)}`, `${token}\0`, 'A'.repeat(8196)]) {
@@ -95,16 +95,16 @@ describe('a token is refused', () => {
   });
 
   test('in a version that is not allowed', async () => {
-    const old = world({ maximumVersion: 1 });
+    const old = setUp({ maximumVersion: 1 });
     expect(await verdict(old.validator.validate(SERVICE, await mint(old.kms)))).toBe('version');
-    const modern = world({ minimumVersion: 2 });
+    const modern = setUp({ minimumVersion: 2 });
     const token = await mint(modern.kms, { context: { from: 'svc', to: 'confidant' } });
     expect(await verdict(modern.validator.validate('svc', token))).toBe('version');
     expect(await verdict(modern.validator.validate('1/service/svc', token))).toBe('version');
   });
 
   test('of a user type that is not let in, or that has no keys', async () => {
-    const { kms, keys, validator } = world({ userTypes: ['service', 'robot'] });
+    const { kms, keys, validator } = setUp({ userTypes: ['service', 'robot'] });
     const token = await mint(kms, { keyId: keys.user, context: userContext });
     expect(await verdict(validator.validate(USER, token))).toBe('user-type');
     const robot = await mint(kms, { context: { from: 'r2', to: 'confidant', user_type: 'robot' } });
@@ -119,17 +119,17 @@ describe('a token is refused', () => {
     ['more than the three', { ...serviceContext, extra: 'x' }],
     ['the same text split elsewhere', { from: 'svc', to: 'confidantuser_type', service: '' }],
   ])('made for %s', async (_what, context) => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     expect(await verdict(validator.validate(SERVICE, await mint(kms, { context })))).toBe('kms-refused');
   });
 
   test('of random bytes', async () => {
-    const { validator } = world();
+    const { validator } = setUp();
     expect(await verdict(validator.validate(SERVICE, Buffer.alloc(150, 7).toString('base64')))).toBe('kms-refused');
   });
 
   test('made with a key that is not trusted, or not for that user type', async () => {
-    const { kms, keys, validator } = world();
+    const { kms, keys, validator } = setUp();
     const cases: [string, Mint][] = [
       [SERVICE, { keyId: keys.unrelated }],
       [SERVICE, { keyId: keys.user }],
@@ -142,14 +142,14 @@ describe('a token is refused', () => {
   });
 
   test('with a payload that is none', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     for (const payload of ['{}', 'null', 'x', `{"not_before": "${time(START)}"}`]) {
       expect(await verdict(validator.validate(SERVICE, await mint(kms, { payload })))).toBe('payload');
     }
   });
 
   test('with a lifetime over the limit by a second, by whole days, or below nothing', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const lasting = (ms: number) => mint(kms, { notBefore: START - MINUTE, notAfter: START - MINUTE + ms });
     expect(await verdict(validator.validate(SERVICE, await lasting(60 * MINUTE)))).toBe('accepted');
     expect(await verdict(validator.validate(SERVICE, await lasting(60 * MINUTE + 1000)))).toBe('lifetime');
@@ -158,7 +158,7 @@ describe('a token is refused', () => {
   });
 
   test('before its first and after its last second, and not in them', async () => {
-    const { kms, clock, validator } = world({ cacheSize: 0 });
+    const { kms, clock, validator } = setUp({ cacheSize: 0 });
     const token = await mint(kms, { notBefore: START, notAfter: START + MINUTE });
     const at = async (now: number) => {
       clock.now = now;
@@ -171,7 +171,7 @@ describe('a token is refused', () => {
   });
 
   test('and neither the reason nor the message shows token or username', async () => {
-    const { kms, keys, validator } = world();
+    const { kms, keys, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await expect(validator.validate(SERVICE, token)).rejects.toThrow(/^the token was refused \(key\)$/);
   });
@@ -179,7 +179,7 @@ describe('a token is refused', () => {
 
 describe('services cannot pass for users', () => {
   const shared = (minimumVersion: 1 | 2) =>
-    world({ serviceKeys: new Map([['alias/authnz-service', null]]), userKeys: ['authnz-service'], minimumVersion });
+    setUp({ serviceKeys: new Map([['alias/authnz-service', null]]), userKeys: ['authnz-service'], minimumVersion });
 
   test('with a key of both while version 1 is allowed, whatever version they use', async () => {
     const { kms, validator } = shared(1);
@@ -205,14 +205,14 @@ describe('one key under several references', () => {
       ['alias/one', 'one'],
       ['alias/two', 'two'],
     ]);
-    const { validator } = world({ kms, serviceKeys, userKeys: [] });
+    const { validator } = setUp({ kms, serviceKeys, userKeys: [] });
     expect((await validator.validate(SERVICE, await mint(kms, { keyId: 'alias/one' }))).account).toBeNull();
   });
 });
 
 describe('KMS out of reach', () => {
   test('is no verdict: it is not remembered, and the next try asks again', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('decrypt');
     await expect(validator.validate(SERVICE, token)).rejects.toThrow(KmsUnavailable);
@@ -221,7 +221,7 @@ describe('KMS out of reach', () => {
   });
 
   test('does not matter for a remembered token', async () => {
-    const { kms, clock, validator } = world();
+    const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     kms.down.add('decrypt').add('describeKey');
@@ -230,7 +230,7 @@ describe('KMS out of reach', () => {
   });
 
   test('while looking up a key is no verdict either, whichever key it is', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('describeKey');
     await expect(validator.validate(SERVICE, token)).rejects.toThrow(KmsUnavailable);
@@ -239,7 +239,7 @@ describe('KMS out of reach', () => {
   });
 
   test('does not keep an alias trusted for longer than an hour', async () => {
-    const { kms, clock, validator } = world();
+    const { kms, clock, validator } = setUp();
     const later = { notBefore: START + 61 * MINUTE, notAfter: START + 90 * MINUTE };
     await validator.validate(SERVICE, await mint(kms));
     const token = await mint(kms, later);

@@ -5,7 +5,7 @@ import {
   type TokenValidatorOptions,
   type VerifiedToken,
 } from '../src/index.js';
-import { MemoryKms } from './kms.js';
+import { MemoryKms } from './memory-kms.js';
 
 export const MINUTE = 60_000;
 export const START = Date.UTC(2026, 10, 21, 22, 0, 0);
@@ -13,7 +13,7 @@ export const START = Date.UTC(2026, 10, 21, 22, 0, 0);
 export const time = (ms: number) => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
 /** A validator, its KMS with a key of each kind, a clock, and its events. */
-export function world(options: Partial<TokenValidatorOptions> = {}) {
+export function setUp(options: Partial<TokenValidatorOptions> = {}) {
   const kms = new MemoryKms();
   const keys = {
     service: kms.addKey('alias/authnz-service'),

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryKms } from './kms.js';
-import { MINUTE, START, world, SERVICE, mint, verdict } from './validator-world.js';
+import { MemoryKms } from './memory-kms.js';
+import { MINUTE, START, setUp, SERVICE, mint, verdict } from './validator-setup.js';
 
 describe('aliases', () => {
   test('are looked up once, not with every token', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     for (let index = 0; index < 5; index += 1) await validator.validate(SERVICE, await mint(kms));
     expect(kms.calls).toMatchObject({ decrypt: 5, describeKey: 3 });
   });
 
   test('a new key behind an alias is noticed at its first token', async () => {
-    const { kms, clock, validator } = world();
+    const { kms, clock, validator } = setUp();
     await validator.validate(SERVICE, await mint(kms));
     clock.now += MINUTE;
     kms.addKey('alias/authnz-service');
@@ -18,7 +18,7 @@ describe('aliases', () => {
   });
 
   test('the old key behind a re-pointed alias is refused within minutes, remembered tokens included', async () => {
-    const { kms, keys, clock, validator } = world();
+    const { kms, keys, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     kms.addKey('alias/authnz-service');
@@ -28,7 +28,7 @@ describe('aliases', () => {
   });
 
   test('tokens of foreign keys cannot cause look-ups without bound', async () => {
-    const { kms, keys, clock, validator } = world();
+    const { kms, keys, clock, validator } = setUp();
     for (let second = 0; second < 60; second += 1) {
       clock.now += 1000;
       const token = await mint(kms, { keyId: keys.unrelated });
@@ -38,7 +38,7 @@ describe('aliases', () => {
   });
 
   test('an alias that does not exist trusts nobody and does not lock out the others', async () => {
-    const { kms, keys, validator } = world();
+    const { kms, keys, validator } = setUp();
     kms.removeAlias('alias/authnz-sandbox');
     expect(await verdict(validator.validate(SERVICE, await mint(kms)))).toBe('accepted');
     expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: keys.sandbox })))).toBe('key');
@@ -48,7 +48,7 @@ describe('aliases', () => {
     const kms = new MemoryKms();
     const first = kms.addKey('alias/authnz-sandbox', 'alias/authnz-service');
     kms.addKey('alias/authnz-sandbox');
-    const { clock, validator } = world({ kms, userKeys: [] });
+    const { clock, validator } = setUp({ kms, userKeys: [] });
     const token = await mint(kms, { keyId: first });
     expect((await validator.validate(SERVICE, token)).account).toBeNull();
     kms.addKey('alias/authnz-service');
@@ -60,7 +60,7 @@ describe('aliases', () => {
 
 describe('remembered tokens', () => {
   test('cost KMS nothing', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     const first = await validator.validate(SERVICE, token);
     const calls = { ...kms.calls };
@@ -69,7 +69,7 @@ describe('remembered tokens', () => {
   });
 
   test('prove nothing under another version, user type or name', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const v2 = await mint(kms);
     const v1 = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
     await validator.validate(SERVICE, v2);
@@ -84,7 +84,7 @@ describe('remembered tokens', () => {
   });
 
   test('expire, and then cost no call to KMS either to refuse once', async () => {
-    const { kms, clock, validator } = world();
+    const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     clock.now = START + 30 * MINUTE + 1;
@@ -95,7 +95,7 @@ describe('remembered tokens', () => {
   });
 
   test('are not valid before their time when the clock goes back', async () => {
-    const { kms, clock, validator } = world();
+    const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     clock.now = START - 3 * MINUTE - 1;
@@ -103,7 +103,7 @@ describe('remembered tokens', () => {
   });
 
   test('are as many as allowed, and the least recently used leave first', async () => {
-    const { kms, validator } = world({ cacheSize: 2 });
+    const { kms, validator } = setUp({ cacheSize: 2 });
     const tokens = [await mint(kms), await mint(kms), await mint(kms)] as const;
     await validator.validate(SERVICE, tokens[0]);
     await validator.validate(SERVICE, tokens[1]);
@@ -117,7 +117,7 @@ describe('remembered tokens', () => {
   });
 
   test('with a cache size of 0 there are none', async () => {
-    const { kms, validator } = world({ cacheSize: 0 });
+    const { kms, validator } = setUp({ cacheSize: 0 });
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     await validator.validate(SERVICE, token);
@@ -125,7 +125,7 @@ describe('remembered tokens', () => {
   });
 
   test('refusals are not among them', async () => {
-    const { kms, keys, validator } = world();
+    const { kms, keys, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await verdict(validator.validate(SERVICE, token));
     await verdict(validator.validate(SERVICE, token));
@@ -133,7 +133,7 @@ describe('remembered tokens', () => {
   });
 
   test('cannot be changed by whoever got the answer', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     const answer = (await validator.validate(SERVICE, token)) as { from: string };
     expect(() => (answer.from = 'root')).toThrow(TypeError);
@@ -143,7 +143,7 @@ describe('remembered tokens', () => {
 
 describe('concurrent requests', () => {
   test('with one unknown token ask KMS once', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     const all = await Promise.all(Array.from({ length: 20 }, () => validator.validate(SERVICE, token)));
     expect(new Set(all.map(({ from }) => from))).toEqual(new Set(['svc']));
@@ -151,21 +151,21 @@ describe('concurrent requests', () => {
   });
 
   test('with many unknown tokens look up each key once', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const tokens = await Promise.all(Array.from({ length: 20 }, () => mint(kms)));
     await Promise.all(tokens.map((token) => validator.validate(SERVICE, token)));
     expect(kms.calls).toMatchObject({ decrypt: 20, describeKey: 3 });
   });
 
   test('with one token under two names are two questions, and only one is answered yes', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     const both = [validator.validate(SERVICE, token), validator.validate('2/service/svc2', token)];
     expect(await Promise.all(both.map(verdict))).toEqual(['accepted', 'kms-refused']);
   });
 
   test('share a failure, and the next one asks again', async () => {
-    const { kms, validator } = world();
+    const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('decrypt');
     const settled = await Promise.allSettled([validator.validate(SERVICE, token), validator.validate(SERVICE, token)]);
@@ -178,7 +178,7 @@ describe('concurrent requests', () => {
 
 describe('events', () => {
   test('count each token by version, time each validation, and time KMS only when it was asked', async () => {
-    const { kms, events, validator } = world();
+    const { kms, events, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
     await validator.validate(SERVICE, token);
@@ -198,7 +198,7 @@ describe('events', () => {
   });
 
   test('hold nothing of tokens or names', async () => {
-    const { kms, keys, events, validator } = world();
+    const { kms, keys, events, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await verdict(validator.validate(SERVICE, token));
     expect(JSON.stringify(events)).not.toMatch(new RegExp(`svc|${token.slice(0, 10)}`));
