@@ -14,33 +14,35 @@ import { ProxyError } from './proxy-error.js';
 
 export interface AwsKmsOptions {
   region: string;
-  /** Another endpoint than AWS's for the region; without it AWS_ENDPOINT_URL_KMS counts too. */
+  /** Replaces AWS's endpoint of the region. If undefined, AWS_ENDPOINT_URL_KMS may replace it. */
   endpoint?: string;
   connectTimeoutMs: number;
-  /** From sending a request to the head of its answer. */
+  /** From sending a request to the head of its response. */
   requestTimeoutMs: number;
   maxSockets: number;
-  /** The first attempt counts. */
+  /** Including the first attempt. */
   maxAttempts: number;
-  /** One call with its attempts, pauses and search for credentials; attempts times both time-outs by default. */
+  /**
+   * For a whole call, with all attempts, pauses and the search for credentials. Default: attempts times both timeouts.
+   */
   deadlineMs?: number;
-  /** The SDK's default chain without it. */
+  /** Default: the SDK's default chain. */
   credentials?: KMSClientConfig['credentials'];
-  /** Loads the SDK by `require`: Node takes less time for it than for `import`, but bundlers do not see it. */
+  /** Loads the SDK by `require`, which is faster in Node than `import`, but invisible to bundlers. */
   unbundled?: boolean;
 }
 
 type Sdk = typeof import('@aws-sdk/client-kms');
 type Call<Answer> = (sdk: Sdk, client: KMSClient, signal: { abortSignal: AbortSignal }) => Promise<Answer>;
 
-/** KMS allows 50,000 grants per key, and answers at most 100 at once. */
+/** KMS allows 50,000 grants per key and returns at most 100 at once. */
 const MAX_GRANT_PAGES = 500;
 const GRANTS_PER_PAGE = 100;
 
 /**
- * KMS over the AWS SDK, which is loaded by the first call: importing this costs nothing to programs that never call
- * KMS. Every method keeps to the error contract of {@link KmsLike} and settles within the deadline. Connections over
- * TLS go through the proxy of the environment, as proxy.ts says; a fault of it is a KmsUnavailable.
+ * KMS over the AWS SDK. The first call loads the SDK, so importing this is cheap for programs that never call KMS.
+ * Every method rejects as {@link KmsLike} says and settles within the deadline. TLS connections use the environment's
+ * proxy (see proxy.ts); if it fails, calls reject with KmsUnavailable.
  */
 export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
   const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
@@ -167,7 +169,7 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
         requestHandler: new NodeHttpHandler({
           connectionTimeout: options.connectTimeoutMs,
           requestTimeout: options.requestTimeoutMs,
-          // Without this the handler only writes a warning when the time is over, and goes on waiting.
+          // Without this the handler only logs a warning after the timeout, and keeps waiting.
           throwOnRequestTimeout: true,
           httpAgent: agent,
           httpsAgent: httpsAgent ?? agent,
@@ -199,8 +201,8 @@ async function load({ unbundled = false }: AwsKmsOptions): Promise<Loaded> {
 const NOTICE_SWITCH = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
 
 /**
- * On Node 20 the SDK prints eight lines about its releases of 2027 once per process: noise in front of what a command
- * prints. The switch is put back, because programs hand their environment to children.
+ * Suppresses the notice that the SDK prints on Node 20 about its releases of 2027: eight lines in front of a command's
+ * output. The variable is restored, because programs pass their environment to child processes.
  */
 function withoutVersionNotice<Client>(make: () => Client): Client {
   const before = process.env[NOTICE_SWITCH];
@@ -212,7 +214,7 @@ function withoutVersionNotice<Client>(make: () => Client): Client {
   }
 }
 
-/** Races the call too: a search for credentials or an answer's body does not heed the signal. */
+/** Rejects at the deadline even if the call ignores the signal, as a search for credentials or a response body does. */
 async function withinDeadline<Answer>(deadlineMs: number, run: (signal: AbortSignal) => Promise<Answer>) {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -230,21 +232,23 @@ async function withinDeadline<Answer>(deadlineMs: number, run: (signal: AbortSig
   }
 }
 
-/** 4xx answers that blame the service's own credentials, clock or rate, not what it was asked: no verdict on that. */
-const NO_VERDICT =
+/** 4xx errors about the caller's credentials, clock or request rate. They are not a refusal of what was requested. */
+const NOT_A_REFUSAL =
   /throttl|TooManyRequests|RequestLimitExceeded|^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId|^InvalidSignature|^SignatureDoesNotMatch|^IncompleteSignature|^MissingAuthenticationToken|^RequestExpired|^RequestTimeTooSkewed|^OptInRequired|^KeyUnavailable|^DependencyTimeout|^KMSInternal/i;
 
-/** Only a well-formed error of KMS itself with a 4xx status is a refusal; all else is no answer. */
+/**
+ * Only a well-formed error of KMS itself with a 4xx status is a refusal; everything else means that KMS is unavailable.
+ */
 function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) return error;
   if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
-  const isOfNetwork = error.name === 'Error' || error instanceof AggregateError;
-  const code = isOfNetwork && 'code' in error ? String(error.code) : error.name;
-  // The SDK's errors carry the whole exchange: only their words go on.
+  const isNetworkError = error.name === 'Error' || error instanceof AggregateError;
+  const code = isNetworkError && 'code' in error ? String(error.code) : error.name;
+  // The SDK's errors carry the whole request and response; only the message is kept.
   const cause = error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
   const status = statusOf(error) ?? 0;
   const isRefusal = status >= 400 && status < 500 && status !== 429 && code.endsWith('Exception');
-  return isRefusal && !NO_VERDICT.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });
+  return isRefusal && !NOT_A_REFUSAL.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });
 }
 
 function statusOf(error: Error): number | undefined {

@@ -1,6 +1,6 @@
 /**
- * Decodes standard base64, strictly: the alphabet, the length and the padding must be right.
- * Answers undefined for anything else, for the empty text, and for a text longer than `maxLength` characters.
+ * Decodes standard base64 strictly: alphabet, length and padding must be right.
+ * Returns undefined for anything else, for an empty text, and for a text longer than `maxLength` characters.
  */
 export function decodeBase64(text: string, maxLength: number): Buffer | undefined {
   if (text.length > maxLength) return undefined;

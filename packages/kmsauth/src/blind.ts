@@ -3,7 +3,7 @@ import { FernetError } from './fernet.js';
 import type { EncryptionContext, KmsLike } from './kms.js';
 import { isPlainObject } from './plain-object.js';
 
-/** The secret part of a blind credential as the server stores it: every region holds the same pairs on its own. */
+/** The secret part of a blind credential as the server stores it: one independent copy of the pairs per region. */
 export interface BlindPairs {
   /** Region to Fernet token of the JSON text of the pairs. */
   credential_pairs: Record<string, string>;
@@ -11,12 +11,12 @@ export interface BlindPairs {
   data_key: Record<string, string>;
 }
 
-/** Text mostly, but whatever scalar an older client put in comes back. */
+/** Usually text; older clients stored other scalars, which are returned as they are. */
 export type BlindValue = string | number | boolean | null;
 
 export interface EncryptBlindRequest {
   pairs: Readonly<Record<string, string>>;
-  /** Region to the key that wraps its data key; these are the regions. */
+  /** The regions to encrypt for, each with the KMS key that wraps its data key. */
   keys: Readonly<Record<string, string>>;
   /** Region to encryption context; one for every region of `keys`. */
   contexts: Readonly<Record<string, EncryptionContext>>;
@@ -24,7 +24,7 @@ export interface EncryptBlindRequest {
 }
 
 /**
- * Encrypts pairs so that the server never sees them: a data key of its own in every region, cipher type `fernet`,
+ * Encrypts pairs so that the server never sees them, with a separate data key for every region: cipher type `fernet`,
  * cipher version 2. Rejects with RangeError when there is no region or a region has no context, else as KmsLike does.
  */
 export async function encryptBlind({ pairs, keys, contexts, kmsFor }: EncryptBlindRequest): Promise<BlindPairs> {
@@ -52,7 +52,7 @@ export interface DecryptBlindRequest extends Readonly<BlindPairs> {
 }
 
 /**
- * The pairs of a blind credential. Integers that a JavaScript number would change are answered as text.
+ * Decrypts the pairs of a blind credential. Integers that a JavaScript number cannot hold exactly are returned as text.
  * Rejects with RangeError when the region lacks a part, with FernetError when the parts do not belong together or
  * hold no pairs, else as KmsLike does.
  */
@@ -65,7 +65,7 @@ export async function decryptBlind(request: DecryptBlindRequest): Promise<Record
   return parsePairs(Buffer.from(key.decrypt(token)).toString('utf8'));
 }
 
-/** One key is made or opened per call: nothing to remember. */
+/** Without a cache: each call creates or opens one key. */
 function dataKeysOf(kms: KmsLike, masterKey: string): DataKeys {
   return new DataKeys({ kms, masterKey, cacheSize: 0, cacheTtlMs: 0 });
 }
@@ -89,7 +89,7 @@ function parsePairs(text: string): Record<string, BlindValue> {
     // The parser's message would quote the secret.
   }
   if (!isPlainObject(pairs) || !Object.values(pairs).every(isScalar)) {
-    throw new FernetError('the token holds no credential pairs');
+    throw new FernetError('the token does not hold credential pairs');
   }
   return pairs as Record<string, BlindValue>;
 }

@@ -3,7 +3,7 @@ import { decodeBase64 } from './base64.js';
 import { FernetError, FernetKey } from './fernet.js';
 import type { EncryptionContext, KmsLike } from './kms.js';
 
-/** For metrics: 2 calls of KMS for a key made, 1 for a key decrypted. */
+/** For metrics, the number of calls to KMS: 2 to create a key, 1 to decrypt one. */
 export interface DataKeyEvent {
   kind: 'counter';
   name: 'at_rest_action';
@@ -14,10 +14,10 @@ export interface DataKeysOptions {
   kms: KmsLike;
   /** The key data keys are wrapped under: alias, id or ARN. */
   masterKey: string;
-  /** How many opened keys are remembered; 0: none. */
+  /** Maximum number of opened keys in the cache; 0 turns the cache off. */
   cacheSize: number;
   cacheTtlMs: number;
-  /** Milliseconds of the epoch. */
+  /** Milliseconds since the epoch. */
   now?: () => number;
   onEvent?: (event: DataKeyEvent) => void;
 }
@@ -26,14 +26,14 @@ export interface DataKeysOptions {
 const MAX_WRAPPED_LENGTH = 8192;
 
 /**
- * Data keys, wrapped by KMS: 32 random bytes of KMS as Fernet key text, and that text encrypted under the master key
- * with the encryption context of what the key is for.
+ * Creates and opens data keys wrapped by KMS. A data key is 32 random bytes from KMS, written as a Fernet key; its
+ * wrapped form is that text encrypted under the master key, with the encryption context of what the key is for.
  */
 export class DataKeys {
   readonly #options: DataKeysOptions;
   readonly #now: () => number;
   readonly #cache: LRUCache<string, { key: FernetKey; expiresAt: number }> | undefined;
-  readonly #underway = new Map<string, Promise<FernetKey>>();
+  readonly #pending = new Map<string, Promise<FernetKey>>();
 
   constructor(options: DataKeysOptions) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class DataKeys {
     if (options.cacheSize > 0) this.#cache = new LRUCache({ max: options.cacheSize });
   }
 
-  /** A new data key, and its wrapped form: base64 text of the KMS ciphertext. Rejects as KmsLike does. */
+  /** Creates a data key. `wrapped` is the KMS ciphertext in base64. Rejects as KmsLike does. */
   async create(context: EncryptionContext): Promise<{ key: FernetKey; wrapped: string }> {
     const { kms, masterKey } = this.#options;
     const text = FernetKey.generateText(await kms.generateRandom(32));
@@ -51,22 +51,22 @@ export class DataKeys {
   }
 
   /**
-   * The data key inside `wrapped`. Rejects as KmsLike.decrypt does, notably with KmsRefused when it was wrapped for
-   * another context, and with FernetError when it is not base64 or holds no Fernet key. Only successes are remembered.
+   * Opens the data key in `wrapped`. Rejects as KmsLike.decrypt does, notably with KmsRefused when it was wrapped for
+   * another context, and with FernetError when it is not base64 or not a Fernet key. Only successes are cached.
    */
   async open(wrapped: string, context: EncryptionContext): Promise<FernetKey> {
     const id = cacheId(wrapped, context);
     const known = this.#cache?.get(id);
     if (known !== undefined && this.#now() < known.expiresAt) return known.key;
-    let opening = this.#underway.get(id);
+    let opening = this.#pending.get(id);
     if (opening === undefined) {
       opening = this.#open(wrapped, context)
         .then((key) => {
           this.#cache?.set(id, { key, expiresAt: this.#now() + this.#options.cacheTtlMs });
           return key;
         })
-        .finally(() => this.#underway.delete(id));
-      this.#underway.set(id, opening);
+        .finally(() => this.#pending.delete(id));
+      this.#pending.set(id, opening);
     }
     return opening;
   }
@@ -80,11 +80,11 @@ export class DataKeys {
   }
 }
 
-/** compat: the original remembered keys by ciphertext alone, and so a hit skipped the context's check by KMS. */
+/** compat: the original cached keys by ciphertext alone, so a cache hit skipped KMS's check of the context. */
 function cacheId(wrapped: string, context: EncryptionContext): string {
   const entries = Object.entries(context);
   const [only] = entries;
-  // The usual case, ten times in a fetch: lengths keep the parts apart.
+  // A short cut for the usual case, which occurs ten times per fetch. The lengths keep the parts apart.
   if (only !== undefined && entries.length === 1)
     return `${wrapped.length}:${only[0].length}:${wrapped}${only[0]}${only[1]}`;
   entries.sort(([a], [b]) => (a < b ? -1 : 1));

@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-/** A text that is no Fernet key, or a token that this key did not make. The message never holds key or token. */
+/** The text is not a Fernet key, or the token was not made with this key. The message never contains key or token. */
 export class FernetError extends Error {
   override readonly name = 'FernetError';
 }
@@ -19,14 +19,14 @@ const IV_BYTES = 16;
 const BLOCK_BYTES = 16;
 const CIPHERTEXT_START = IV_START + IV_BYTES;
 const HMAC_BYTES = 32;
-/** Version, time, IV, one block (padding makes even the empty plaintext one) and the HMAC. */
+/** Version, time, IV, one block (an empty plaintext is padded to one) and the HMAC. */
 const SHORTEST_TOKEN_BYTES = CIPHERTEXT_START + BLOCK_BYTES + HMAC_BYTES;
 
 /**
  * One Fernet key: AES-128-CBC under its second half, HMAC-SHA-256 under its first, over
  * `0x80 | seconds (8 bytes, big endian) | IV (16) | ciphertext | HMAC (32)`, as urlsafe base64 with padding.
  *
- * The halves live in key objects, so that a cached key costs no key set-up per token and is not printed by accident.
+ * The halves are kept in key objects, so that a cached key needs no set-up per token and is not printed by accident.
  */
 export class FernetKey {
   readonly #signing: KeyObject;
@@ -37,7 +37,7 @@ export class FernetKey {
     this.#encryption = createSecretKey(secret.subarray(16, 32));
   }
 
-  /** Reads the 44 characters of base64 that stand for 32 bytes. Throws {@link FernetError} for anything else. */
+  /** Parses a key: 44 characters of base64, which are 32 bytes. Throws {@link FernetError} for anything else. */
   static parse(text: string): FernetKey {
     // compat: keys are urlsafe base64, but Python reads the standard alphabet as well.
     if (!/^[A-Za-z0-9_+/-]{43}=$/.test(text)) throw new FernetError('not a Fernet key');
@@ -47,13 +47,16 @@ export class FernetKey {
     return key;
   }
 
-  /** The text of the key that 32 random bytes make. Throws {@link FernetError} for any other number of bytes. */
+  /** Makes the text of a key from 32 random bytes. Throws {@link FernetError} for any other number of bytes. */
   static generateText(random32: Uint8Array): string {
     if (random32.length !== 32) throw new FernetError('a Fernet key is made of 32 bytes');
     return urlsafeBase64(viewOf(random32));
   }
 
-  /** Makes a token. `at` fixes the clock (whole seconds) and the IV (16 bytes), for test vectors only. */
+  /**
+   * Encrypts a plaintext into a token. `at` fixes the clock (whole seconds) and the IV (16 bytes), for test vectors
+   * only.
+   */
   encrypt(plaintext: Uint8Array, at: { nowSeconds?: number; iv?: Uint8Array } = {}): string {
     const iv = at.iv ?? randomBytes(IV_BYTES);
     if (iv.length !== IV_BYTES) throw new FernetError('an IV has 16 bytes');
@@ -66,8 +69,8 @@ export class FernetKey {
   }
 
   /**
-   * The plaintext of a token made with this key, whatever its age. Throws {@link FernetError} for any other token,
-   * always with the same message, and only after the HMAC of everything was compared in constant time.
+   * Decrypts a token made with this key, whatever its age. Throws {@link FernetError} for any other token, always with
+   * the same message, and only after comparing the HMAC of all bytes in constant time.
    */
   decrypt(token: string): Uint8Array {
     const data = decodeToken(token);
@@ -78,7 +81,7 @@ export class FernetKey {
     }
     if (data[0] !== VERSION || (signatureStart - CIPHERTEXT_START) % BLOCK_BYTES !== 0) throw invalidToken();
     const decipher = createDecipheriv('aes-128-cbc', this.#encryption, data.subarray(IV_START, CIPHERTEXT_START));
-    // Without automatic padding, update() answers every block at once: no second buffer, no copy to join the two.
+    // Without automatic padding, update() returns every block at once, which saves a second buffer and a copy.
     decipher.setAutoPadding(false);
     return withoutPadding(decipher.update(data.subarray(CIPHERTEXT_START, signatureStart)));
   }
@@ -101,7 +104,7 @@ function urlsafeBase64(bytes: Buffer): string {
   return text.padEnd(Math.ceil(text.length / 4) * 4, '=');
 }
 
-/** Removes PKCS #7 padding. The HMAC was right by now, so the time this takes tells nobody anything new. */
+/** Removes PKCS #7 padding. The HMAC has been verified, so the time this takes reveals nothing to an attacker. */
 function withoutPadding(padded: Buffer): Buffer {
   const count = padded[padded.length - 1] ?? 0;
   if (count < 1 || count > BLOCK_BYTES) throw invalidToken();
@@ -119,9 +122,9 @@ function decodeToken(token: string): Buffer | undefined {
 }
 
 /**
- * compat: Python's non-strict base64 skips foreign characters, takes both alphabets, ends at the first complete
- * padding and refuses an incomplete last group. Stored tokens may rely on it; the HMAC still covers every byte.
- * A character outside ASCII is an error there too.
+ * compat: Python's lenient base64 skips foreign characters, accepts both alphabets, ends at the first complete padding
+ * and rejects an incomplete last group. Stored tokens may rely on it; the HMAC still covers every byte. Characters
+ * outside ASCII are an error there too.
  */
 function decodeAsPython(token: string): Buffer | undefined {
   if (/\P{ASCII}/u.test(token)) return undefined;

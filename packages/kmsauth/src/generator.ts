@@ -10,7 +10,7 @@ import {
   type TokenVersion,
 } from './token.js';
 
-// compat: three minutes for clocks that differ, at both ends, and for a cached token to be of use when it is sent.
+// compat: three minutes of tolerance for clock skew at both ends, and for the time until a cached token is sent.
 const SKEW_MS = 3 * 60_000;
 const MAX_CACHE_FILE_BYTES = 64 * 1024;
 
@@ -18,43 +18,46 @@ export interface TokenGeneratorOptions {
   kms: KmsLike;
   /** The key to encrypt under: alias, id or ARN. */
   authKey: string;
-  /** Who sends the token: an IAM role, or a user. */
+  /** The sender of the token: an IAM role or a user. */
   from: string;
   /** The service it is for. */
   to: string;
   /** `service` or `user`. */
   userType: string;
   version: TokenVersion;
-  /** More than 3: not_after is three minutes short of it from now, since not_before lies three minutes back. */
+  /**
+   * More than 3. It counts from not_before, three minutes ago: the token expires three minutes earlier than you may
+   * expect.
+   */
   lifetimeMinutes: number;
-  /** Where the token is kept between runs; undefined or empty: nowhere. */
+  /** The file that caches the token between runs; no file if undefined or empty. */
   cacheFile?: string;
-  /** What else makes a token of other use, for the cache file: the region and endpoint of `kms`. */
+  /** Whatever else a cached token depends on, for example the region and endpoint of `kms`. */
   cacheScope?: string;
-  /** Milliseconds of the epoch. */
+  /** Milliseconds since the epoch. */
   now?: () => number;
-  /** Told where a token comes from, when one is taken from the cache file or made. */
+  /** Called when a token is read from the cache file (`cache`) or made (`kms`). */
   onToken?: (from: 'cache' | 'kms') => void;
-  /** Told in a sentence when the cache file is of no use; never the token. */
+  /** Called with a sentence when the cache file cannot be used or written. It never contains the token. */
   onWarning?: (message: string) => void;
 }
 
-interface KeptToken {
+interface CachedToken {
   token: string;
-  /** Milliseconds of the epoch. */
+  /** Milliseconds since the epoch. */
   notAfter: number;
 }
 
-/** Makes tokens for one sender and one receiver, and makes a new one only when the last has run out. */
+/** Makes tokens for one sender and one receiver; a new one only when the last is about to expire. */
 export class TokenGenerator {
   readonly #options: TokenGeneratorOptions;
   readonly #now: () => number;
   readonly #username: string;
   readonly #context: Readonly<Record<string, string>>;
-  #kept: KeptToken | undefined;
-  #underway: Promise<KeptToken> | undefined;
+  #current: CachedToken | undefined;
+  #pending: Promise<CachedToken> | undefined;
 
-  /** Throws RangeError for a name, user type or lifetime no token can have. */
+  /** Throws RangeError for a name, user type or lifetime that no token can have. */
   constructor(options: TokenGeneratorOptions) {
     if (!(options.lifetimeMinutes > SKEW_MS / 60_000)) throw new RangeError('a token must live longer than 3 minutes');
     this.#options = options;
@@ -63,16 +66,19 @@ export class TokenGenerator {
     this.#context = tokenContext(options, options.to);
   }
 
-  /** What to send, as Basic authentication or in X-Auth-From and X-Auth-Token. Rejects as KmsLike.encrypt does. */
+  /**
+   * Returns the credentials for Basic authentication, or for X-Auth-From and X-Auth-Token. Rejects as KmsLike.encrypt
+   * does.
+   */
   async token(): Promise<{ username: string; token: string }> {
-    if (this.#kept === undefined || !this.#isFresh(this.#kept.notAfter)) {
-      this.#underway ??= this.#readOrMake().finally(() => (this.#underway = undefined));
-      this.#kept = await this.#underway;
+    if (this.#current === undefined || !this.#isFresh(this.#current.notAfter)) {
+      this.#pending ??= this.#readOrMake().finally(() => (this.#pending = undefined));
+      this.#current = await this.#pending;
     }
-    return { username: this.#username, token: this.#kept.token };
+    return { username: this.#username, token: this.#current.token };
   }
 
-  async #readOrMake(): Promise<KeptToken> {
+  async #readOrMake(): Promise<CachedToken> {
     const { cacheFile, onToken } = this.#options;
     const cached = cacheFile ? await this.#read(cacheFile) : undefined;
     if (cached !== undefined) {
@@ -85,7 +91,7 @@ export class TokenGenerator {
     return made;
   }
 
-  async #make(): Promise<KeptToken> {
+  async #make(): Promise<CachedToken> {
     const { kms, authKey, lifetimeMinutes } = this.#options;
     const notBefore = this.#now() - SKEW_MS;
     const notAfter = notBefore + lifetimeMinutes * 60_000;
@@ -94,15 +100,15 @@ export class TokenGenerator {
     return { token: Buffer.from(ciphertext).toString('base64'), notAfter };
   }
 
-  /** Still good for three minutes, and not made by a clock that was ahead of ours. */
+  /** Whether a token is valid for at least three more minutes, and was not made by a clock ahead of ours. */
   #isFresh(notAfter: number): boolean {
     const now = this.#now();
     return now <= notAfter - SKEW_MS && notAfter <= now + this.#options.lifetimeMinutes * 60_000;
   }
 
-  async #read(path: string): Promise<KeptToken | undefined> {
+  async #read(path: string): Promise<CachedToken | undefined> {
     try {
-      // A planted token would show our requests to whoever planted it, under a name we did not choose.
+      // An attacker who plants a token would see our requests, made under a name that we did not choose.
       const text = await readPrivateFile(path, { maxBytes: MAX_CACHE_FILE_BYTES, readableByOthers: true });
       if (text === undefined) return undefined;
       const file = JSON.parse(text) as Record<string, unknown>;
@@ -116,7 +122,7 @@ export class TokenGenerator {
     }
   }
 
-  async #write(path: string, { token, notAfter }: KeptToken): Promise<void> {
+  async #write(path: string, { token, notAfter }: CachedToken): Promise<void> {
     const file = { token, not_after: formatTokenTime(notAfter), auth_context: this.#context, scope: this.#scope() };
     try {
       await replaceFile(path, JSON.stringify(file));
@@ -126,8 +132,8 @@ export class TokenGenerator {
   }
 
   /**
-   * compat: the original compares only auth_context, and so sent a token of one key or region to another. It ignores
-   * fields it does not know, so what else must be equal stands in one of ours.
+   * Everything else that must match for a cached token to be used. compat: the original compares only auth_context, and
+   * so sent a token of one key or region to another. It ignores fields that it does not know, such as this one.
    */
   #scope(): string {
     const { authKey, version, lifetimeMinutes, cacheScope = '' } = this.#options;

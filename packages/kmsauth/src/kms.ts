@@ -1,12 +1,12 @@
-/** A KMS encryption context: names and values are text; KMS binds them to the ciphertext. */
+/** A KMS encryption context: names and values that KMS binds to the ciphertext. */
 export type EncryptionContext = Readonly<Record<string, string>>;
 
 /**
- * The slice of KMS this project uses. Implemented over AWS KMS, over the embedded keyring, and by tests.
+ * The part of KMS that this project uses. It is implemented by AWS KMS, by the embedded keyring and by tests.
  *
- * Every method rejects with {@link KmsRefused} when KMS answered and said no (wrong context, foreign ciphertext,
- * unknown key, access denied), and with {@link KmsUnavailable} when there was no usable answer (time-out, network,
- * throttling, a 5xx). Callers must tell the two apart: the first is the caller's fault, the second never is.
+ * Every method rejects with {@link KmsRefused} when KMS refuses the request (wrong context, foreign ciphertext, unknown
+ * key, access denied), and with {@link KmsUnavailable} when there is no usable response (timeout, network, throttling,
+ * a 5xx). Callers must distinguish the two: the first is the caller's fault, the second never is.
  */
 export interface KmsLike {
   /** Encrypts at most 4096 bytes. `keyId`: a key id, an ARN or `alias/name`. */
@@ -14,18 +14,18 @@ export interface KmsLike {
     ciphertext: Uint8Array;
     keyArn: string;
   }>;
-  /** `keyArn` is the key that made the ciphertext, as KMS reports it: never a claim of the caller. */
+  /** `keyArn` is the key that made the ciphertext, as KMS reports it; a caller cannot forge it. */
   decrypt(request: { ciphertext: Uint8Array; context: EncryptionContext }): Promise<{
     plaintext: Uint8Array;
     keyArn: string;
   }>;
-  /** 1 to 1024 random bytes from KMS. */
+  /** Returns 1 to 1024 random bytes from KMS. */
   generateRandom(byteCount: number): Promise<Uint8Array>;
   /** Resolves a key id, ARN or `alias/name` to the key's ARN. */
   describeKey(keyId: string): Promise<{ keyArn: string }>;
 }
 
-/** One KMS grant, as listed. Operations are KMS's names, for example `Encrypt`. */
+/** A KMS grant. Operations have KMS's names, for example `Encrypt`. */
 export interface KmsGrant {
   grantId: string;
   granteePrincipal: string;
@@ -35,11 +35,11 @@ export interface KmsGrant {
 }
 
 /**
- * The grant calls, apart from {@link KmsLike} because only the server needs them. `keyId` is a key id or an ARN: unlike
- * all other calls, AWS takes no alias here.
+ * The calls about grants, separate from {@link KmsLike} because only the server needs them. `keyId` is a key id or an
+ * ARN: unlike in all other calls, AWS does not accept an alias here.
  */
 export interface KmsGrants {
-  /** All grants of the key, every page; an implementation may leave out those made to others than `granteePrincipal`. */
+  /** Lists all grants of the key, every page. Implementations may omit grants to others than `granteePrincipal`. */
   listGrants(keyId: string, options?: { granteePrincipal?: string }): Promise<KmsGrant[]>;
   createGrant(request: {
     keyId: string;
@@ -50,7 +50,7 @@ export interface KmsGrants {
   revokeGrant(request: { keyId: string; grantId: string }): Promise<void>;
 }
 
-/** KMS answered and refused. `code` is KMS's error name, for example `InvalidCiphertextException`. */
+/** KMS refused the request. `code` is KMS's error name, for example `InvalidCiphertextException`. */
 export class KmsRefused extends Error {
   override readonly name = 'KmsRefused';
   constructor(
@@ -61,7 +61,7 @@ export class KmsRefused extends Error {
   }
 }
 
-/** KMS gave no usable answer within the time allowed. `code` is the transport's or KMS's error name. */
+/** KMS gave no usable response in time. `code` is the error name of the network or of KMS. */
 export class KmsUnavailable extends Error {
   override readonly name = 'KmsUnavailable';
   constructor(
@@ -72,7 +72,7 @@ export class KmsUnavailable extends Error {
   }
 }
 
-/** A bare name, as the original's guide writes keys, means an alias; ids, ARNs and `alias/x` stay as they are. */
+/** Turns a bare name into an alias, as in the original's guide; ids, ARNs and `alias/x` stay as they are. */
 export function keyReference(key: string): string {
   const isKeyId = /^(mrk-)?[0-9a-f]{8,}(-[0-9a-f]{4}){0,3}(-?[0-9a-f]{12,})?$/i.test(key) && key.length >= 32;
   return key.includes(':') || key.startsWith('alias/') || isKeyId || key === '' ? key : `alias/${key}`;

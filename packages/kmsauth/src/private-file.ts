@@ -3,20 +3,23 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** A file is not its owner's alone, or no file to read; the message is a sentence about it: `another user owns it`. */
+/**
+ * Other users may read or write the file, or it is not a regular file. The message says which: `another user owns it`.
+ */
 export class NotPrivate extends Error {
   override readonly name = 'NotPrivate';
 }
 
 export interface PrivateFileLimits {
   maxBytes: number;
-  /** Others may read it, but never write it. Default false. */
+  /** Whether others may read it (nobody else may ever write it). Default false. */
   readableByOthers?: boolean;
 }
 
 /**
- * The text of a file that nobody but us could have written; undefined when there is none. Follows no link, waits for no
- * pipe, and reads nothing of what is too large. Rejects with {@link NotPrivate}, and with Node's own errors.
+ * Reads a text file that nobody else can have written; returns undefined if there is no such file. It does not follow
+ * links, wait for pipes or read a file larger than `maxBytes`. Rejects with {@link NotPrivate}, and with Node's own
+ * errors.
  */
 export async function readPrivateFile(
   path: string,
@@ -43,7 +46,7 @@ export async function readPrivateFile(
   }
 }
 
-/** Writes a file whole or not at all, for its owner alone; missing directories are made for the owner alone too. */
+/** Replaces a file atomically, readable by its owner alone (mode 0600). Creates missing directories with mode 0700. */
 export async function replaceFile(path: string, content: string): Promise<void> {
   await makeDirectory(dirname(path));
   const draft = `${path}.${randomBytes(8).toString('hex')}.tmp`;
@@ -62,20 +65,20 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 }
 
 /**
- * Makes a directory and those above it that are missing, one at a time: where none can be made (below /proc), Node's
- * way of making several never ends.
+ * Creates a directory and its missing parents, one at a time: Node's recursive mkdir never returns where it cannot
+ * create any (below /proc).
  */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // What is there and no directory is noticed by who writes there.
+    // If this is not a directory, writing into it fails.
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     await makeDirectory(dirname(path));
     await mkdir(path, { mode: 0o700 }).catch((problem: NodeJS.ErrnoException) => {
-      // Somebody else made it meanwhile.
+      // Another process may have created it meanwhile.
       if (problem.code !== 'EEXIST') throw problem;
     });
   }

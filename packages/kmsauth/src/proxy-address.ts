@@ -4,22 +4,22 @@ import { ProxyError } from './proxy-error.js';
 /** Variables by name, as `process.env` holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whether an http or https address is reached through the proxy of the environment. */
+/** Whether an http or https address is reached through the environment's proxy. */
 export function goesThroughProxy(address: string, environment: Environment = process.env): boolean {
   const { protocol, hostname, port } = new URL(address);
-  if (protocol !== 'https:' || named(environment) === undefined) return false;
+  if (protocol !== 'https:' || proxyVariable(environment) === undefined) return false;
   return !isDirect(hostname, port === '' ? 443 : Number(port), environment);
 }
 
-/** The proxy that an address is reached through as errors name it, `proxy.corp:3128`; undefined: directly. */
+/** The proxy for an address, as errors name it (`proxy.corp:3128`); undefined if it is reached directly. */
 export function proxyOf(address: string, environment: Environment = process.env): string | undefined {
   if (!goesThroughProxy(address, environment)) return undefined;
-  const { text, variable } = named(environment)!;
-  const proxy = parse(text);
+  const { text, variable } = proxyVariable(environment)!;
+  const proxy = parseProxy(text);
   return proxy === undefined ? `of ${variable}` : placeOf(proxy);
 }
 
-/** Host and port: no name, no password. */
+/** Host and port, without user name and password. */
 export function placeOf(proxy: URL): string {
   return `${proxy.hostname}:${portOf(proxy)}`;
 }
@@ -29,36 +29,36 @@ export function portOf({ protocol, port }: URL): number {
   return protocol === 'https:' ? 443 : 80;
 }
 
-/** Whether the environment names a proxy for https, whichever hosts are excepted. */
+/** Whether the environment names a proxy for https, whatever NO_PROXY says. */
 export function namesProxy(environment: Environment): boolean {
-  return named(environment) !== undefined;
+  return proxyVariable(environment) !== undefined;
 }
 
-/** What is wrong with the proxy that the environment names, without its value; undefined: nothing, or there is none. */
+/** What is wrong with the environment's proxy variable, without its value; undefined if it is fine or not set. */
 export function proxyFault(environment: Environment): { variable: string; problem: string } | undefined {
-  const found = named(environment);
-  if (found === undefined || parse(found.text) !== undefined) return undefined;
+  const found = proxyVariable(environment);
+  if (found === undefined || parseProxy(found.text) !== undefined) return undefined;
   return { variable: found.variable, problem: 'must be an http or https address' };
 }
 
 /**
- * The proxy for https to a host, by name or address. Undefined: none.
+ * The proxy for https connections to a host name or address; undefined if there is none.
  *
- * compat: as Python reads the variables. Lower case comes first, and switches off when it is empty; an address without a
- * scheme is one of http; a name in NO_PROXY stands for its subdomains too, with or without a dot in front. Networks
- * (10.0.0.0/8) in NO_PROXY count for hosts that are addresses.
+ * compat: the variables are read as by Python. Lower case names come first, and an empty one turns the proxy off. An
+ * address without a scheme means http. A name in NO_PROXY includes its subdomains, with or without a leading dot.
+ * Networks in NO_PROXY (10.0.0.0/8) apply to hosts that are addresses.
  *
- * @throws ProxyError when the variable holds no such address
+ * @throws ProxyError when the variable is not an http or https address
  */
 export function proxyFor(host: string, port: number, environment: Environment): URL | undefined {
-  const found = named(environment);
+  const found = proxyVariable(environment);
   if (found === undefined || isDirect(host, port, environment)) return undefined;
-  const proxy = parse(found.text);
+  const proxy = parseProxy(found.text);
   if (proxy === undefined) throw new ProxyError(`${found.variable} must be an http or https address`);
   return proxy;
 }
 
-function named(environment: Environment): { variable: string; text: string } | undefined {
+function proxyVariable(environment: Environment): { variable: string; text: string } | undefined {
   for (const name of ['https_proxy', 'all_proxy']) {
     const variable = environment[name] === undefined ? name.toUpperCase() : name;
     const text = environment[variable]?.trim();
@@ -67,7 +67,7 @@ function named(environment: Environment): { variable: string; text: string } | u
   return undefined;
 }
 
-function parse(text: string): URL | undefined {
+function parseProxy(text: string): URL | undefined {
   const address = text.includes('://') ? text : `http://${text}`;
   if (!URL.canParse(address)) return undefined;
   const url = new URL(address);
@@ -82,28 +82,33 @@ function parse(text: string): URL | undefined {
 function isDirect(host: string, port: number, environment: Environment): boolean {
   const name = host.toLowerCase().replace(/^\[|\]$|\.$/g, '');
   const exceptions = (environment['no_proxy'] ?? environment['NO_PROXY'] ?? '').toLowerCase();
-  return isNear(name) || exceptions.split(/[,\s]+/).some((exception) => excepts(exception, name, port));
+  return (
+    neverUsesProxy(name) || exceptions.split(/[,\s]+/).some((exception) => matchesException(exception, name, port))
+  );
 }
 
-/** This machine, and addresses that no proxy could reach for it: 169.254.169.254 and its like tell credentials. */
-function isNear(name: string): boolean {
+/**
+ * This machine, and link-local addresses, which no proxy can reach for it: 169.254.169.254 and the like serve
+ * credentials.
+ */
+function neverUsesProxy(name: string): boolean {
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   const networks = ['127.0.0.0/8', '169.254.0.0/16', '::1/128', 'fe80::/10', 'fd00:ec2::/32'];
-  return networks.some((network) => holds(network, name));
+  return networks.some((network) => isInNetwork(network, name));
 }
 
-function excepts(exception: string, name: string, port: number): boolean {
+function matchesException(exception: string, name: string, port: number): boolean {
   if (exception === '') return false;
   if (exception === '*') return true;
-  if (isIP(name) !== 0 && holds(exception, name)) return true;
+  if (isIP(name) !== 0 && isInNetwork(exception, name)) return true;
   const [, withoutPort, onlyPort] = isIP(exception) === 0 ? (/^(.+):(\d+)$/.exec(exception) ?? []) : [];
   if (onlyPort !== undefined && Number(onlyPort) !== port) return false;
   const wanted = (withoutPort ?? exception).replace(/^\[|\]$/g, '').replace(/^\*?\.*/, '');
   return name === wanted || (wanted !== '' && isIP(name) === 0 && name.endsWith(`.${wanted}`));
 }
 
-/** Whether an address lies in a network like 10.0.0.0/8. */
-function holds(network: string, address: string): boolean {
+/** Whether an address is in a network such as 10.0.0.0/8. */
+function isInNetwork(network: string, address: string): boolean {
   const [start = '', bits = ''] = network.split('/');
   const family = isIP(start);
   if (family === 0 || isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > (family === 4 ? 32 : 128)) {

@@ -1,7 +1,6 @@
 /**
- * The proxy could not be used, or did not make the connection. The message names its host and port, never its password.
- * `code` is the network's own; a proxy that answers with another status counts as a refused connection, which the AWS
- * SDK tries again.
+ * The proxy could not be reached, or refused to connect. The message names its host and port, never its password.
+ * `code` is the network error's; a refusal by the proxy counts as ECONNREFUSED, which the AWS SDK retries.
  */
 export class ProxyError extends Error {
   override readonly name = 'ProxyError';

@@ -6,15 +6,15 @@ export { goesThroughProxy, namesProxy, proxyFault, proxyOf } from './proxy-addre
 export { ProxyError } from './proxy-error.js';
 
 /**
- * The agent for https that goes through the proxy of the environment: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names
- * the host. It decides for each host, and connects directly where no proxy is wanted: always to this machine and to
- * link-local addresses, where instance metadata is. Undefined when the environment names none (or none for
- * `address`), and then nothing is loaded.
+ * Returns an https agent that uses the environment's proxy: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names the host.
+ * It decides for each host, and always connects directly to this machine and to link-local addresses, where instance
+ * metadata is. Returns undefined, and loads nothing, if the environment names no proxy (or none for `address`).
  *
- * Requests fail with {@link ProxyError} when there is no way through the proxy; what it says is never their answer.
- * @param options.address the only address that will be asked for; left out: it is decided for each host
+ * Requests fail with {@link ProxyError} if the proxy does not connect; a proxy's own response is never taken for the
+ * host's.
+ * @param options.address the only address that will be requested, if known
  *
- * compat: the original's libraries heed these variables too, see proxyFor.
+ * compat: the original's libraries read these variables too, see proxyFor.
  */
 export async function proxyAgent(
   { address, ...options }: TunnelOptions & { address?: string },

@@ -1,4 +1,4 @@
-/** What it takes to send tokens, without what verifies them or opens data keys: for programs that run briefly. */
+/** What sending tokens needs, without verification and data keys: it loads faster, for short-lived programs. */
 export * from './kms.js';
 export { TokenGenerator } from './generator.js';
 export { awsKms } from './aws.js';

@@ -4,7 +4,7 @@ import { isPlainObject } from './plain-object.js';
 /** 1: the context is `{from, to}`. 2: it also binds the user type. */
 export type TokenVersion = 1 | 2;
 
-/** What a username claims. Nothing of it is true before the token was decrypted under it. */
+/** What a username claims. It proves nothing until the token has been decrypted with it. */
 export interface TokenUsername {
   version: TokenVersion;
   userType: string;
@@ -12,13 +12,13 @@ export interface TokenUsername {
 }
 
 const MAX_USERNAME_LENGTH = 512;
-// Control and format characters, lone surrogates and separators: none belongs in a name, all of them forge log lines.
+// Control and format characters, lone surrogates and separators do not belong in a name and can forge log lines.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
- * Reads `2/<user type>/<from>`, `1/<user type>/<from>` or the bare `<from>` of version 1, which is always a service.
- * Answers undefined for everything else: another version, other numbers of parts, empty parts, unprintable
- * characters, more than 512 characters.
+ * Parses `2/<user type>/<from>`, `1/<user type>/<from>` or the bare `<from>` of version 1, which is always a service.
+ * Returns undefined for everything else: other versions, other numbers of parts, empty parts, unprintable characters,
+ * more than 512 characters.
  */
 export function parseUsername(text: string): TokenUsername | undefined {
   if (text.length === 0 || text.length > MAX_USERNAME_LENGTH || UNPRINTABLE.test(text)) return undefined;
@@ -31,37 +31,37 @@ export function parseUsername(text: string): TokenUsername | undefined {
 }
 
 /**
- * The username that goes with a token. compat: a version 1 service is its bare name.
- * Throws RangeError when no validator could read it back, for example for a name with a slash.
+ * Formats the username that goes with a token. compat: for a service, version 1 uses the bare name.
+ * Throws RangeError when no validator could parse it, for example for a name with a slash.
  */
 export function formatUsername({ version, userType, from }: TokenUsername): string {
   const text = version === 1 && userType === 'service' ? from : `${version}/${userType}/${from}`;
   const parsed = parseUsername(text);
   if (parsed?.version !== version || parsed.userType !== userType || parsed.from !== from) {
-    throw new RangeError('a user type and a name for tokens are printable, not empty and without slashes');
+    throw new RangeError('user types and names must be printable, not empty and without slashes');
   }
   return text;
 }
 
-/** The encryption context KMS must have bound to the token: exactly these names, and no more. */
+/** The encryption context that KMS must have bound to the token: exactly these names. */
 export function tokenContext({ version, userType, from }: TokenUsername, to: string): EncryptionContext {
   return version === 1 ? { from, to } : { from, to, user_type: userType };
 }
 
-/** When a token is valid, both ends included, in milliseconds of the epoch; tokens carry whole seconds. */
+/** When a token is valid, including both ends, in milliseconds since the epoch; tokens carry whole seconds. */
 export interface TokenLifetime {
   notBefore: number;
   notAfter: number;
 }
 
-/** The plaintext of a token, in the original's spelling. Fractions of a second are cut off. */
+/** Encodes the plaintext of a token as the original does. Fractions of a second are cut off. */
 export function encodePayload({ notBefore, notAfter }: TokenLifetime): Buffer {
   return Buffer.from(`{"not_before": "${formatTokenTime(notBefore)}", "not_after": "${formatTokenTime(notAfter)}"}`);
 }
 
 /**
- * Reads a token's plaintext: UTF-8 JSON, an object with both times as `%Y%m%dT%H%M%SZ`. Other fields are ignored, as
- * the original does. Answers undefined for anything else; which end comes first is not checked here.
+ * Parses a token's plaintext: a JSON object in UTF-8 with both times as `%Y%m%dT%H%M%SZ`. Other fields are ignored, as
+ * by the original. Returns undefined for anything else. It does not check which end comes first.
  */
 export function parsePayload(plaintext: Uint8Array): TokenLifetime | undefined {
   let payload: unknown;
@@ -77,15 +77,15 @@ export function parsePayload(plaintext: Uint8Array): TokenLifetime | undefined {
   return notBefore === undefined || notAfter === undefined ? undefined : { notBefore, notAfter };
 }
 
-/** Milliseconds of the epoch as `20261121T223808Z`. */
+/** Formats milliseconds since the epoch as `20261121T223808Z`. */
 export function formatTokenTime(ms: number): string {
   return new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 }
 
-/** The inverse of {@link formatTokenTime}; undefined when it is no such text or no such day exists. */
+/** Parses what {@link formatTokenTime} formats; undefined for other text and for days that do not exist. */
 export function parseTokenTime(text: unknown): number | undefined {
   if (typeof text !== 'string' || !/^\d{8}T\d{6}Z$/.test(text)) return undefined;
   const ms = Date.parse(text.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-  // Date.parse lets 30 February roll over into March: only a time that reads back the same is one.
+  // Date.parse turns 30 February into a day of March; formatting the result again reveals that.
   return Number.isNaN(ms) || formatTokenTime(ms) !== text ? undefined : ms;
 }

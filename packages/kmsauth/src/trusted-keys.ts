@@ -2,25 +2,25 @@ import { KmsRefused, KmsUnavailable, keyReference, type KmsLike } from './kms.js
 
 /** How long a resolved alias is trusted before KMS is asked again. */
 const REFRESH_AFTER_MS = 5 * 60_000;
-/** How soon an unmatched ARN may cause another look-up: bounds the calls that foreign tokens can cause. */
+/** Minimum time between look-ups for unknown ARNs; it bounds the calls to KMS that foreign tokens can cause. */
 const MISMATCH_REFRESH_AFTER_MS = 30_000;
-/** How long the last answer stands in while KMS cannot be asked. */
+/** How long the last result is used while KMS is unavailable. */
 const STALE_AFTER_MS = 60 * 60_000;
 
 interface TrustedKey {
   /** As configured. */
   readonly reference: string;
-  /** What KMS last said, and when; `arn` undefined: no such key. */
+  /** What KMS last answered, and when. `arn` is undefined if there is no such key. */
   answer: { arn: string | undefined; at: number } | undefined;
   askedAt: number;
   asking: Promise<void> | undefined;
 }
 
 /**
- * The keys whose tokens are trusted, as configured (alias, id or ARN), matched against the ARN KMS reports.
+ * The configured keys (alias, id or ARN) whose tokens are trusted, matched against the ARN that KMS reports.
  *
- * Aliases can be re-pointed, so their ARNs are looked up again: every five minutes of use, and when an ARN matches
- * none of them, but then at most every thirty seconds, so that nobody can make this call KMS without bound.
+ * An alias can be pointed at another key, so aliases are resolved again: every five minutes while in use, and when an
+ * ARN matches none of them, but then at most every thirty seconds, so that foreign tokens cannot flood KMS.
  */
 export class TrustedKeys {
   readonly #kms: KmsLike;
@@ -39,8 +39,8 @@ export class TrustedKeys {
   }
 
   /**
-   * The configured references that stand for `keyArn`, when that is known without asking KMS. Undefined when it has
-   * to be asked: something is due for a look-up, or nothing matches (which is worth one).
+   * The configured references for `keyArn`, if known without calling KMS. Undefined if KMS must be called, because a
+   * look-up is due or nothing matches.
    */
   matchKnown(keyArn: string): readonly string[] | undefined {
     const now = this.#now();
@@ -50,8 +50,8 @@ export class TrustedKeys {
   }
 
   /**
-   * The configured references that stand for `keyArn`; none: it is not trusted. Rejects with KmsUnavailable while
-   * what any of them stands for is unknown, since that one could be the key that changes the verdict.
+   * The configured references for `keyArn`; if there are none, the key is not trusted. Rejects with KmsUnavailable
+   * while any reference is unresolved, since that one might be for this key.
    */
   async match(keyArn: string): Promise<readonly string[]> {
     await this.#lookUp(REFRESH_AFTER_MS);
@@ -84,7 +84,7 @@ export class TrustedKeys {
       key.answer = { arn: keyArn, at: this.#now() };
     } catch (error) {
       if (error instanceof KmsRefused) key.answer = { arn: undefined, at: this.#now() };
-      // No answer: the last one stands until it is stale, so that throttled look-ups do not lock everybody out.
+      // Without an answer the last one is used until it is stale, so that throttling does not lock everybody out.
       else if (!(error instanceof KmsUnavailable)) throw error;
     }
   }

@@ -12,20 +12,20 @@ import {
 } from './token.js';
 import { TrustedKeys } from './trusted-keys.js';
 
-/** Who a token proved its sender to be. */
+/** The identity that a token proves. */
 export interface VerifiedToken {
   readonly version: TokenVersion;
   readonly userType: string;
   readonly from: string;
-  /** The account of the key that made the token; null for an unscoped key and for users. */
+  /** The account that the key is scoped to; null for users and for keys without an account. */
   readonly account: string | null;
-  /** Milliseconds of the epoch. */
+  /** Milliseconds since the epoch. */
   readonly notAfter: number;
   /** The key that made the token, as KMS reported it. */
   readonly keyArn: string;
 }
 
-/** Why a token was refused; closed, so that answers and logs can name it. */
+/** Why a token was rejected. */
 export type TokenRejection =
   | 'malformed-username'
   | 'version'
@@ -38,7 +38,7 @@ export type TokenRejection =
   | 'not-yet-valid'
   | 'expired';
 
-/** The token does not prove what its username claims. Neither of them is in the message. */
+/** The token does not prove what its username claims. The message contains neither of them. */
 export class TokenRejected extends Error {
   override readonly name = 'TokenRejected';
   constructor(
@@ -49,7 +49,7 @@ export class TokenRejected extends Error {
   }
 }
 
-/** For metrics, under the original's names; never anything of the token. */
+/** For metrics, with the original's names. It contains nothing of the token. */
 export type TokenEvent =
   | { kind: 'timer'; name: 'decrypt_token' | 'kms_decrypt_token'; durationMs: number }
   | { kind: 'counter'; name: 'token_version_1' | 'token_version_2'; count: 1 };
@@ -58,18 +58,18 @@ export interface TokenValidatorOptions {
   kms: KmsLike;
   /** The `to` of every token: this service's name, AUTH_CONTEXT. */
   to: string;
-  /** Keys of services, as configured, each with the account it is scoped to (null: none). */
+  /** The configured keys for services, each with the account it is scoped to, or null. */
   serviceKeys: ReadonlyMap<string, string | null>;
-  /** Keys of the user type `user`, as configured. */
+  /** The configured keys for the user type `user`. */
   userKeys: readonly string[];
-  /** The user types let in; only `service` and `user` have keys. */
+  /** The user types that are accepted; only `service` and `user` have keys. */
   userTypes: readonly string[];
   minimumVersion: TokenVersion;
   maximumVersion: TokenVersion;
   maxLifetimeMinutes: number;
-  /** How many verified tokens are remembered; 0: none. */
+  /** Maximum number of verified tokens in the cache; 0 turns the cache off. */
   cacheSize: number;
-  /** Milliseconds of the epoch. */
+  /** Milliseconds since the epoch. */
   now?: () => number;
   onEvent?: (event: TokenEvent) => void;
 }
@@ -82,15 +82,15 @@ interface Verified extends TokenLifetime {
 const MAX_TOKEN_LENGTH = 8192;
 
 /**
- * Verifies tokens with KMS and remembers the verdicts of good ones, by everything that was checked, until they
- * expire. A remembered token costs one hash; only an unknown one costs calls to KMS, one for all who send it at once.
+ * Verifies tokens with KMS and caches valid ones until they expire. A cached token costs one hash. An unknown one costs
+ * calls to KMS, which are shared by all requests that send it at the same time.
  */
 export class TokenValidator {
   readonly #options: TokenValidatorOptions;
   readonly #now: () => number;
   readonly #keys: TrustedKeys;
   readonly #cache: LRUCache<string, Verified> | undefined;
-  readonly #underway = new Map<string, Promise<Verified>>();
+  readonly #pending = new Map<string, Promise<Verified>>();
 
   constructor(options: TokenValidatorOptions) {
     this.#options = options;
@@ -100,8 +100,8 @@ export class TokenValidator {
   }
 
   /**
-   * Who sent `username` and `token`. Rejects with {@link TokenRejected} when they do not prove it, and with
-   * KmsUnavailable when KMS could not be asked: that says nothing about the token.
+   * Verifies a token and returns the sender's identity. Rejects with {@link TokenRejected} for an invalid token, and
+   * with KmsUnavailable when KMS gave no answer, which says nothing about the token.
    */
   async validate(username: string, token: string): Promise<VerifiedToken> {
     const startedAt = performance.now();
@@ -127,7 +127,7 @@ export class TokenValidator {
     try {
       if (known !== undefined) {
         this.#checkTime(known);
-        // The key is checked again: its alias may point elsewhere by now.
+        // The key is checked again, because its alias may point to another key now.
         if ((await this.#accountOf(claim, known.token.keyArn)) === known.token.account) return known.token;
       }
       return (await this.#verifyOnce(id, claim, token)).token;
@@ -137,17 +137,17 @@ export class TokenValidator {
     }
   }
 
-  /** One verification for all who send the same token under the same name at once. Refusals are not remembered. */
+  /** Verifies once for all concurrent requests with the same username and token. Rejections are not cached. */
   #verifyOnce(id: string, claim: TokenUsername, token: string): Promise<Verified> {
-    let verification = this.#underway.get(id);
+    let verification = this.#pending.get(id);
     if (verification === undefined) {
       verification = this.#verify(claim, token)
         .then((verified) => {
           this.#cache?.set(id, verified);
           return verified;
         })
-        .finally(() => this.#underway.delete(id));
-      this.#underway.set(id, verification);
+        .finally(() => this.#pending.delete(id));
+      this.#pending.set(id, verification);
     }
     return verification;
   }
@@ -160,7 +160,7 @@ export class TokenValidator {
     const lifetime = parsePayload(plaintext);
     if (lifetime === undefined) throw new TokenRejected('payload');
     const lifetimeMs = lifetime.notAfter - lifetime.notBefore;
-    // Whole days count: the original compared only what was left after them.
+    // The original ignored whole days here.
     if (lifetimeMs < 0 || lifetimeMs > this.#options.maxLifetimeMinutes * 60_000) throw new TokenRejected('lifetime');
     const verified = { ...lifetime, token: Object.freeze({ ...claim, account, notAfter: lifetime.notAfter, keyArn }) };
     this.#checkTime(verified);
@@ -179,14 +179,14 @@ export class TokenValidator {
     }
   }
 
-  /** The account of the key, which must be one for the claimed user type. */
+  /** Returns the account of the key. Rejects with {@link TokenRejected} if the key is not for the claimed user type. */
   async #accountOf(claim: TokenUsername, keyArn: string): Promise<string | null> {
     const references = this.#keys.matchKnown(keyArn) ?? (await this.#keys.match(keyArn));
     const { serviceKeys, userKeys, minimumVersion } = this.#options;
     const ofServices = references.filter((reference) => serviceKeys.has(reference));
     if (claim.userType === 'service' && ofServices.length > 0) {
       const [account = null, ...others] = ofServices.map((reference) => serviceKeys.get(reference));
-      // One key under references of several accounts proves none of them.
+      // A key configured for several accounts proves none of them.
       return others.every((other) => other === account) ? account : null;
     }
     if (claim.userType === 'user' && references.some((reference) => userKeys.includes(reference))) {
@@ -204,7 +204,7 @@ export class TokenValidator {
   }
 }
 
-/** Names everything a verdict depends on: NUL cannot occur in a username, so no two requests share an id. */
+/** Covers everything that the result depends on. NUL cannot occur in a username, so no two requests share an id. */
 function cacheId({ version, userType, from }: TokenUsername, token: string): string {
   return createHash('sha256').update(`${version}\0${userType}\0${from}\0${token}`).digest('base64');
 }

@@ -16,7 +16,7 @@ const regions = ['us-east-1', 'us-west-2'] as const;
 type Contexts = Record<string, EncryptionContext>;
 
 /** Two regions, each with a KMS and a key of its own. */
-function world() {
+function setUp() {
   const kms = { 'us-east-1': new MemoryKms('us-east-1'), 'us-west-2': new MemoryKms('us-west-2') };
   kms['us-east-1'].addKey('alias/blind-useast1');
   kms['us-west-2'].addKey('alias/blind-uswest2');
@@ -87,7 +87,7 @@ describe("the original client's blind credentials", () => {
 
 describe('blind encryption', () => {
   test('gives every region the same pairs under a data key of its own', async () => {
-    const { kms, keys, contexts, kmsFor } = world();
+    const { kms, keys, contexts, kmsFor } = setUp();
     const pairs = { ssl_key: '-----BEGIN\nüx', b: '2' };
     const blind = await encryptBlind({ pairs, keys, contexts, kmsFor });
     const dataKeys = [];
@@ -105,7 +105,7 @@ describe('blind encryption', () => {
   });
 
   test('brings back any pairs', async () => {
-    const { keys, contexts, kmsFor } = world();
+    const { keys, contexts, kmsFor } = setUp();
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.string(), fc.string({ unit: 'binary' })), async (pairs) => {
         const blind = await encryptBlind({ pairs, keys, contexts, kmsFor });
@@ -116,20 +116,20 @@ describe('blind encryption', () => {
   });
 
   test('needs a region, and a context for each', async () => {
-    const { keys, kmsFor } = world();
+    const { keys, kmsFor } = setUp();
     await expect(encryptBlind({ pairs: {}, keys: {}, contexts: {}, kmsFor })).rejects.toThrow(RangeError);
     const contexts: Contexts = { 'us-east-1': { to: 'svc' } };
     await expect(encryptBlind({ pairs: {}, keys, contexts, kmsFor })).rejects.toThrow(/us-west-2/);
   });
 
   test('fails when one region fails, rather than leave it out', async () => {
-    const { kms, keys, contexts, kmsFor } = world();
+    const { kms, keys, contexts, kmsFor } = setUp();
     kms['us-west-2'].down.add('encrypt');
     await expect(encryptBlind({ pairs: {}, keys, contexts, kmsFor })).rejects.toThrow(KmsUnavailable);
   });
 
   test('keeps the pairs from who has another context, from another region and from swapped parts', async () => {
-    const { keys, contexts, kmsFor } = world();
+    const { keys, contexts, kmsFor } = setUp();
     const blind = await encryptBlind({ pairs: { a: 'b' }, keys, contexts, kmsFor });
     const request = { ...blind, contexts, region: 'us-east-1', kmsFor };
     const elsewhere: Contexts = { 'us-east-1': { to: 'other' } };
@@ -140,7 +140,7 @@ describe('blind encryption', () => {
   });
 
   test('of a region that has no part is told so', async () => {
-    const { keys, contexts, kmsFor } = world();
+    const { keys, contexts, kmsFor } = setUp();
     const blind = await encryptBlind({ pairs: { a: 'b' }, keys, contexts, kmsFor });
     for (const region of ['eu-west-1', 'constructor', '__proto__']) {
       await expect(decryptBlind({ ...blind, contexts, region, kmsFor })).rejects.toThrow(RangeError);
@@ -172,7 +172,7 @@ describe('blind encryption', () => {
 describe('values', () => {
   /** A blind credential whose plaintext is this text. */
   async function holding(plaintext: string) {
-    const { kms, contexts, kmsFor } = world();
+    const { kms, contexts, kmsFor } = setUp();
     const key = FernetKey.generateText(Buffer.alloc(32, 5));
     const context = contexts['us-east-1']!;
     const { ciphertext } = await kms['us-east-1'].encrypt({

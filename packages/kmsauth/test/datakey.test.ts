@@ -10,7 +10,7 @@ import {
 } from '../src/index.js';
 import { MemoryKms, golden, goldenJson, recordedKms } from './memory-kms.js';
 
-function world(options: Partial<DataKeysOptions> = {}) {
+function setUp(options: Partial<DataKeysOptions> = {}) {
   const kms = new MemoryKms();
   kms.addKey('alias/master');
   const clock = { now: 0 };
@@ -50,12 +50,12 @@ describe('what the original stored', () => {
     };
     const wrapped = Buffer.from(example.item.data_key.B, 'base64').toString();
     expect(wrapped).toBe(example['after_one_base64_decode(stored bytes)']);
-    const key = await world({ kms }).dataKeys.open(wrapped, example.encryption_context);
+    const key = await setUp({ kms }).dataKeys.open(wrapped, example.encryption_context);
     expect(text(key.decrypt(example.item.credential_pairs.S))).toBe(example['credential_pairs_plaintext']);
   });
 
   test('every credential of the recorded tables opens, and under no other id', async () => {
-    const { dataKeys } = world({ kms: recordedKms(), cacheSize: 1000 });
+    const { dataKeys } = setUp({ kms: recordedKms(), cacheSize: 1000 });
     const tables = golden('dynamodb-table.jsonl') + golden('dynamodb-archive-table.jsonl');
     const items = tables
       .trim()
@@ -74,7 +74,7 @@ describe('what the original stored', () => {
 
 describe('a new data key', () => {
   test('opens again from its wrapped form, under its context alone', async () => {
-    const { dataKeys } = world();
+    const { dataKeys } = setUp();
     const { key, wrapped } = await dataKeys.create(context);
     const token = key.encrypt(Buffer.from('secret'));
     expect(text((await dataKeys.open(wrapped, context)).decrypt(token))).toBe('secret');
@@ -83,7 +83,7 @@ describe('a new data key', () => {
   });
 
   test('is 32 bytes of KMS as 44 characters, wrapped under the master key, in base64', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     expect(wrapped).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);
     const opened = await kms.decrypt({ ciphertext: Buffer.from(wrapped, 'base64'), context });
@@ -93,14 +93,14 @@ describe('a new data key', () => {
   });
 
   test('is another one every time', async () => {
-    const { dataKeys } = world();
+    const { dataKeys } = setUp();
     const { key } = await dataKeys.create(context);
     const other = await dataKeys.create(context);
     expect(() => other.key.decrypt(key.encrypt(Buffer.from('x')))).toThrow(FernetError);
   });
 
   test('is not made of too few random bytes', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     kms.generateRandom = async () => Buffer.alloc(16);
     await expect(dataKeys.create(context)).rejects.toThrow(FernetError);
   });
@@ -108,7 +108,7 @@ describe('a new data key', () => {
 
 describe('what is no wrapped key', () => {
   test('is refused: not base64, too long, or no Fernet key inside', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     for (const wrapped of ['', 'AAA', 'not base64!', '-_-_', 'A'.repeat(8196)]) {
       await expect(dataKeys.open(wrapped, context)).rejects.toThrow(FernetError);
     }
@@ -120,7 +120,7 @@ describe('what is no wrapped key', () => {
 
 describe('remembered keys', () => {
   test('cost KMS nothing until they expire', async () => {
-    const { kms, clock, dataKeys } = world();
+    const { kms, clock, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     await dataKeys.open(wrapped, context);
     clock.now = 59_999;
@@ -132,7 +132,7 @@ describe('remembered keys', () => {
   });
 
   test('are remembered with their context: a hit does not skip the check of it', async () => {
-    const { dataKeys } = world();
+    const { dataKeys } = setUp();
     const two = { a: '1', b: '2' };
     const { wrapped } = await dataKeys.create(two);
     await dataKeys.open(wrapped, two);
@@ -142,7 +142,7 @@ describe('remembered keys', () => {
   });
 
   test('are the same whatever the order of the context', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create({ a: '1', b: '2' });
     await dataKeys.open(wrapped, { a: '1', b: '2' });
     await dataKeys.open(wrapped, { b: '2', a: '1' });
@@ -155,7 +155,7 @@ describe('remembered keys', () => {
       [0, 4],
       [3, 3],
     ] as const) {
-      const { kms, dataKeys } = world({ cacheSize });
+      const { kms, dataKeys } = setUp({ cacheSize });
       const made = [await dataKeys.create(context), await dataKeys.create(context), await dataKeys.create(context)];
       for (const { wrapped } of made) await dataKeys.open(wrapped, context);
       await dataKeys.open(made[0]!.wrapped, context);
@@ -164,7 +164,7 @@ describe('remembered keys', () => {
   });
 
   test('failures are not among them', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     kms.down.add('decrypt');
     await expect(dataKeys.open(wrapped, context)).rejects.toThrow(KmsUnavailable);
@@ -173,7 +173,7 @@ describe('remembered keys', () => {
   });
 
   test('many at once ask KMS once for the same key and context, and apart for another context', async () => {
-    const { kms, dataKeys } = world();
+    const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     const same = Array.from({ length: 10 }, () => dataKeys.open(wrapped, context));
     const other = dataKeys.open(wrapped, { id: 'another' });
@@ -184,7 +184,7 @@ describe('remembered keys', () => {
 });
 
 test('events count two for a key made, one for a key decrypted, none for a remembered one', async () => {
-  const { events, dataKeys } = world();
+  const { events, dataKeys } = setUp();
   const { wrapped } = await dataKeys.create(context);
   await dataKeys.open(wrapped, context);
   await dataKeys.open(wrapped, context);
