@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Logger } from 'pino';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import { AllowedMethods } from './allowed-methods.js';
 import { registerCliLogin } from './cli-login.js';
 import { answerOf } from './errors.js';
 import type { Handlers } from './handlers.js';
@@ -72,11 +73,10 @@ export function httpServer(options: HttpOptions): FastifyInstance {
 
   server.server.maxConnections = MAX_CONNECTIONS;
 
-  const routes: { method: string; pattern: RegExp }[] = [];
+  const methods = new AllowedMethods();
   server.addHook('onRoute', ({ method, url }) => {
-    const pattern = new RegExp(`^${url.replace(/[.]/g, '\\.').replace(/:\w+/g, '[^/]+').replace(/\*$/, '.+')}$`);
     // HEAD comes with every GET and needs no mention.
-    for (const name of [method].flat()) if (name !== 'HEAD') routes.push({ method: name, pattern });
+    for (const name of [method].flat()) if (name !== 'HEAD') methods.add(name, url);
   });
   // Bodies stay bytes until a route with a schema asks for JSON.
   server.removeAllContentTypeParsers();
@@ -93,8 +93,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   });
   server.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
   const answerUnknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const path = request.url.split('?', 1)[0]!;
-    const allowed = [...new Set(routes.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+    const allowed = methods.of(request.url.split('?', 1)[0]!);
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
     return sendError(
       options,
