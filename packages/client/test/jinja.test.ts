@@ -386,7 +386,7 @@ describe('what a template can not have is told with its name and place', () => {
 });
 
 const LONG = '"%9999s"|format("x")';
-/** A list that holds itself in part, which is much longer than what it takes to make test. */
+/** A list that holds itself in part, which is much longer than what it takes to make it. */
 const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
 describe('a template that makes too much ends with an error, not with all memory', () => {

@@ -125,7 +125,7 @@ describe('login', () => {
     symlinkSync(moved, link);
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('ELOOP') as string });
     rmSync(link);
-    // Nobody ever writes into test.
+    // Nobody ever writes into it.
     execFileSync('mkfifo', ['-m', '600', link]);
     expect(await run(['whoami'])).toMatchObject({
       code: 1,

@@ -189,7 +189,7 @@ describe('a value of several lines', () => {
     // As most terminals send line ends.
     terminal.type(`${marked(PEM.replaceAll('\n', '\r'))}\r`);
     await terminal.shown('key: ');
-    // The last line without a line end; and what is typed around test.
+    // The last line without a line end; and what is typed around it.
     terminal.type(`<${marked('one\ttab\r\n\ntwo é😀\x1a')}xy\x7f\x7f>\r`);
     await terminal.shown('plain: ');
     // A line that was copied with its end.

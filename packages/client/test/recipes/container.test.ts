@@ -32,7 +32,7 @@ const all = (wanted: string): string[] => instructions.filter(([name]) => name =
 const execForm = (wanted: 'ENTRYPOINT' | 'CMD'): string[] => JSON.parse(all(wanted)[0]!) as string[];
 const variables = Object.fromEntries(all('ENV').map((rest) => rest.split(/=(.*)/s).slice(0, 2) as [string, string]));
 
-/** Runs ENTRYPOINT and CMD as an engine does: no shell, the image's environment and what the run adds to test. */
+/** Runs ENTRYPOINT and CMD as an engine does: no shell, the image's environment and what the run adds to it. */
 function startContainer(script: string, added: Record<string, string> = {}): RunningProgram {
   writeScript(join(app, 'start-web'), `#!/bin/sh\n${script}\n`);
   const inImage = { ...variables, PATH: `${server.bin}:${variables['PATH']}`, HOME: '/home/node' };

@@ -202,7 +202,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await page.waitForURL(`${confidant.url}/`);
       expect(await page.textContent('h1')).toBe('Logged in');
       await picture(page, 'link-1-logged-in');
-      // Playwright shows the fragment of the address that was typed; what follows must not have test.
+      // Playwright shows the fragment of the address that was typed; what follows must not have it.
       expect(addresses.slice(2).join(' ')).not.toContain(secret);
       await page.goBack();
       expect(page.url()).not.toContain(secret);
