@@ -1,5 +1,5 @@
-// The peers as CI runs them: a part with a failure is run once more, alone. What passes then counts as passed and is
-// listed as unsteady; what fails again has failed. Ends with `N passed, N failed`.
+// Runs the peers for CI. A part with a failure is run once more, alone. If it passes then, it counts as passed and is listed
+// as unsteady. Ends with `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ for (const [part, { failed, first }] of [...parts]) {
 }
 close(parts);
 
-/** What each part counted. A run that is ended before its report counts as one failure of all. */
+/** Returns what each part counted. If the run ends before it writes its report, that counts as one failure of all. */
 function runPeers(names) {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-peers-'));
   const report = join(folder, 'report.json');

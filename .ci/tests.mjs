@@ -1,9 +1,9 @@
-// The tests as CI runs them: a file with a failure is run once more, alone. What passes then counts as passed and is
-// listed as unsteady; what fails again has failed. Ends with `N passed, N failed`. Arguments go to vitest.
+// Runs the tests for CI. A file with a failure is run once more, alone. If it passes then, it counts as passed and is listed
+// as unsteady. Ends with `N passed, N failed`. Arguments go to vitest.
 import { close, NO_FILE, runVitest } from '../scripts/vitest.mjs';
 import { noteUnsteady } from './unsteady.mjs';
 
-/** So many failing files are not chance: to run them again would only take time. */
+/** If more files fail than this, it is not chance, and running them again would only take time. */
 const MOST_REPEATED = 6;
 
 const args = process.argv.slice(2);
@@ -14,7 +14,7 @@ else for (const [file, { first }] of failing) repeat(file, first);
 close(files);
 
 function repeat(file, first) {
-  // A failure that belongs to no file can only be repeated with all of them.
+  // A failure that belongs to no file can only be repeated by running all files.
   const belongs = file !== NO_FILE;
   console.log(`\n== once more, ${belongs ? `alone: ${file}` : 'all files'}`);
   const again = runVitest(belongs ? [...args, file] : args);

@@ -1,8 +1,8 @@
-// What failed once and passed when it was run again alone: one JSON object a line in the file that UNSTEADY names.
+// The list of what failed once and then passed alone: one JSON object per line in the file that UNSTEADY names.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** More than this make a run red. */
+/** More entries than this fail the run. */
 const MOST = 3;
 const SHOWN_LINES = 6;
 
@@ -10,7 +10,7 @@ export function noteUnsteady(where, file, first) {
   appendFileSync(process.env.UNSTEADY, `${JSON.stringify({ where, file, first: (first ?? '').slice(0, 4000) })}\n`);
 }
 
-/** Prints the list. Sets exit code 1 when it is longer than chance allows. */
+/** Prints the list. Sets exit code 1 if it is too long to be chance. */
 function report() {
   const path = process.env.UNSTEADY;
   const entries = existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : [];

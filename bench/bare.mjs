@@ -1,4 +1,4 @@
-// The yardstick: node:http answering the same number of bytes, and nothing else.
+// The server to compare with: node:http that returns the same number of bytes and does nothing else.
 import cluster from 'node:cluster';
 import http from 'node:http';
 

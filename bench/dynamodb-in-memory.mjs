@@ -1,5 +1,5 @@
-// A table that answers from memory, so that a benchmark measures the server and not the table. No conditions, no
-// signatures, no durability: for benchmarks only.
+// A table that answers from memory, so that a benchmark measures the server and not the table. It checks no conditions and
+// no signatures, and stores nothing durably: use it only for benchmarks.
 import http from 'node:http';
 
 const items = new Map();

@@ -1,8 +1,8 @@
-// A bounded load over kept-alive connections, and the CPU that a group of processes spent on it.
+// Sends a bounded load over kept-alive connections, and measures the CPU time that a group of processes spends on it.
 import http from 'node:http';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Sends `requests` GETs over `connections`; rejects at the first answer that is not 200. */
+/** Sends `requests` GETs over `connections` connections. Rejects at the first response that is not 200. */
 export async function drive(url, headers, { requests, connections }) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections });
   const target = new URL(url);
@@ -32,7 +32,7 @@ function get(target, headers, agent) {
 // Linux counts CPU in ticks of 10 ms.
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds (user and system) spent so far by a process and its children. */
+/** Returns the CPU seconds (user and system) that a process and its children have used so far. */
 export function cpuSeconds(pid) {
   return [pid, ...childrenOf(pid)].reduce((sum, each) => {
     const fields = readFileSync(`/proc/${each}/stat`, 'utf8')
@@ -48,7 +48,7 @@ function childrenOf(pid) {
   );
 }
 
-/** CPU microseconds a request and requests a second, of one round. */
+/** Returns the CPU microseconds per request and the requests per second of one round. */
 export async function measure(server, options) {
   const before = cpuSeconds(server.pid);
   const seconds = await drive(server.url, server.headers, options);

@@ -1,4 +1,4 @@
-// Where the CPU of a request goes: drives the hot fetch against one process and sums its profile by place.
+// Shows where a request spends its CPU time: sends warm fetches to one process and adds up its profile by place.
 // `node bench/profile.mjs [sqlite|dynamodb]`
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ profile.samples.forEach((id, i) => {
   selfTimes.set(place, (selfTimes.get(place) ?? 0) + profile.timeDeltas[i]);
 });
 const total = [...selfTimes.values()].reduce((sum, time) => sum + time, 0);
-console.log(`${(total / load.requests).toFixed(0)} us of JavaScript and native calls a request, by place:`);
+console.log(`${(total / load.requests).toFixed(0)} us of JavaScript and native calls per request, by place:`);
 for (const [place, time] of [...selfTimes].sort((a, b) => b[1] - a[1]).slice(0, 40)) {
   console.log(
     `${((100 * time) / total).toFixed(1).padStart(5)} %  ${(time / load.requests).toFixed(1).padStart(6)} us  ${place}`,

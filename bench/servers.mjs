@@ -1,4 +1,4 @@
-// The servers that the benchmarks compare: Confidant on both stores, and a bare node:http server of the same bytes.
+// The servers that the benchmarks compare: Confidant on both stores, and a bare node:http server that returns the same bytes.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const SERVICE = 'bench-service';
 export const CREDENTIALS = 10;
 
-/** Confidant on the embedded store, serving one service with ten credentials. */
+/** Starts Confidant on the embedded store, with one service that has ten credentials. */
 export async function startSqlite(workers, nodeOptions = []) {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-bench-'));
   const dataDir = join(folder, 'data');
@@ -37,7 +37,7 @@ export async function startSqlite(workers, nodeOptions = []) {
   };
 }
 
-/** Confidant on DynamoDB and KMS: the table answers from memory, in a process of its own. */
+/** Starts Confidant on DynamoDB and KMS. The table answers from memory, in a process of its own. */
 export async function startDynamo(workers, nodeOptions = []) {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-bench-'));
   const keyring = Keyring.open(join(folder, 'kms'));
@@ -88,7 +88,7 @@ export async function startDynamo(workers, nodeOptions = []) {
   };
 }
 
-/** A cluster of bare node:http servers that answer `bytes` bytes of JSON. */
+/** Starts a cluster of bare node:http servers that return `bytes` bytes of JSON. */
 export async function startBare(workers, bytes) {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-bench-'));
   const server = await startProgram(
@@ -117,7 +117,7 @@ async function startConfidant(environment, folder, nodeOptions) {
   );
 }
 
-/** Starts a program whose log names its address. */
+/** Starts a program and reads its address from its log. */
 async function startProgram(args, environment, logFile, pattern) {
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, args, {
@@ -144,7 +144,7 @@ async function startProgram(args, environment, logFile, pattern) {
   throw new Error(`did not start:\n${readFileSync(logFile, 'utf8')}`);
 }
 
-/** Ten credentials, mapped to one service; leaves the address and the headers of the measured request. */
+/** Creates ten credentials and maps them to one service. Returns the address and headers of the request to measure. */
 async function fill(server, { user, service }) {
   const as = async (type, from, key) => {
     const generator = new TokenGenerator({ ...key, from, userType: type, version: 2, lifetimeMinutes: 60 });

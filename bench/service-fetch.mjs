@@ -1,5 +1,5 @@
-// GET /v1/services/:id with ten credentials, authenticated and warm, against a bare node:http server of the same bytes:
-// alternating rounds in one run, two workers each. Prints the ratio of CPU per request. `node bench/service-fetch.mjs`
+// Compares GET /v1/services/:id (ten credentials, authenticated, warm caches) with a bare node:http server that returns the
+// same bytes, in alternating rounds with two workers each. Prints the ratio of CPU per request. `node bench/service-fetch.mjs`
 import { measure, median } from './load.mjs';
 import { startBare, startDynamo, startSqlite } from './servers.mjs';
 
@@ -35,6 +35,6 @@ function report(name, bytes, rounds) {
       `(${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} over ${rounds.length} rounds)\n` +
       `  ours ${figure((round) => round.ours.cpuMicroseconds)} us, ${figure((round) => round.ours.perSecond)} requests/s; ` +
       `bare ${figure((round) => round.bare.cpuMicroseconds)} us, ${figure((round) => round.bare.perSecond)} requests/s; ` +
-      `${bytes} bytes, ${LOAD.requests} requests a round, ${WORKERS} workers`,
+      `${bytes} bytes, ${LOAD.requests} requests per round, ${WORKERS} workers`,
   );
 }

@@ -1,5 +1,5 @@
-// How long the command line takes to its first output and to its end, against an empty `node -e 0`: alternating runs of
-// whole processes. `node bench/start.mjs`; RUNS=31 for more.
+// Compares how long the command line takes to its first output and to its end with an empty `node -e 0`, in alternating
+// runs of whole processes. `node bench/start.mjs`; RUNS=31 makes more runs.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -24,14 +24,14 @@ try {
     ['--version', ['--version']],
     ['--help', ['--help']],
     ['completion bash', ['completion', 'bash']],
-    ['get_service, token kept', ['--config-files', own, ...get]],
-    ['get_service, token asked of KMS', ['--config-files', asking, ...get]],
+    ['get_service, token from its file', ['--config-files', own, ...get]],
+    ['get_service, token from KMS', ['--config-files', asking, ...get]],
   ]) {
     const [ours, empty] = [
       [PROGRAM, ...args],
       ['-e', '0'],
     ];
-    // The first finds the files on disk and the token not yet made.
+    // The first run is not counted: it reads the files from disk and makes the token.
     await measure(ours, env);
     await measure(empty, env);
     const rounds = [];
@@ -42,7 +42,7 @@ try {
   await server.stop();
 }
 
-/** Milliseconds from the start of a process to its first output (its end, without any) and to its end. */
+/** Returns the milliseconds from the start of a process to its first output (or its end, if it prints nothing) and to its end. */
 async function measure(args, env) {
   const begun = performance.now();
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 const root = new URL('../', import.meta.url);
 const compiler = new URL('node_modules/ts7/bin/tsc', root);
 if (!existsSync(compiler)) {
-  // An installation without development packages runs what was built before them being taken away.
+  // An installation without development packages has no compiler: it runs what was built before they were removed.
   if (!existsSync(new URL('packages/server/dist/main.js', root))) {
     console.error(
       'Nothing is built and there is no compiler: run `npm ci` with development packages, then `npm prune --omit=dev`.',

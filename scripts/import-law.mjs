@@ -1,11 +1,11 @@
-// The import law: which folder may import what. ARCHITECTURE.md gives the reasons; this holds them.
+// Enforces the import law: which folder may import what. ARCHITECTURE.md gives the reasons.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** By longest matching prefix: the local folders and the packages that files below it may import. */
+/** The local folders and the packages that files below a path may import. The longest matching path counts. */
 const LAW = {
   'packages/contract/src': { local: ['packages/contract/src'], packages: ['zod'] },
   'packages/kmsauth/src': { local: ['packages/kmsauth/src'], packages: ['node:', 'lru-cache'] },

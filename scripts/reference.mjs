@@ -1,4 +1,4 @@
-// Makes the reference pages from the code: docs/reference/. With --check it only compares, and fails on a difference.
+// Generates the reference pages in docs/reference/ from the code. With --check it writes nothing and fails if they differ.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { ERRORS, openApi } from '../packages/contract/dist/index.js';
@@ -68,7 +68,7 @@ if (process.argv.includes('--check')) {
     try {
       committed = readFileSync(new URL(name, folder), 'utf8');
     } catch {
-      // Missing is different too.
+      // A missing page counts as different.
     }
     if (committed !== text) {
       console.error(`docs/reference/${name} is not what the code says: run npm run reference`);

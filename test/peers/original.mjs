@@ -16,7 +16,7 @@ import {
 
 const ROLES = ['web-production', 'api-production', 'worker-production', 'clock-production'];
 const KEYS = { user: 'alias/peers-user', service: 'alias/peers-service' };
-/** Whose values JavaScript would change, and whose text has to come back. */
+/** Pairs that JavaScript would change. They must come back exactly as written. */
 const AWKWARD_PAIRS =
   '{"big":123456789012345678901234567890,"negative":-9007199254740993,"float":0.1,"whole":1.0,"tiny":5e-324,' +
   '"none":null,"yes":true,"text":"pä$$ \\"q\\" \\u2028 🔑\\nend","empty":""}';
@@ -33,7 +33,7 @@ const WITHOUT_ITS_CAS =
   "PyPI's 7.0.0 lacks its package confidant.services.certificate_authority and cannot start alone";
 const STORM_WRITES = 12;
 
-/** The original server beside ours on one table: what either writes the other reads. */
+/** Runs the original server and ours on one table: each reads what the other writes. */
 export async function originalBesideOurs() {
   const dynamo = await startTables();
   const aws = await startMoto(ROLES);
@@ -69,7 +69,7 @@ async function onOneTable(version, dynamo, aws) {
       assert.match(mine.text, /"big": ?123456789012345678901234567890\b/);
       return json.id;
     });
-    await check(title('updates, a revert, the history and differences'), async () => {
+    await check(title('updates, a revert, the history and diffs'), async () => {
       await ok(writer, 'PUT', `/v1/credentials/${id}`, {
         name: `Renamed ${tag}`,
         credential_pairs: { one: 'ü', two: '2' },
@@ -99,7 +99,7 @@ async function onOneTable(version, dynamo, aws) {
       assert.deepEqual([current.json.revision, current.json.enabled], [3, true]);
       return json.id;
     });
-    await check(title('a service with both kinds, its update, revert, history and differences'), async () => {
+    await check(title('a service with both kinds of credentials, its update, revert, history and diffs'), async () => {
       const service = tag === 'ours' ? 'web-production' : 'api-production';
       const path = `/v1/services/${service}`;
       await ok(writer, 'PUT', path, { credentials: [id], blind_credentials: [blind], enabled: true });
@@ -111,13 +111,13 @@ async function onOneTable(version, dynamo, aws) {
       await read(`/v1/archive/services/${service}`);
       await read(`/v1/credentials/${id}/services`);
       await read(`/v1/blind_credentials/${blind}/services`);
-      // As the service itself: both hand out the same.
+      // As the service itself, both servers return the same values.
       const [mine, original] = await Promise.all(
         [ours, theirs].map((server) => ok(server, 'GET', path, undefined, `service:${service}`)),
       );
       assert.deepEqual(comparable(mine.json), comparable(original.json));
     });
-    await check(title('a conflict of keys is refused by the other'), async () => {
+    await check(title('both refuse to map two credentials with the same key'), async () => {
       const { json } = await ok(writer, 'POST', '/v1/credentials', {
         name: `Clash ${tag}`,
         credential_pairs: { one: 'x', big: '1' },
@@ -129,20 +129,23 @@ async function onOneTable(version, dynamo, aws) {
         assert.equal(refused.status, 400, `${server.name}: ${refused.text}`);
       }
     });
-    await check(title('a name that is taken'), async () => {
+    await check(title('a name that is already taken is refused'), async () => {
       const body = { name: `Clash ${tag}`, credential_pairs: { a: 'b' } };
       const refused = await requests.call(reader, 'user:alice', 'POST', '/v1/credentials', body);
       assert.equal(refused.status, 409, refused.text);
     });
   }
-  await check('both list the same credentials, services and blind credentials, and pages fit each other', async () => {
-    for (const list of ['credentials', 'services', 'blind_credentials', 'archive/credentials', 'archive/services']) {
-      await same([ours, theirs], `/v1/${list}`);
-    }
-    const [first] = await same([ours, theirs], '/v1/credentials?limit=2');
-    await same([ours, theirs], `/v1/credentials?limit=2&page=${encodeURIComponent(first.json.next_page)}`);
-  });
-  await check('the grants that either makes for a service are seen by the other', async () => {
+  await check(
+    "both list the same credentials, services and blind credentials, and accept each other's page tokens",
+    async () => {
+      for (const list of ['credentials', 'services', 'blind_credentials', 'archive/credentials', 'archive/services']) {
+        await same([ours, theirs], `/v1/${list}`);
+      }
+      const [first] = await same([ours, theirs], '/v1/credentials?limit=2');
+      await same([ours, theirs], `/v1/credentials?limit=2&page=${encodeURIComponent(first.json.next_page)}`);
+    },
+  );
+  await check('each sees the grants that the other creates for a service', async () => {
     for (const [role, maker] of [
       ['worker-production', ours],
       ['clock-production', theirs],
@@ -154,14 +157,14 @@ async function onOneTable(version, dynamo, aws) {
     }
     const kms = kmsOf(aws);
     const { keyArn } = await kms.describeKey(KEYS.service);
-    // Neither made again what the other had made.
+    // Neither created a grant again that the other had created.
     assert.equal((await kms.listGrants(keyArn)).length, 2 * ROLES.length);
     kms.close();
   });
 
   await storm({ ours, theirs }, requests);
   await archiving(version, { ours, theirs }, requests, settings);
-  await check("the original's own models read every row that either wrote, and open it", async () => {
+  await check("the original's own models read and decrypt every row that either server wrote", async () => {
     const rows = await originalRows(version, settings);
     const { credentials, services, blind } = rows;
     assert.ok(Object.keys(credentials).length > 2 * STORM_WRITES, 'too few credentials');
@@ -171,16 +174,16 @@ async function onOneTable(version, dynamo, aws) {
       assert.ok(id.endsWith(`-${row.revision}`), `${id} holds revision ${row.revision}`);
     }
   });
-  await check('our server answered no request with a fault', () => {
+  await check('our server logged no error', () => {
     assert.doesNotMatch(ours.output(), /"level":"(?:error|fatal)"/, tail(ours.output()));
     return Promise.resolve();
   });
   await Promise.all([ours.stop(), theirs.stop()]);
 }
 
-/** Writes of both at once. */
+/** Both servers write at the same time. */
 async function storm({ ours, theirs }, { call, ok, same }) {
-  await check('credentials that both create at once are all there', async () => {
+  await check('if both create credentials at the same time, all of them exist', async () => {
     const made = await Promise.all(
       Array.from({ length: STORM_WRITES }, (_, i) => {
         const body = { name: `Storm ${i}`, credential_pairs: { [`storm_${i}`]: `v${i}` } };
@@ -191,57 +194,57 @@ async function storm({ ours, theirs }, { call, ok, same }) {
     const ids = new Set(list.json.credentials.map(({ id }) => id));
     assert.ok(made.every(({ json }) => ids.has(json.id)));
   });
-  await check(
-    'one credential written by both at once stays whole: every revision that is there opens in both',
-    async () => {
-      const { json } = await ok(ours, 'POST', '/v1/credentials', {
-        name: 'Contended',
-        credential_pairs: { v: 'start' },
-      });
-      const path = `/v1/credentials/${json.id}`;
-      const answers = await Promise.all(
-        Array.from({ length: STORM_WRITES }, (_, i) =>
-          call(i % 2 === 0 ? ours : theirs, 'user:alice', 'PUT', path, {
-            name: 'Contended',
-            credential_pairs: { v: `write ${i}` },
-          }),
-        ),
-      );
-      const fromOurs = answers.filter((_, i) => i % 2 === 0);
-      assert.ok(
-        fromOurs.every(({ status }) => status === 200 || status === 409),
-        fromOurs.map(({ status }) => status).join(),
-      );
-      const [current] = await same([ours, theirs], path);
-      assert.match(current.json.credential_pairs.v, /^write \d+$/);
-      const last = await ok(ours, 'PUT', path, { credential_pairs: { v: 'end' } });
-      const [after] = await same([ours, theirs], path);
-      assert.deepEqual([after.json.revision, after.json.credential_pairs], [last.json.revision, { v: 'end' }]);
-      const [history] = await same([ours, theirs], `/v1/archive/credentials/${json.id}`);
-      const revisions = history.json.revisions ?? history.json.credentials;
-      assert.ok(revisions.length > 1);
-    },
-  );
-  await check('our own writers at once lose nothing beside it: each accepted write has its own revision', async () => {
-    const { json } = await ok(theirs, 'POST', '/v1/credentials', {
-      name: 'Ours alone',
+  await check('if both write one credential at the same time, every revision of it can be read by both', async () => {
+    const { json } = await ok(ours, 'POST', '/v1/credentials', {
+      name: 'Contended',
       credential_pairs: { v: 'start' },
     });
     const path = `/v1/credentials/${json.id}`;
     const answers = await Promise.all(
       Array.from({ length: STORM_WRITES }, (_, i) =>
-        call(ours, 'user:alice', 'PUT', path, { credential_pairs: { v: `write ${i}` } }),
+        call(i % 2 === 0 ? ours : theirs, 'user:alice', 'PUT', path, {
+          name: 'Contended',
+          credential_pairs: { v: `write ${i}` },
+        }),
       ),
     );
-    const accepted = answers.filter(({ status }) => status === 200).map(({ json: it }) => it.revision);
-    assert.equal(new Set(accepted).size, accepted.length);
-    assert.ok(accepted.length > 0 && answers.every(({ status }) => status === 200 || status === 409));
+    const fromOurs = answers.filter((_, i) => i % 2 === 0);
+    assert.ok(
+      fromOurs.every(({ status }) => status === 200 || status === 409),
+      fromOurs.map(({ status }) => status).join(),
+    );
     const [current] = await same([ours, theirs], path);
-    assert.equal(current.json.revision, Math.max(...accepted));
+    assert.match(current.json.credential_pairs.v, /^write \d+$/);
+    const last = await ok(ours, 'PUT', path, { credential_pairs: { v: 'end' } });
+    const [after] = await same([ours, theirs], path);
+    assert.deepEqual([after.json.revision, after.json.credential_pairs], [last.json.revision, { v: 'end' }]);
+    const [history] = await same([ours, theirs], `/v1/archive/credentials/${json.id}`);
+    const revisions = history.json.revisions ?? history.json.credentials;
+    assert.ok(revisions.length > 1);
   });
+  await check(
+    'beside the original, concurrent writers of ours lose nothing: each accepted write has its own revision',
+    async () => {
+      const { json } = await ok(theirs, 'POST', '/v1/credentials', {
+        name: 'Ours alone',
+        credential_pairs: { v: 'start' },
+      });
+      const path = `/v1/credentials/${json.id}`;
+      const answers = await Promise.all(
+        Array.from({ length: STORM_WRITES }, (_, i) =>
+          call(ours, 'user:alice', 'PUT', path, { credential_pairs: { v: `write ${i}` } }),
+        ),
+      );
+      const accepted = answers.filter(({ status }) => status === 200).map(({ json: it }) => it.revision);
+      assert.equal(new Set(accepted).size, accepted.length);
+      assert.ok(accepted.length > 0 && answers.every(({ status }) => status === 200 || status === 409));
+      const [current] = await same([ours, theirs], path);
+      assert.equal(current.json.revision, Math.max(...accepted));
+    },
+  );
 }
 
-/** Moving to the archive table and back, by either. */
+/** Each server archives credentials and the other restores them. */
 async function archiving(version, { ours, theirs }, { call, ok }, settings) {
   const gone = async (id) => {
     for (const server of [ours, theirs]) {
@@ -266,7 +269,7 @@ async function archiving(version, { ours, theirs }, { call, ok }, settings) {
       assert.deepEqual([json.revision, json.credential_pairs], [2, { kept: 'välue 2' }], server.name);
     }
   };
-  await check('what our API archives is gone for both, and the original restores it', async () => {
+  await check('what our API archives disappears for both, and the original restores it', async () => {
     const id = await create('Archived by ours');
     await ok(ours, 'POST', `/v1/credentials/${id}/archive`, { force: true });
     await gone(id);
@@ -275,14 +278,14 @@ async function archiving(version, { ours, theirs }, { call, ok }, settings) {
     succeeded(await originalAdmin(version, settings, ['restore_credentials', '--ids', id, '--force']));
     await backAgain(id);
   });
-  await check('what the original archives is gone for both, and our command restores it', async () => {
+  await check('what the original archives disappears for both, and our command restores it', async () => {
     const id = await create('Archived by theirs');
     succeeded(await originalAdmin(version, settings, ['archive_credentials', '--ids', id, '--force']));
     await gone(id);
     succeeded(await ourAdmin(settings, ['restore_credentials', '--ids', id, '--force']));
     await backAgain(id);
   });
-  await check('what our command archives, the original restores', async () => {
+  await check('the original restores what our command archives', async () => {
     const id = await create('Archived by our command');
     succeeded(await ourAdmin(settings, ['archive_credentials', '--ids', id, '--force']));
     await gone(id);
@@ -291,7 +294,7 @@ async function archiving(version, { ours, theirs }, { call, ok }, settings) {
   });
 }
 
-/** The original outside UTC writes dates of its own time under the name of UTC. */
+/** An original that runs outside UTC writes dates in its local time and labels them UTC. */
 async function outsideUtc(version, dynamo, aws) {
   const settings = sharedSettings(aws, dynamo, 'wrong-dates');
   const ours = await startOurs({ ...settings, DYNAMODB_CREATE_TABLE: 'true' });
@@ -301,7 +304,7 @@ async function outsideUtc(version, dynamo, aws) {
     (await ok(ours, 'GET', `/v1/credentials/${id}/services`)).json.services.map((it) => it.id);
 
   await check(
-    `the original ${version} west of UTC: ours finds the services it maps, in spite of their dates`,
+    `the original ${version} west of UTC: our server finds the services it maps, in spite of their dates`,
     async () => {
       const first = await ok(ours, 'POST', '/v1/credentials', { name: 'Mapped', credential_pairs: { a: '1' } });
       const { id } = first.json;
@@ -323,24 +326,31 @@ async function outsideUtc(version, dynamo, aws) {
       assert.deepEqual((await services(id)).sort(), ['web-production', 'worker-production']);
     },
   );
-  await check(`the original ${version} west of UTC: what it maps binds our changes and our archiving`, async () => {
-    const [one, two] = await Promise.all(
-      ['Left', 'Right'].map((name) =>
-        ok(theirs, 'POST', '/v1/credentials', { name, credential_pairs: { [name]: 'x' } }).then(({ json }) => json.id),
-      ),
-    );
-    await ok(theirs, 'PUT', '/v1/services/clock-production', {
-      credentials: [one, two],
-      blind_credentials: [],
-      enabled: true,
-    });
-    const clash = await call(ours, 'user:alice', 'PUT', `/v1/credentials/${one}`, { credential_pairs: { right: 'y' } });
-    assert.equal(clash.status, 400, clash.text);
-    const archive = await call(ours, 'user:alice', 'POST', `/v1/credentials/${one}/archive`, { force: true });
-    assert.ok(archive.status >= 400 && archive.status < 500, archive.text);
-  });
   await check(
-    `the original ${version} west of UTC: names it has taken, ours refuses, and its updates ours shows`,
+    `the original ${version} west of UTC: our server refuses changes and archiving that conflict with what it maps`,
+    async () => {
+      const [one, two] = await Promise.all(
+        ['Left', 'Right'].map((name) =>
+          ok(theirs, 'POST', '/v1/credentials', { name, credential_pairs: { [name]: 'x' } }).then(
+            ({ json }) => json.id,
+          ),
+        ),
+      );
+      await ok(theirs, 'PUT', '/v1/services/clock-production', {
+        credentials: [one, two],
+        blind_credentials: [],
+        enabled: true,
+      });
+      const clash = await call(ours, 'user:alice', 'PUT', `/v1/credentials/${one}`, {
+        credential_pairs: { right: 'y' },
+      });
+      assert.equal(clash.status, 400, clash.text);
+      const archive = await call(ours, 'user:alice', 'POST', `/v1/credentials/${one}/archive`, { force: true });
+      assert.ok(archive.status >= 400 && archive.status < 500, archive.text);
+    },
+  );
+  await check(
+    `the original ${version} west of UTC: our server refuses names that it uses, and both update one credential in turns`,
     async () => {
       const taken = await call(ours, 'user:alice', 'POST', '/v1/credentials', {
         name: 'Left',
@@ -359,7 +369,7 @@ async function outsideUtc(version, dynamo, aws) {
 
 function requestsTo(aws, settings) {
   const send = callers(kmsOf(aws), KEYS, settings.AUTH_CONTEXT);
-  // The original answers 500 where a new credential's `enabled` is left out, or a changed one's `name`.
+  // The original answers 500 if `enabled` of a new credential, or `name` of a changed one, is left out (bug 17).
   const call = (server, as, method, path, body) =>
     send(server, as, method, path, typeof body === 'object' ? { enabled: true, ...body } : body);
   const ok = async (server, method, path, body, as = 'user:alice') => {
@@ -374,7 +384,7 @@ function requestsTo(aws, settings) {
   return {
     call,
     ok,
-    /** The answers of both, which say the same. */
+    /** Asserts that both servers return the same, and returns both responses. */
     async same(servers, path) {
       const answers = await Promise.all(servers.map((server) => ok(server, 'GET', path)));
       assert.deepEqual(comparable(answers[0].json), comparable(answers[1].json), path);
@@ -383,13 +393,13 @@ function requestsTo(aws, settings) {
   };
 }
 
-/** Without what a server decides for itself, and with sets in an order. */
+/** A response without the fields that each server decides for itself, and with sets sorted. */
 function comparable(value, key = '') {
   if (Array.isArray(value)) {
     const items = value.map((item) => comparable(item));
     return SETS.has(key) ? items.sort((a, b) => (sortText(a) < sortText(b) ? -1 : 1)) : items;
   }
-  // Python leaves out a fraction of zero, one date in a million.
+  // Python leaves out a fraction of zero, which one date in a million has.
   if (typeof value === 'string') return value.replace(/\.0{6}(?=\+00:00$)/, '');
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).filter(([name]) => name !== 'permissions' && name !== 'next_page');

@@ -15,14 +15,14 @@ const running = new Set();
 const folders = new Set();
 const ports = new Set();
 
-/** A folder that is gone at the end. */
+/** Makes a folder that is removed at the end of the run. */
 export function temporaryFolder(name) {
   const folder = mkdtempSync(join(tmpdir(), `confidant-peers-${name}-`));
   folders.add(folder);
   return folder;
 }
 
-/** Ends every child with its children, and removes the folders. Synchronous: it also runs in exit handlers. */
+/** Kills all child processes and their children, and removes the folders. It is synchronous because exit handlers run it. */
 function sweep() {
   for (const child of running) signal(child, 'SIGKILL');
   running.clear();
@@ -30,7 +30,7 @@ function sweep() {
   folders.clear();
 }
 
-/** Nothing outlives the run: not after Ctrl-C, a failure, or the time it may take. */
+/** Ensures that nothing outlives the run: neither after Ctrl-C or a failure, nor when its time is over. */
 export function sweepAtEnd(deadlineMs) {
   process.on('exit', sweep);
   for (const [name, code] of [
@@ -46,7 +46,7 @@ export function sweepAtEnd(deadlineMs) {
   }, deadlineMs).unref();
 }
 
-/** The machine's own AWS and Confidant settings stay out; HOME is a folder of this run. */
+/** An environment without the machine's own AWS and Confidant settings. HOME is a folder of this run. */
 export function cleanEnvironment(more = {}) {
   home ??= temporaryFolder('home');
   return {
@@ -60,7 +60,7 @@ export function cleanEnvironment(more = {}) {
 }
 let home;
 
-/** Starts a program that stays; its last output is kept. */
+/** Starts a program that keeps running, and keeps its last output. */
 export function start(command, args, { env = cleanEnvironment(), cwd, stdin } = {}) {
   const child = spawn(command, args, { env, cwd, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   running.add(child);
@@ -84,14 +84,14 @@ export function start(command, args, { env = cleanEnvironment(), cwd, stdin } = 
       const late = setTimeout(() => signal(child, 'SIGKILL'), STOP_GRACE_MS);
       await ended;
       clearTimeout(late);
-      // What it started and left behind.
+      // Ends processes that it started and left behind.
       signal(child, 'SIGKILL');
     },
     kill: () => signal(child, 'SIGKILL'),
   };
 }
 
-/** Runs a program to its end. Rejects when it takes too long. */
+/** Runs a program to its end. Rejects if it takes too long. */
 export async function run(command, args, { timeoutMs = 240_000, ...options } = {}) {
   const program = start(command, args, options);
   let late = false;
@@ -106,17 +106,17 @@ export async function run(command, args, { timeoutMs = 240_000, ...options } = {
   return end;
 }
 
-/** Resolves when the address answers anything at all; rejects with the program's last words when it ends first. */
+/** Resolves when the address gives any response. Rejects with the program's last output if the program ends first. */
 export async function answering(program, url, name) {
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline && program.isRunning(); await sleep(100)) {
     try {
-      // No connection is kept: the other side might end it in the moment in which the next request is sent.
+      // The connection is closed: if it were kept, the server might close it just when the next request is sent.
       const headers = { connection: 'close' };
       const response = await fetch(url, { signal: AbortSignal.timeout(20_000), redirect: 'manual', headers });
       await response.arrayBuffer();
       return;
     } catch {
-      // Not yet.
+      // It does not answer yet.
     }
   }
   await program.stop();
@@ -124,8 +124,8 @@ export async function answering(program, url, name) {
 }
 
 /**
- * Below what Linux gives to connections and to who listens on port 0: nobody gets one of these by accident, and nobody
- * in this run one that was given before.
+ * Finds a free port below the range that Linux uses for connections and for port 0, so that no other program gets it by
+ * chance. No port is given out twice in one run.
  */
 export async function freePort() {
   for (let attempt = 1; ; attempt += 1) {
@@ -152,6 +152,6 @@ function signal(child, name) {
   try {
     process.kill(-child.pid, name);
   } catch {
-    // It is gone.
+    // The process has already ended.
   }
 }

@@ -20,12 +20,12 @@ const ROLES = ['web-production', 'api-production', 'deployer'];
 const KEYS = {
   user: 'alias/peers-user',
   service: 'alias/peers-service',
-  // A token of this kind says `sandbox` for its user type, and is refused for that.
+  // Tokens of this kind have the user type `sandbox`, and are refused because of it.
   sandbox: 'alias/peers-sandbox',
 };
 const ORIGINAL = '7.0.0';
 
-/** Our server as in production, with moto as AWS: an implementation of KMS, IAM and STS that is not ours. */
+/** Runs our server as in production, with moto as AWS: an independent implementation of KMS, IAM and STS. */
 export async function productionOnMoto() {
   const [dynamo, aws] = [await startTables(), await startMoto(ROLES)];
   const settings = { ...sharedSettings(aws, dynamo, 'production'), DYNAMODB_CREATE_TABLE: 'true' };
@@ -38,7 +38,7 @@ export async function productionOnMoto() {
     return answer.json;
   };
 
-  const id = await check('create, update, map, and fetch as the service', async () => {
+  const id = await check('a person creates, updates and maps a credential, and the service fetches it', async () => {
     const made = await ok('user:alice', 'POST', '/v1/credentials', { name: 'Database', credential_pairs: { a: 'ü' } });
     await ok('user:alice', 'PUT', `/v1/credentials/${made.id}`, { credential_pairs: { a: 'ü2', b: '2' } });
     await ok('user:alice', 'PUT', '/v1/services/web-production', { credentials: [made.id] });
@@ -46,7 +46,7 @@ export async function productionOnMoto() {
     assert.deepEqual(service.credentials[0].credential_pairs, { a: 'ü2', b: '2' });
     return made.id;
   });
-  await check('refused: another service, a user type without keys, a key of another account', async () => {
+  await check('another service, and a user type without keys, are refused', async () => {
     const answers = await Promise.all([
       call(server, 'service:api-production', 'GET', '/v1/services/web-production'),
       call(server, 'service:api-production', 'GET', `/v1/credentials/${id}`),
@@ -57,11 +57,11 @@ export async function productionOnMoto() {
       [403, 403, 403],
     );
   });
-  await check('IAM roles are listed', async () => {
+  await check('all IAM roles are listed', async () => {
     const { roles } = await ok('user:alice', 'GET', '/v1/roles');
     assert.deepEqual([...roles].sort(), [...ROLES].sort());
   });
-  await check('KMS grants: made with the service, told, and made once', async () => {
+  await check('KMS grants are created with the service, are reported, and are created only once', async () => {
     const { keyArn } = await kms.describeKey(KEYS.service);
     const { grants } = await ok('user:alice', 'PUT', '/v1/grants/web-production');
     assert.deepEqual(grants, { encrypt_grant: true, decrypt_grant: true });
@@ -70,7 +70,7 @@ export async function productionOnMoto() {
     assert.equal(managed.code, 0, tail(managed.stderr));
     assert.equal((await kms.listGrants(keyArn)).length, 2);
   });
-  await check('stored pairs are opened after a restart, with a cold cache', async () => {
+  await check('stored pairs are decrypted after a restart, with a cold cache', async () => {
     const second = await startOurs(settings);
     const answer = await call(second, 'user:alice', 'GET', `/v1/credentials/${id}`);
     assert.deepEqual([answer.status, answer.json.credential_pairs], [200, { a: 'ü2', b: '2' }]);
@@ -90,7 +90,7 @@ export async function productionOnMoto() {
   };
   writeFileSync(config, JSON.stringify({ default: profile }));
   const env = cleanEnvironment({ ...AWS, AWS_ENDPOINT_URL: aws.url });
-  await check('both command lines assume a role through STS and read the service alike', async () => {
+  await check('both command lines assume a role through STS and print the same service', async () => {
     const bin = await pythonClient();
     const programs = [
       [join(bin, 'confidant'), []],
@@ -107,7 +107,7 @@ export async function productionOnMoto() {
   });
 
   await secretsBootstrap(settings, folder);
-  await check('the server answered no request with a fault', () => {
+  await check('the server logged no error', () => {
     assert.doesNotMatch(server.output(), /"level":"(?:error|fatal)"/, tail(server.output()));
     return Promise.resolve();
   });
@@ -116,7 +116,7 @@ export async function productionOnMoto() {
   await Promise.all([dynamo.stop(), aws.stop()]);
 }
 
-/** The blob of the one is opened by the commands of the other. */
+/** Each program decrypts the SECRETS_BOOTSTRAP that the other made. */
 async function secretsBootstrap(settings, folder) {
   const secrets = join(folder, 'secrets.yaml');
   const { SESSION_SECRET: _, ...others } = settings;
@@ -130,7 +130,7 @@ async function secretsBootstrap(settings, folder) {
     ['ours', 'original'],
     ['original', 'ours'],
   ]) {
-    await check(`a SECRETS_BOOTSTRAP of ${writer}, decrypted by ${reader}`, async () => {
+    await check(`a SECRETS_BOOTSTRAP made by ${writer} is decrypted by ${reader}`, async () => {
       const blob = join(folder, `${writer}.blob`);
       const made = await programs[writer](others, ['generate_secrets_bootstrap', '--in', secrets, '--out', blob]);
       assert.equal(made.code, 0, tail(made.stdout + made.stderr));

@@ -11,7 +11,7 @@ const BLIND_KEYS = JSON.stringify({ 'us-east-1': 'alias/blind', 'us-west-2': 'al
 const CONTEXT = JSON.stringify({ group: 'web' });
 const AWKWARD = { quoted: 'it\'s "q" $x `y` \\', lines: 'a\nb', umlaut: 'pä$$ \u2028 🔑', empty: '' };
 
-/** The original's Python client and `kmsauth`, as PyPI has them, against our embedded default. */
+/** Runs the original's Python client and `kmsauth`, as they are on PyPI, against our embedded default. */
 export async function pythonClientAgainstOurServer() {
   const bin = await pythonClient();
   const python = (request, env) => callPython(bin, request, env);
@@ -27,8 +27,8 @@ export async function pythonClientAgainstOurServer() {
     JWT_ACTIVE_SIGNING_KEYS: '{"staging":"jwt-1"}',
   });
   const folder = temporaryFolder('client');
-  // Without retries the command line repeats for ever, and it waits no longer than 5 s for an answer; the file of the
-  // server says nothing of either.
+  // The server's file sets neither retries nor timeout. By default the Python command line retries forever and waits only
+  // 5 s for a response.
   const config = join(folder, 'client.yaml');
   writeFileSync(
     config,
@@ -45,13 +45,13 @@ export async function pythonClientAgainstOurServer() {
     const end = await run(command, [...first, ...options, ...args], { env: server.env });
     return { ...end, json: end.stdout.startsWith('{') ? parseJson(end.stdout) : undefined };
   };
-  /** The Python command, which must succeed. */
+  /** Runs the Python command, which must succeed. */
   const succeeds = async (args, options) => {
     const end = await cli('python', args, options);
     assert.equal(end.code, 0, `exit ${end.code}\n${end.stdout}\n${tail(end.stderr)}`);
     return end.json ?? end.stdout;
   };
-  /** Both command lines, which must end alike. */
+  /** Runs both command lines, which must print the same and end with the same exit code. */
   const alike = async (args, options) => {
     const theirs = await cli('python', args, options);
     const mine = await cli('ours', args, options);
@@ -84,34 +84,37 @@ export async function pythonClientAgainstOurServer() {
     assert.equal((await api('GET', `/v1/services/${SERVICE}`)).credentials.length, 1);
     await succeeds(['add_creds', '--service-id', SERVICE, '--cred-ids', cache.id]);
   });
-  await check('add_creds with nothing to do ends alike', () => alike(['add_creds', '--service-id', SERVICE]));
+  await check('add_creds with nothing to do: both end alike', () => alike(['add_creds', '--service-id', SERVICE]));
 
-  const created = await check('Python create_blind_credential (one context for all regions)', async () => {
+  const created = await check('Python create_blind_credential works with one context for all regions', async () => {
     const pairs = JSON.stringify({ blind_key: 'blind välue' });
     const args = ['--blind-keys', BLIND_KEYS, '--group-context', CONTEXT, '--name', 'Python blind'];
     const { blind_credential: it } = await succeeds(['create_blind_credential', ...args, '--credential-pairs', pairs]);
     assert.deepEqual(it.credential_keys, ['blind_key']);
     return it;
   });
-  await check('Python create_blind_credential (contexts by region, no keys, disabled)', async () => {
-    const contexts = JSON.stringify({ 'us-east-1': { to: 'e' }, 'us-west-2': { to: 'w' } });
-    const args = ['--blind-keys', BLIND_KEYS, '--blind-contexts', contexts, '--name', 'Python hidden'];
-    const more = ['--credential-pairs', '{"a":"b"}', '--no-store-keys', '--disabled'];
-    const { blind_credential: it } = await succeeds(['create_blind_credential', ...args, ...more]);
-    assert.deepEqual([it.credential_keys, it.enabled], [[], false]);
-  });
-  await check('what Python wrote blind, our command line opens', async () => {
+  await check(
+    'Python create_blind_credential works with a context per region, without stored keys, disabled',
+    async () => {
+      const contexts = JSON.stringify({ 'us-east-1': { to: 'e' }, 'us-west-2': { to: 'w' } });
+      const args = ['--blind-keys', BLIND_KEYS, '--blind-contexts', contexts, '--name', 'Python hidden'];
+      const more = ['--credential-pairs', '{"a":"b"}', '--no-store-keys', '--disabled'];
+      const { blind_credential: it } = await succeeds(['create_blind_credential', ...args, ...more]);
+      assert.deepEqual([it.credential_keys, it.enabled], [[], false]);
+    },
+  );
+  await check('our command line decrypts a blind credential of Python', async () => {
     const { json } = await cli('ours', ['get_blind_credential', '--id', created.id, '--decrypt-blind']);
     assert.deepEqual(json.blind_credential.decrypted_credential_pairs, { blind_key: 'blind välue' });
   });
   for (const region of ['us-east-1', 'us-west-2']) {
-    await check(`what Python wrote blind, our SDK opens in ${region}`, async () => {
+    await check(`our SDK decrypts a blind credential of Python in ${region}`, async () => {
       const { blind_credential: it } = await library('get_blind_credential', { id: created.id });
       const opened = await openBlind(server, it, region);
       assert.deepEqual(opened, { blind_key: 'blind välue' });
     });
   }
-  const mine = await check('what our command line wrote blind, Python opens in both regions', async () => {
+  const mine = await check('Python decrypts a blind credential of our command line in both regions', async () => {
     const args = ['--blind-keys', BLIND_KEYS, '--group-context', CONTEXT, '--name', 'Our blind'];
     const pairs = { other_key: AWKWARD.umlaut, another: AWKWARD.quoted };
     const more = ['--credential-pairs', JSON.stringify(pairs)];
@@ -125,7 +128,7 @@ export async function pythonClientAgainstOurServer() {
     }
     return end.json.blind_credential;
   });
-  await check('Python update_blind_credential: name, metadata (its context kept), pairs', async () => {
+  await check('Python update_blind_credential changes name, metadata and pairs, and keeps the context', async () => {
     const update = (...args) => succeeds(['update_blind_credential', '--id', created.id, ...args]);
     const named = await update('--name', 'Python renamed', '--documentation', 'new');
     assert.deepEqual([named.blind_credential.name, named.blind_credential.revision], ['Python renamed', 2]);
@@ -135,14 +138,14 @@ export async function pythonClientAgainstOurServer() {
     const read = await alike(['get_blind_credential', '--id', created.id, '--decrypt-blind']);
     assert.deepEqual(read.json.blind_credential.decrypted_credential_pairs, { blind_key: 'second' });
   });
-  await check('our update of a blind credential of Python, opened by Python', async () => {
+  await check('Python decrypts our update of a blind credential of Python', async () => {
     const args = ['update_blind_credential', '--id', created.id, '--blind-keys', BLIND_KEYS];
     const end = await cli('ours', [...args, '--credential-pairs', '{"blind_key":"third"}']);
     assert.equal(end.code, 0, end.stderr);
     const read = await alike(['get_blind_credential', '--id', created.id, '--decrypt-blind']);
     assert.deepEqual(read.json.blind_credential.decrypted_credential_pairs, { blind_key: 'third' });
   });
-  await check('Python revert_blind_credential', async () => {
+  await check('Python revert_blind_credential restores an old revision', async () => {
     const { blind_credential: it } = await succeeds(['revert_blind_credential', '--id', created.id, '--revision', '1']);
     assert.deepEqual([it.name, it.revision], ['Python blind', 6]);
     const read = await alike(['get_blind_credential', '--id', created.id, '--decrypt-blind']);
@@ -152,7 +155,9 @@ export async function pythonClientAgainstOurServer() {
     const { json } = await alike(['list_blind_credentials']);
     assert.equal(json.blind_credentials.length, 3);
   });
-  await check('get_blind_credential of none: both end alike', () => alike(['get_blind_credential', '--id', 'nope']));
+  await check('get_blind_credential for one that does not exist: both end alike', () =>
+    alike(['get_blind_credential', '--id', 'nope']),
+  );
   await check('Python add_creds maps a blind credential', () =>
     succeeds(['add_creds', '--service-id', SERVICE, '--blind-cred-ids', created.id, mine.id]),
   );
@@ -165,17 +170,17 @@ export async function pythonClientAgainstOurServer() {
     assert.ok(blind.some((pairs) => pairs.blind_key === 'blind välue'));
     return stdout;
   });
-  await check('get_service --no-decrypt-blind, as a person', async () => {
+  await check('get_service --no-decrypt-blind leaves blind credentials encrypted, for a person', async () => {
     const { json } = await alike(['get_service', '--service', SERVICE, '--no-decrypt-blind']);
     assert.ok(json.service.blind_credentials.every((it) => it.decrypted_credential_pairs === undefined));
   });
-  await check('get_service of none, and of another service: both end alike', async () => {
+  await check('get_service for a service that does not exist, and for another service: both end alike', async () => {
     assert.equal((await alike(['get_service', '--service', 'nope'])).code, 0);
     await api('PUT', '/v1/services/other', { credentials: [database.id], blind_credentials: [] });
     const denied = await alikeButReference(cli, ['get_service', '--service', 'other'], { profile: 'demo' });
     assert.equal(denied.code, 1);
   });
-  await check('env gives the command the same variables in both', async () => {
+  await check('env: both give the command the same variables', async () => {
     const shown = ['--', 'sh', '-c', 'env | grep -E "^(CREDENTIALS|P)_" | sort'];
     const { stdout } = await alike(['env', '--service', SERVICE, ...shown], { profile: 'demo' });
     assert.match(stdout, /^CREDENTIALS_UMLAUT=pä\$\$ /m);
@@ -196,20 +201,20 @@ export async function pythonClientAgainstOurServer() {
     });
   }
 
-  await check('Python revert_credential', async () => {
+  await check('Python revert_credential restores old pairs', async () => {
     await api('PUT', `/v1/credentials/${cache.id}`, { credential_pairs: { url: 'redis://y' } });
     const { credential } = await succeeds(['revert_credential', '--id', cache.id, '--revision', '1']);
     assert.equal(credential.revision, 3);
     assert.deepEqual((await api('GET', `/v1/credentials/${cache.id}`)).credential_pairs, { url: 'redis://x' });
   });
-  await check('Python revert_service', async () => {
+  await check('Python revert_service restores the old mapping', async () => {
     const { service: it } = await succeeds(['revert_service', '--id', SERVICE, '--revision', '1']);
     assert.deepEqual(
       it.credentials.map(({ id }) => id),
       [database.id],
     );
   });
-  await check('get_certificate: a certificate that an independent library finds signed by the CA', async () => {
+  await check('get_certificate: an independent library verifies that the CA signed the certificate', async () => {
     const args = ['get_certificate', '--ca', 'peers', '--cn', `${SERVICE}.example.com`];
     const { certificate } = await succeeds(args, { profile: 'demo' });
     const issued = { certificate: certificate.certificate, key: certificate.key, ca: ca.crt };
@@ -220,7 +225,7 @@ export async function pythonClientAgainstOurServer() {
     assert.equal(json.ca.certificate.trim(), ca.crt.trim());
     await alike(['list_cas'], { profile: 'demo' });
   });
-  await check('get_jwt and get_jwks: an independent library finds the token signed', async () => {
+  await check('get_jwt and get_jwks: an independent library verifies the token', async () => {
     const { keys } = (await alike(['get_jwks', '--environment', 'staging'])).json;
     for (const expiry of [[], ['--expiry', '60']]) {
       const { token } = await succeeds(['get_jwt', '--environment', 'staging', ...expiry]);
@@ -229,14 +234,14 @@ export async function pythonClientAgainstOurServer() {
     }
   });
 
-  await check('library: get_credential, with values and without', async () => {
+  await check('library: get_credential reads with values and without', async () => {
     const full = await library('get_credential', { id: database.id });
     assert.deepEqual([full.result, full.credential.credential_pairs], [true, AWKWARD]);
     const bare = await library('get_credential', { id: database.id, metadata_only: true });
     assert.deepEqual([bare.result, bare.credential.credential_pairs], [true, {}]);
     assert.equal((await library('get_credential', { id: 'nope' })).result, false);
   });
-  await check('library: update_credential, with new pairs and without', async () => {
+  await check('library: update_credential works with new pairs and without', async () => {
     const args = { id: database.id, name: 'Database', metadata: { a: 'b' }, documentation: 'd', enabled: true };
     const first = await library('update_credential', args);
     assert.deepEqual([first.result, first.credential.metadata], [true, { a: 'b' }]);
@@ -245,18 +250,21 @@ export async function pythonClientAgainstOurServer() {
     await library('update_credential', { id: database.id, credential_pairs: pairs });
     assert.deepEqual((await api('GET', `/v1/credentials/${database.id}`)).credential_pairs, pairs);
   });
-  await check('library: get_credential_services and get_service(metadata_only)', async () => {
-    const { data } = await library('get_credential_services', { id: database.id });
-    assert.deepEqual(data.services.map(({ id }) => id).sort(), [SERVICE, 'other'].sort());
-    const { service: it } = await library('get_service', { service: SERVICE, metadata_only: true });
-    assert.deepEqual(it.credentials[0].credential_pairs, {});
-  });
+  await check(
+    'library: get_credential_services lists services, and get_service(metadata_only) shows no values',
+    async () => {
+      const { data } = await library('get_credential_services', { id: database.id });
+      assert.deepEqual(data.services.map(({ id }) => id).sort(), [SERVICE, 'other'].sort());
+      const { service: it } = await library('get_service', { service: SERVICE, metadata_only: true });
+      assert.deepEqual(it.credentials[0].credential_pairs, {});
+    },
+  );
 
   await tokensOfEitherKind(server, python);
   await server.stop();
 }
 
-/** `kmsauth` of Python and ours, each other's tokens. */
+/** Python's `kmsauth` and ours verify each other's tokens. */
 async function tokensOfEitherKind(server, python) {
   const kms = kmsOf(server.kms);
   const keys = { service: 'alias/confidant-service', user: 'alias/confidant-user' };
@@ -307,22 +315,25 @@ async function tokensOfEitherKind(server, python) {
       assert.deepEqual(verdict, { valid: true, key_alias: keys[kind.userType] });
     });
   }
-  await check('kmsauth: both refuse a token for another name, another receiver, and one that is too old', async () => {
-    const [, service] = kinds;
-    const { username, token } = await pythonToken(service);
-    await assert.rejects(validator.validate(username.replace(SERVICE, 'other'), token), { name: 'TokenRejected' });
-    const old = await pythonToken(service, { lifetime: 1 });
-    await assert.rejects(validator.validate(old.username, old.token), { reason: 'expired' });
-    const mine = await ourToken(service);
-    assert.equal((await judge(mine.username.replace(SERVICE, 'other'), mine.token)).valid, false);
-    assert.equal((await judge(mine.username, mine.token, 'elsewhere')).valid, false);
-  });
-  await check('kmsauth: Python uses the token cache file of ours', async () => {
+  await check(
+    'kmsauth: both refuse a token of another sender; Python refuses one for another receiver, ours an expired one',
+    async () => {
+      const [, service] = kinds;
+      const { username, token } = await pythonToken(service);
+      await assert.rejects(validator.validate(username.replace(SERVICE, 'other'), token), { name: 'TokenRejected' });
+      const old = await pythonToken(service, { lifetime: 1 });
+      await assert.rejects(validator.validate(old.username, old.token), { reason: 'expired' });
+      const mine = await ourToken(service);
+      assert.equal((await judge(mine.username.replace(SERVICE, 'other'), mine.token)).valid, false);
+      assert.equal((await judge(mine.username, mine.token, 'elsewhere')).valid, false);
+    },
+  );
+  await check('kmsauth: Python uses our token cache file', async () => {
     const cacheFile = join(temporaryFolder('tokens'), 'token');
     const { token } = await ourToken(kinds[1], { cacheFile });
     assert.equal((await pythonToken(kinds[1], { cache_file: cacheFile })).token, token);
   });
-  await check('kmsauth: ours replaces a file that does not say which key made its token', async () => {
+  await check('kmsauth: ours replaces a cache file that does not name the key of its token', async () => {
     const cacheFile = join(temporaryFolder('tokens'), 'token');
     const { token } = await pythonToken(kinds[1], { cache_file: cacheFile });
     const mine = await ourToken(kinds[1], { cacheFile });
@@ -345,7 +356,7 @@ async function callPython(bin, request, env) {
   return parseJson(end.stdout);
 }
 
-/** What a blind credential holds, opened under one region's key. */
+/** Decrypts a blind credential with one region's key. */
 async function openBlind(server, { credential_pairs, data_key, metadata }, region) {
   const kms = kmsOf({ ...server.kms, region });
   try {
@@ -362,8 +373,8 @@ async function openBlind(server, { credential_pairs, data_key, metadata }, regio
 }
 
 /**
- * Configurations of two regions that share a token file: the server knows the auth keys of the first only, and the
- * original's client asks the KMS of its own region for the token, unless the file has one.
+ * Writes one configuration per region. They share a token file, because the server knows only the first region's auth keys,
+ * and the original's client asks the KMS of its own region for a token unless the file has one.
  */
 function inEachRegion(folder, config) {
   const text = readFileSync(config, 'utf8').replaceAll(

@@ -15,15 +15,15 @@ const ADDRESS = 'https://confidant.example.com';
 const PAIRS = { db_password: 'pä"s\n${word}', db_user: 'web' };
 const HTTP_PROVIDER = '3.6.1';
 const RUN_TIMEOUT_MS = 15 * 60_000;
-/** npm's words for a registry that it does not reach, or that answers nothing, however often it asks. */
+/** npm's error codes for a registry that cannot be reached or does not answer, after all retries. */
 const NO_REGISTRY =
   /npm (?:error|ERR!) code E(?:TIMEDOUT|CONN\w+|AI_AGAIN|NOTFOUND|IDLETIMEOUT|NETUNREACH|HOSTUNREACH|RR_SOCKET_TIMEOUT|429|5\d\d)\b/;
-/** Of 10; systemd calls up to 2 OK. */
+/** In tenths of systemd's exposure level, which is at most 10. systemd rates up to 2.0 as OK. */
 const MAX_EXPOSURE = '20';
 
 const recipe = (path) => readFileSync(join(RECIPES, path), 'utf8');
 
-/** The recipes beside the programs that read them; docs/recipes.md says what they promise. */
+/** Runs the recipes with the programs that read them. docs/recipes.md says what they promise. */
 export async function recipesWithTheirPrograms() {
   const at = await prepare();
   for (const [name, body] of Object.entries({ systemd, container, terraform, externalSecrets })) {
@@ -34,14 +34,14 @@ export async function recipesWithTheirPrograms() {
       notRun(`the recipe for ${name}`, error.message);
     }
   }
-  await check('our server served all of it', async () => {
+  await check('our server is still running at the end', async () => {
     const answer = await fetch(`${at.server.url}/healthcheck`).catch(() => undefined);
     assert.equal(answer?.status, 200, `it is gone:\n${tail(at.server.output())}`);
   });
   await at.server.stop();
 }
 
-/** Our server with the service of the recipes, and an environment in which `confidant` speaks for it. */
+/** Starts our server with the service of the recipes, and makes an environment in which `confidant` acts as that service. */
 async function prepare() {
   const server = await startEmbedded();
   const folder = temporaryFolder('recipes');
@@ -73,11 +73,11 @@ async function systemd({ folder, bin }) {
   if ((await run('systemd-analyze', ['--version'])).code !== 0) throw new NotAvailable('there is no systemd-analyze');
   const unit = join(folder, 'web.service');
   writeFileSync(unit, recipe('systemd/web.service').replace('/usr/bin/confidant', join(bin, 'confidant')));
-  await check('systemd finds no fault in the unit', async () => {
+  await check('systemd reports no problem in the unit', async () => {
     const end = await run('systemd-analyze', ['verify', '--man=no', unit]);
     assert.deepEqual([end.code, end.stdout, end.stderr], [0, '', '']);
   });
-  await check('systemd calls the exposure of the unit OK', async () => {
+  await check('systemd rates the exposure of the unit as OK', async () => {
     const args = ['security', '--offline=yes', `--threshold=${MAX_EXPOSURE}`, '--no-pager', unit];
     const end = await run('systemd-analyze', args);
     assert.equal(end.code, 0, tail(end.stdout + end.stderr, 3));
@@ -106,7 +106,7 @@ async function container({ folder, bin: ours, env }) {
         npm_config_cache: join(image, 'root/.npm'),
         npm_config_fetch_retries: '5',
         npm_config_fetch_timeout: '120000',
-        // `npm run --silent` hands its silence on.
+        // `npm run --silent` would make this npm silent too.
         npm_config_loglevel: 'error',
       };
       const made = await run('sh', ['-euc', lines], { cwd: image, env: npm, timeoutMs: RUN_TIMEOUT_MS });
@@ -129,11 +129,11 @@ async function container({ folder, bin: ours, env }) {
     const inside = { ...env, ...more, PATH: `${installed ?? ours}:${env.PATH}` };
     return start('unshare', [...namespace, ...words], { cwd: folder, env: inside });
   };
-  await check('as process 1 it gives the values, and its exit is the exit of the program', async () => {
+  await check('as process 1 it passes the values on, and ends with the exit code of the program', async () => {
     const end = await asFirst('echo "$PPID $DB_USER $*"; exit 7').ended;
     assert.deepEqual([end.code, end.stdout], [7, '1 web --port 8000\n'], end.stderr);
   });
-  await check('as process 1 it hands a stop on, and tells 143 when the program did not catch it', async () => {
+  await check('as process 1 it passes a stop on, and exits with 143 if the program does not catch it', async () => {
     for (const [reaction, expected] of [
       [`trap 'echo stopping; exit 3' TERM; `, [3, 'ready\nstopping\n']],
       ['', [143, 'ready\n']],
@@ -145,14 +145,14 @@ async function container({ folder, bin: ours, env }) {
       assert.deepEqual([end.code, end.stdout], expected, end.stderr);
     }
   });
-  await check('as process 1 it starts nothing while a value is missing', async () => {
+  await check('as process 1 it does not start the program while a value is missing', async () => {
     const end = await asFirst('echo ran', { API_KEY: 'confidant' }).ended;
     assert.deepEqual([end.code, end.stdout], [255, ''], end.stderr);
     assert.match(end.stderr, /gives no API_KEY/);
   });
 }
 
-/** As an engine stops a container: SIGTERM to its process 1, from outside. */
+/** Stops a container as an engine does: sends SIGTERM to its process 1 from outside. */
 async function stopFirst({ pid }) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
   assert.equal(children.length, 1);
@@ -173,7 +173,7 @@ async function terraform({ server, folder, env }) {
   const cwd = join(folder, 'terraform');
   mkdirSync(cwd);
   copyFileSync(join(RECIPES, 'terraform/main.tf'), join(cwd, 'main.tf'));
-  // As the first line of the file does.
+  // Runs terraform as the first line of main.tf says.
   const shell = (line, more = {}) =>
     run('sh', ['-c', `TF_VAR_confidant_token="$(confidant token)" terraform ${line}`], {
       cwd,
@@ -185,13 +185,13 @@ async function terraform({ server, folder, env }) {
         ...more,
       },
     });
-  await check('terraform takes the file: its form, its provider, its types', async () => {
+  await check('terraform accepts the format, provider and types of the file', async () => {
     for (const line of ['fmt -check -diff', 'init -input=false -no-color', 'validate -no-color']) {
       const end = await shell(line);
       assert.equal(end.code, 0, `${line}\n${end.stdout}${end.stderr}`);
     }
   });
-  await check('terraform reads the value, and shows neither it nor the token', async () => {
+  await check('terraform reads the value, and prints neither the value nor the token', async () => {
     const applied = await shell('apply -input=false -no-color -auto-approve');
     assert.equal(applied.code, 0, applied.stdout + applied.stderr);
     assert.equal((await shell('output -raw db_password')).stdout, PAIRS.db_password);
@@ -201,10 +201,10 @@ async function terraform({ server, folder, env }) {
     for (const secret of [PAIRS.db_password.split('\n')[0], token, Buffer.from(token, 'base64').toString()]) {
       assert.ok(!(applied.stdout + applied.stderr).includes(secret));
     }
-    // The guide says so: whoever reads the state reads the secrets.
+    // As the guide says, the state contains the secrets.
     assert.ok(attributes.response_body.includes('db_password'));
   });
-  await check('terraform stops at another service and at a bad token, and says why', async () => {
+  await check('terraform stops at another service and at an invalid token, and says why', async () => {
     for (const variable of [
       { TF_VAR_confidant_service: 'other' },
       { TF_CLI_ARGS_plan: '-var=confidant_token=2/service/web-production:AAAA' },
@@ -240,17 +240,14 @@ async function externalSecrets({ server, folder, env }) {
     return JSON.parse(end.stdout);
   };
   const patch = join(folder, 'patch.json');
+  await check('External Secrets reads each value with the token of the job, and the manifests are valid', async () => {
+    const made = await run(makeToken.command[0], makeToken.command.slice(1).map(inFolder(folder)), { env });
+    assert.equal(made.code, 0, made.stderr);
+    const expected = { DB_PASSWORD: PAIRS.db_password, DB_USER: PAIRS.db_user };
+    assert.deepEqual(await sync(store('secrets.yaml')), { values: expected, errors: {} });
+  });
   await check(
-    'External Secrets reads each value with the token of the job; the manifests are of their types',
-    async () => {
-      const made = await run(makeToken.command[0], makeToken.command.slice(1).map(inFolder(folder)), { env });
-      assert.equal(made.code, 0, made.stderr);
-      const expected = { DB_PASSWORD: PAIRS.db_password, DB_USER: PAIRS.db_user };
-      assert.deepEqual(await sync(store('secrets.yaml')), { values: expected, errors: {} });
-    },
-  );
-  await check(
-    'External Secrets gets an error for what it may not have or is not there, never an empty value',
+    'External Secrets gets an error, never an empty value, for what it may not read or does not exist',
     async () => {
       const other = await sync(store('other.yaml', (text) => text.replaceAll('key: web-production', 'key: other')));
       assert.deepEqual(other.values, {});
@@ -264,5 +261,5 @@ async function externalSecrets({ server, folder, env }) {
   );
 }
 
-/** The volume that the manifest mounts at /token. */
+/** Replaces the volume that the manifest mounts at /token by a folder. */
 const inFolder = (folder) => (word) => word.replaceAll('/token/', `${folder}/`);

@@ -1,16 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A part cannot run here: a registry out of reach, no Python, no Java. That is neither a pass nor a failure. */
+/** A part cannot run here, for example without a registry, Python or Java. This is neither a pass nor a failure. */
 export class NotAvailable extends Error {}
 
 const CHECK_TIMEOUT_MS = 10 * 60_000;
 const results = { passed: 0, failed: 0, notRun: [] };
-/** By part: what it counted, and its first failure. */
+/** What each part counted, and its first failure. */
 const parts = new Map();
 let current;
 
-/** One promise that holds, does not, or cannot be tried here. Never throws: what follows may be worth knowing. */
+/** Checks one promise: it holds, fails, or cannot be tried here. It never throws, so that later checks still run. */
 export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
   const abort = new AbortController();
   try {
@@ -36,13 +36,13 @@ export async function check(promise, body, timeoutMs = CHECK_TIMEOUT_MS) {
   }
 }
 
-/** Counts what another runner has counted. */
+/** Adds the counts of another test runner. */
 export function add({ passed, failed }) {
   pass(passed);
   if (failed > 0) fail(failed, `${failed} tests of another runner`);
 }
 
-/** A part that could not be prepared counts as one failure; one that cannot run here is said at the end. */
+/** Runs a part. If it ends early, that is one failure. If it cannot run here, the closing lines say so. */
 export async function part(name, title, body) {
   console.log(`\n== ${title}`);
   current = { passed: 0, failed: 0, first: undefined };
@@ -66,8 +66,8 @@ export function notRun(name, reason) {
 }
 
 /**
- * Prints the closing lines and returns the exit code: nothing proven is a failure too. Writes what each part counted to
- * the file that PEERS_REPORT names, if any.
+ * Prints the closing lines and returns the exit code; a run that proves nothing has failed. Writes what each part counted
+ * to the file that PEERS_REPORT names, if it is set.
  */
 export function close() {
   const report = process.env.PEERS_REPORT;
@@ -90,7 +90,7 @@ function fail(count, first) {
   current.first ??= first;
 }
 
-/** Node's fetch says why only in the cause. */
+/** The message of an error with those of its causes: Node's fetch gives the reason only there. */
 function reason(error) {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message}: ${reason(error.cause)}`;

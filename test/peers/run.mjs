@@ -1,4 +1,5 @@
-// Our server and client beside the originals: `npm run test:peers [part ...]`. Ends with `N passed, N failed`.
+// Runs our server and client with the original and other real programs: `npm run test:peers [part ...]`. Ends with
+// `N passed, N failed`.
 import { sweepAtEnd } from './processes.mjs';
 import { close, part } from './report.mjs';
 import { awsCliAgainstTheKeyring } from './aws-cli.mjs';
@@ -9,7 +10,7 @@ import { pythonClientAgainstOurServer } from './python-client.mjs';
 import { recipesWithTheirPrograms } from './recipes.mjs';
 import { sessionsInRedis, storesAgainstDynamoDbLocal } from './stores.mjs';
 
-/** Installations may take half of it. */
+/** The time for everything. Installations may take half of it. */
 const DEADLINE_MS = 50 * 60_000;
 const PARTS = {
   client: ["the original's Python client against our server", pythonClientAgainstOurServer],

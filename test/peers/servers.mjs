@@ -14,12 +14,12 @@ const PYTHON = (name) => join(import.meta.dirname, `python/${name}.py`);
 const MISSING_MODULES = PYTHON('missing_modules');
 
 export const REGION = 'us-east-1';
-/** moto and DynamoDB Local check no signatures. */
+/** Any credentials will do: moto and DynamoDB Local check no signatures. */
 export const AWS = { AWS_ACCESS_KEY_ID: 'AKIAPEERS', AWS_SECRET_ACCESS_KEY: 'peers', AWS_DEFAULT_REGION: REGION };
 
 const MOTO_CREDENTIALS = { accessKeyId: AWS.AWS_ACCESS_KEY_ID, secretAccessKey: AWS.AWS_SECRET_ACCESS_KEY };
 
-/** Amazon's DynamoDB Local, in memory. */
+/** Starts Amazon's DynamoDB Local, in memory. */
 export async function startDynamoDbLocal() {
   const folder = await dynamoDbLocal();
   const port = await freePort();
@@ -31,7 +31,7 @@ export async function startDynamoDbLocal() {
   return { url, stop: program.stop };
 }
 
-/** A table for the servers: DynamoDB Local where it can run, else the DynamoDB server of our own tests. */
+/** Starts a DynamoDB for the servers: DynamoDB Local if it can run, otherwise dynoxide, which our own tests use. */
 export async function startTables() {
   try {
     return await startDynamoDbLocal();
@@ -48,7 +48,7 @@ export async function startTables() {
   }
 }
 
-/** moto as KMS, IAM and STS, with the keys and roles that the checks use. */
+/** Starts moto as KMS, IAM and STS, with the keys and roles that the checks use. */
 export async function startMoto(roles) {
   const bin = await motoServer();
   const port = await freePort();
@@ -66,7 +66,7 @@ export async function startMoto(roles) {
   return { url, stop: program.stop };
 }
 
-/** The settings that both servers are given for one table, with moto as the rest of AWS. */
+/** The settings of both servers for one table, with moto as the rest of AWS. */
 export function sharedSettings(aws, dynamo, table) {
   return {
     ...AWS,
@@ -95,7 +95,7 @@ export function sharedSettings(aws, dynamo, table) {
   };
 }
 
-/** Our server, as `npm start` runs it. */
+/** Starts our server as `npm start` does. */
 export async function startOurs(settings) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -111,7 +111,7 @@ export function ourAdmin(settings, args) {
   return run(process.execPath, [program, ...args], { env: cleanEnvironment(settings) });
 }
 
-/** The embedded default, with keys for blind credentials in two regions. */
+/** Starts the embedded default, with keys for blind credentials in two regions. */
 export async function startEmbedded(settings = {}) {
   const data = join(temporaryFolder('embedded'), 'data');
   const keyring = Keyring.open(data);
@@ -122,7 +122,7 @@ export async function startEmbedded(settings = {}) {
     CONFIDANT_KMS_PORT: String(await freePort()),
     ...settings,
   });
-  // Sourced as a person would, so that the file is tried too.
+  // The file is sourced as a person would, so that it is tested too.
   const sourced = await run('sh', ['-c', `. '${join(data, 'client.env')}' && env -0`]);
   if (sourced.code !== 0) throw new Error(`client.env does not work in sh:\n${sourced.stderr}`);
   const env = Object.fromEntries(
@@ -142,7 +142,7 @@ export async function startEmbedded(settings = {}) {
   };
 }
 
-/** The original, under gunicorn as its own guide runs it. */
+/** Starts the original under gunicorn, as its own guide says. */
 export async function startOriginal(version, settings) {
   const { bin } = await originalServer();
   const port = await freePort();
@@ -172,7 +172,7 @@ export async function originalAdmin(version, settings, args) {
   return run(join(bin, 'python'), ['-c', code, ...args], await originalOptions(version, settings));
 }
 
-/** Every row of its tables as the original's own models read them. */
+/** Returns every row of the tables as the original's own models read them. */
 export async function originalRows(version, settings) {
   const { bin } = await originalServer();
   const end = await run(join(bin, 'python'), [PYTHON('rows')], await originalOptions(version, settings));
@@ -189,7 +189,7 @@ async function originalOptions(version, settings) {
   };
 }
 
-/** The KMS behind an endpoint, over the adapter that our server uses. */
+/** A client for the KMS at an endpoint, with the adapter that our server uses. */
 export function kmsOf({ url, region = REGION, credentials = MOTO_CREDENTIALS }) {
   return kmsauth.awsKms({
     region,
@@ -202,7 +202,7 @@ export function kmsOf({ url, region = REGION, credentials = MOTO_CREDENTIALS }) 
   });
 }
 
-/** Sends requests with tokens of ours to any server that trusts the keys. */
+/** Returns a function that sends requests with our tokens to any server that trusts the keys. */
 export function callers(kms, keys, to) {
   const generators = new Map();
   return async function call(server, as, method, path, body) {
@@ -220,16 +220,16 @@ export function callers(kms, keys, to) {
       redirect: 'manual',
       signal: AbortSignal.timeout(120_000),
       headers: {
-        // gunicorn ends a connection idle for two seconds without a word before: one kept may be gone when it is used.
+        // gunicorn closes a connection that is idle for two seconds, so a kept one may be closed when it is used again.
         connection: 'close',
         authorization: `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      // Text goes as it is: numbers that JavaScript has not.
+      // A text is sent as it is, because it may contain numbers that JavaScript would change.
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    // By what it looks like: the original calls some of its JSON HTML.
+    // The content type does not count: the original labels some of its JSON as HTML.
     return { status: response.status, text, json: text.startsWith('{') ? parseJson(text) : undefined };
   };
 }

@@ -8,7 +8,7 @@ import { startDynamoDbLocal } from './servers.mjs';
 
 const TIMEOUT_MS = 30 * 60_000;
 
-/** The suites that every store passes, against Amazon's own DynamoDB Local. */
+/** Runs the suites of the stores against Amazon's own DynamoDB Local. */
 export async function storesAgainstDynamoDbLocal() {
   const dynamo = await startDynamoDbLocal();
   await suite(['packages/server/test/adapters/store'], {
@@ -17,17 +17,19 @@ export async function storesAgainstDynamoDbLocal() {
   await dynamo.stop();
 }
 
-/** What sessions need of Redis, of the real one. */
+/** Runs the tests of sessions in Redis against a real Redis. */
 export async function sessionsInRedis() {
   const bin = await redisServer();
   const passed = await suite(['packages/server/test/adapters/expiring/redis.test.ts'], {
     PATH: `${bin}${delimiter}${process.env.PATH}`,
   });
-  // Without the program on its PATH the file would only test our stand-in.
-  await check('the real Redis was asked', async () => assert.ok(passed.some((name) => name.includes('redis-server'))));
+  // Without redis-server on its PATH, the file would only test our stand-in.
+  await check('the tests used the real Redis', async () =>
+    assert.ok(passed.some((name) => name.includes('redis-server'))),
+  );
 }
 
-/** Runs tests of `npm test` with a real peer in the place of a stand-in. Answers the names of those that passed. */
+/** Runs tests of `npm test` with a real peer instead of a stand-in. Returns the names of the tests that passed. */
 async function suite(paths, environment) {
   const report = join(temporaryFolder('suite'), 'report.json');
   const options = ['--reporter=json', `--outputFile.json=${report}`];
@@ -48,14 +50,14 @@ async function suite(paths, environment) {
         `  FAIL  ${fullName}\n        ${tail(failureMessages.join('\n'), 30).split('\n').slice(0, 8).join('\n        ')}`,
       );
     }
-    // A file that could not be loaded has no tests to fail.
+    // A file that could not be loaded has no failed tests, so it is counted here.
     if (file.status === 'failed' && file.assertionResults.length === 0) {
       console.log(`  FAIL  ${name} could not be loaded: ${file.message}`);
       add({ passed: 0, failed: 1 });
     }
   }
   add({ passed: result.numPassedTests, failed: result.numFailedTests });
-  // An error outside of every test.
+  // An error outside of every test counts too.
   if (end.code !== 0 && !result.testResults.some(({ status }) => status === 'failed')) {
     console.log(`  FAIL  vitest ended with ${end.code}\n${tail(end.stdout + end.stderr)}`);
     add({ passed: 0, failed: 1 });
