@@ -34,7 +34,7 @@ data "http" "confidant" {
   }
   request_timeout_ms = 10000
 
-  # After failures of the network and 5xx.
+  # Retries after network failures and 5xx.
   retry {
     attempts     = 3
     min_delay_ms = 500
@@ -42,7 +42,7 @@ data "http" "confidant" {
   }
 
   lifecycle {
-    # Without it, an error's body would be taken for an answer.
+    # Without this, Terraform would take the body of an error for the response.
     postcondition {
       condition     = self.status_code == 200
       error_message = "Confidant answered ${self.status_code} for ${var.confidant_service}."
@@ -53,7 +53,7 @@ data "http" "confidant" {
 locals {
   credentials = sensitive(jsondecode(data.http.confidant.response_body).credentials)
 
-  # Every value of the service by its key. A key that two credentials have is an error.
+  # Every value of the service by its key. If two credentials have the same key, that is an error.
   secrets = {
     for pair in flatten([
       for credential in local.credentials : [
@@ -63,7 +63,7 @@ locals {
   }
 }
 
-# A key that the service does not have is an error.
+# If the service does not have the key, that is an error.
 output "db_password" {
   value     = local.secrets["db_password"]
   sensitive = true
