@@ -1,7 +1,7 @@
 import type { Principal } from '../domain/principal.js';
 
-/** What a request brings to prove who sends it. Header names are lower case. */
-export interface Evidence {
+/** The part of a request that proves who sends it. Header names are in lower case. */
+export interface AuthRequest {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Address of the peer, after trusted proxies. */
   remoteAddress: string;
@@ -10,13 +10,15 @@ export interface Evidence {
 }
 
 /**
- * One way to authenticate. Undefined: the request carries no evidence of this kind, the next way may look.
- * Evidence that does not hold throws a Refusal: there is no second chance by another way.
+ * One way to authenticate a request. Returns undefined when the request carries no credentials of this kind, so that the
+ * next authenticator may look.
+ *
+ * @throws Refusal when the credentials are wrong: no other authenticator gets a second chance
  */
-export type Authenticate = (evidence: Evidence) => Promise<Principal> | undefined;
+export type Authenticator = (request: AuthRequest) => Promise<Principal> | undefined;
 
 /** The first value of a header; undefined when it is missing. */
-export function headerOf(evidence: Evidence, name: string): string | undefined {
-  const value = evidence.headers[name];
+export function headerOf(request: AuthRequest, name: string): string | undefined {
+  const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

@@ -5,7 +5,9 @@ import type { Person } from '../domain/person.js';
 import type { ExpiringStore } from '../ports/expiring.js';
 import type { SamlSubject } from '../ports/login.js';
 import { CookieSeal } from './cookie-seal.js';
-import { sameText, type Session, type Sessions, storedSession } from './sessions.js';
+import { sameText } from './same-text.js';
+import { type Session, storedSession } from './session.js';
+import type { Sessions } from './sessions.js';
 
 /** Time to carry a code from the page to the command line, also by hand. */
 const CODE_SECONDS = 300;

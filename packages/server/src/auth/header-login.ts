@@ -1,6 +1,6 @@
 import { emailOf, groupsOf, nameOf, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
-import { type Evidence, headerOf } from './authenticate.js';
+import { type AuthRequest, headerOf } from './authenticate.js';
 
 /** Names of the headers that a proxy sets; empty: not used. */
 export interface HeaderNames {
@@ -17,28 +17,28 @@ export interface HeaderNames {
  *
  * @throws Refusal `unauthenticated` when the e-mail is none: a client's header joined with the proxy's, for example
  */
-export function headerLogin(names: HeaderNames): (evidence: Evidence) => Person | undefined {
-  return (evidence) => {
-    if (!evidence.fromTrustedProxy()) return undefined;
-    const email = single(evidence, names.email);
+export function headerLogin(names: HeaderNames): (request: AuthRequest) => Person | undefined {
+  return (request) => {
+    if (!request.fromTrustedProxy()) return undefined;
+    const email = single(request, names.email);
     // compat: the user name header must be there; its value is not used.
-    if (email === undefined || (names.username !== '' && !single(evidence, names.username))) return undefined;
+    if (email === undefined || (names.username !== '' && !single(request, names.username))) return undefined;
     const address = emailOf(email);
     const groups = groupsOf(
-      single(evidence, names.groups)
+      single(request, names.groups)
         ?.split(',')
         .map((group) => group.trim()),
     );
     if (address === undefined || groups === undefined) throw new Refusal('unauthenticated');
     return {
       email: address,
-      firstName: nameOf(single(evidence, names.firstName)),
-      lastName: nameOf(single(evidence, names.lastName)),
+      firstName: nameOf(single(request, names.firstName)),
+      lastName: nameOf(single(request, names.lastName)),
       groups,
     };
   };
 }
 
-function single(evidence: Evidence, name: string): string | undefined {
-  return name === '' ? undefined : headerOf(evidence, name.toLowerCase());
+function single(request: AuthRequest, name: string): string | undefined {
+  return name === '' ? undefined : headerOf(request, name.toLowerCase());
 }

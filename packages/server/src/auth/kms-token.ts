@@ -2,7 +2,7 @@ import { KmsUnavailable, TokenRejected, type TokenValidator } from '@confidant/k
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { BackendUnavailable } from '../ports/unavailable.js';
-import { type Authenticate, type Evidence, headerOf } from './authenticate.js';
+import { type Authenticator, type AuthRequest, headerOf } from './authenticate.js';
 
 /**
  * KMS tokens, as HTTP Basic or X-Auth-From and X-Auth-Token. compat: credentials that can not be parsed are 401, a name
@@ -11,9 +11,9 @@ import { type Authenticate, type Evidence, headerOf } from './authenticate.js';
 export function kmsTokenAuthentication(
   validator: Pick<TokenValidator, 'validate'>,
   rejected: (reason: string) => void,
-): Authenticate {
-  return (evidence) => {
-    const credentials = credentialsOf(evidence);
+): Authenticator {
+  return (request) => {
+    const credentials = credentialsOf(request);
     return credentials && verify(validator, credentials, rejected);
   };
 }
@@ -46,14 +46,14 @@ async function verify(
   }
 }
 
-function credentialsOf(evidence: Evidence): Credentials | undefined {
-  const from = headerOf(evidence, 'x-auth-from');
-  const token = headerOf(evidence, 'x-auth-token');
+function credentialsOf(request: AuthRequest): Credentials | undefined {
+  const from = headerOf(request, 'x-auth-from');
+  const token = headerOf(request, 'x-auth-token');
   if (from !== undefined || token !== undefined) {
     if (!from) throw new Refusal('unauthenticated');
     return { username: from, token: token ?? '' };
   }
-  const authorization = headerOf(evidence, 'authorization');
+  const authorization = headerOf(request, 'authorization');
   if (authorization === undefined) return undefined;
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(authorization)?.[1];
   if (encoded === undefined) throw new Refusal('unauthenticated');

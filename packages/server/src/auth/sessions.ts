@@ -1,41 +1,12 @@
-import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { type Admission, isAdmitted, type Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { ExpiringStore } from '../ports/expiring.js';
 import type { SamlSubject } from '../ports/login.js';
 import { CookieSeal } from './cookie-seal.js';
-
-/** Somebody who logged in. Times are seconds since 1970. */
-export interface Session {
-  id: string;
-  person: Person;
-  /** What X-XSRF-TOKEN must repeat. */
-  csrf: string;
-  startedAt: number;
-  usedAt: number;
-  /** When it is over unless it is used again, by the settings of its last use: later ones never lengthen it. */
-  until: number;
-  /** The logouts that had ended older sessions of the person when this one began, as {@link Sessions} names them. */
-  logouts: readonly string[];
-  /** What a SAML identity provider calls this login, for single logout. */
-  saml?: SamlSubject;
-  /** Of a command line: it is never a browser session, and lets nobody else in. */
-  commandLine?: true;
-}
-
-/** How a login was proven, where it was not just now at a provider. */
-export interface Proof {
-  saml?: SamlSubject | undefined;
-  /** The session of a browser that a command line's comes from: its end is theirs. */
-  commandLineOf?: Pick<Session, 'startedAt' | 'logouts'>;
-}
-
-/** A session cookie to send. `maxAgeSeconds` null: until the browser closes. */
-export interface SessionCookie {
-  value: string;
-  maxAgeSeconds: number | null;
-}
+import { sameText } from './same-text.js';
+import { parseSession, type Proof, type Session, type SessionCookie } from './session.js';
+import { endedKey, personKey, recordKey, samlKey } from './session-keys.js';
 
 export interface SessionOptions {
   /** The first signs, all open. */
@@ -49,52 +20,33 @@ export interface SessionOptions {
   records?: ExpiringStore;
   /** Sign the id in the cookie when sessions are kept elsewhere. */
   signIds: boolean;
-  /** Remembers sessions that ended early: the same store as `records`, or memory. */
+  /** Where sessions that ended early are remembered: the same store as `records`, or memory. */
   ended: ExpiringStore;
   /** Seconds since 1970. */
   now: () => number;
 }
 
-/** When both lifetimes are 0 a session still does not live for ever. */
+/** A session lives this long without use when both lifetimes are 0. */
 const LONGEST_IDLE_SECONDS = 86_400;
 /** Browsers drop a cookie beyond 4096 bytes, name and attributes included. */
 const MAX_COOKIE_VALUE_LENGTH = 3800;
-/** What ended is remembered this much longer than it could live: a request in flight may still have renewed it. */
+/** An ended session is remembered this much longer than it could live: a request in flight may have renewed it. */
 const MARGIN_SECONDS = 3600;
-/** A logout everywhere is remembered for this long at least, in case lifetimes were longer before. */
+/** A logout everywhere is remembered for at least this long, in case lifetimes were longer before. */
 const LOGOUT_MEMORY_SECONDS = 30 * 86_400;
-/** A session's last use is written down at most this often, so that a page with ten requests sets one cookie. */
+/** The last use of a session is recorded at most this often, so that a page with ten requests sets one cookie. */
 const LONGEST_TOUCH_SECONDS = 300;
-
-/** A session as it is sealed. */
-export const storedSession = z.object({
-  id: z.string(),
-  person: z.object({
-    email: z.string(),
-    firstName: z.string().nullable(),
-    lastName: z.string().nullable(),
-    groups: z.array(z.string()),
-  }),
-  csrf: z.string(),
-  startedAt: z.number(),
-  usedAt: z.number(),
-  until: z.number(),
-  logouts: z.array(z.string()),
-  saml: z
-    .object({ nameId: z.string(), nameIdFormat: z.string().nullable(), sessionIndex: z.string().nullable() })
-    .optional(),
-  commandLine: z.literal(true).optional(),
-});
 
 /**
  * Sessions of people, in encrypted cookies or in a shared store.
  *
- * A logout of many sessions, everywhere or by a SAML provider, is a random name kept under whom it means. A session
- * remembers the names that were there when it began, and is over when there is another: no clock decides.
+ * A logout of many sessions, everywhere or by a SAML provider, stores a random name under the person or SAML subject it
+ * is about. A session remembers the names that were there when it began, and has ended when there is another: no clock
+ * decides.
  *
- * What ending a session means: with a shared store the record is gone, everywhere and at once. With cookies the browser
- * is told to forget it, and this machine remembers until it would have expired that it ended; another machine would
- * still take a copy that somebody made of the cookie before.
+ * With a shared store, ending a session deletes its record, everywhere and at once. With cookies the browser drops the
+ * cookie, and this machine remembers the end until the session would have expired; another machine would still take a
+ * copy that was made of the cookie before.
  */
 export class Sessions {
   readonly #options: SessionOptions;
@@ -115,7 +67,7 @@ export class Sessions {
   }
 
   /**
-   * Starts a session with an id and a CSRF token that nobody has seen before, whatever cookies came with the login.
+   * Starts a session with a new id and a new CSRF token, whatever cookies came with the login.
    *
    * @throws Refusal `not_authorized` when the person may not log in, or is in more groups than a cookie can hold
    */
@@ -141,8 +93,8 @@ export class Sessions {
   }
 
   /**
-   * The session of a cookie; undefined for none: foreign, tampered, expired, ended, or of somebody who is not admitted
-   * any more. `renewed` is the cookie to send when the last use was worth writing down.
+   * The session of a cookie; undefined when the cookie is foreign or damaged, or the session has expired, was ended or
+   * belongs to a person who is no longer admitted. `renewed` is the cookie to send when the last use was recorded.
    */
   async open(cookie: string): Promise<{ session: Session; renewed?: SessionCookie } | undefined> {
     const session = await this.#read(cookie);
@@ -155,17 +107,17 @@ export class Sessions {
     const used = this.#used(session);
     const sealed = await this.#sealed(used);
     const { records } = this.#options;
-    // A logout that came in between has taken the record away: it must not come back.
+    // A logout that came in between has deleted the record, which must not come back.
     if (records && !(await records.replace(recordKey(used.id), sealed, this.#remaining(used)))) return undefined;
     return { session: used, renewed: this.#cookie(used, sealed) };
   }
 
-  /** Ends a session before its time. */
+  /** Ends a session early. */
   async end(session: Session): Promise<void> {
     const { records, ended, now } = this.#options;
     // Remembered as long as the freshest copy of the cookie could be presented.
     const seconds = Math.max(this.#idleSeconds, session.until - now()) + MARGIN_SECONDS;
-    if (records === undefined) await ended.set(`ended:${digest(session.id)}`, '1', seconds);
+    if (records === undefined) await ended.set(endedKey(session.id), '1', seconds);
     else await records.delete(recordKey(session.id));
   }
 
@@ -188,7 +140,7 @@ export class Sessions {
     await ended.set(key, randomBytes(12).toString('base64url'), seconds);
   }
 
-  /** The last logouts of all, of the SAML subject, and of its one login. */
+  /** Names of the last logouts of the person, of the SAML subject, and of this one login of it. */
   async #logouts({
     person,
     saml,
@@ -204,7 +156,7 @@ export class Sessions {
     return Promise.all(keys.map((key) => this.#options.ended.get(key)));
   }
 
-  /** Whether a session was ended before its time: by its person, or by the provider. */
+  /** Whether a session was ended early, by its person or by the provider. */
   async hasEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { records } = this.#options;
     const isGone = records !== undefined && (await records.get(recordKey(session.id))) === undefined;
@@ -215,8 +167,8 @@ export class Sessions {
   async #isRememberedAsEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { ended, records } = this.#options;
     const [own, logouts] = await Promise.all([
-      // With a shared store the record's absence says it.
-      records === undefined ? ended.get(`ended:${digest(session.id)}`) : undefined,
+      // With a shared store the record is gone instead.
+      records === undefined ? ended.get(endedKey(session.id)) : undefined,
       this.#logouts(session),
     ]);
     return own !== undefined || logouts.some((name, i) => name !== undefined && name !== session.logouts[i]);
@@ -251,9 +203,8 @@ export class Sessions {
       sealed = id === undefined ? undefined : await records.get(recordKey(id));
     }
     if (sealed === undefined) return undefined;
-    const parsed = storedSession.safeParse(await this.#seal.open(sealed));
-    if (!parsed.success || (id !== undefined && parsed.data.id !== id)) return undefined;
-    return withoutAbsent(parsed.data);
+    const session = parseSession(await this.#seal.open(sealed));
+    return id === undefined || session?.id === id ? session : undefined;
   }
 
   #idOf(cookie: string): string | undefined {
@@ -273,7 +224,7 @@ export class Sessions {
     return Math.min(this.#endOf(session), session.until) - this.#options.now();
   }
 
-  /** The session as it is when it is used now. */
+  /** The session after a use at this moment. */
   #used(session: Omit<Session, 'usedAt' | 'until'>): Session {
     const used = { ...session, usedAt: this.#options.now() };
     return { ...used, until: this.#endOf(used) };
@@ -282,40 +233,12 @@ export class Sessions {
   #endOf({ startedAt, usedAt, commandLine }: Omit<Session, 'until'>): number {
     const { idleSeconds, maximumSeconds } = this.#options;
     const idleEnd = usedAt + this.#idleSeconds;
-    // A command line is not closed as a browser is.
+    // Unlike a browser, a command line is never closed.
     const hasMaximum = idleSeconds !== 0 || commandLine === true;
     return hasMaximum ? Math.min(idleEnd, startedAt + (maximumSeconds || this.#idleSeconds)) : idleEnd;
   }
 }
 
-/** As it was sealed: what was absent stays absent. */
-function withoutAbsent({ saml, commandLine, ...rest }: z.infer<typeof storedSession>): Session {
-  return { ...rest, ...(saml && { saml }), ...(commandLine && { commandLine }) };
-}
-
-/** Whether two texts are equal, in time that does not tell where they differ. */
-export function sameText(given: string, expected: string): boolean {
-  // Digests have one length, and their comparison says nothing about the texts.
-  return timingSafeEqual(createHash('sha256').update(given).digest(), createHash('sha256').update(expected).digest());
-}
-
 function sign(key: Buffer, id: string): string {
   return createHmac('sha256', key).update(id).digest('base64url');
-}
-
-/** Keys are digests: who can read the store learns no id that would log them in. */
-function digest(value: string): string {
-  return createHash('sha256').update(value).digest('base64url');
-}
-
-function recordKey(id: string): string {
-  return `session:${digest(id)}`;
-}
-
-function personKey(email: string): string {
-  return `person-ended:${digest(email.toLowerCase())}`;
-}
-
-function samlKey(nameId: string, sessionIndex: string | null): string {
-  return `saml-ended:${digest(JSON.stringify([nameId, sessionIndex]))}`;
 }

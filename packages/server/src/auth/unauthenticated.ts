@@ -1,5 +1,5 @@
 import type { Principal } from '../domain/principal.js';
-import type { Authenticate } from './authenticate.js';
+import type { Authenticator } from './authenticate.js';
 
 const EVERYBODY: Principal = {
   name: 'unauthenticated user',
@@ -10,4 +10,4 @@ const EVERYBODY: Principal = {
 };
 
 /** USE_AUTH=false: everyone is the same person (compat: by this name). Only for development. */
-export const unauthenticated: Authenticate = () => Promise.resolve(EVERYBODY);
+export const unauthenticated: Authenticator = () => Promise.resolve(EVERYBODY);

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { expiringMemory, type SharedEntry } from '../adapters/expiring/memory.js';
 import { usersFile } from '../adapters/login/users-file.js';
 import { CliCodes } from '../auth/cli-codes.js';
-import type { Authenticate } from '../auth/authenticate.js';
+import type { Authenticator } from '../auth/authenticate.js';
 import { headerLogin } from '../auth/header-login.js';
 import { LoginFlows } from '../auth/login-flow.js';
 import { Sessions } from '../auth/sessions.js';
@@ -15,9 +15,9 @@ import { isEmbedded, isLoopback } from '../config/parse.js';
 import { samlSettings } from '../config/saml.js';
 import type { Settings } from '../config/settings.js';
 import type { Admission, Person } from '../domain/person.js';
-import { type Browsers, Callers } from '../http/callers.js';
-import type { LoginModule, LoginOptions } from '../http/login.js';
-import { proxyList, type Reached } from '../http/security.js';
+import { type BrowserLogin, Authentication } from '../http/authentication.js';
+import type { LoginModule, LoginOptions } from '../http/login-options.js';
+import { proxyList, type TransportOptions } from '../http/security.js';
 import { openSessionSecret, redeemLoginLink } from '../embedded/login-link.js';
 import type { ExpiringStore } from '../ports/expiring.js';
 import type { Audit } from '../ports/telemetry.js';
@@ -39,23 +39,23 @@ export interface Login {
 /**
  * Joins sessions, login providers and what tells browsers apart.
  *
- * @param ways evidence that needs no session, asked for first
+ * @param authenticators evidence that needs no session, asked for first
  */
 export async function openLogin(
   settings: Settings,
-  ways: readonly Authenticate[],
+  authenticators: readonly Authenticator[],
   { audit, logger }: { audit: Audit; logger: Logger },
 ): Promise<Login> {
   const now = (): number => Date.now() / 1000;
-  const reached = reachedBy(settings);
+  const transport = transportOptions(settings);
   const used = await openExpiring(settings, logger);
   const flowCookie = `${settings.SESSION_COOKIE_NAME}_login`;
-  const base = { reached, flowCookie, sessionCookie: settings.SESSION_COOKIE_NAME, used, audit, now };
+  const base = { transport, flowCookie, sessionCookie: settings.SESSION_COOKIE_NAME, used, audit, now };
   const close = (): Promise<void> => used.close();
   if (!canPeopleLogIn(settings)) {
     const kind = settings.USE_AUTH ? ('nobody' as const) : ('everybody' as const);
-    const callers = new Callers(ways, undefined, reached);
-    return { options: { ...base, module: { kind }, callers, sessions: undefined, cliCodes: undefined }, close };
+    const authentication = new Authentication(authenticators, undefined, transport);
+    return { options: { ...base, module: { kind }, authentication, sessions: undefined, cliCodes: undefined }, close };
   }
 
   const secrets = secretsOf(settings, logger);
@@ -72,7 +72,7 @@ export async function openLogin(
     now,
   });
   const module = await moduleOf(settings, new LoginFlows(secrets, used, now), now);
-  const browsers: Browsers = {
+  const browsers: BrowserLogin = {
     sessions,
     admission,
     sessionCookie: settings.SESSION_COOKIE_NAME,
@@ -89,10 +89,19 @@ export async function openLogin(
   };
   // A proxy that vouches for people vouches for none of their command lines.
   const cliCodes = module.kind === 'header' ? undefined : new CliCodes({ secrets, sessions, used, shared, now });
-  return { options: { ...base, module, callers: new Callers(ways, browsers, reached), sessions, cliCodes }, close };
+  return {
+    options: {
+      ...base,
+      module,
+      authentication: new Authentication(authenticators, browsers, transport),
+      sessions,
+      cliCodes,
+    },
+    close,
+  };
 }
 
-function reachedBy(settings: Settings): Reached {
+function transportOptions(settings: Settings): TransportOptions {
   const root = settings.PUBLIC_URL || (settings.USER_AUTH_MODULE === 'saml' ? settings.SAML_CONFIDANT_URL_ROOT : '');
   return {
     redirectToHttps: settings.SSLIFY && !settings.DEBUG,

@@ -9,27 +9,20 @@ import {
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { CliCodes } from '../auth/cli-codes.js';
-import type { Session } from '../auth/sessions.js';
+import type { Session } from '../auth/session.js';
 import { Refusal } from '../domain/refusal.js';
-import { type LoggedIn, demandToken } from './callers.js';
-import {
-  finishLogin,
-  formOf,
-  jsonOf,
-  type LoginOptions,
-  PAGE,
-  queryOf,
-  redirect,
-  sendJson,
-  subjectOf,
-} from './login.js';
+import { type LoggedIn, requireCsrfToken } from './authentication.js';
+import type { LoginOptions } from './login-options.js';
+import { finishLogin, subjectOf } from './login-session.js';
 import { html, sendPage } from './pages.js';
+import { PAGE, redirect, sendJson } from './replies.js';
+import { formOf, jsonOf, queryOf } from './request-data.js';
 import { rootOf } from './security.js';
 
-/** What a command line asks for, and where its code goes. */
+/** The request of a command line to act as a person. */
 interface CliRequest {
   challenge: string;
-  /** Undefined: the page shows the code, and the person carries it. */
+  /** Where the browser brings the code; undefined: the page shows it, and the person copies it. */
   back: { port: number; state: string } | undefined;
 }
 
@@ -38,27 +31,27 @@ const exchangeBody = z.object({
   verifier: z.string().regex(/^[\w.~-]{43,128}$/),
 });
 
-const TITLE = 'Let a command line in';
+const TITLE = 'Authorize the command line';
 
 /**
- * Registers the page on which a logged-in person lets a command line act as them, and the exchange of the code it
- * gives. Offered wherever sessions are this server's own.
+ * Registers the page on which a logged-in person authorizes a command line to act as them, and the exchange of the code
+ * that it gives for a session. Offered wherever this server keeps the sessions itself.
  */
 export function registerCliLogin(server: FastifyInstance, options: LoginOptions): void {
-  const { module, callers } = options;
+  const { module, authentication } = options;
   const codes = (): CliCodes => {
     if (options.cliCodes !== undefined) return options.cliCodes;
     throw new Refusal(
       'not_found',
       module.kind === 'everybody'
         ? 'Authentication is switched off: there is nothing to log in to.'
-        : 'Nobody can log in on the command line here.',
+        : 'This server does not offer logins on the command line.',
     );
   };
 
   server.get(CLI_LOGIN_PATH, async (request, reply) => {
     codes();
-    const offer: CliLoginOffer = { server: rootOf(request, options.reached) };
+    const offer: CliLoginOffer = { server: rootOf(request, options.transport) };
     return sendJson(reply, offer);
   });
 
@@ -66,18 +59,18 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     codes();
     const query = queryOf(request);
     const asked = readRequest(new URLSearchParams(query));
-    const loggedIn = await callers.loggedIn(request, reply);
+    const loggedIn = await authentication.loggedIn(request, reply);
     if (loggedIn === undefined) return sendToLogin(options, reply, `${CLI_LOGIN_PAGE}?${query}`);
-    demandBrowser(loggedIn.session);
+    requireBrowser(loggedIn.session);
     return askPerson(reply, 200, asked, loggedIn);
   });
 
   server.post(CLI_LOGIN_PAGE, PAGE, async (request, reply) => {
     const form = formOf(request) ?? new URLSearchParams();
-    const loggedIn = await callers.loggedIn(request, reply, true);
+    const loggedIn = await authentication.loggedIn(request, reply, true);
     if (loggedIn?.session === undefined) throw new Refusal('unauthenticated');
-    demandToken(loggedIn.session, form.get('xsrf'));
-    demandBrowser(loggedIn.session);
+    requireCsrfToken(loggedIn.session, form.get('xsrf'));
+    requireBrowser(loggedIn.session);
     const asked = readRequest(form);
     const letters = normalLetters((form.get('letters') ?? '').slice(0, 64));
     if (!/^[A-Z]{8}$/.test(letters)) return askPerson(reply, 400, asked, loggedIn);
@@ -92,16 +85,16 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
   });
 
   server.post(CLI_LOGIN_PATH, async (request, reply) => {
-    // A browser says where it asks from. None has any business here, and a page could log its visitor in as another.
+    // Only browsers send this header. They have no business here: a page could log its visitor in as somebody else.
     if (request.headers['sec-fetch-site'] !== undefined) throw new Refusal('csrf');
     const parsed = exchangeBody.safeParse(jsonOf(request));
     if (!parsed.success) throw new Refusal('invalid_request', 'The body must hold `code` and `verifier`.');
     const { code, verifier } = parsed.data;
-    const consent = await codes().redeem(code, verifier, rootOf(request, options.reached));
+    const consent = await codes().redeem(code, verifier, rootOf(request, options.transport));
     if (consent === undefined) {
       throw new Refusal(
         'login_failed',
-        'This code was used before or is too old, or its letters were not those of the terminal.',
+        'This code was used before, is too old, or was made with other letters than the terminal shows.',
       );
     }
     const { person, saml } = consent;
@@ -115,12 +108,13 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
   });
 }
 
-/** Whoever stole the session of a command line shall not multiply it. */
-function demandBrowser(session: Session | undefined): void {
-  if (session?.commandLine) throw new Refusal('not_authorized', 'Only who logged in with a browser lets others in.');
+/** A stolen session of a command line must not give rise to others. */
+function requireBrowser(session: Session | undefined): void {
+  if (session?.commandLine)
+    throw new Refusal('not_authorized', 'Only a login in a browser can authorize a command line.');
 }
 
-/** @throws Refusal `invalid_request` for what no command line sends */
+/** @throws Refusal `invalid_request` for fields that no command line sends */
 function readRequest(fields: URLSearchParams): CliRequest {
   const challenge = fields.get('challenge') ?? '';
   const port = fields.get('port') ?? '';
@@ -128,7 +122,7 @@ function readRequest(fields: URLSearchParams): CliRequest {
   const isCarried = port === '' && state === '';
   const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1024 && Number(port) < 65_536;
   if (!CHALLENGE_PATTERN.test(challenge) || !(isCarried || (isPort && /^[\w-]{22,128}$/.test(state)))) {
-    throw new Refusal('invalid_request', 'This address is not complete. Run `confidant login` again.');
+    throw new Refusal('invalid_request', 'This address is incomplete. Run `confidant login` again.');
   }
   return { challenge, back: isCarried ? undefined : { port: Number(port), state } };
 }
@@ -140,13 +134,17 @@ function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string
     401,
     TITLE,
     html`<p>
-        First log in here: open the link of <code>npx confidant-admin login-link</code> in this browser. Then come back.
+        Log in here first: open the link that <code>npx confidant-admin login-link</code> prints in this browser, then
+        come back.
       </p>
       <p><a class="action" href="${here}">I have logged in</a></p>`,
   );
 }
 
-/** The person types what the terminal shows: a button alone could be pressed for them, and letters shown are not read. */
+/**
+ * Asks the person to type the letters that the terminal shows. A button alone could be pressed for them, and letters to
+ * compare are not read.
+ */
 function askPerson(
   reply: FastifyReply,
   status: 200 | 400,
@@ -154,8 +152,7 @@ function askPerson(
   { person, session }: LoggedIn,
 ): FastifyReply {
   const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}" />`;
-  const problem =
-    status === 400 ? html`<p role="alert">These are not eight letters like <code>BCDF-GHJK</code>.</p>` : html``;
+  const problem = status === 400 ? html`<p role="alert">Type eight letters, like <code>BCDF-GHJK</code>.</p>` : html``;
   return sendPage(
     reply,
     status,
@@ -180,8 +177,8 @@ function askPerson(
           />
         </p>
         <p>
-          Did you not start <code>confidant login</code> yourself, just now? Then whoever gave you letters or sent you
-          here wants your access: close this page.
+          If you did not just run <code>confidant login</code> yourself, close this page: someone is trying to get your
+          access.
         </p>
         <button>Allow</button>
       </form>`,
@@ -197,21 +194,21 @@ function giveCode(reply: FastifyReply, { back }: CliRequest, code: string): Fast
       html`<p>Copy this code into the terminal that you started. It works once, within five minutes.</p>
         <p><textarea id="code" readonly rows="8" autofocus>${code}</textarea></p>
         <p><button id="copy" type="button" hidden>Copy</button></p>
-        <p>Give it to nobody: whoever asks you for it wants your access.</p>`,
+        <p>Do not give it to anybody: someone who asks for it is trying to get your access.</p>`,
       '/assets/copy.js',
     );
   }
   const address = new URL(`http://127.0.0.1:${back.port}/`);
   address.searchParams.set('code', code);
   address.searchParams.set('state', back.state);
-  // Not a redirect: the page's policy lets its form lead to this server only.
+  // Not a redirect: the content security policy of the page lets its form lead to this server only.
   reply.header('refresh', `0; url=${address.href}`);
   return sendPage(
     reply,
     200,
     TITLE,
     html`<p>
-      Go back to your terminal. If it still waits, <a id="back" href="${address.href}">bring it the code</a>.
+      Go back to your terminal. If it is still waiting, <a id="back" href="${address.href}">send it the code</a>.
     </p>`,
   );
 }

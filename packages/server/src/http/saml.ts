@@ -2,34 +2,22 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { localPath } from '../auth/local-path.js';
 import { Refusal } from '../domain/refusal.js';
-import {
-  beginSaml,
-  finishLogin,
-  formOf,
-  keepFlow,
-  type LoginModule,
-  type LoginOptions,
-  logOut,
-  PAGE,
-  queryOf,
-  redirect,
-  sendJson,
-  takeFlow,
-} from './login.js';
+import type { LoginOptions, SamlModule } from './login-options.js';
+import { finishLogin, keepFlow, loginFailed, logOut, takeFlow } from './login-session.js';
+import { PAGE, redirect, sendJson } from './replies.js';
+import { formOf, nextOf, queryOf } from './request-data.js';
 import { DATA_HEADERS } from './security.js';
 
-/** How long a logout request is remembered; it is not taken for longer either. */
+/** How long a logout request is remembered. An older one is not accepted. */
 const LOGOUT_MEMORY_SECONDS = 3600;
-
-type Saml = LoginModule & { kind: 'saml' };
 
 /**
  * Registers the `/v1/saml/` routes. compat: under another login module the logout works all the same, `debug` says that
- * it is off, and the others are not there.
+ * it is off, and the other routes do not exist.
  */
 export function registerSaml(server: FastifyInstance, options: LoginOptions): void {
   const { module } = options;
-  const saml = (): Saml => {
+  const saml = (): SamlModule => {
     if (module.kind !== 'saml') throw new Refusal('not_found');
     return module;
   };
@@ -47,21 +35,34 @@ export function registerSaml(server: FastifyInstance, options: LoginOptions): vo
   });
 }
 
+/** Sends the browser to the SAML identity provider. */
+export async function beginSaml(
+  options: LoginOptions,
+  { provider, flows }: SamlModule,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { location, requestId } = await provider.begin();
+  keepFlow(options, request, reply, await flows.begin('saml', { requestId }, nextOf(request)), true);
+  return redirect(reply, location);
+}
+
+/** Takes the provider's response to a login. */
 async function consume(
   options: LoginOptions,
-  { provider, flows }: Saml,
+  { provider, flows }: SamlModule,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const form = formOf(request);
   const begun = await takeFlow(options, flows, 'saml', request, reply);
   const responses = form?.getAll('SAMLResponse') ?? [];
-  if (responses.length !== 1) throw failed('the form has no single SAMLResponse');
+  if (responses.length !== 1) throw loginFailed('the form has no single SAMLResponse');
   const { person, subject, assertionId, expiresAt } = await provider.consume(responses[0]!, begun?.data['requestId']);
-  if (begun !== undefined && !(await flows.end(begun))) throw failed('no login was begun in this browser');
+  if (begun !== undefined && !(await flows.end(begun))) throw loginFailed('no login was begun in this browser');
   const seconds = Math.max(1, expiresAt - options.now());
   if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {
-    throw failed('the assertion was used before');
+    throw loginFailed('the assertion was used before');
   }
   await finishLogin(options, request, reply, person, { saml: subject });
   const asked = localPath(begun?.returnTo);
@@ -69,15 +70,16 @@ async function consume(
 }
 
 /**
- * Single logout, both ways, and the plain logout of every login module. Without a message: this browser's session ends,
- * and then the provider's. With one: the provider answers our logout, or tells of one that began elsewhere.
+ * Single logout in both directions, and the plain logout of every login module. Without a message, this browser's
+ * session ends, and then the provider's. A message is the provider's response to our logout, or its request to end
+ * sessions because a logout began elsewhere.
  */
 async function logout(options: LoginOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { module } = options;
   const query = queryOf(request);
   const isMessage = /(^|&)SAML(Request|Response)=/.test(query);
   if (module.kind !== 'saml' || !isMessage) {
-    // A page of another site sent the browser here: the person did not ask for it.
+    // A page of another site sent the browser here, so the person did not ask for it.
     if (request.headers['sec-fetch-site'] === 'cross-site') return redirect(reply, '/');
     const subject = await logOut(options, request, reply);
     if (module.kind !== 'saml' || subject === undefined) return redirect(reply, '/loggedout');
@@ -93,24 +95,20 @@ async function logout(options: LoginOptions, request: FastifyRequest, reply: Fas
     const begun = await takeFlow(options, module.flows, 'saml-logout', request, reply);
     const answers = begun !== undefined && begun.data['requestId'] === message.inResponseTo;
     if (!answers || !(await module.flows.end(begun))) {
-      throw failed('the logout answer belongs to no logout that this browser began');
+      throw loginFailed('the logout response does not belong to a logout that this browser began');
     }
     return redirect(reply, '/loggedout');
   }
-  // What nobody signed could as well come under another id: to remember it would only fill the memory.
+  // An unsigned request could be repeated under any other id: remembering it would only fill the memory.
   if (message.signed && !(await options.used.add(`logout:${digest(message.id)}`, '1', LOGOUT_MEMORY_SECONDS))) {
-    throw failed('the logout request was used before');
+    throw loginFailed('the logout request was used before');
   }
-  // Providers may ask from a hidden frame, where no cookie of ours comes along; so all sessions it means end by name.
+  // Providers may ask from a hidden frame, where our cookies are not sent; so all sessions it is about end by name.
   if (message.signed) await options.sessions?.endSaml(message.nameId, message.sessionIndex);
-  // Nobody signed it: it can end what is in this browser, if it means the person in it.
-  const loggedIn = await options.callers.loggedIn(request, reply, true);
+  // Even an unsigned request ends the session in this browser, if it names the person who is logged in.
+  const loggedIn = await options.authentication.loggedIn(request, reply, true);
   if (loggedIn?.session?.saml?.nameId === message.nameId) await logOut(options, request, reply);
   return redirect(reply, message.answer ?? '/loggedout');
-}
-
-function failed(reason: string): Refusal {
-  return new Refusal('login_failed', undefined, { cause: new Error(reason) });
 }
 
 function digest(value: string): string {

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isLoopback } from '../domain/loopback.js';
 import { Refusal } from '../domain/refusal.js';
 
-/** How the server is reached. */
-export interface Reached {
+/** How requests reach the server. */
+export interface TransportOptions {
   /** SSLIFY, unless DEBUG. */
   redirectToHttps: boolean;
   /** Root address that browsers use, without a slash at its end; empty: taken from the request. */
@@ -56,17 +56,17 @@ const HOST = /^([a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1
  * Registers the check of Host, and the redirect to HTTPS and HSTS. From the latter health checks are exempt: load
  * balancers ask for them in plain HTTP.
  */
-export function registerTransport(server: FastifyInstance, reached: Reached): void {
-  if (reached.loopbackNamesOnly) {
+export function registerTransport(server: FastifyInstance, transport: TransportOptions): void {
+  if (transport.loopbackNamesOnly) {
     // A page whose name its owner lets resolve to loopback is of the same origin as this server, and could read it.
     server.addHook('onRequest', (request, _reply, done) => {
-      assertOwnName(request, reached);
+      assertOwnName(request, transport);
       done();
     });
   }
-  if (!reached.redirectToHttps) return;
+  if (!transport.redirectToHttps) return;
   server.addHook('onRequest', (request, reply, done) => {
-    if (isHttps(request, reached)) {
+    if (isHttps(request, transport)) {
       reply.header('strict-transport-security', HSTS);
       done();
       return;
@@ -76,7 +76,7 @@ export function registerTransport(server: FastifyInstance, reached: Reached): vo
       done();
       return;
     }
-    const host = reached.publicUrl === '' ? hostOf(request) : new URL(reached.publicUrl).host;
+    const host = transport.publicUrl === '' ? hostOf(request) : new URL(transport.publicUrl).host;
     // A path that is none (`OPTIONS *`, an absolute address) has no counterpart.
     reply.headers(DATA_HEADERS).redirect(`https://${host}${url.startsWith('/') ? url : '/'}`, 302);
   });
@@ -86,7 +86,7 @@ export function registerTransport(server: FastifyInstance, reached: Reached): vo
  * Whether the browser speaks HTTPS. compat: X-Forwarded-Proto is believed of everybody. Whoever lies about it only
  * spares himself the redirect, and gets cookies that his browser will not send over HTTP.
  */
-export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy }: Reached): boolean {
+export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy }: TransportOptions): boolean {
   const { headers, socket } = request;
   if (pretendHttps || 'encrypted' in socket) return true;
   if (String(headers['x-forwarded-proto'] ?? '').split(',', 1)[0] === 'https') return true;
@@ -100,12 +100,12 @@ export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy 
  *
  * @throws Refusal `invalid_request` when Host is no name
  */
-export function rootOf(request: FastifyRequest, reached: Reached): string {
-  if (reached.publicUrl !== '') return reached.publicUrl;
-  return `${isHttps(request, reached) ? 'https' : 'http'}://${hostOf(request)}`;
+export function rootOf(request: FastifyRequest, transport: TransportOptions): string {
+  if (transport.publicUrl !== '') return transport.publicUrl;
+  return `${isHttps(request, transport) ? 'https' : 'http'}://${hostOf(request)}`;
 }
 
-function assertOwnName(request: FastifyRequest, { publicUrl }: Reached): void {
+function assertOwnName(request: FastifyRequest, { publicUrl }: TransportOptions): void {
   const host = `http://${hostOf(request)}`;
   const name = URL.canParse(host) ? new URL(host).hostname : '';
   if (isLoopback(name)) return;

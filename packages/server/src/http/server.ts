@@ -8,9 +8,11 @@ import { AllowedMethods } from './allowed-methods.js';
 import { registerCliLogin } from './cli-login.js';
 import { answerOf } from './errors.js';
 import type { Handlers } from './handlers.js';
-import { type LoginOptions, registerLogin, type PageConfig } from './login.js';
+import { registerLogin } from './login.js';
+import type { LoginOptions } from './login-options.js';
 import { html, sendPage } from './pages.js';
 import { parseBody, parseParams, parseQuery } from './parse.js';
+import type { PageConfig } from './replies.js';
 import { registerSaml } from './saml.js';
 import { DATA_HEADERS, registerTransport } from './security.js';
 import { registerSite } from './site.js';
@@ -104,7 +106,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   };
   server.setNotFoundHandler(answerUnknown);
 
-  registerTransport(server, options.login.reached);
+  registerTransport(server, options.login.transport);
   // Before their bodies are looked at: the framework asks QUERY, which no route here takes, for a content type.
   server.addHook('onRequest', (request, reply, done) => {
     if (request.is404) answerUnknown(request, reply);
@@ -137,7 +139,7 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
     url: route.path,
     handler: async (request, reply) => {
       const principal =
-        route.access === 'anyone' ? ANYONE : await options.login.callers.identify(request, reply, route.write);
+        route.access === 'anyone' ? ANYONE : await options.login.authentication.identify(request, reply, route.write);
       if (principal !== ANYONE) (request as Annotated).principal = principal;
       if (route.write && options.inMaintenance()) throw new Refusal('maintenance');
       const result = await handler({

@@ -3,8 +3,9 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
-import { type LoginOptions, PAGE, redirect } from './login.js';
+import type { LoginOptions } from './login-options.js';
 import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
+import { PAGE, redirect } from './replies.js';
 import { DATA_HEADERS, rootOf } from './security.js';
 
 /** compat: what is the same for everybody may be kept for half a day. */
@@ -16,7 +17,7 @@ const ICON =
 
 /** Registers the pages and files around the login. */
 export function registerSite(server: FastifyInstance, options: LoginOptions, customDirectory: string): void {
-  const { module, callers } = options;
+  const { module, authentication } = options;
 
   server.get('/', PAGE, async (request, reply) => {
     if (module.kind === 'everybody') {
@@ -27,7 +28,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
         html`<p>Authentication is switched off: everybody may do everything.</p>`,
       );
     }
-    const loggedIn = await callers.loggedIn(request, reply);
+    const loggedIn = await authentication.loggedIn(request, reply);
     if (loggedIn === undefined) return redirect(reply, '/loggedout');
     const { firstName, lastName, email } = loggedIn.person;
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
@@ -45,7 +46,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
             ${token}<button id="logout-everywhere" class="quiet" name="everywhere" value="1">Log out everywhere</button>
             <span class="note">in all browsers and on all command lines</span>
           </form>`;
-    const root = rootOf(request, options.reached);
+    const root = rootOf(request, options.transport);
     const commandLine =
       options.cliCodes === undefined
         ? html``
@@ -99,13 +100,13 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
  * compat: a company's own additions to the web application, for those who are logged in. A module that is not there is
  * an empty one.
  */
-function registerCustomFiles(server: FastifyInstance, { callers }: LoginOptions, customDirectory: string): void {
+function registerCustomFiles(server: FastifyInstance, { authentication }: LoginOptions, customDirectory: string): void {
   const root = customDirectory === '' ? undefined : resolve(customDirectory);
   if (root !== undefined)
     void server.register(fastifyStatic, { root, serve: false, index: false, dotfiles: 'ignore', cacheControl: false });
   for (const folder of ['modules', 'styles', 'images'] as const) {
     server.get(`/custom/${folder}/*`, async (request, reply) => {
-      await callers.identify(request, reply, false);
+      await authentication.identify(request, reply, false);
       const name = (request.params as { '*': string })['*'];
       const found = root === undefined ? undefined : await fileIn(join(root, folder), name);
       reply.headers(DATA_HEADERS);

@@ -1,23 +1,25 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Authenticate, Evidence } from '../auth/authenticate.js';
-import { type Proof, sameText, type Session, type SessionCookie, type Sessions } from '../auth/sessions.js';
+import type { Authenticator, AuthRequest } from '../auth/authenticate.js';
+import type { Proof, Session, SessionCookie } from '../auth/session.js';
+import { sameText } from '../auth/same-text.js';
+import type { Sessions } from '../auth/sessions.js';
 import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { readCookies, writeCookie } from './cookies.js';
-import { isHttps, type Reached } from './security.js';
+import { isHttps, type TransportOptions } from './security.js';
 
-/** What is needed for people in browsers. */
-export interface Browsers {
+/** Settings of the login of people in browsers. */
+export interface BrowserLogin {
   sessions: Sessions;
   admission: Admission;
   sessionCookie: string;
   xsrfCookie: string;
-  /** With USER_AUTH_MODULE=header: who a proxy says it is. The session then only carries the CSRF token. */
-  header?: (evidence: Evidence) => Person | undefined;
+  /** With USER_AUTH_MODULE=header: the person that a proxy names. The session then only carries the CSRF token. */
+  header?: (request: AuthRequest) => Person | undefined;
 }
 
-/** Somebody in a browser. */
+/** A person who is logged in with a browser. */
 export interface LoggedIn {
   principal: Principal;
   person: Person;
@@ -25,33 +27,33 @@ export interface LoggedIn {
   session: Session | undefined;
 }
 
-/** Finds out who sends a request, and demands of browsers that their writes are meant. */
-export class Callers {
+/** Finds out who sends a request, and makes browsers prove that their writes are meant. */
+export class Authentication {
   constructor(
-    /** Evidence that needs no session, asked for first and in this order: who sends a token pays for no cookie. */
-    private readonly ways: readonly Authenticate[],
+    /** Asked first, in this order: they need no session, so a request with a token reads no cookie. */
+    private readonly authenticators: readonly Authenticator[],
     /** Undefined: people do not log in here. */
-    private readonly browsers: Browsers | undefined,
-    private readonly reached: Reached,
+    private readonly browsers: BrowserLogin | undefined,
+    private readonly transport: TransportOptions,
   ) {}
 
   /**
    * The sender of a request. May set cookies.
    *
    * @param write whether the request changes something: a browser must then prove that its page meant it
-   * @throws Refusal `unauthenticated`, `csrf`, and what the evidence itself is refused for
+   * @throws Refusal `unauthenticated`, `csrf`, and what an authenticator throws
    */
   async identify(request: FastifyRequest, reply: FastifyReply, write: boolean): Promise<Principal> {
-    // Browsers say where a request starts and send passwords along with it: no page of another site writes here.
+    // Browsers say where a request starts, and send saved passwords with it: pages of other sites may not write here.
     if (write && request.headers['sec-fetch-site'] === 'cross-site') throw new Refusal('csrf');
-    const evidence = this.#evidence(request);
-    for (const way of this.ways) {
-      const principal = await way(evidence);
+    const authRequest = this.#authRequest(request);
+    for (const authenticate of this.authenticators) {
+      const principal = await authenticate(authRequest);
       if (principal !== undefined) return principal;
     }
     const loggedIn = await this.loggedIn(request, reply, write);
     if (loggedIn === undefined) throw new Refusal('unauthenticated');
-    if (write) demandToken(loggedIn.session, request.headers['x-xsrf-token']);
+    if (write) requireCsrfToken(loggedIn.session, request.headers['x-xsrf-token']);
     return loggedIn.principal;
   }
 
@@ -59,7 +61,7 @@ export class Callers {
   async loggedIn(request: FastifyRequest, reply: FastifyReply, write = false): Promise<LoggedIn | undefined> {
     if (this.browsers === undefined) return undefined;
     const { sessions, sessionCookie, xsrfCookie, header, admission } = this.browsers;
-    const person = header?.(this.#evidence(request));
+    const person = header?.(this.#authRequest(request));
     if (header !== undefined && (person === undefined || !isAdmitted(admission, person.email))) return undefined;
 
     const sent = this.cookies(request);
@@ -68,7 +70,7 @@ export class Callers {
     let session = opened?.session;
     if (person !== undefined) {
       if (session?.person.email !== person.email) session = undefined;
-      // A write cannot know a token that it is only given now.
+      // A write cannot know a token that it would only be given now.
       if (session === undefined && !write) session = await this.start(request, reply, person);
       return { principal: principalOf(person, 'header'), person, session };
     }
@@ -78,7 +80,7 @@ export class Callers {
     return { principal: principalOf(session.person, 'session'), person: session.person, session };
   }
 
-  /** Logs a person in, and whoever was logged in before out. */
+  /** Logs a person in; another person who was logged in with this browser is logged out. */
   async start(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -100,7 +102,7 @@ export class Callers {
   async end(request: FastifyRequest, reply: FastifyReply, everywhere = false): Promise<Session | undefined> {
     if (this.browsers === undefined) return undefined;
     const ended = await this.#endSent(request, everywhere);
-    // Not before: whose logout failed must be able to ask for it again.
+    // The cookies go last: a person whose logout failed must be able to repeat it.
     for (const name of [this.browsers.sessionCookie, this.browsers.xsrfCookie]) {
       this.setCookie(request, reply, name, '', { maxAgeSeconds: 0, scripts: false });
     }
@@ -129,10 +131,10 @@ export class Callers {
     value: string,
     options: { maxAgeSeconds: number | null; scripts?: boolean; crossSitePost?: boolean },
   ): void {
-    const secure = isHttps(request, this.reached) || this.reached.publicUrl.startsWith('https:');
+    const secure = isHttps(request, this.transport) || this.transport.publicUrl.startsWith('https:');
     const { maxAgeSeconds, scripts = false, crossSitePost = false } = options;
-    // The answer of a SAML provider is posted by its page. Over plain HTTP browsers refuse None, and without the
-    // attribute still send a fresh cookie along with such a post.
+    // A page of the SAML provider posts its response. Over plain HTTP browsers refuse None, and without the attribute
+    // they still send a fresh cookie with such a post.
     const sameSite = !crossSitePost ? 'Lax' : secure ? 'None' : undefined;
     reply.header('set-cookie', writeCookie(name, value, { httpOnly: !scripts, secure, sameSite, maxAgeSeconds }));
   }
@@ -147,17 +149,17 @@ export class Callers {
     this.setCookie(request, reply, this.browsers!.xsrfCookie, csrf, { maxAgeSeconds, scripts: true });
   }
 
-  #evidence(request: FastifyRequest): Evidence {
+  #authRequest(request: FastifyRequest): AuthRequest {
     return {
       headers: request.headers,
       remoteAddress: request.ip,
-      fromTrustedProxy: () => this.reached.isTrustedProxy(request.socket.remoteAddress),
+      fromTrustedProxy: () => this.transport.isTrustedProxy(request.socket.remoteAddress),
     };
   }
 }
 
 /** @throws Refusal `csrf` unless the token is the session's */
-export function demandToken(session: Session | undefined, token: unknown): void {
+export function requireCsrfToken(session: Session | undefined, token: unknown): void {
   if (session === undefined || typeof token !== 'string' || !sameText(token, session.csrf)) throw new Refusal('csrf');
 }
 

@@ -1,0 +1,60 @@
+import type { CliCodes } from '../auth/cli-codes.js';
+import type { LoginFlows } from '../auth/login-flow.js';
+import type { Sessions } from '../auth/sessions.js';
+import type { Person } from '../domain/person.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import type { OpenIdProvider, SamlProvider } from '../ports/login.js';
+import type { Audit } from '../ports/telemetry.js';
+import type { Authentication } from './authentication.js';
+import type { TransportOptions } from './security.js';
+
+/** How people log in. */
+export type LoginModule =
+  /** USE_AUTH=false: nobody needs to log in. */
+  | { kind: 'everybody' }
+  /** No login is configured: people cannot log in. */
+  | { kind: 'nobody' }
+  | OpenIdModule
+  | SamlModule
+  | { kind: 'header' }
+  | LocalModule;
+
+export interface OpenIdModule {
+  kind: 'openid';
+  provider: OpenIdProvider;
+  flows: LoginFlows;
+}
+
+export interface SamlModule {
+  kind: 'saml';
+  provider: SamlProvider;
+  flows: LoginFlows;
+  /** What `/v1/saml/debug` shows; null: nothing. */
+  debug: Record<string, unknown> | null;
+}
+
+/** The one-time link of the embedded default. */
+export interface LocalModule {
+  kind: 'local';
+  /** The person, when the secret is the link's. A secret is accepted once. */
+  redeem: (secret: string) => Person | undefined;
+}
+
+export interface LoginOptions {
+  module: LoginModule;
+  authentication: Authentication;
+  transport: TransportOptions;
+  /** Undefined: people do not log in here. */
+  sessions: Sessions | undefined;
+  /** The codes that people give to command lines; undefined: nobody logs in, or a proxy vouches for everybody. */
+  cliCodes: CliCodes | undefined;
+  /** Name of the session's cookie. */
+  sessionCookie: string;
+  /** Name of the cookie that ties a login's end to its beginning. */
+  flowCookie: string;
+  /** Remembers assertions and logout requests that were used. */
+  used: ExpiringStore;
+  audit: Audit;
+  /** Seconds since 1970. */
+  now: () => number;
+}
