@@ -25,7 +25,7 @@ const LAW = {
   },
   'packages/server/src/auth': {
     local: ['packages/server/src/auth', 'packages/server/src/domain', 'packages/server/src/ports'],
-    packages: ['@confidant/contract', '@confidant/kmsauth', 'node:', 'jose', 'lru-cache', 'zod'],
+    packages: ['@confidant/contract', '@confidant/kmsauth', 'node:crypto', 'jose', 'zod'],
   },
   'packages/server/src/http': {
     local: [
@@ -35,7 +35,11 @@ const LAW = {
       'packages/server/src/domain',
       'packages/server/src/ports',
     ],
-    packages: ['@confidant/contract', 'fastify', '@fastify/', 'zod', 'node:', 'pino'],
+    packages: [
+      '@confidant/contract',
+      ...['node:crypto', 'node:fs/promises', 'node:http', 'node:net', 'node:path'],
+      ...['fastify', '@fastify/static', 'cookie', 'pino', 'zod'],
+    ],
   },
   'packages/server/src/config': {
     local: ['packages/server/src/config', 'packages/server/src/domain'],

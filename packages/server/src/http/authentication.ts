@@ -135,7 +135,7 @@ export class Authentication {
     const { maxAgeSeconds, scripts = false, crossSitePost = false } = options;
     // A page of the SAML provider posts its response. Over plain HTTP browsers refuse None, and without the attribute
     // they still send a fresh cookie with such a post.
-    const sameSite = !crossSitePost ? 'Lax' : secure ? 'None' : undefined;
+    const sameSite = !crossSitePost ? 'lax' : secure ? 'none' : undefined;
     reply.header('set-cookie', writeCookie(name, value, { httpOnly: !scripts, secure, sameSite, maxAgeSeconds }));
   }
 

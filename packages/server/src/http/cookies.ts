@@ -1,38 +1,32 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
+
 /** The attributes that our cookies use. */
 export interface CookieAttributes {
   httpOnly: boolean;
   secure: boolean;
-  sameSite: 'Lax' | 'None' | undefined;
-  /** Seconds; null: until the browser closes. */
+  sameSite: 'lax' | 'none' | undefined;
+  /** Null: until the browser closes. */
   maxAgeSeconds: number | null;
 }
 
-/**
- * The cookies of a request by name. Of one name the first counts: browsers send the cookie of the longer path first. Our
- * values are all plain characters, so nothing is decoded.
- */
+/** Our values are plain characters, so neither side encodes them. */
+const asIs = (value: string): string => value;
+
+/** The cookies of a request by name. The first of a name counts: browsers send the cookie of the longer path first. */
 export function readCookies(header: string | undefined): ReadonlyMap<string, string> {
-  const cookies = new Map<string, string>();
-  for (const pair of header?.split(';') ?? []) {
-    const equals = pair.indexOf('=');
-    const name = pair.slice(0, Math.max(0, equals)).trim();
-    if (name !== '' && !cookies.has(name)) cookies.set(name, pair.slice(equals + 1).trim());
-  }
-  return cookies;
+  return new Map(Object.entries(parseCookie(header ?? '', { decode: asIs }) as Record<string, string>));
 }
 
-/** A Set-Cookie header. No Domain and the whole path: what names that begin with `__Host-` demand. */
+/**
+ * A Set-Cookie header. Names that begin with `__Host-` demand what it has: no Domain, and the whole path.
+ *
+ * @throws Error when the value holds anything but letters, digits and `._~-`
+ */
 export function writeCookie(name: string, value: string, attributes: CookieAttributes): string {
   const { httpOnly, secure, sameSite, maxAgeSeconds } = attributes;
   if (!/^[\w.~-]*$/.test(value)) throw new Error(`the cookie ${name} holds characters that cookies may not`);
-  return [
-    `${name}=${value}`,
-    'Path=/',
-    ...(maxAgeSeconds === null
-      ? []
-      : [`Max-Age=${maxAgeSeconds}`, `Expires=${new Date(Date.now() + maxAgeSeconds * 1000).toUTCString()}`]),
-    ...(httpOnly ? ['HttpOnly'] : []),
-    ...(secure ? ['Secure'] : []),
-    ...(sameSite === undefined ? [] : [`SameSite=${sameSite}`]),
-  ].join('; ');
+  const lifetime =
+    maxAgeSeconds === null ? {} : { maxAge: maxAgeSeconds, expires: new Date(Date.now() + maxAgeSeconds * 1000) };
+  const site = sameSite === undefined ? {} : { sameSite };
+  return stringifySetCookie({ name, value, path: '/', httpOnly, secure, ...lifetime, ...site }, { encode: asIs });
 }

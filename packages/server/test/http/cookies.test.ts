@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { type CookieAttributes, readCookies, writeCookie } from '../../src/http/cookies.js';
+
+describe('the cookies of a request', () => {
+  test.each([
+    [undefined, []],
+    ['', []],
+    [
+      'a=1; b=2',
+      [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+    ],
+    [
+      ' a = 1 ;b=2;',
+      [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+    ],
+    ['a=first; a=second', [['a', 'first']]],
+    ['a=; a=second', [['a', '']]],
+    ['noise; a=1; ;;', [['a', '1']]],
+    ['a=x=y==', [['a', 'x=y==']]],
+    ['a=%41%zz', [['a', '%41%zz']]],
+    ['a="quoted"', [['a', '"quoted"']]],
+    [
+      '__proto__=1; constructor=2',
+      [
+        ['__proto__', '1'],
+        ['constructor', '2'],
+      ],
+    ],
+  ])('%j are read as they stand, the first of a name', (header, expected) => {
+    expect([...readCookies(header)]).toEqual(expected);
+  });
+});
+
+describe('a cookie', () => {
+  const attributes: CookieAttributes = { httpOnly: true, secure: true, sameSite: 'lax', maxAgeSeconds: null };
+
+  test('is for this host and its whole path, until the browser closes', () => {
+    expect(writeCookie('__Host-s', 'a.b~c_d-1', attributes)).toBe(
+      '__Host-s=a.b~c_d-1; Path=/; HttpOnly; Secure; SameSite=Lax',
+    );
+    expect(writeCookie('s', '', { ...attributes, httpOnly: false, secure: false, sameSite: undefined })).toBe(
+      's=; Path=/',
+    );
+    expect(writeCookie('s', 'x', { ...attributes, sameSite: 'none' })).toMatch(/; SameSite=None$/);
+  });
+
+  test.each([0, 900])('lives %d seconds, for old browsers by date too', (maxAgeSeconds) => {
+    const parts = writeCookie('s', 'x', { ...attributes, maxAgeSeconds }).split('; ');
+    expect(parts).toContain(`Max-Age=${maxAgeSeconds}`);
+    const expires = Date.parse(parts.find((part) => part.startsWith('Expires='))!.slice('Expires='.length));
+    expect(Math.abs(expires - (Date.now() + maxAgeSeconds * 1000))).toBeLessThan(60_000);
+  });
+
+  test.each(['a b', 'a;b', 'a,b', 'a"b', 'a=b', 'a%20b', 'a\r\nb', 'ä'])('never holds %j', (value) => {
+    expect(() => writeCookie('s', value, attributes)).toThrow('holds characters that cookies may not');
+  });
+});
