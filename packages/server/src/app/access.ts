@@ -8,8 +8,8 @@ import type { App, Caller } from './app.js';
 type Question = Omit<AccessRequest, 'principal' | 'describe'>;
 
 /**
- * Whether the policy allows it. An exception of the policy denies; rejects only when what the policy has to know can not
- * be read.
+ * Whether the policy allows it. An exception of the policy denies. Rejects with BackendUnavailable when names or tags that
+ * the policy asks for cannot be read.
  */
 export async function isAllowed(app: App, caller: Caller, question: Question): Promise<boolean> {
   try {
@@ -38,16 +38,18 @@ async function describeCredentials(
 }
 
 /**
- * Goes on only when the policy allows it; otherwise throws {@link Refusal} `not_authorized` and leaves an audit line.
- * `text` completes "<name> does not have access to …" (compat: clients print it). The refusal refers to the resource,
- * unless `answer` says otherwise.
+ * Returns when the policy allows it; otherwise writes an audit line and throws.
+ *
+ * @param text completes "<name> does not have access to …" (compat: clients print it)
+ * @param options with `reference: null` the refusal does not refer to the resource
+ * @throws Refusal `not_authorized`
  */
 export async function authorize(
   app: App,
   caller: Caller,
   question: Question,
   text: string,
-  answer: { reference?: null } = {},
+  options: { reference?: null } = {},
 ): Promise<void> {
   if (await isAllowed(app, caller, question)) return;
   const { resourceType, action, resourceId } = question;
@@ -62,13 +64,13 @@ export async function authorize(
   throw new Refusal(
     'not_authorized',
     `${caller.principal.name} does not have access to ${text}`,
-    resourceId === undefined || answer.reference === null ? {} : { reference: resourceId },
+    resourceId === undefined || options.reference === null ? {} : { reference: resourceId },
   );
 }
 
 /**
- * Refuses a change of a credential's name or tags by which callers would give themselves what the policy denies them
- * now: a rule may go by tags, and whoever may update may change them.
+ * Refuses a change of a credential's name or tags that would give callers what the policy denies them now: rules may
+ * depend on tags, and callers who may update a credential may change its tags.
  */
 export async function refuseSelfGrant(
   app: App,
@@ -77,7 +79,7 @@ export async function refuseSelfGrant(
   before: CredentialDescription,
   after: CredentialDescription,
 ): Promise<void> {
-  // As JSON: joined text would take ['a', 'b'] and ['a\nb'] for the same tags.
+  // Compared as JSON: joined text would take ['a', 'b'] and ['a\nb'] for the same tags.
   if (JSON.stringify([before.name, before.tags]) === JSON.stringify([after.name, after.tags])) return;
   for (const action of ['get', 'revert', 'archive'] as const) {
     const ask = ({ name, tags }: CredentialDescription): Promise<boolean> =>
@@ -89,7 +91,11 @@ export async function refuseSelfGrant(
   }
 }
 
-/** compat: the account binds services' tokens; people are governed by the policy (bug 26). */
+/**
+ * compat: the account restricts tokens of services; people are governed by the policy (bug 26).
+ *
+ * @throws Refusal `account_mismatch`
+ */
 export function refuseOtherAccount(caller: Caller, service: Service): void {
   const { type, account } = caller.principal;
   if (type === 'service' && service.account !== null && service.account !== account) {
@@ -97,10 +103,10 @@ export function refuseOtherAccount(caller: Caller, service: Service): void {
   }
 }
 
-/** What an audited use-case fills in as it learns it. */
+/** Details that a use-case adds to its audit line while it runs. */
 export type AuditDetails = Pick<AuditEntry, 'revision' | 'credentials' | 'resourceId' | 'certificate' | 'jwt'>;
 
-/** Runs `work` and leaves one audit line of how it ended. */
+/** Runs `work` and writes one audit line that says how it ended. */
 export async function audited<Result>(
   app: App,
   caller: Caller,

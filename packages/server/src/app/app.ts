@@ -11,12 +11,12 @@ import type { Archive, Store } from '../ports/store.js';
 import type { Audit, Events, Metrics } from '../ports/telemetry.js';
 import type { NameIndex, ServiceIndex } from './indexes.js';
 
-/** What JWTs are made with. */
+/** Keys and settings of JWTs. */
 export interface JwtSettings {
   keys: SigningKeys;
-  /** Of a token, in seconds; callers may ask for less, never for more. */
+  /** Longest lifetime of a token; callers may ask for a shorter one. */
   lifetimeSeconds: number;
-  /** Tokens that were made lately; null: every request gets a new one. */
+  /** Where recent tokens are kept to be given out again; null: every request gets a new one. */
   cache: { store: Pick<ExpiringStore, 'get' | 'set'>; ttlSeconds: number } | null;
 }
 
@@ -42,23 +42,23 @@ export interface App {
   accounts: readonly string[];
   ignoreConflicts: boolean;
   enforceDocumentation: boolean;
-  /** Make the KMS grants of services that are IAM roles. */
+  /** Whether this server makes the KMS grants of services that are IAM roles. */
   manageGrants: boolean;
-  /** The oldest version of tokens that is accepted, on which the form of grants depends. */
+  /** The oldest version of tokens that is accepted. The form of grants depends on it. */
   minimumTokenVersion: number;
-  /** What clients are told of the settings. */
+  /** Settings that clients may read. */
   clientConfig: { defined: Readonly<Record<string, unknown>>; xsrfCookieName: string };
   /** Default page size of histories; 0: no paging. */
   historyPageLimit: number;
-  /** Record when values of a credential were shown. */
+  /** Whether to record when values of a credential were shown. */
   recordDecryptions: boolean;
   /** Whether writes are refused right now. */
   inMaintenance: () => boolean;
-  /** Something went wrong that the caller is not told about. Names no value. */
+  /** Logs a fault that the caller does not see. The details never hold a value. */
   warn: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** Who calls, and the id that ties all log lines of the request together. */
+/** The caller, and the id that connects all log lines of the request. */
 export interface Caller {
   principal: Principal;
   requestId: string;

@@ -6,8 +6,8 @@ import type { App, Caller } from './app.js';
 import { refuseIfCarried, refuseTakenName } from './revisions.js';
 
 /**
- * Moves a credential with all its revisions to the permanent archive; without `force` only tells whether that would
- * work. Repeating it after an interruption ends what was begun.
+ * Moves a credential with all its revisions to the permanent archive; without `force` it only checks whether that would
+ * work. Repeating it after an interruption completes the move.
  */
 export async function archiveCredential(app: App, caller: Caller, id: string, force: boolean): Promise<void> {
   const resourceType = 'credential';
@@ -36,7 +36,7 @@ export async function archiveCredential(app: App, caller: Caller, id: string, fo
   );
 }
 
-/** Why a credential may not be archived: compat, only what is disabled and mapped by no service. */
+/** Why a credential may not be archived. compat: it may when it is disabled and no service maps it. */
 export function obstacleTo(
   credential: Pick<Credential, 'id' | 'enabled'>,
   mappings: ReadonlyMap<string, readonly string[]>,
@@ -45,7 +45,7 @@ export function obstacleTo(
   return mappings.has(credential.id) ? 'mapped' : undefined;
 }
 
-/** Throws {@link Refusal} `write_conflict` when somebody changed it meanwhile; nothing was deleted then. */
+/** @throws Refusal `write_conflict` when somebody changed the credential meanwhile; nothing was deleted then */
 export async function moveToArchive(
   app: Pick<App, 'store' | 'clock' | 'metrics'>,
   archive: Archive,
@@ -59,7 +59,7 @@ export async function moveToArchive(
   try {
     outcome = await archive.move(id, revision, app.clock.now());
   } catch (error) {
-    // The current row goes only once every copy was verified: without it, deleting is what failed.
+    // The current row is deleted only after every copy was verified. If it is gone, saving worked and deleting failed.
     const isSaved = (await app.store.get('credential', id).catch(() => undefined)) === 'absent';
     count(isSaved, isSaved ? false : undefined);
     throw error;
@@ -69,8 +69,9 @@ export async function moveToArchive(
 }
 
 /**
- * Puts an archived credential back; the archive keeps its copies. Throws {@link Refusal} `name_taken` when another
- * credential has its name by now.
+ * Puts an archived credential back; the archive keeps its copies.
+ *
+ * @throws Refusal `name_taken` when another credential has taken its name
  */
 export async function restoreFromArchive(
   app: Pick<App, 'names' | 'store' | 'metrics'>,

@@ -11,7 +11,7 @@ import type {
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 
-/** The certificate authorities of the settings, each as it describes itself. */
+/** Describes the certificate authorities of the settings. */
 export async function listAuthorities(app: App, caller: Caller): Promise<CertificateAuthorityDescription[]> {
   await authorize(app, caller, { resourceType: 'ca', action: 'list' }, 'list cas');
   return Promise.all(app.authorities.list().map((authority) => authority.describe()));
@@ -24,7 +24,7 @@ export async function getAuthority(app: App, caller: Caller, name: string): Prom
   return authority.describe();
 }
 
-/** Makes a key and has it certified. `validityDays` is cut to what the CA allows, and is that when left out. */
+/** Makes a key and has it certified. `validityDays` is at most what the CA allows, which is also its default. */
 export async function issueCertificate(
   app: App,
   caller: Caller,

@@ -7,12 +7,12 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** compat: 50 letters and digits, which is 297 bits. */
 const VALUE_LENGTH = 50;
 
-/** A random value. Unlike the original's (bug 11) only for who is authenticated, which the route table sees to. */
+/** A random value. The route table lets only authenticated callers have one (bug 11). */
 export function generateValue(): string {
   return Array.from({ length: VALUE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 }
 
-/** compat: permissions here are hints, each asked of the policy without an id. */
+/** compat: the permissions are hints, for which the policy is asked without an id. */
 export async function clientConfig(app: App, caller: Caller): Promise<ClientConfigBody> {
   const listAndCreate = async (
     resourceType: 'credential' | 'blind_credential' | 'service',

@@ -4,20 +4,20 @@ import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, refuseOtherAccount } from './access.js';
 import type { App, Caller } from './app.js';
 
-/** Which of a service's two grants there are. */
+/** Which of its two grants a service has. */
 export interface GrantsView {
   id: string;
   encrypt: boolean;
   decrypt: boolean;
 }
 
-/** compat: roles are asked for by those who may list services. */
+/** compat: callers who may list services may list roles. */
 export async function listRoles(app: App, caller: Caller): Promise<string[]> {
   await authorize(app, caller, { resourceType: 'service', action: 'list' }, 'list roles');
   return app.roles.list();
 }
 
-/** compat: a service that is no IAM role has no grants, which is no error. */
+/** compat: a service that is not an IAM role has no grants, which is not an error. */
 export async function getGrants(app: App, caller: Caller, id: string): Promise<GrantsView> {
   await authorize(
     app,
@@ -29,10 +29,10 @@ export async function getGrants(app: App, caller: Caller, id: string): Promise<G
   if (found === 'absent' || found === 'other-kind') throw new Refusal('not_found', 'Service not found.');
   refuseOtherAccount(caller, found);
   const arn = await app.roles.arnOf(id);
-  return { id, ...(arn === undefined ? { encrypt: false, decrypt: false } : shown(await grantsOf(app, id, arn))) };
+  return { id, ...(arn === undefined ? { encrypt: false, decrypt: false } : presenceOf(await grantsOf(app, id, arn))) };
 }
 
-/** Makes the missing ones. compat: with KMS_AUTH_MANAGE_GRANTS off this only tells what there is. */
+/** Makes the missing grants. compat: with KMS_AUTH_MANAGE_GRANTS off it only reports which exist. */
 export async function ensureGrants(app: App, caller: Caller, id: string): Promise<GrantsView> {
   await authorize(
     app,
@@ -50,7 +50,7 @@ export async function ensureGrants(app: App, caller: Caller, id: string): Promis
       if (app.manageGrants) throw new Refusal('grants_failed');
       return { id, encrypt: false, decrypt: false };
     }
-    if (!app.manageGrants) return { id, ...shown(await grantsOf(app, id, arn)) };
+    if (!app.manageGrants) return { id, ...presenceOf(await grantsOf(app, id, arn)) };
     try {
       await makeMissing(app, id, arn);
     } catch (error) {
@@ -62,7 +62,8 @@ export async function ensureGrants(app: App, caller: Caller, id: string): Promis
 }
 
 /**
- * For a service that was just created. Never throws: the service is there, and `PUT grants` makes up for what failed.
+ * Makes the grants of a service that was just created. Never throws, since the service is written: `PUT grants` makes
+ * what failed here.
  */
 export async function makeGrantsOf(app: App, service: string): Promise<void> {
   if (!app.manageGrants) return;
@@ -75,10 +76,14 @@ export async function makeGrantsOf(app: App, service: string): Promise<void> {
   }
 }
 
-type GrantKeeper = Pick<App, 'authGrants' | 'minimumTokenVersion'>;
+type GrantPorts = Pick<App, 'authGrants' | 'minimumTokenVersion'>;
 
-/** Makes the grants that the role `arn` lacks for `service`. Throws GrantRefused and BackendUnavailable. */
-export async function makeMissing(app: GrantKeeper, service: string, arn: string): Promise<void> {
+/**
+ * Makes the grants that the role `arn` lacks for `service`.
+ *
+ * @throws GrantRefused, BackendUnavailable
+ */
+export async function makeMissing(app: GrantPorts, service: string, arn: string): Promise<void> {
   const existing = await grantsOf(app, service, arn);
   for (const { shape, grant } of Object.values(existing)) {
     if (grant === undefined) await app.authGrants.create({ principal: arn, ...shape });
@@ -87,13 +92,13 @@ export async function makeMissing(app: GrantKeeper, service: string, arn: string
 
 type Existing = Record<'encrypt' | 'decrypt', { shape: GrantShape; grant: AuthGrant | undefined }>;
 
-async function grantsOf(app: GrantKeeper, service: string, arn: string): Promise<Existing> {
+async function grantsOf(app: GrantPorts, service: string, arn: string): Promise<Existing> {
   const wanted = wantedGrants(service, app.minimumTokenVersion);
   const existing = await app.authGrants.listOf(arn);
   const find = (shape: GrantShape) => ({ shape, grant: existing.find((grant) => isGrant(grant, shape)) });
   return { encrypt: find(wanted.encrypt), decrypt: find(wanted.decrypt) };
 }
 
-function shown({ encrypt, decrypt }: Existing): { encrypt: boolean; decrypt: boolean } {
+function presenceOf({ encrypt, decrypt }: Existing): { encrypt: boolean; decrypt: boolean } {
   return { encrypt: encrypt.grant !== undefined, decrypt: decrypt.grant !== undefined };
 }

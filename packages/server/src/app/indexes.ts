@@ -10,7 +10,7 @@ const OVERLAP_DAYS = -15 / 24;
 
 /**
  * Rows of one kind in memory, kept current by reading what changed. A refresh costs what changed lately, not what
- * exists. Rows that were deleted stay: whoever needs certainty reads the row itself.
+ * exists. Deleted rows stay: callers that need certainty read the row itself.
  */
 class ChangeIndex<Row> {
   readonly #rows = new Map<string, Row>();
@@ -24,7 +24,7 @@ class ChangeIndex<Row> {
     private readonly describe: (row: Row) => { id: string; date: Instant | null; order: number; keys: string[] },
   ) {}
 
-  /** Takes in everything that was written before the call. Concurrent callers share one read. */
+  /** Reads everything that was written before the call. Concurrent callers share one read. */
   refresh(): Promise<void> {
     if (this.#running === undefined) {
       this.#running = this.#read().finally(() => {
@@ -32,7 +32,7 @@ class ChangeIndex<Row> {
       });
       return this.#running;
     }
-    // The read under way may have begun before the write this caller must see: one more after it serves all who wait.
+    // The read under way may have begun before a write that this caller must see. One more read serves all who wait.
     this.#queued ??= this.#running
       .catch(() => undefined)
       .then(() => {
@@ -97,13 +97,13 @@ export class ServiceIndex {
     return this.#index.having(`${kind} ${id}`).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** A service this process wrote: no need to wait for the store's index to follow. */
+  /** Adds a service that this process wrote, without waiting for the store's index to follow. */
   written(service: Service): void {
     this.#index.put(service);
   }
 }
 
-/** Finds who carries a name; the answer may name rows that do so no more. */
+/** Finds the credentials that have a name. The answer may include some that no longer have it. */
 export class NameIndex {
   readonly #indexes: Record<
     'credential' | 'blind-credential',
@@ -125,7 +125,7 @@ export class NameIndex {
     this.#indexes = { credential: index('credential'), 'blind-credential': index('blind-credential') };
   }
 
-  async carriers(kind: 'credential' | 'blind-credential', name: string): Promise<string[]> {
+  async withName(kind: 'credential' | 'blind-credential', name: string): Promise<string[]> {
     await this.#indexes[kind].refresh();
     return this.#indexes[kind]
       .having(name)

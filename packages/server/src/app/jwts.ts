@@ -6,7 +6,7 @@ import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 import { timed } from './timers.js';
 
-/** What is asked for. */
+/** The token that a caller asks for. */
 export interface TokenRequest {
   environment?: string | undefined;
   /** Whom the token is for; undefined: the caller. */
@@ -15,21 +15,21 @@ export interface TokenRequest {
 }
 
 /**
- * A signed token that says: `requester` asked for it, on behalf of `user`. The policy decides for whom the caller may
- * ask; by default a person for themselves, a service for nobody (bug 5).
+ * A signed token that says: `requester` asked for it, on behalf of `user`. The policy decides whom the token may be for;
+ * by default people may ask for themselves and services for nobody (bug 5).
  */
 export async function getToken(app: App, caller: Caller, request: TokenRequest): Promise<string> {
   const { name, type } = caller.principal;
   const { environment } = request;
-  // The policy is told the environment, so that comes first.
+  // The policy has to know the environment, so this is checked first.
   if (!environment) throw new Refusal('invalid_request', 'Please specify an environment');
-  const { id = name, expirySeconds } = await meantBy(app, caller, request);
+  const { id = name, expirySeconds } = await readRequest(app, caller, request);
   await authorize(
     app,
     caller,
     { resourceType: 'jwt', action: 'get', resourceId: name, jwt: { subject: id, environment } },
     `get JWT ${id}`,
-    // compat: the body of this refusal names no reference.
+    // compat: the body of this refusal has no reference.
     { reference: null },
   );
   return audited(app, caller, { resourceType: 'jwt', action: 'get', resourceId: id }, async (details) => {
@@ -57,8 +57,8 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
       app.metrics.count(`jwt.get_jwt.${metricPart(key.kid)}.${metricPart(name)}.create`);
       return token;
     };
-    // The type is part of it: a service and a person may have the same name, but not the same token.
-    // So is the environment: two of them may call different keys by the same kid.
+    // The type is part of the cache key: a service and a person may have the same name, but not the same token.
+    // So is the environment: two environments may use the same kid for different keys.
     return cached(app, [environment, key.kid, type, name, id, lifetimeSeconds], lifetimeSeconds, make);
   });
 }
@@ -76,10 +76,10 @@ export function getPublicKeys(app: App, environment: string): readonly PublicKey
 }
 
 /**
- * compat: the original's client writes `token/<expiry>` when it has no id. A number that is nobody's name is an expiry
- * for the caller's own token.
+ * compat: the original's client writes `token/<expiry>` when it has no id. A number that is not the name of a caller or
+ * service is the expiry of the caller's own token.
  */
-async function meantBy(
+async function readRequest(
   app: App,
   caller: Caller,
   { id, expirySeconds }: TokenRequest,
@@ -104,13 +104,13 @@ async function cached(
   make: () => Promise<string>,
 ): Promise<string> {
   const { cache } = app.jwts;
-  // Nobody is given a token that has less than half of its life before it.
+  // A token from the cache has at least half of its lifetime left.
   const ttlSeconds = cache === null ? 0 : Math.min(cache.ttlSeconds, Math.floor(lifetimeSeconds / 2));
   if (cache === null || ttlSeconds < 1) return make();
   const [, kid, , requester] = key;
   const name = JSON.stringify(key);
   const metric = `jwt.get_jwt.cache.${metricPart(kid)}.${metricPart(requester)}`;
-  // Signing takes a millisecond: a cache out of reach is no reason to refuse.
+  // Signing takes a millisecond, so an unreachable cache is not a reason to refuse.
   const found = await cache.store.get(name).catch((error: unknown) => {
     app.warn('the JWT cache could not be read', { error });
     return undefined;

@@ -130,7 +130,7 @@ export async function refuseTakenName(
   name: string,
   id: string,
 ): Promise<void> {
-  for (const holder of await app.names.carriers(kind, name)) {
+  for (const holder of await app.names.withName(kind, name)) {
     if (holder !== id) await refuseIfCarried(app, kind, name, holder);
   }
 }

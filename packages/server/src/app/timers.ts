@@ -20,7 +20,7 @@ const BATCH_TIMERS = {
   'blind-credential': 'service_batch_get_blind_credentials',
 } as const;
 
-/** Rows by id in one batched read, which is not made for no ids. `read` is how, for rows that may be at hand. */
+/** Reads rows by id in one batch, and nothing when there are no ids. `read` is for rows that may be at hand already. */
 export async function readMany<K extends keyof typeof BATCH_TIMERS>(
   app: App,
   kind: K,

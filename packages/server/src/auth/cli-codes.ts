@@ -9,7 +9,7 @@ import { sameText } from './same-text.js';
 import { type Session, storedSession } from './session.js';
 import type { Sessions } from './sessions.js';
 
-/** Time to carry a code from the page to the command line, also by hand. */
+/** Time to bring a code from the page to the command line, also by hand. */
 const CODE_SECONDS = 300;
 
 const sealedConsent = z.object({
@@ -20,10 +20,10 @@ const sealedConsent = z.object({
   expiresAt: z.number(),
 });
 
-/** What a person let a command line have. */
+/** A person's consent that a command line acts as them. */
 export interface CliConsent {
   person: Person;
-  /** The session in which they did. */
+  /** The session in which they gave it. */
   session: Pick<Session, 'startedAt' | 'logouts'>;
   saml: SamlSubject | undefined;
 }
@@ -33,16 +33,16 @@ export interface CliCodesOptions {
   sessions: Sessions;
   /** Remembers which codes were redeemed. */
   used: ExpiringStore;
-  /** Whether all servers share `used`: then it keeps what was consented to, and a code is short whoever gives it. */
+  /** Whether all servers share `used`. If so, it stores the consents, and codes are short. */
   shared: boolean;
   /** Seconds since 1970. */
   now: () => number;
 }
 
 /**
- * Codes that a logged-in person gives to a command line. A code is worth something only to who knows the verifier of
- * its challenge (RFC 7636, S256), when the person typed the letters that belong to it, while the session that gave it
- * lives, for five minutes, once. Without a shared store it is sealed, so that any server can take it.
+ * Codes that a logged-in person gives to a command line. A code can be redeemed once, within five minutes, while the
+ * session that issued it is alive, and only with the verifier of its challenge (RFC 7636, S256) and the letters that
+ * the person typed. Without a shared store the code is the sealed consent, so that any server can redeem it.
  */
 export class CliCodes {
   readonly #options: CliCodesOptions;
@@ -72,7 +72,8 @@ export class CliCodes {
   }
 
   /**
-   * Undefined when it is no code of ours, of another challenge, too old, was redeemed before, or its session ended.
+   * Returns undefined when the code is not ours, belongs to another challenge, is too old or was redeemed before, or when
+   * its session has ended.
    *
    * @param server this server's root address
    */
@@ -91,7 +92,7 @@ export class CliCodes {
   }
 }
 
-/** Who can read the store learns no code. */
+/** The key is a digest, so that a reader of the store learns no code. */
 function consentKey(id: string): string {
   return `cli-consent:${createHash('sha256').update(id).digest('base64url')}`;
 }

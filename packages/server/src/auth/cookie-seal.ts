@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { compactDecrypt, CompactEncrypt } from 'jose';
 
-/** Longer texts are not even tried: a browser keeps no cookie beyond 4 KB, and groups make no session this large. */
+/** Longer texts are not opened: browsers keep no cookie beyond 4 KB, and no session in a store is this large. */
 const MAX_SEALED_LENGTH = 64 * 1024;
 
 const bytes = new TextEncoder();
@@ -19,7 +19,7 @@ interface Key {
 export class CookieSeal {
   readonly #keys: readonly Key[];
 
-  /** @param secrets the first seals, all open: that is how a secret is rotated without logging people out */
+  /** @param secrets the first one seals and all open, so that a secret can be rotated without logging people out */
   constructor(secrets: readonly string[], purpose: string) {
     if (secrets.length === 0) throw new Error('a session secret is needed');
     this.#keys = secrets.map((secret) => ({
@@ -35,7 +35,7 @@ export class CookieSeal {
       .encrypt(secret);
   }
 
-  /** Undefined when it was not sealed by one of the secrets for this purpose, or was changed since. */
+  /** Returns undefined when the text was not sealed with one of the secrets for this purpose, or was changed since. */
   async open(sealed: string): Promise<unknown> {
     if (sealed.length > MAX_SEALED_LENGTH) return undefined;
     try {
@@ -50,7 +50,7 @@ export class CookieSeal {
       );
       return JSON.parse(text.decode(plaintext)) as unknown;
     } catch {
-      // Foreign, damaged and tampered cookies are all the same: no evidence.
+      // Foreign, damaged and tampered cookies all count as absent.
       return undefined;
     }
   }

@@ -5,8 +5,8 @@ import { BackendUnavailable } from '../ports/unavailable.js';
 import { type Authenticator, type AuthRequest, headerOf } from './authenticate.js';
 
 /**
- * KMS tokens, as HTTP Basic or X-Auth-From and X-Auth-Token. compat: credentials that can not be parsed are 401, a name
- * without a token and a token that does not hold are 403. KMS out of reach is 503 (bug 7), never a refusal.
+ * KMS tokens, as HTTP Basic or X-Auth-From and X-Auth-Token. compat: credentials that cannot be parsed are 401, a name
+ * without a token and an invalid token are 403. An unreachable KMS is 503 (bug 7), never a refusal.
  */
 export function kmsTokenAuthentication(
   validator: Pick<TokenValidator, 'validate'>,
@@ -40,7 +40,7 @@ async function verify(
   } catch (error) {
     if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
     if (!(error instanceof TokenRejected)) throw error;
-    // Why is for the log: the caller could use it to probe.
+    // The reason is only logged, because a caller could use it to probe.
     rejected(error.reason);
     throw new Refusal('token_rejected');
   }

@@ -23,7 +23,7 @@ export interface BegunFlow {
 
 /**
  * Ties the end of a login to the browser that began it: what must match is in a sealed cookie of that browser, so that
- * any worker can finish it, and nobody can finish a login in somebody else's browser. Each flow ends once.
+ * any worker can finish it, and a login cannot be finished in somebody else's browser. Each flow ends once.
  */
 export class LoginFlows {
   readonly #seal: CookieSeal;
@@ -43,7 +43,7 @@ export class LoginFlows {
     return this.#seal.seal({ id, kind, expiresAt: this.now() + FLOW_SECONDS, returnTo, data });
   }
 
-  /** What was begun; undefined when nothing of this kind was, it took too long, or it ended before. */
+  /** The flow of a cookie; undefined when it is not of this kind, took too long, or ended before. */
   async begun(kind: string, cookie: string | undefined): Promise<BegunFlow | undefined> {
     if (cookie === undefined) return undefined;
     const parsed = sealedFlow.safeParse(await this.#seal.open(cookie));
@@ -53,8 +53,8 @@ export class LoginFlows {
   }
 
   /**
-   * Ends a flow; false when it ended before. To be asked once the provider's answer is proven, and before it has any
-   * effect: everybody can begin logins, and what they begin shall leave nothing behind.
+   * Ends a flow; false when it ended before. Call it when the provider's response is verified and before it has any
+   * effect: anybody can begin logins, and a login that never ends must leave nothing behind.
    */
   end({ id }: BegunFlow): Promise<boolean> {
     return this.used.add(`flow:${id}`, '1', FLOW_SECONDS);

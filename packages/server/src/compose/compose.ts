@@ -116,7 +116,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     requestTimeoutMs: settings.REQUEST_TIMEOUT_SECONDS * 1000,
     trustProxy: settings.FORWARDED_ALLOW_IPS.includes('*') ? true : [...settings.FORWARDED_ALLOW_IPS],
     ready: () => store.ping(),
-    ...(prometheus && { onAnswer: (answer) => prometheus.request(answer) }),
+    ...(prometheus && { onResponse: (response) => prometheus.request(response) }),
   });
   return {
     server,

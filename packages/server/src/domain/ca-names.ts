@@ -2,7 +2,7 @@ import { RE2JS } from 're2js';
 
 /** The group of a pattern that holds the name of the service. */
 const GROUP = 'service_name';
-/** DNS allows 253 characters; a CN holds 64. Longer text is no name, and is never matched. */
+/** DNS allows 253 characters; a CN holds 64. Longer text is not a name and never matches. */
 const MAX_NAME_LENGTH = 253;
 
 /** Letters, digits, `-` and `_` between dots, and perhaps a wildcard in front. */
@@ -19,11 +19,11 @@ export function isCommonName(text: string): boolean {
   return /^[^\p{C}\p{Zl}\p{Zp}]{1,64}$/u.test(text);
 }
 
-/** A pattern can not be used. The message tells an operator why and does not repeat the pattern. */
+/** A pattern that cannot be used. The message says why and does not repeat the pattern. */
 export class BadPattern extends Error {}
 
 /**
- * Whose certificates a CA may issue: the names a pattern ties to a service.
+ * Decides which names a CA may certify for a service: the names that a pattern assigns to it.
  *
  * compat: the pattern is Python's, with a group `(?P<service_name>…)`. The whole name must match (bug 6: the original
  * took a prefix for a match). Matching takes linear time, so that neither a pattern nor a name can hang the server;
@@ -32,7 +32,10 @@ export class BadPattern extends Error {}
 export class CaNames {
   readonly #pattern: RE2JS;
 
-  /** Throws {@link BadPattern}. `cnOnly` leaves alternative names unchecked, as 7.0.0 did. */
+  /**
+   * @param cnOnly leaves alternative names unchecked, as 7.0.0 did
+   * @throws BadPattern
+   */
   constructor(
     pattern: string,
     private readonly cnOnly = false,
@@ -48,7 +51,7 @@ export class CaNames {
   }
 
   #serviceIn(name: string): string | null {
-    // A colon marks an alternative name that is no DNS name, `ip:10.0.0.1`: a loose pattern must not let it through.
+    // A colon marks an alternative name that is not a DNS name, `ip:10.0.0.1`: a loose pattern must not allow it.
     if (name.length > MAX_NAME_LENGTH || name.includes(':')) return null;
     const matcher = this.#pattern.matcher(name);
     return matcher.matches() ? matcher.group(GROUP) : null;

@@ -4,9 +4,9 @@ import { type Pairs, sameScalar } from './pairs.js';
 import type { CredentialMetadata, Service } from './records.js';
 
 /**
- * What changed from `old` to `current` (the lower revision is `old`; the caller sees to that). Values of pairs and
- * metadata never appear, only their keys: a changed value stands under both added and removed.
- * compat: field names and shapes; two different revisions always show who and when.
+ * What changed from `old`, the lower revision, to `current`. Values of pairs and metadata never appear, only their keys: a
+ * changed value appears under both added and removed. compat: field names and shapes; two different revisions always show
+ * who changed them and when.
  */
 export function diffCredentials(
   old: CredentialMetadata & { pairs: Pairs },

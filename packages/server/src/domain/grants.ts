@@ -21,7 +21,7 @@ export function wantedGrants(
   };
 }
 
-/** Whether `existing` is the grant `wanted` means. compat: one bound to another context is not, a wider one neither. */
+/** Whether `existing` serves as `wanted`. compat: it does not when its context differs, even if it allows more. */
 export function isGrant(existing: GrantShape, wanted: GrantShape): boolean {
   const entries = Object.entries(wanted.context);
   return (
@@ -31,7 +31,7 @@ export function isGrant(existing: GrantShape, wanted: GrantShape): boolean {
   );
 }
 
-/** Whether it has a form that {@link wantedGrants} gives, for any service: others' grants on the key are not ours. */
+/** Whether a grant has the form that {@link wantedGrants} gives for some service. Other grants on the key are not ours. */
 export function isServiceGrant(existing: GrantShape): boolean {
   const service = existing.context['from'] ?? existing.context['to'];
   return (

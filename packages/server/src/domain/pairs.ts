@@ -4,13 +4,14 @@ import { Refusal } from './refusal.js';
 /** Keys (lower case) and values of a credential, in clear. Never stored, logged or listed. */
 export type Pairs = Readonly<Record<string, Scalar>>;
 
-/** Of a key in a message. */
+/** Maximum length of a key in a message. */
 const MAX_SHOWN = 64;
 
 /**
- * The pairs as they are kept: keys in lower case (compat). Throws {@link Refusal} `invalid_request` for keys with white
- * space, control or invisible characters, and for keys that differ only in case, which the original merged silently (bug
- * 18). It names the keys.
+ * The pairs in the form they are stored in: keys in lower case (compat).
+ *
+ * @throws Refusal `invalid_request` for keys with white space, control or invisible characters, and for keys that differ
+ *   only in case, which the original merged silently (bug 18); it names the keys
  */
 export function normalizePairs(pairs: Pairs): Pairs {
   const written = new Map<string, string>();
@@ -33,7 +34,7 @@ function refusal(text: string): Refusal {
   return new Refusal('invalid_request', `credential_pairs: ${text}`);
 }
 
-/** A key, which is no secret, for a person: bounded, in quotes, and with nothing in it that terminals obey. */
+/** A key for a message: bounded, in quotes, and without characters that terminals obey. Keys are not secret. */
 function shown(key: string): string {
   const short = key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key;
   const steering = new RegExp(STEERING, 'g');

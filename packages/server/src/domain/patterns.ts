@@ -3,7 +3,7 @@ import { RE2JS, RE2JSException } from 're2js';
 /** Whether a text matches. */
 export type Pattern = (text: string) => boolean;
 
-/** A pattern can not be used; the message says why. */
+/** A pattern that cannot be used; the message says why. */
 export class BadPattern extends Error {
   override readonly name = 'BadPattern';
 }
@@ -12,9 +12,10 @@ const MAX_LENGTH = 512;
 
 /**
  * A pattern of an access rule. `/…/` is a regular expression, in which `*` and `?` make a glob (any text, one
- * character); anything else is the text itself. All of them match the whole text, mind case, and take time linear in
- * the text: expressions run on RE2's engine, which has no backtracking (and so no lookaround or back reference).
- * Throws {@link BadPattern}.
+ * character); anything else is the text itself. All of them match the whole text, distinguish case, and take time linear
+ * in the text: expressions run on RE2's engine, which has no backtracking (and so no lookaround or back reference).
+ *
+ * @throws BadPattern
  */
 export function compilePattern(source: string): Pattern {
   if (source === '') throw new BadPattern('an empty pattern matches nothing: leave it out, or write "*"');
@@ -41,6 +42,6 @@ function compile(expression: string): Pattern {
     return (text) => compiled.matches(text);
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
-    throw new BadPattern(`no regular expression that RE2 knows: ${error.message}`, { cause: error });
+    throw new BadPattern(`not a regular expression that RE2 supports: ${error.message}`, { cause: error });
   }
 }

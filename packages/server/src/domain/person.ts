@@ -15,8 +15,8 @@ const MAX_GROUPS = 1000;
 const MAX_TEXT_LENGTH = 256;
 
 /**
- * One address, lower case; undefined for anything else. Strict on purpose: a value with spaces, commas or brackets is
- * several addresses, or a name with an address, and whoever reads only a part of it mistakes the person.
+ * One address in lower case; undefined for anything else. Strict on purpose: a value with spaces, commas or brackets is
+ * several addresses, or a name with an address, and reading only a part of it would mistake the person.
  */
 export function emailOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > MAX_EMAIL_LENGTH) return undefined;
@@ -35,8 +35,8 @@ export function nameOf(value: unknown): string | null {
 }
 
 /**
- * Group names, sorted and without doubles. A single text counts as one group. Undefined when there are more, or longer
- * ones, than a session may carry: leaving some out could open what a rule closes to their members.
+ * Group names, sorted and without duplicates. A single text counts as one group. Undefined when there are more groups, or
+ * longer names, than a session may carry: leaving some out could open what a rule closes to their members.
  */
 export function groupsOf(value: unknown): readonly string[] | undefined {
   const list: unknown[] = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];

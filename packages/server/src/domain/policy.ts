@@ -1,7 +1,7 @@
 import type { AccessRequest, Acl, CredentialDescription } from './acl.js';
 import type { Pattern } from './patterns.js';
 
-/** What a rule may ask of a credential. All that is given must hold; `tag` holds when one of the tags matches. */
+/** A condition on a credential. Every pattern must match; `tag` matches when one of the tags does. */
 export interface CredentialCondition {
   id?: Pattern;
   name?: Pattern;
@@ -44,17 +44,17 @@ export interface Policy {
 
 export interface Decision {
   allowed: boolean;
-  /** For a person who asks why: the rule that decided, or that none did. */
+  /** For people who ask why: the rule that decided, or that none did. */
   reason: string;
 }
 
 /**
- * Decides by the rules: one that denies wins over all that allow, in whatever order they stand, and what no rule allows
- * is denied. Names and tags are looked up only when a rule that fits so far asks for them. What can not be looked up
- * denies: a denying rule that asks for it counts as fitting, an allowing one as not. Rejects when the look-up does.
+ * Decides by the rules: a rule that denies wins over all that allow, in any order, and what no rule allows is denied.
+ * Names and tags are looked up only when a rule that fits so far asks for them. What cannot be looked up denies: a denying
+ * rule that asks for it counts as fitting, an allowing one as not. Rejects when the look-up does.
  */
 export async function decide(policy: Policy, request: AccessRequest): Promise<Decision> {
-  const fitting = policy.rules.filter((rule) => fitsBySight(rule, request));
+  const fitting = policy.rules.filter((rule) => fitsWithoutLookUp(rule, request));
   const added = addedIds(request);
   const resource = fitting.some(({ resource: { name, tag } }) => name ?? tag)
     ? await describeResource(request)
@@ -99,8 +99,8 @@ async function judge(
   return { allowed, reason: `no rule decides, ${otherwise.name} ${allowed ? 'allows' : 'denies'} it${about}` };
 }
 
-/** What the request itself shows. */
-function fitsBySight({ effect, principal: who, actions, resource }: Rule, request: AccessRequest): boolean {
+/** Whether a rule fits, as far as the request shows without looking up names and tags. */
+function fitsWithoutLookUp({ effect, principal: who, actions, resource }: Rule, request: AccessRequest): boolean {
   const { principal, resourceType, action, certificate, jwt } = request;
   if (actions && !actions.has(action)) return false;
   if (resource.types && !resource.types.has(resourceType)) return false;
@@ -135,7 +135,7 @@ function fitsResource({ effect, resource: { name, tag } }: Rule, known: Known | 
 
 function fitsAdded({ effect, adds }: Rule, added: Known | undefined): boolean {
   if (adds === undefined) return true;
-  // Nothing is added: there is nothing to deny, and nothing that an allowing rule would not cover.
+  // Nothing is added, so there is nothing to deny, and an allowing rule covers everything.
   if (added === undefined) return effect === 'allow';
   if (adds.id && !adds.id(added.id)) return false;
   return !(adds.name ?? adds.tag) || fitsDescription(effect, adds, added.described);
@@ -155,7 +155,7 @@ function fitsDescription(
 async function describeResource(request: AccessRequest): Promise<Known | undefined> {
   const { resourceId: id, resource, describe } = request;
   if (resource) return { id: id ?? '', described: resource };
-  // A list or a hint is about no credential in particular.
+  // A list or a hint is not about one credential.
   if (id === undefined) return { id: '', described: 'absent' };
   return { id, described: describe && ((await describe([id])).get(id) ?? 'absent') };
 }

@@ -1,4 +1,4 @@
-/** Who calls, as proven by the evidence in the request. */
+/** The authenticated caller. */
 export interface Principal {
   /** A person's e-mail or token name, or a service's IAM role name. */
   name: string;

@@ -1,10 +1,10 @@
 import type { JsonObject } from '@confidant/contract';
 import type { Instant } from './instant.js';
 
-/** What a row can be; an archived revision is `archive-` and the kind. */
+/** The kinds of rows; an archived revision has the type `archive-` and its kind. */
 export type Kind = 'credential' | 'blind-credential' | 'service';
 
-/** What every revision of everything has. `id` never carries a revision. */
+/** The fields of every revision of every kind. `id` never includes the revision. */
 interface Revision {
   id: string;
   /** 1 for the first; numbers may have gaps. */

@@ -13,7 +13,7 @@ export interface RotationPolicy {
  * The instant by which a credential is due; null when it never is. Depends on the stored state alone, never on the
  * present: clients compare answers byte for byte.
  *
- * compat: a credential that a person has seen since its last rotation is due from the moment it was seen.
+ * compat: a credential whose values a person has seen since its last rotation is due from that moment on.
  */
 export function nextRotation(credential: CredentialMetadata, policy: RotationPolicy): Instant | null {
   const { tags, lastRotationDate, lastDecryptedDate } = credential;

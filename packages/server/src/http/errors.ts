@@ -3,17 +3,17 @@ import { Refusal } from '../domain/refusal.js';
 import { RowTooLarge } from '../ports/store.js';
 import { BackendUnavailable } from '../ports/unavailable.js';
 
-/** An error as it is answered. */
-export interface ErrorAnswer {
+/** The response to an error. */
+export interface ErrorResponse {
   code: ErrorCode;
   status: number;
   body: { error: string; reference?: string; conflicts?: unknown };
   headers: Record<string, string>;
-  /** Whether an operator should look: the server's or a backend's fault. */
-  ours: boolean;
+  /** Whether an operator should look: the fault is the server's or a backend's. */
+  isServerFault: boolean;
 }
 
-/** What the web framework's own errors mean here, by its code. */
+/** Our codes for the web framework's own errors. */
 const FRAMEWORK: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'too_large',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
@@ -24,19 +24,19 @@ const FRAMEWORK: Record<string, ErrorCode> = {
   ECONNRESET: 'invalid_request',
 };
 
-/** Total: whatever is thrown becomes one of the codes, and what is not meant for the caller is left out. */
-export function answerOf(error: unknown): ErrorAnswer {
+/** The response to anything that was thrown. Details that are not meant for the caller are left out. */
+export function errorResponse(error: unknown): ErrorResponse {
   if (error instanceof Refusal) {
     const { code, message, reference, conflicts } = error;
-    return answer(code, message, { ...(reference !== undefined && { reference }), ...(conflicts && { conflicts }) });
+    return response(code, message, { ...(reference !== undefined && { reference }), ...(conflicts && { conflicts }) });
   }
-  if (error instanceof BackendUnavailable) return answer('unavailable');
-  if (error instanceof RowTooLarge) return answer('too_large');
+  if (error instanceof BackendUnavailable) return response('unavailable');
+  if (error instanceof RowTooLarge) return response('too_large');
   const frameworkCode = (error as { code?: unknown } | null)?.code;
-  return answer((typeof frameworkCode === 'string' && FRAMEWORK[frameworkCode]) || 'internal');
+  return response((typeof frameworkCode === 'string' && FRAMEWORK[frameworkCode]) || 'internal');
 }
 
-function answer(code: ErrorCode, text: string = ERRORS[code].text, details: object = {}): ErrorAnswer {
+function response(code: ErrorCode, text: string = ERRORS[code].text, details: object = {}): ErrorResponse {
   const status = statusOf(code);
   return {
     code,
@@ -47,6 +47,6 @@ function answer(code: ErrorCode, text: string = ERRORS[code].text, details: obje
       ...(status === 401 && { 'www-authenticate': 'Basic realm="Confidant", charset="UTF-8"' }),
       ...(status === 503 && { 'retry-after': '1' }),
     },
-    ours: status >= 500,
+    isServerFault: status >= 500,
   };
 }

@@ -4,13 +4,13 @@ import type { Socket } from 'node:net';
 const LOOK_EVERY_MS = 50;
 
 /**
- * For the server's stop. Node's own close hangs up on clients whose last request was answered, once: it waits for those
- * that asked nothing yet (browsers connect ahead, load balancers to see whether somebody is there), and for those whose
- * request ends later and whose client keeps the connection. Call this before the server listens; what it returns begins
- * to hang up on both kinds, and answers with a function that ends it.
+ * Closes connections that would keep the server from stopping. Node's own close ends idle connections once; it waits for
+ * connections that have sent no request yet (browsers connect ahead, load balancers probe), and for those whose request
+ * ends later and whose client keeps the connection. Call this before the server listens. The function that it returns
+ * starts to close both kinds, and returns another one that stops it.
  *
- * A request may have been sent that this process had no time to read yet: a connection counts as silent when nothing
- * was read from it between two looks.
+ * A request may have arrived that this process had no time to read yet: a connection counts as silent when nothing was
+ * read from it between two looks.
  */
 export function prepareHangUp(server: Server): () => () => void {
   const connections = new Set<Socket>();

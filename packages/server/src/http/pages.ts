@@ -24,7 +24,7 @@ export function html(parts: TemplateStringsArray, ...values: readonly (string | 
   return new Markup(text.join(''));
 }
 
-/** Sends a page with the headers that keep it one. */
+/** Sends a page with the headers that confine it. */
 export function sendPage(
   reply: FastifyReply,
   status: number,
@@ -74,22 +74,22 @@ textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4
 }
 `;
 
-/** The script of the page that shows a code to be carried: one press copies it. */
+/** The script of the page that shows a code: a button copies it. */
 export const COPY_SCRIPT = `const code = document.getElementById('code');
 const copy = document.getElementById('copy');
 code.select();
 copy.hidden = false;
 copy.addEventListener('click', () => {
   code.select();
-  // Over plain HTTP there is no clipboard for scripts: the selection is there to be copied by hand.
+  // Over plain HTTP scripts have no clipboard: the code stays selected, to be copied by hand.
   const copied = navigator.clipboard ? navigator.clipboard.writeText(code.value) : Promise.reject();
   copied.then(() => (copy.textContent = 'Copied'), () => (copy.textContent = 'Press Ctrl+C'));
 });
 `;
 
 /**
- * The script of the one-time link's page. The secret is in the fragment, which browsers keep to themselves; it is taken
- * out of the address at once, so that the history does not hold it either.
+ * The script of the one-time link's page. The secret is in the fragment, which browsers do not send; it is removed from
+ * the address at once, so that the history does not hold it either.
  */
 export const LOGIN_SCRIPT = `const status = document.getElementById('status');
 async function redeem(secret) {
@@ -102,7 +102,7 @@ async function redeem(secret) {
   const isRefused = response.status === 401 || response.status === 403;
   const { error } = isRefused ? {} : await response.json().catch(() => ({}));
   status.textContent =
-    error || (isRefused ? 'This link was used before or is too old. For another one: npx confidant-admin login-link' : 'The login failed (' + response.status + ').');
+    error || (isRefused ? 'This link was used before or is too old. Get another one with: npx confidant-admin login-link' : 'The login failed (' + response.status + ').');
 }
 function follow() {
   const secret = location.hash.slice(1);
@@ -110,7 +110,7 @@ function follow() {
   if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
   else redeem(secret).catch(() => (status.textContent = 'The server does not answer.'));
 }
-// Another link opened in this tab changes nothing but the fragment: the page is not loaded again.
+// Opening another link in this tab changes only the fragment: the page is not loaded again.
 addEventListener('hashchange', follow);
 follow();
 `;

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isPlainObject } from '../domain/plain-object.js';
 import { Refusal } from '../domain/refusal.js';
 
-/** Path parameters that do not fit name nothing: 404 (bug 2). */
+/** @throws Refusal `not_found` for path parameters that do not fit the schema (bug 2) */
 export function parseParams(route: Route, params: unknown): unknown {
   if (route.params === undefined) return undefined;
   const parsed = route.params.safeParse(params);
@@ -12,7 +12,7 @@ export function parseParams(route: Route, params: unknown): unknown {
 }
 
 /**
- * The query; of a parameter given twice the first counts (compat) unless its schema is a list, unknown ones are
+ * Reads the query. The first of a repeated parameter counts (compat) unless its schema is a list; unknown parameters are
  * ignored.
  */
 export function parseQuery(route: Route, query: unknown): unknown {
@@ -29,16 +29,17 @@ function isList(schema: z.core.$ZodType | undefined): boolean {
 }
 
 /**
- * The JSON body, by the route's schema. Routes without a body ignore what is sent: clients send `null` on GET and PUT
- * (compat). Where a body is optional, none, blanks, and JSON that is no object say nothing; anything else is refused,
- * lest a condition in it be overlooked. Demanding the JSON content type keeps forms of foreign pages out.
+ * Reads the JSON body by the route's schema. Routes without a body ignore what is sent: clients send `null` on GET and PUT
+ * (compat). Where a body is optional, a missing one, blanks, and JSON that is not an object count as none; anything else
+ * that does not fit is refused, so that no condition in it is overlooked. Requiring the JSON content type keeps out forms
+ * of foreign pages.
  */
 export function parseBody(route: Route, contentType: string | undefined, body: Buffer | undefined): unknown {
   if (route.body === undefined) return undefined;
   if (route.bodyOptional === true && (body === undefined || isBlank(body))) return valid(route.body, undefined);
   if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(contentType ?? '')) throw new Refusal('invalid_json');
   const value = decode(body);
-  // compat: the original does not look at it, and old clients may send anything that says nothing.
+  // compat: the original does not read an optional body, and old clients may send anything.
   return valid(route.body, route.bodyOptional === true && !isPlainObject(value) ? undefined : value);
 }
 
@@ -62,7 +63,7 @@ function valid(schema: z.ZodType, value: unknown): unknown {
   throw new Refusal('invalid_request', describe(parsed.error.issues[0]!, value));
 }
 
-/** Names the field and what is expected of it, never the value. */
+/** Says which field is wrong and what is expected of it; never shows the value. */
 function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const field = issue.path.map(String).join('.');
   if (field === '') return 'The body must be a JSON object.';

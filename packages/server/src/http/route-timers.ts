@@ -3,7 +3,7 @@ import { timed } from '../app/timers.js';
 import type { Metrics } from '../ports/telemetry.js';
 import type { Handlers } from './handlers.js';
 
-/** compat: the routes that the original timed, under its names; it timed the use-case with its answer, not parsing. */
+/** compat: the routes that the original timed, under its names. It timed the use-case and its response, not parsing. */
 const TIMERS: Partial<Record<RouteId, string>> = {
   listCredentials: 'list_credentials',
   getCredential: 'get_credential_by_id',
@@ -13,7 +13,7 @@ const TIMERS: Partial<Record<RouteId, string>> = {
   getService: 'get_service_by_id',
 };
 
-/** The same handlers, those of {@link TIMERS} reporting how long they took. */
+/** The same handlers; those in {@link TIMERS} report how long they took. */
 export function withTimers(handlers: Handlers, metrics: Metrics): Handlers {
   const measured: Record<string, unknown> = { ...handlers };
   for (const [id, name] of Object.entries(TIMERS)) {

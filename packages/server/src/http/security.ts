@@ -13,7 +13,7 @@ export interface TransportOptions {
   pretendHttps: boolean;
   /** FORWARDED_ALLOW_IPS. */
   isTrustedProxy: (address: string | undefined) => boolean;
-  /** Listens on loopback for a person who needs no more than to be on this machine: other names are not answered. */
+  /** Whether requests for other hosts are refused, because being on this machine is enough to get in. */
   loopbackNamesOnly: boolean;
 }
 
@@ -25,13 +25,13 @@ const EVERYWHERE = {
   'cross-origin-resource-policy': 'same-origin',
 } as const;
 
-/** Sent with answers for programs. JSON is no page: nothing of it may run, frame or be kept. */
+/** Sent with responses for programs. JSON is not a page: it may not run, be framed or be stored. */
 export const DATA_HEADERS = {
   ...EVERYWHERE,
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
-/** Sent with pages: their scripts, styles and images are files of this server, nothing is inline, nothing is foreign. */
+/** Sent with pages, whose scripts, styles and images are files of this server: nothing is inline or foreign. */
 export const PAGE_HEADERS = {
   ...EVERYWHERE,
   'content-security-policy': [
@@ -49,16 +49,16 @@ export const PAGE_HEADERS = {
 } as const;
 
 const HSTS = 'max-age=31536000';
-/** A name or an address, and perhaps a port: nothing that changes where a URL built from it points to. */
+/** A name or an address, and perhaps a port: nothing that could change where a URL built from it leads. */
 const HOST = /^([a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
 
 /**
- * Registers the check of Host, and the redirect to HTTPS and HSTS. From the latter health checks are exempt: load
- * balancers ask for them in plain HTTP.
+ * Registers the check of Host, and the redirect to HTTPS with HSTS. Health checks are not redirected: load balancers send
+ * them in plain HTTP.
  */
 export function registerTransport(server: FastifyInstance, transport: TransportOptions): void {
   if (transport.loopbackNamesOnly) {
-    // A page whose name its owner lets resolve to loopback is of the same origin as this server, and could read it.
+    // A page whose host name resolves to loopback has the same origin as this server, and could read from it.
     server.addHook('onRequest', (request, _reply, done) => {
       assertOwnName(request, transport);
       done();
@@ -77,14 +77,14 @@ export function registerTransport(server: FastifyInstance, transport: TransportO
       return;
     }
     const host = transport.publicUrl === '' ? hostOf(request) : new URL(transport.publicUrl).host;
-    // A path that is none (`OPTIONS *`, an absolute address) has no counterpart.
+    // A target that is not a path (`OPTIONS *`, an absolute address) has no counterpart.
     reply.headers(DATA_HEADERS).redirect(`https://${host}${url.startsWith('/') ? url : '/'}`, 302);
   });
 }
 
 /**
- * Whether the browser speaks HTTPS. compat: X-Forwarded-Proto is believed of everybody. Whoever lies about it only
- * spares himself the redirect, and gets cookies that his browser will not send over HTTP.
+ * Whether the browser speaks HTTPS. compat: X-Forwarded-Proto is believed from any peer. A peer that lies about it only
+ * avoids the redirect, and gets cookies that its browser will not send over HTTP.
  */
 export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy }: TransportOptions): boolean {
   const { headers, socket } = request;
@@ -95,10 +95,10 @@ export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy 
 }
 
 /**
- * The root address that browsers use: the configured one, or what this request names in Host. X-Forwarded-Host never
- * counts: a proxy that does not keep Host needs PUBLIC_URL.
+ * The root address that browsers use: PUBLIC_URL, or the Host of this request. X-Forwarded-Host never counts: behind a
+ * proxy that changes Host, PUBLIC_URL must be set.
  *
- * @throws Refusal `invalid_request` when Host is no name
+ * @throws Refusal `invalid_request` when Host is not valid
  */
 export function rootOf(request: FastifyRequest, transport: TransportOptions): string {
   if (transport.publicUrl !== '') return transport.publicUrl;
@@ -110,7 +110,7 @@ function assertOwnName(request: FastifyRequest, { publicUrl }: TransportOptions)
   const name = URL.canParse(host) ? new URL(host).hostname : '';
   if (isLoopback(name)) return;
   if (publicUrl !== '' && name === new URL(publicUrl).hostname) return;
-  throw new Refusal('not_authorized', 'This server answers to loopback addresses and to the host of PUBLIC_URL only.');
+  throw new Refusal('not_authorized', 'This server answers only at loopback addresses and at the host of PUBLIC_URL.');
 }
 
 function hostOf(request: FastifyRequest): string {

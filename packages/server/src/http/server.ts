@@ -6,7 +6,7 @@ import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { AllowedMethods } from './allowed-methods.js';
 import { registerCliLogin } from './cli-login.js';
-import { answerOf } from './errors.js';
+import { errorResponse } from './errors.js';
 import type { Handlers } from './handlers.js';
 import { registerLogin } from './login.js';
 import type { LoginOptions } from './login-options.js';
@@ -19,7 +19,7 @@ import { registerSite } from './site.js';
 
 export interface HttpOptions {
   handlers: Handlers;
-  /** Who may be calling, and how people log in. */
+  /** How requests are authenticated, and how people log in. */
   login: LoginOptions;
   /** CUSTOM_FRONTEND_DIRECTORY; empty: none. */
   customDirectory: string;
@@ -31,15 +31,15 @@ export interface HttpOptions {
   trustProxy: string[] | boolean;
   /** Rejects while a backend is out of reach. */
   ready: () => Promise<void>;
-  /** Told of every answer, for metrics. */
-  onAnswer?: (answer: { method: string; route: string | null; status: number; milliseconds: number }) => void;
+  /** Called after every response, for metrics. */
+  onResponse?: (response: { method: string; route: string | null; status: number; milliseconds: number }) => void;
 }
 
-/** A client may name its request so that its log and ours meet. */
+/** A client may name its request, so that its log lines and ours can be matched. */
 const REQUEST_ID = /^[\w.-]{8,64}$/;
 
 const LATE_CHECK_INTERVAL_MS = 1000;
-/** Each costs memory before it says anything; more than this at once is no use that one process could serve. */
+/** Every connection costs memory, even a silent one. One process could not serve more than this at once. */
 const MAX_CONNECTIONS = 10_000;
 
 /** The HTTP server over the route table, not yet listening. */
@@ -54,7 +54,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     keepAliveTimeout: 75_000,
     trustProxy: options.trustProxy,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
-    // Connections that are idle end at once when the server stops, those at work when they are done.
+    // When the server stops, idle connections end at once and the others after their request.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     genReqId: (request) => {
@@ -85,7 +85,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.addHook('onResponse', (request, reply, done) => {
     logRequest(options.logger, request, reply);
-    options.onAnswer?.({
+    options.onResponse?.({
       method: request.method,
       route: request.routeOptions.url ?? null,
       status: reply.statusCode,
@@ -94,7 +94,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     done();
   });
   server.setErrorHandler((error, request, reply) => sendError(options, error, request, reply));
-  const answerUnknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+  const sendUnknown = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const allowed = methods.of(request.url.split('?', 1)[0]!);
     if (allowed.length > 0) reply.header('allow', allowed.join(', '));
     return sendError(
@@ -104,12 +104,12 @@ export function httpServer(options: HttpOptions): FastifyInstance {
       reply,
     );
   };
-  server.setNotFoundHandler(answerUnknown);
+  server.setNotFoundHandler(sendUnknown);
 
   registerTransport(server, options.login.transport);
-  // Before their bodies are looked at: the framework asks QUERY, which no route here takes, for a content type.
+  // Before bodies are read: the framework demands a content type of QUERY, a method that no route here has.
   server.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) answerUnknown(request, reply);
+    if (request.is404) sendUnknown(request, reply);
     else done();
   });
   for (const id of Object.keys(ROUTES) as RouteId[]) serve(server, id, options);
@@ -121,7 +121,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   server.get('/v1/openapi.json', (_request, reply) =>
     reply.headers(DATA_HEADERS).header('content-type', 'application/json').serializer(asIs).send(description),
   );
-  // Live: the process answers. Ready: its backends do too.
+  // Live: the process responds. Ready: its backends do too.
   server.get('/healthcheck', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
   server.get('/healthcheck/live', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
   server.get('/healthcheck/ready', async (_request, reply) => {
@@ -159,44 +159,45 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
 }
 
 /**
- * With a serializer of its own a text is sent as it is, in one write with the head; without one the framework adds a
- * charset to the content type, and compat says plain application/json.
+ * A serializer that sends text unchanged, in one write with the head. Without one the framework adds a charset to the
+ * content type; compat: it is plain application/json.
  */
 const asIs = (text: unknown): string => text as string;
 
-/** Stands in where nobody has to prove who they are: a name that no policy gives anything. */
+/** The caller of routes without authentication. No policy gives anything to its empty name. */
 const ANYONE: Principal = { name: '', type: 'service', account: null, groups: [], authenticatedBy: 'none' };
 
 type Annotated = FastifyRequest & { principal?: Principal; failure?: { code: string; error: unknown } };
 
 function sendError(options: HttpOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const answer = answerOf(error);
-  (request as Annotated).failure = { code: answer.code, error };
-  if (answer.ours) options.logger.error({ requestId: request.id, code: answer.code, err: error }, 'request failed');
-  if (answer.code === 'login_failed') options.logger.warn({ requestId: request.id, err: error }, 'a login failed');
-  reply.headers(answer.headers).header('x-request-id', request.id);
-  // A browser would ask its user for a password, which nobody has here.
-  const isBrowser = request.headers['sec-fetch-site'] !== undefined || answer.code === 'login_failed';
-  if (answer.status === 401 && isBrowser) reply.header('www-authenticate', 'Session realm="Confidant"');
+  const response = errorResponse(error);
+  (request as Annotated).failure = { code: response.code, error };
+  if (response.isServerFault)
+    options.logger.error({ requestId: request.id, code: response.code, err: error }, 'request failed');
+  if (response.code === 'login_failed') options.logger.warn({ requestId: request.id, err: error }, 'a login failed');
+  reply.headers(response.headers).header('x-request-id', request.id);
+  // With the Basic scheme a browser would ask its user for a password, which people do not have here.
+  const isBrowser = request.headers['sec-fetch-site'] !== undefined || response.code === 'login_failed';
+  if (response.status === 401 && isBrowser) reply.header('www-authenticate', 'Session realm="Confidant"');
   const { page } = request.routeOptions.config as PageConfig;
   if (page && (request.headers.accept ?? '').includes('text/html')) {
     return sendPage(
       reply,
-      answer.status,
-      'That did not work',
-      html`<p role="alert">${answer.body.error}</p>
+      response.status,
+      'Something went wrong',
+      html`<p role="alert">${response.body.error}</p>
         <p><a class="action" href="/v1/login">Log in</a></p>`,
     );
   }
   return reply
-    .code(answer.status)
+    .code(response.status)
     .headers(DATA_HEADERS)
     .header('content-type', 'application/json')
     .serializer(asIs)
-    .send(JSON.stringify(answer.body));
+    .send(JSON.stringify(response.body));
 }
 
-/** One line a request: the route's pattern, not the address, which could hold anything a client mistyped. */
+/** Writes one line for a request, with the route's pattern: the address could hold anything that a client mistyped. */
 function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply): void {
   const { principal, failure } = request as Annotated;
   logger.info(

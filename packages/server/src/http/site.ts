@@ -8,7 +8,7 @@ import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
 import { PAGE, redirect } from './replies.js';
 import { DATA_HEADERS, rootOf } from './security.js';
 
-/** compat: what is the same for everybody may be kept for half a day. */
+/** compat: files that are the same for everybody may be cached for half a day. */
 const CACHED = 'public, max-age=43200';
 const ROBOTS = 'User-agent: *\nDisallow: /\n';
 const ICON =
@@ -33,12 +33,12 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     const { firstName, lastName, email } = loggedIn.person;
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
     const token = html`<input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" />`;
-    // A provider's logout leads through its own addresses, which no form may be sent to, but every link may.
+    // A logout at a provider leads through its addresses. The page's policy forbids forms to go there, but not links.
     const leave =
       loggedIn.session?.saml === undefined
         ? html`<form method="post" action="/v1/logout">${token}<button id="logout">Log out</button></form>`
         : html`<p><a class="action" id="logout" href="/v1/saml/logout">Log out</a></p>`;
-    // A proxy that vouches for somebody would only vouch again.
+    // With header login there is nothing to end: the proxy would vouch for the person again.
     const leaveAll =
       loggedIn.session === undefined || module.kind === 'header'
         ? html``
@@ -60,13 +60,13 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     );
   });
 
-  // Only says so: a page that ended sessions could be opened by any other site.
+  // The page does not end sessions: any other site could open it.
   server.get('/loggedout', PAGE, async (_request, reply) => {
     const hint =
       module.kind === 'local'
         ? html`<p>
-            Open the link that the server printed when it started. Each link works once. For another one:
-            <code>npx confidant-admin login-link</code>
+            Open the link that the server printed when it started. Each link works once. Get another one with
+            <code>npx confidant-admin login-link</code>.
           </p>`
         : html`<p><a class="action" id="login" href="/v1/login">Log in</a></p>`;
     return sendPage(reply, 200, 'Logged out', hint);
@@ -97,8 +97,8 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
 }
 
 /**
- * compat: a company's own additions to the web application, for those who are logged in. A module that is not there is
- * an empty one.
+ * compat: serves a company's own additions to the web application to authenticated callers. A module that does not exist
+ * is empty.
  */
 function registerCustomFiles(server: FastifyInstance, { authentication }: LoginOptions, customDirectory: string): void {
   const root = customDirectory === '' ? undefined : resolve(customDirectory);
@@ -118,8 +118,8 @@ function registerCustomFiles(server: FastifyInstance, { authentication }: LoginO
 }
 
 /**
- * A file of a folder, where it really is; undefined for everything outside, also by way of links, for hidden files and
- * for what is no file.
+ * The real path of a file in a folder; undefined for anything outside, also through links, for hidden files and for
+ * anything that is not a file.
  */
 async function fileIn(folder: string, name: string): Promise<{ root: string; path: string } | undefined> {
   if (name.includes('\0')) return undefined;
@@ -127,7 +127,7 @@ async function fileIn(folder: string, name: string): Promise<{ root: string; pat
     const root = await realpath(folder);
     const file = await realpath(join(root, name));
     const path = relative(root, file);
-    // Also refuses `..`; the name may lead through a link, so both are looked at.
+    // Also refuses `..`. The name may lead through a link, so both paths are checked.
     const isHidden = [name, path].some((each) => each.split(/[\\/]/).some((part) => part.startsWith('.')));
     if (path === '' || isHidden || isAbsolute(path)) return undefined;
     return (await stat(file)).isFile() ? { root, path: path.split(sep).join('/') } : undefined;
