@@ -32,9 +32,8 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
         await finishLogin(options, request, reply, loggedIn.person);
         return redirect(reply, nextOf(request));
       }
-      case 'local':
-        return redirect(reply, '/login');
     }
+    return redirect(reply, '/login');
   };
   server.get('/v1/login', PAGE, login);
   server.post('/v1/login', PAGE, async (request, reply) => {

@@ -37,7 +37,7 @@ describe('who a request comes from', () => {
     expect(answer.json).toEqual({ email: 'web' });
   });
 
-  test('401 with WWW-Authenticator: no credentials, and credentials that cannot be parsed', async () => {
+  test('401 with WWW-Authenticate: no credentials, and credentials that cannot be parsed', async () => {
     for (const headers of [
       {},
       { authorization: '' },
