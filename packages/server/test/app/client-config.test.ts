@@ -51,7 +51,7 @@ describe('client_config', () => {
     expect(bodies[0]!.text).toBe(bodies[1]!.text);
   });
 
-  test('tells a service that it may do nothing of it', async () => {
+  test('says to a service that it may neither list nor create anything', async () => {
     server = await startServer();
     const { generated } = await config('service:web');
     expect(generated.permissions).toEqual({
@@ -102,7 +102,7 @@ describe('maintenance mode', () => {
 });
 
 describe('value_generator', () => {
-  test('gives fifty letters and digits, new ones every time, to whoever is authenticated (bug 11)', async () => {
+  test('gives fifty random letters and digits, new ones every time, to authenticated callers only (bug 11)', async () => {
     server = await startServer();
     const values = await Promise.all(
       [1, 2, 3].map(async () => (await server.call('user:alice', 'GET', '/v1/value_generator')).json.value as string),
@@ -115,7 +115,7 @@ describe('value_generator', () => {
 });
 
 describe('HISTORY_PAGE_LIMIT', () => {
-  test('is the page size of the archive lists alone, unless the caller names one', async () => {
+  test('is the page size of the archive lists only, unless the caller asks for another', async () => {
     server = await startServer({ HISTORY_PAGE_LIMIT: '3' });
     for (let index = 0; index < 5; index += 1) {
       await server.call('user:alice', 'PUT', '/v1/services/web', { enabled: index % 2 === 0 });

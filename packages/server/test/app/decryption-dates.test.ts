@@ -26,7 +26,7 @@ const dueOf = async (path: string, query = '?metadata_only=true'): Promise<strin
   (await server.call('user:alice', 'GET', path + query)).json.next_rotation_date;
 
 describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
-  test('a credential is due once its values were shown, but not by a look at its metadata', async () => {
+  test('a credential is due once its values were shown, but not once its metadata was', async () => {
     server = await startServer(RECORDING);
     const { path, json } = await created();
     expect(await dueOf(path)).toBe(json['next_rotation_date']);
@@ -48,7 +48,7 @@ describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
     expect(await dueOf(path)).toBe(rotated.json.next_rotation_date);
   });
 
-  test('a revert to values that somebody saw does not make them unseen', async () => {
+  test('a revert to values that somebody saw keeps the date when they were seen', async () => {
     server = await startServer(RECORDING);
     const { path } = await created();
     const due = (await server.call('user:alice', 'GET', path)).json.next_rotation_date;
@@ -72,7 +72,7 @@ describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
     }
   });
 
-  test('nothing is written without the setting, and reading is repeatable to the byte', async () => {
+  test('nothing is written without the setting, and repeated reads return the same bytes', async () => {
     server = await startServer({ MAXIMUM_ROTATION_DAYS: '90' });
     const { path } = await created();
     const [first, second] = [
@@ -95,7 +95,7 @@ describe('with ENFORCE_DOCUMENTATION', () => {
     ['/v1/blind_credentials', BLIND],
   ] as const;
 
-  test.each(KINDS)('%s are created and updated with documentation only', async (path, body) => {
+  test.each(KINDS)('%s can be created and updated only with documentation', async (path, body) => {
     server = await startServer({ ENFORCE_DOCUMENTATION: 'true' });
     const refusal = [400, { error: 'documentation is a required field' }];
     const post = (fields: object) => server.call('user:alice', 'POST', path, { ...body, name: 'ED', ...fields });

@@ -41,7 +41,7 @@ async function create(name: string): Promise<string> {
 }
 
 describe('changes over HTTP', () => {
-  test('arrive as events; a creation nobody maps, a read and a refused write do not', async () => {
+  test('are published as events, but not the creation of an unmapped credential, a read or a refused write', async () => {
     const id = await create('E');
     await server.call('user:alice', 'GET', `/v1/credentials/${id}`);
     expect((await server.call('user:alice', 'PUT', '/v1/services/ev', { credentials: [id] })).status).toBe(200);
@@ -76,7 +76,7 @@ describe('changes over HTTP', () => {
     expect(hooks.every(({ headers }) => headers['x-confidant-signature'] !== undefined)).toBe(true);
   });
 
-  test('succeed while the receivers fail or do not answer', async () => {
+  test('succeed while the receivers of events fail or do not respond', async () => {
     webhook.answers = ['hang'];
     graphite.answers = [400];
     const id = await create('F');
@@ -90,7 +90,7 @@ describe('changes over HTTP', () => {
 });
 
 describe('statsd', () => {
-  test('hears of the hot path under the names of the original', async () => {
+  test('gets the timers of a service fetch under the names of the original', async () => {
     const id = await create('S');
     await server.call('user:alice', 'PUT', '/v1/services/timed', { credentials: [id] });
     lines.length = 0;

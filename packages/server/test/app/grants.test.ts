@@ -70,7 +70,7 @@ async function grantsTo(role: string): Promise<{ operations: readonly string[]; 
 }
 
 describe('grants', () => {
-  test('are made when a service that is a role is created, and only the two it needs', async () => {
+  test('are made when a service that is an IAM role is created, exactly the two that it needs', async () => {
     const server = await start();
     expect((await server.call('user:alice', 'PUT', '/v1/services/web-production', {})).status).toBe(200);
     expect(await grantsTo('web-production')).toEqual(
@@ -87,7 +87,7 @@ describe('grants', () => {
     expect(await grantsTo('web-production')).toHaveLength(2);
   });
 
-  test('of a service that is no role are none, and cannot be made', async () => {
+  test('do not exist and cannot be made for a service that is not an IAM role', async () => {
     const server = await start();
     await server.call('user:alice', 'PUT', '/v1/services/golden-svc', {});
     const get = await server.call('user:alice', 'GET', '/v1/grants/golden-svc');
@@ -96,7 +96,7 @@ describe('grants', () => {
     expect([put.status, put.json]).toEqual([400, { error: 'Failed to add grants for service.' }]);
   });
 
-  test('a service is created though IAM or KMS fails; PUT grants makes up for it', async () => {
+  test('of a service that was created while IAM or KMS failed are made by PUT grants', async () => {
     const server = await start({ BACKGROUND_CACHE_IAM_ROLES: 'false' });
     iam.fault = 500;
     expect((await server.call('user:alice', 'PUT', '/v1/services/late-production', {})).status).toBe(200);
@@ -108,7 +108,7 @@ describe('grants', () => {
     expect((await server.call('user:alice', 'GET', '/v1/grants/late-production')).json.grants).toEqual(BOTH);
   });
 
-  test('made for tokens of version 1 do not count once these are refused, and are made anew', async () => {
+  test('for tokens of version 1 do not count once such tokens are refused, and are made again', async () => {
     const before = await start();
     await before.call('user:alice', 'PUT', '/v1/services/v2-production', {});
     const server = await start({ KMS_MINIMUM_TOKEN_VERSION: '2' });
@@ -134,7 +134,7 @@ describe('grants', () => {
     expect(config.json.generated.kms_auth_manage_grants).toBe(false);
   });
 
-  test('400 when KMS refuses them, 503 when it does not answer', async () => {
+  test('get 400 when KMS refuses them, and 503 when it does not respond', async () => {
     const server = await start({ KMS_AUTH_MANAGE_GRANTS: 'false' });
     await server.call('user:alice', 'PUT', '/v1/services/old-production', {});
     await server.stop();
@@ -148,7 +148,7 @@ describe('grants', () => {
     expect((await other.call('user:alice', 'PUT', '/v1/grants/old-production')).status).toBe(503);
   });
 
-  test('403: a service may look at its own grants, at no others, and make none', async () => {
+  test('of its own can be read by a service; those of others, and making any, get 403', async () => {
     const server = await start();
     const denied = await server.call('service:web-production', 'PUT', '/v1/grants/web-production');
     expect([denied.status, denied.json]).toEqual([
@@ -162,7 +162,7 @@ describe('grants', () => {
     expect((await server.call('service:web-production', 'GET', '/v1/roles')).status).toBe(403);
   });
 
-  test('of what is no service: 404 on GET, 400 on PUT (recorded for an unknown id)', async () => {
+  test('of an id that is not a service get 404 on GET and 400 on PUT (recorded for an unknown id)', async () => {
     const server = await start();
     const credential = await server.call('user:alice', 'POST', '/v1/credentials', {
       name: 'not a service',
@@ -175,7 +175,7 @@ describe('grants', () => {
     expect((await server.call('user:alice', 'PUT', '/v1/grants/nope')).json.error).toBe('id provided does not exist.');
   });
 
-  test('roles are the names IAM lists, sorted; 503 while it has not answered', async () => {
+  test('are made for roles, whose list is sorted, and gets 503 until IAM has responded', async () => {
     const server = await start({ BACKGROUND_CACHE_IAM_ROLES: 'false' });
     const { json } = await server.call('user:alice', 'GET', '/v1/roles');
     expect(json).toEqual({ roles: [...iam.roles].sort() });

@@ -62,7 +62,7 @@ async function verified(
 }
 
 describe('a JWT', () => {
-  test('holds who asked, for whom, and for how long, under the active key of its environment', async () => {
+  test('says who asked, for whom and for how long, and is signed by the active key of its environment', async () => {
     for (const environment of ['staging', 'production']) {
       const before = Math.floor(Date.now() / 1000);
       const { payload, kid, token } = await verified(server, alice, `?environment=${environment}`);
@@ -81,7 +81,7 @@ describe('a JWT', () => {
     }
   });
 
-  test('says is_service only of services (bug 5)', async () => {
+  test('has is_service only for services (bug 5)', async () => {
     expect((await verified(open, 'service:web', '?environment=staging')).payload).toMatchObject({
       is_service: true,
       requester: 'web',
@@ -100,7 +100,7 @@ describe('a JWT', () => {
     await expect(jwtVerify(token, createLocalJWKSet(json))).rejects.toThrow();
   });
 
-  test('is for oneself by default: 403 for others, and for services altogether (bug 5)', async () => {
+  test('is by default only for the person who asks: 403 for others, and always for services (bug 5)', async () => {
     expect((await verified(server, alice, '/alice?environment=staging')).payload['user']).toBe('alice');
     for (const [as, path] of [
       [alice, '/bob'],
@@ -115,7 +115,7 @@ describe('a JWT', () => {
     }
   });
 
-  test('needs an environment that has a key: 400', async () => {
+  test('needs an environment that has a key, else 400', async () => {
     for (const query of ['', '?environment=']) {
       const { status, json } = await server.call(alice, 'GET', `/v1/jwks/token${query}`);
       expect([status, json]).toEqual([400, { error: 'Please specify an environment' }]);
@@ -126,7 +126,7 @@ describe('a JWT', () => {
     }
   });
 
-  test('needs a caller: 401', async () => {
+  test('needs an authenticated caller, else 401', async () => {
     expect((await server.call(null, 'GET', '/v1/jwks/token?environment=staging')).status).toBe(401);
   });
 
@@ -161,12 +161,12 @@ describe('an expiry', () => {
     expect(await lifetime('/alice/999999999999999')).toEqual(['alice', 900]);
   });
 
-  test('alone is for the caller, as the Python client sends it', async () => {
+  test('without an id is for the caller, as the Python client sends it', async () => {
     expect(await lifetime('/60')).toEqual(['alice', 60]);
     expect(await lifetime('/999999')).toEqual(['alice', 900]);
   });
 
-  test('alone is a name when somebody has it', async () => {
+  test('without an id is taken for a name when a caller or service has it', async () => {
     expect(await lifetime('/4711', 'user:4711')).toEqual(['4711', 900]);
     await server.call(alice, 'PUT', '/v1/services/8080', { credentials: [] });
     expect((await server.call(alice, 'GET', '/v1/jwks/token/8080?environment=staging')).status).toBe(403);
@@ -174,7 +174,7 @@ describe('an expiry', () => {
     expect((await verified(open, alice, '/8080?environment=staging')).payload['user']).toBe('8080');
   });
 
-  test('that is no positive number names nothing: 404', async () => {
+  test('that is not a positive number gets 404', async () => {
     for (const expiry of ['0', '-1', '1.5', 'x', '01', '9'.repeat(16)]) {
       const { status } = await server.call(alice, 'GET', `/v1/jwks/token/alice/${expiry}?environment=staging`);
       expect([expiry, status]).toEqual([expiry, 404]);
@@ -197,7 +197,7 @@ describe('public keys', () => {
     ]);
   });
 
-  test('of an environment nobody knows: 404 in the original’s words', async () => {
+  test('of an unknown environment get 404 in the words of the original', async () => {
     for (const environment of ['dev', '__proto__', 'absent']) {
       const { status, json } = await server.call(null, 'GET', `/v1/jwks/public/${environment}`);
       expect([status, json]).toEqual([404, { error: 'Public key not found for this environment' }]);
@@ -208,7 +208,7 @@ describe('public keys', () => {
 describe('the cache', () => {
   const tokenOf = async (as: string, path: string): Promise<string> => (await verified(cached, as, path)).token;
 
-  test('answers the same token for the same question, and only for that', async () => {
+  test('returns the same token for the same request, and only for that', async () => {
     const first = await tokenOf(alice, '?environment=staging');
     await new Promise((resolve) => setTimeout(resolve, 1100));
     expect(await tokenOf(alice, '/alice?environment=staging')).toBe(first);
@@ -229,7 +229,7 @@ describe('the cache', () => {
     expect(await tokenOf(alice, '/alice/2?environment=staging')).not.toBe(first);
   });
 
-  test('in memory keeps as many as it is told', async () => {
+  test('in memory keeps as many tokens as the setting says', async () => {
     const store = jwtMemory(2);
     for (const key of ['a', 'b', 'c']) await store.set(key, key, 60);
     expect([await store.get('a'), await store.get('b'), await store.get('c')]).toEqual([undefined, 'b', 'c']);
@@ -272,7 +272,7 @@ describe('the cache', () => {
     }
   });
 
-  test('in a Redis that is away is done without', async () => {
+  test('in a Redis that is unreachable is skipped', async () => {
     const without = await startServer({
       ...settings,
       JWT_CACHING_ENABLED: 'true',
@@ -285,7 +285,7 @@ describe('the cache', () => {
   });
 });
 
-test('metrics have the original’s names, with parts that no dot and no stranger can split', async () => {
+test('metrics have the original’s names, and neither dots nor names of callers can split them', async () => {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
   const lines: string[] = [];
@@ -323,7 +323,7 @@ describe('keys that cannot be used are left out, named by kid and never quoted',
   >;
   const good = entries['staging']![0]!;
 
-  test('what is left still serves', async () => {
+  test('the remaining keys still sign', async () => {
     const ec = await makeKeyAndRoot('p256', 10);
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const warnings: string[] = [];
@@ -359,7 +359,7 @@ describe('keys that cannot be used are left out, named by kid and never quoted',
     expect({ e: key!.e, n: key!.n }).toEqual({ e, n });
   });
 
-  test.each(['', 'not base64 !', encode([]), encode({ a: 1 }), encode('SECRET')])('nothing of %j', (text) => {
+  test.each(['', 'not base64 !', encode([]), encode({ a: 1 }), encode('SECRET')])('no key is read from %j', (text) => {
     const warnings: unknown[] = [];
     const keys = jwtKeys(text, {}, (message, details) => warnings.push([message, details]));
     expect(keys.published('a')).toBeUndefined();
@@ -367,7 +367,7 @@ describe('keys that cannot be used are left out, named by kid and never quoted',
   });
 });
 
-test('a cached token of one environment never answers for another that calls its own key by the same kid', async () => {
+test('a cached token of one environment is never returned for another whose key has the same kid', async () => {
   const entry = async (): Promise<object> => ({ kid: 'key-1', ...(await makeKeyAndRoot('rsa', 10)), passphrase: null });
   const twinKeys = { staging: [await entry()], production: [await entry()] };
   const keys = Buffer.from(JSON.stringify(twinKeys)).toString('base64');

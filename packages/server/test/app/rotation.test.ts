@@ -45,16 +45,16 @@ describe('a credential is due for rotation', () => {
     expect(next({ tags: ['NOW'] }, { maximumDays: 0, daysByTag: { NOW: 0 } })).toBe(ROTATED);
   });
 
-  test('never when it is not known when it was rotated last (bug 20)', () => {
+  test('never when the date of its last rotation is unknown (bug 20)', () => {
     expect(next({ lastRotationDate: null })).toBeNull();
     expect(next({ lastRotationDate: null, lastDecryptedDate: ROTATED })).toBeNull();
   });
 
-  test('not by a tag that is called like a property every object has', () => {
+  test('not by a tag that is named like a property of every object', () => {
     expect(next({ tags: ['constructor', '__proto__', 'toString'] }, { maximumDays: 0 })).toBeNull();
   });
 
-  test('at a moment that depends on what is stored alone: never on the present', () => {
+  test('at a moment that depends only on stored data, never on the present time', () => {
     const fields = fc.record({
       tags: fc.subarray(['FINANCIALLY_SENSITIVE', 'SLOW', 'ROTATION_EXCLUDED', 'other']),
       lastDecryptedDate: fc.option(fc.integer({ min: -100, max: 100 }).map((days) => addDays(ROTATED, days))),

@@ -23,14 +23,14 @@ describe('a CA allows a name', () => {
     }
   });
 
-  test('only if every alternative name does too (bug 6), unless the CN alone is checked', () => {
+  test('only if every alternative name matches too (bug 6), unless only the CN is checked', () => {
     expect(names.allow('web', 'web.example.com', ['web.example.com', 'api.example.com'])).toBe(false);
     const cnOnly = new CaNames(PATTERN, true);
     expect(cnOnly.allow('web', 'web.example.com', ['api.example.com'])).toBe(true);
     expect(cnOnly.allow('web', 'api.example.com', ['web.example.com'])).toBe(false);
   });
 
-  test('of another kind than DNS never, however loose the pattern', () => {
+  test('never if it is not a DNS name, however loose the pattern', () => {
     const loose = new CaNames('.*?(?P<service_name>web).*');
     expect(loose.allow('web', 'web.example.com', ['a.web.b'])).toBe(true);
     for (const name of ['uri:https://web', 'ip:web', 'email:web@example.com']) {
@@ -38,7 +38,7 @@ describe('a CA allows a name', () => {
     }
   });
 
-  test('never when the group took no part in the match', () => {
+  test('never if the group did not take part in the match', () => {
     const optional = new CaNames('(?:(?P<service_name>a)|b)');
     expect(optional.allow('a', 'a', [])).toBe(true);
     for (const principal of ['', 'b', 'null', 'undefined']) expect(optional.allow(principal, 'b', [])).toBe(false);
@@ -53,7 +53,7 @@ describe('a CA allows a name', () => {
     );
   });
 
-  test('a hostile pattern and a long name take no time', () => {
+  test('in little time, even with a hostile pattern and a long name', () => {
     const nested = new CaNames('(?P<service_name>(?:a+)+)+b');
     expect(nested.allow('web', 'a'.repeat(250), [])).toBe(false);
     expect(names.allow('web', `web.example.com${'a'.repeat(100_000)}`, [])).toBe(false);
@@ -61,7 +61,7 @@ describe('a CA allows a name', () => {
 });
 
 describe('patterns', () => {
-  test('Python’s end of text is understood', () => {
+  test('may use Python’s sign for the end of the text', () => {
     expect(new CaNames(`\\A${PATTERN}\\Z`).allow('web', 'web.example.com', [])).toBe(true);
     expect(new CaNames(`^${PATTERN}$`).allow('web', 'web.example.com', [])).toBe(true);
     // An escaped backslash before a Z is no end.
@@ -81,7 +81,7 @@ describe('patterns', () => {
   });
 });
 
-test('what a certificate may carry', () => {
+test('the names that a certificate may have', () => {
   for (const name of [
     'a',
     'web.example.com',

@@ -27,7 +27,7 @@ describe('the difference between two revisions of a credential', () => {
     expect(diff).toMatchObject({ last_rotation_date: { added: shown, removed: shown } });
   });
 
-  test('shows no rotation where there was none', () => {
+  test('shows no rotation when there was none', () => {
     const date = '2026-11-22T01:00:00.000001+0000';
     expect(diffCredentials(revision(1, date), revision(2, date))).not.toHaveProperty('last_rotation_date');
     expect(diffCredentials(revision(1, null), revision(2, date))).toMatchObject({

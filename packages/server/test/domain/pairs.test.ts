@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { normalizePairs } from '../../src/domain/pairs.js';
 import { Refusal } from '../../src/domain/refusal.js';
 
-describe('a key that can not be kept is refused by name', () => {
+describe('a key that cannot be stored is refused by name', () => {
   test.each([
     [['a', 'b c'], 'credential key must not contain whitespace: "b c"'],
     [['a\nb'], 'credential key must not contain whitespace: "a\\nb"'],
@@ -16,7 +16,7 @@ describe('a key that can not be kept is refused by name', () => {
     expect(() => normalizePairs(pairs)).toThrow(new Refusal('invalid_request', `credential_pairs: ${message}`));
   });
 
-  test('and all others are kept in lower case', () => {
+  test('and all others are stored in lower case', () => {
     expect(normalizePairs({ Url: 'A', b: 1 })).toEqual({ url: 'A', b: 1 });
   });
 });

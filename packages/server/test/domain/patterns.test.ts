@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BadPattern, compilePattern } from '../../src/domain/patterns.js';
 
 describe('patterns', () => {
-  test('a text without wildcards matches itself alone', () => {
+  test('a text without wildcards matches only itself', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.string(), (text, other) => {
         fc.pre(!/[*?]/.test(text) && !(text.startsWith('/') && text.endsWith('/')));
@@ -13,7 +13,7 @@ describe('patterns', () => {
     );
   });
 
-  test('what is not a wildcard in a glob is taken as it stands', () => {
+  test('every character of a glob that is not a wildcard stands for itself', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (before, middle) => {
         fc.pre(!/[*?]/.test(before));

@@ -159,26 +159,26 @@ describe('resources', () => {
     expect(await ask(['web'])).toBe(false);
   });
 
-  test('a list is about no credential: a rule by tag does not open it', async () => {
+  test('a list is not about one credential: a rule by tag does not allow it', async () => {
     const tagged = rule('{ type: credential, tag: "*" }');
     expect(await allows(tagged, { principal, resourceType: 'credential', action: 'list', describe: known })).toBe(
       false,
     );
   });
 
-  test('what does not exist has no tags and no name', async () => {
+  test('a credential that does not exist has no tags and no name', async () => {
     const request: AccessRequest = { principal, ...getC1, resourceId: 'gone', describe: known };
     expect(await allows(rule('{ type: credential, tag: "*" }'), request)).toBe(false);
     expect(await allows(rule('{ type: credential, name: "*" }'), request)).toBe(false);
   });
 
-  test('what can not be looked up denies, by allowing and by denying rules', async () => {
+  test('names and tags that cannot be looked up deny, for allowing and for denying rules', async () => {
     const request: AccessRequest = { principal, ...getC1 };
     expect(await allows(rule('{ type: credential, tag: payments }'), request)).toBe(false);
     expect(await allows(rule('{ type: credential, tag: payments }', 'deny'), request, noAcl, true)).toBe(false);
   });
 
-  test('a look-up that fails is no decision', async () => {
+  test('a look-up that fails rejects instead of deciding', async () => {
     const failing = { principal, ...getC1, describe: () => Promise.reject(new Error('store down')) };
     await expect(allows(rule('{ type: credential, tag: payments }'), failing)).rejects.toThrow('store down');
   });
@@ -273,7 +273,7 @@ describe('certificates and JWTs', () => {
     expect(await ask(deny, 'staging', 'a.web.test', ['b.web.test'], true)).toBe(true);
   });
 
-  test('`own` of a JWT is whom it is for, not who asks', async () => {
+  test('`own` of a JWT compares the person it is for, not the one who asks', async () => {
     const own =
       '  - { name: r, effect: allow, action: get, resource: { type: jwt, own: true, environment: staging } }\n';
     const token = (subject: string | undefined, environment: string): Promise<boolean> =>

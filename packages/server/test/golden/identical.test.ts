@@ -121,7 +121,7 @@ async function bodies(server: TestServer, as: As): Promise<Map<string, string>> 
   return found;
 }
 
-test('the same state gives the same bytes: again, after a restart, and from the other store', async () => {
+test('the same stored data gives the same bytes again, after a restart, and from the other store', async () => {
   const onDynamo = await startServer(ROTATION, target.backend);
   const first = await bodies(onDynamo, 'user:alice');
   expect(await bodies(onDynamo, 'user:alice')).toEqual(first);

@@ -76,11 +76,11 @@ function play(recording: Recording, current: () => TestServer): void {
   });
 }
 
-describe('recorded requests are answered as recorded, or as the list of bugs says', () => {
+describe('recorded requests get the recorded responses, except for the listed bugs', () => {
   for (const recording of recordings) play(recording, () => server);
 });
 
-describe('and so they are under other settings', () => {
+describe('recorded requests get the recorded responses under other settings too', () => {
   const blocks: { variant: string; settings: Record<string, string>; recordings: Recording[] }[] = [];
   for (const line of recordedLines<Recording>('http-settings.jsonl')) {
     if (line.variant === undefined) blocks.at(-1)!.recordings.push({ ...line, group: blocks.at(-1)!.variant });

@@ -21,8 +21,8 @@ afterAll(async () => {
 
 const alice = 'user:alice';
 
-describe("the original's whole table is served", () => {
-  test('every current credential is read and decrypted', async () => {
+describe('a table that the original wrote', () => {
+  test('has every current credential read and decrypted', async () => {
     const credentials = ofType('credential');
     for (const row of credentials) {
       const answer = await server.call(alice, 'GET', `/v1/credentials/${idOf(row)}`);
@@ -34,7 +34,7 @@ describe("the original's whole table is served", () => {
     expect(credentials).toHaveLength(73);
   });
 
-  test('every archived revision of every credential is decrypted', async () => {
+  test('has every archived revision of every credential decrypted', async () => {
     let opened = 0;
     for (const row of ofType('archive-credential')) {
       const [id, revision] = idOf(row).split('-');
@@ -45,7 +45,7 @@ describe("the original's whole table is served", () => {
     expect(opened).toBe(112);
   });
 
-  test('every service is read, with the values mapped to it', async () => {
+  test('has every service read, with the values mapped to it', async () => {
     const services = ofType('service');
     let values = 0;
     for (const row of services) {
@@ -62,7 +62,7 @@ describe("the original's whole table is served", () => {
     expect([services.length, values > 100]).toEqual([27, true]);
   });
 
-  test('every list and every history shows every row', async () => {
+  test('has every row in the lists and histories', async () => {
     const lists = [
       ['credentials', 'credential'],
       ['services', 'service'],
@@ -77,7 +77,7 @@ describe("the original's whole table is served", () => {
     }
   });
 
-  test('the values of the recorded example are its own', async () => {
+  test('gives the values of the recorded example', async () => {
     const example = recordedJson<{ item: Item; credential_pairs_plaintext: string }>('at-rest-example.json');
     const id = idOf(example.item);
     const answer = await server.call(alice, 'GET', `/v1/credentials/${id}/1/7`);
@@ -86,7 +86,7 @@ describe("the original's whole table is served", () => {
     expect(service.json.credential_pairs).toEqual(JSON.parse(example.credential_pairs_plaintext));
   });
 
-  test('a warm fetch asks KMS for nothing, a cold one once for each data key', async () => {
+  test('is fetched with one KMS call for each data key, and again with none', async () => {
     const fresh = await startServer({}, production.backend);
     try {
       const as = 'service:svc-05-production';

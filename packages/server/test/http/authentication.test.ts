@@ -19,8 +19,8 @@ const basic = (username: string, token: string): Record<string, string> => ({
   authorization: `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`,
 });
 
-describe('who a request comes from', () => {
-  test('v2 tokens of people and services, and v1 tokens of services, by Basic', async () => {
+describe('authentication of a request', () => {
+  test('accepts v2 tokens of people and services, and v1 tokens of services, by Basic', async () => {
     for (const [as, name] of [
       ['user:alice', 'alice'],
       ['service:web', 'web'],
@@ -31,13 +31,13 @@ describe('who a request comes from', () => {
     }
   });
 
-  test('X-Auth-From and X-Auth-Token', async () => {
+  test('accepts X-Auth-From and X-Auth-Token', async () => {
     const { username, token } = await server.token('service:web');
     const answer = await server.call({ 'x-auth-from': username, 'x-auth-token': token }, 'GET', '/v1/user/email');
     expect(answer.json).toEqual({ email: 'web' });
   });
 
-  test('401 with WWW-Authenticate: no credentials, and credentials that cannot be parsed', async () => {
+  test('refuses missing credentials and credentials that cannot be parsed with 401 and WWW-Authenticate', async () => {
     for (const headers of [
       {},
       { authorization: '' },
@@ -55,7 +55,7 @@ describe('who a request comes from', () => {
     }
   });
 
-  test('403: a name without a token, malformed names (bug 11), and tokens that do not hold', async () => {
+  test('refuses a name without a token, malformed names (bug 11) and invalid tokens with 403', async () => {
     const { username, token } = await server.token('service:web');
     for (const headers of [
       basic('2/user/alice', ''),
@@ -77,14 +77,14 @@ describe('who a request comes from', () => {
     }
   });
 
-  test('403: a token cached for one version does not serve another (bug 7)', async () => {
+  test('refuses a token that was cached for another version with 403 (bug 7)', async () => {
     const { token } = await server.token('service:web');
     expect((await server.call('service:web', 'GET', '/v1/user/email')).status).toBe(200);
     expect((await server.call(basic('web', token), 'GET', '/v1/user/email')).status).toBe(403);
     expect((await server.call(basic('1/service/web', token), 'GET', '/v1/user/email')).status).toBe(403);
   });
 
-  test('nothing of the caller is parsed before authentication', async () => {
+  test('comes before anything of the request is parsed', async () => {
     for (const [method, path] of [
       ['POST', '/v1/credentials'],
       ['PUT', '/v1/services/x'],
@@ -95,7 +95,7 @@ describe('who a request comes from', () => {
     }
   });
 
-  test('403: a token that lives a whole day too long, or ends before it begins (bug 7)', async () => {
+  test('refuses a token that lives a whole day too long, or ends before it begins, with 403 (bug 7)', async () => {
     const generate = async (lifetimeMinutes: number, now: () => number): Promise<Record<string, string>> => {
       const generator = new TokenGenerator({
         kms: kms.kms,
@@ -131,7 +131,7 @@ describe('who a request comes from', () => {
 });
 
 describe('a failing backend', () => {
-  test('503, never 401, 403 or 404: KMS is out of reach while a token is checked (bug 7)', async () => {
+  test('gives 503, never 401, 403 or 404, while KMS is unreachable for checking a token (bug 7)', async () => {
     const production = await startServer(
       {},
       { environment: productionEnvironment(kms.url, 'http://127.0.0.1:9'), kms: kms.kms },
@@ -154,7 +154,7 @@ describe('a failing backend', () => {
     }
   });
 
-  test('503: the table is out of reach, for every kind of request; health says alive but not ready', async () => {
+  test('gives 503 for every kind of request while the table is unreachable; health says alive but not ready', async () => {
     const production = await startServer(
       {},
       { environment: productionEnvironment(kms.url, 'http://127.0.0.1:9'), kms: kms.kms },

@@ -22,7 +22,7 @@ async function create(body: Record<string, unknown> = {}): Promise<Record<string
 }
 
 describe('a credential', () => {
-  test('400: names, tags and keys with what a terminal would obey; nothing is stored', async () => {
+  test('with control characters in its name, tags or keys gets 400, and nothing is stored', async () => {
     const before = (await server.call(alice, 'GET', '/v1/credentials')).json as { credentials: unknown[] };
     for (const character of ['\u001b', '\u0000', '\u009b', '\u202e', '\u2066', '\u200b', '\u00ad', '\ufeff']) {
       for (const [field, body] of Object.entries({
@@ -38,7 +38,7 @@ describe('a credential', () => {
     expect((await server.call(alice, 'GET', '/v1/credentials')).json).toEqual(before);
   });
 
-  test('comes back with what was stored', async () => {
+  test('is returned as it was stored', async () => {
     const created = await create({
       name: 'Full',
       credential_pairs: { Key_A: 'v1', key_b: 'ünï "q" \\ \u2028 \n', '': 'empty key' },
@@ -78,7 +78,7 @@ describe('a credential', () => {
     expect(read.text).toBe(created.text);
   });
 
-  test('omitted fields: enabled is true, documentation null, tags and metadata empty (bugs 17, 23)', async () => {
+  test('is enabled and has no documentation, tags or metadata when the request omits them (bugs 17, 23)', async () => {
     expect(await create()).toMatchObject({ enabled: true, documentation: null, tags: [], metadata: {} });
     expect(await create({ documentation: null, tags: null, metadata: null })).toMatchObject({
       documentation: null,
@@ -87,7 +87,7 @@ describe('a credential', () => {
     });
   });
 
-  test('metadata_only says keys but no values, for true, True and 1 alone', async () => {
+  test('is shown with keys but without values by metadata_only, for true, True and 1 only', async () => {
     const { id } = await create();
     for (const yes of ['true', 'True', '1']) {
       const { json } = await server.call(alice, 'GET', `/v1/credentials/${id}?metadata_only=${yes}`);
@@ -99,7 +99,7 @@ describe('a credential', () => {
     }
   });
 
-  test('of another kind or none at all is 404 when read and when its history is asked for (bug 1)', async () => {
+  test('that does not exist or is of another kind gets 404 for reads and for its history (bug 1)', async () => {
     const { id } = await create();
     await server.call(alice, 'PUT', '/v1/services/not-a-credential', {});
     for (const other of ['nope', `${id}-1`, 'not-a-credential', '%2Fname%2Fx', '__proto__']) {
@@ -110,7 +110,7 @@ describe('a credential', () => {
     }
   });
 
-  test('of another kind is 400 when written, reverted or compared', async () => {
+  test('of another kind gets 400 for writes, reverts and diffs', async () => {
     const { id } = await create();
     await server.call(alice, 'PUT', '/v1/services/other-kind', {});
     for (const other of [`${id}-1`, 'other-kind']) {
@@ -163,7 +163,7 @@ describe('bad input is a 400 that names the field, and nothing is stored', () =>
     },
   );
 
-  test('bytes that are not UTF-8, and forms, are 400', async () => {
+  test('bytes that are not UTF-8, and forms, get 400', async () => {
     const { username, token } = await server.token(alice);
     const authorization = `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`;
     const send = (body: Uint8Array | string, type: string): Promise<Response> =>
@@ -179,7 +179,7 @@ describe('bad input is a 400 that names the field, and nothing is stored', () =>
     expect((await send(good, 'text/plain')).status).toBe(400);
   });
 
-  test('a body over the limit is 413', async () => {
+  test('a body over the limit gets 413', async () => {
     const answer = await server.call(alice, 'POST', '/v1/credentials', {
       name: 'large',
       credential_pairs: { a: 'x'.repeat(1_100_000) },
@@ -215,7 +215,7 @@ describe('an update', () => {
     );
   });
 
-  test('null documentation, tags and metadata mean none; null name and pairs are 400', async () => {
+  test('treats null documentation, tags and metadata as none, and refuses null name and pairs with 400', async () => {
     const { id } = await create({ documentation: 'd', tags: ['t'], metadata: { a: 1 } });
     const path = `/v1/credentials/${id}`;
     const none = await server.call(alice, 'PUT', path, { documentation: null, tags: null, metadata: null });
@@ -225,7 +225,7 @@ describe('an update', () => {
     }
   });
 
-  test('an answer of the server can be sent back', async () => {
+  test('may send a response of the server back unchanged', async () => {
     const created = await create();
     const answer = await server.call(alice, 'PUT', `/v1/credentials/${created['id']}`, created);
     expect(answer.json).toMatchObject({ revision: 2, name: created['name'] });
@@ -233,7 +233,7 @@ describe('an update', () => {
 });
 
 describe('names', () => {
-  test('409: two credentials never share a name, and the answer says whose it is', async () => {
+  test('two credentials never share a name: the second gets 409, which says whose it is', async () => {
     const first = await create({ name: 'Taken' });
     const second = await create();
     const body = { name: 'Taken', credential_pairs: { a: '1' } };
@@ -283,7 +283,7 @@ describe('revisions', () => {
     }
   });
 
-  test('history lists them ascending, without keys or pairs', async () => {
+  test('a history lists revisions in ascending order, without keys or pairs', async () => {
     const { id } = await create({ documentation: 'one' });
     await server.call(alice, 'PUT', `/v1/credentials/${id}`, { documentation: 'two' });
     const history = await server.call(alice, 'GET', `/v1/archive/credentials/${id}`);
@@ -296,7 +296,7 @@ describe('revisions', () => {
     });
   });
 
-  test('a revert is a new revision with the old content; its answer has keys and permissions (bug 23)', async () => {
+  test('a revert writes a new revision with the old content; its response has keys and permissions (bug 23)', async () => {
     const created = await create({ documentation: 'one' });
     const path = `/v1/credentials/${created['id']}`;
     await server.call(alice, 'PUT', path, { documentation: 'two', credential_pairs: { other: 'x' } });
@@ -314,7 +314,7 @@ describe('revisions', () => {
     expect([again.status, again.json.error]).toEqual([400, 'No difference between old and new credential.']);
   });
 
-  test('404: revisions are positive whole numbers that exist (bug 2)', async () => {
+  test('a revision that is not a positive whole number, or does not exist, gets 404 (bug 2)', async () => {
     const { id } = await create();
     for (const revision of ['99', '0', '-1', '1.0', '01', 'None', 'bar-1', '1e0', '9'.repeat(30)]) {
       expect((await server.call(alice, 'PUT', `/v1/credentials/${id}/${revision}`)).status).toBe(404);
@@ -353,7 +353,7 @@ describe('lists', () => {
     expect((await server.call(alice, 'GET', '/v1/credentials?page=ignored')).text).toBe(first.text);
   });
 
-  test('pages visit every row once, newest first', async () => {
+  test('show every row once over their pages, newest first', async () => {
     const all = await server.call(alice, 'GET', '/v1/credentials');
     const seen: string[] = [];
     let page: string | null = null;
@@ -366,7 +366,7 @@ describe('lists', () => {
     expect([...seen].sort()).toEqual(all.json.credentials.map((row: { id: string }) => row.id).sort());
   });
 
-  test('400: a page token that is no key, a limit that is no number (bug 25)', async () => {
+  test('get 400 for a page token that is not a key and a limit that is not a number (bug 25)', async () => {
     for (const page of ['!!', 'eyJhIjoxfQ==', Buffer.from('{"id":{"S":1}}').toString('base64')]) {
       const answer = await server.call(alice, 'GET', `/v1/credentials?limit=2&page=${encodeURIComponent(page)}`);
       expect([answer.status, answer.json.error]).toEqual([400, 'Failed to parse page']);

@@ -100,7 +100,7 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
     return { path, first: told(first), second: told(second) };
   }
 
-  test('lets a revert of that revision through, and needs not be there', async () => {
+  test('lets a revert of that revision through, and may be omitted', async () => {
     const { path, first, second } = await changed();
     const reverted = await put(`${path}/1`, { expected_revision: 2 });
     expect([reverted.status, reverted.json.revision, told(reverted.json)]).toEqual([200, 3, first]);
@@ -112,7 +112,7 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
     }
   });
 
-  test('is not overlooked in a body that can not be read', async () => {
+  test('is not overlooked in a body that cannot be read', async () => {
     const { path } = await changed();
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     for (const [body, headers] of [
@@ -156,7 +156,7 @@ describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_
     expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
   });
 
-  test('tells nobody a revision who may not revert the thing', async () => {
+  test('reveals the revision only to callers who may revert', async () => {
     const { path } = await changed();
     const answer = await server.call('service:web', 'PUT', `${path}/1`, { expected_revision: 7 });
     expect([answer.status, answer.text.includes('revision is')]).toEqual([403, false]);
@@ -171,7 +171,7 @@ test('expected_revision 0 makes a service only when there is none', async () => 
   expect([later.status, later.json.error]).toEqual([409, expect.stringContaining('there is none')]);
 });
 
-test('expected_revision tells nobody a revision who may not change the thing', async () => {
+test('expected_revision reveals the revision only to callers who may update', async () => {
   const path = await KINDS.credential.create();
   const answer = await server.call('service:web', 'PUT', path, { documentation: 'x', expected_revision: 7 });
   expect([answer.status, answer.text.includes('revision is')]).toEqual([403, false]);

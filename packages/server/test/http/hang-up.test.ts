@@ -17,7 +17,7 @@ const CLIENT = `
   socket.write('POST / HTTP/1.1\\r\\nhost: x\\r\\ncontent-length: 0\\r\\n\\r\\n', () => require('node:fs').writeFileSync(sent, ''));
 `;
 
-test('a request that was sent before the stop, and that nobody had time to read yet, is answered', async () => {
+test('a request that arrived before the stop but was not read yet is answered', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-hang-up-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const server = createServer((_request, response) => response.end('answered'));

@@ -49,7 +49,7 @@ describe('a service', () => {
     });
   });
 
-  test('a disabled credential is still delivered, with its enabled field (bug 22)', async () => {
+  test('still gets a disabled credential, with its enabled field (bug 22)', async () => {
     const credential = await create({ k: 'v' });
     await server.call(alice, 'PUT', `/v1/credentials/${credential}`, { enabled: false });
     const id = unique('svc');
@@ -58,7 +58,7 @@ describe('a service', () => {
     expect(fetched.json.credentials).toMatchObject([{ enabled: false, credential_pairs: { k: 'v' } }]);
   });
 
-  test('403: a service cannot read another service, and the answer says what was refused', async () => {
+  test('gets 403 for another service, and the response says what was refused', async () => {
     const id = unique('svc');
     await put(id, {});
     const answer = await server.call('service:intruder', 'GET', `/v1/services/${id}`);
@@ -66,7 +66,7 @@ describe('a service', () => {
     expect(answer.json).toEqual({ error: `intruder does not have access to get service ${id}`, reference: id });
   });
 
-  test('403: a role named like a revision cannot read the archived revision (bug 1)', async () => {
+  test('named like a revision gets 403 for the archived revision (bug 1)', async () => {
     const id = unique('svc');
     await put(id, { credentials: [await create()] });
     const answer = await server.call(`service:${id}-1`, 'GET', `/v1/services/${id}-1`);
@@ -75,7 +75,7 @@ describe('a service', () => {
     expect((await server.call(`service:${id}-1`, 'GET', `/v1/services/${id}`)).status).toBe(403);
   });
 
-  test('403: a service can list, write and compare nothing', async () => {
+  test('gets 403 for lists, writes and diffs', async () => {
     const credential = await create();
     const id = unique('svc');
     await put(id, { credentials: [credential] });
@@ -100,7 +100,7 @@ describe('a service', () => {
     }
   });
 
-  test('401: in another account it is refused to services, while people are governed by the policy (bug 26)', async () => {
+  test('in another account gets 401, while people are governed by the policy (bug 26)', async () => {
     const id = unique('scoped');
     await put(id, { account: 'sandbox' });
     const service = await server.call(`service:${id}`, 'GET', `/v1/services/${id}`);
@@ -113,7 +113,7 @@ describe('a service', () => {
 });
 
 describe('mapping', () => {
-  test('omitted or null lists and enabled: none for a new service, unchanged for an old one (bug 17)', async () => {
+  test('omitted or null fields are empty for a new service and unchanged for an existing one (bug 17)', async () => {
     const credential = await create();
     const id = unique('svc');
     expect(await put(id, {})).toMatchObject({ credentials: [], enabled: true, revision: 1 });
@@ -125,7 +125,7 @@ describe('mapping', () => {
     });
   });
 
-  test('400: unknown ids, archived revisions and services cannot be mapped, and are named (bug 3)', async () => {
+  test('unknown ids, archived revisions and services cannot be mapped: 400 names them (bug 3)', async () => {
     const credential = await create();
     const id = unique('svc');
     await put(id, {});
@@ -146,12 +146,12 @@ describe('mapping', () => {
     { enabled: 'yes' },
     { account: 7 },
     { blind_credentials: {} },
-  ])('400: %j names the field', async (body) => {
+  ])('the body %j gets 400, which names the field', async (body) => {
     const answer = await put(unique('svc'), body, 400);
     expect(answer.error).toContain(Object.keys(body)[0]);
   });
 
-  test('400: two mapped credentials never share a key, unless conflicts are ignored', async () => {
+  test('two mapped credentials that share a key get 400, unless conflicts are ignored', async () => {
     const [first, second] = [await create({ same: '1', x: '1' }), await create({ same: '2' })];
     const id = unique('svc');
     const answer = await put(id, { credentials: [first, second] }, 400);
@@ -173,14 +173,14 @@ describe('mapping', () => {
     expect((await put(unique('svc'), { credentials: [credential, credential] })).credentials).toHaveLength(1);
   });
 
-  test('400: an id that no IAM role can have is not created', async () => {
+  test('a service whose id no IAM role can have gets 400', async () => {
     for (const bad of ['a b', 'ü', 'x'.repeat(129), 'a%00b']) {
       const answer = await server.call(alice, 'PUT', `/v1/services/${encodeURIComponent(bad)}`, {});
       expect([400, 404]).toContain(answer.status);
     }
   });
 
-  test('a credential knows the services that map it, in this and in later revisions', async () => {
+  test('a credential lists the services that map it, in this and in later revisions', async () => {
     const credential = await create();
     const [first, second] = [unique('svc'), unique('svc')];
     await put(first, { credentials: [credential] });
@@ -256,7 +256,7 @@ describe('revisions', () => {
   });
 });
 
-test('conflicts are not looked for with IGNORE_CONFLICTS', async () => {
+test('with IGNORE_CONFLICTS no conflicts are refused', async () => {
   const lenient = await startServer({ IGNORE_CONFLICTS: 'True' });
   try {
     const ids: string[] = [];

@@ -12,8 +12,8 @@ afterAll(() => server.stop());
 
 const alice = 'user:alice';
 
-describe('every answer', () => {
-  test('is JSON of its own type, not to be sniffed, framed, kept or referred from (bug 24)', async () => {
+describe('every response', () => {
+  test('is JSON with a JSON type, and must not be sniffed, framed, stored or sent as referrer (bug 24)', async () => {
     for (const [as, method, path, status] of [
       [alice, 'GET', '/v1/credentials', 200],
       [alice, 'GET', '/v1/credentials/nope', 404],
@@ -35,11 +35,11 @@ describe('every answer', () => {
     }
   });
 
-  test('405 says which methods there are', async () => {
+  test('names the allowed methods when it is 405', async () => {
     expect((await server.call(alice, 'PUT', '/v1/credentials')).headers.get('allow')).toBe('GET, POST');
   });
 
-  test('what is no HTTP at all is a 400, and the connection ends', async () => {
+  test('to bytes that are not HTTP is 400, and the connection ends', async () => {
     const { hostname, port } = new URL(server.url);
     const text = await new Promise<string>((resolve, reject) => {
       let received = '';
@@ -52,7 +52,7 @@ describe('every answer', () => {
     expect(text).toContain('{"error":');
   });
 
-  test('carries a request id, the caller’s own when it is a plain one', async () => {
+  test('carries a request id, which is the caller’s own when that is plain text', async () => {
     const { username, token } = await server.token(alice);
     const authorization = `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`;
     const named = await server.call({ authorization, 'x-request-id': 'build-1234' }, 'GET', '/v1/user/email');
@@ -61,22 +61,22 @@ describe('every answer', () => {
     expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('HEAD answers as GET without a body', async () => {
+  test('to HEAD is that of GET without a body', async () => {
     const answer = await server.call(alice, 'HEAD', '/v1/credentials');
     expect([answer.status, answer.text]).toEqual([200, '']);
   });
 });
 
 describe('clients of other languages', () => {
-  test('a body of null with a JSON type is fine where no body is asked for', async () => {
+  test('may send a JSON body of null where no body is expected', async () => {
     const { json } = await server.call(alice, 'POST', '/v1/credentials', { name: 'n', credential_pairs: { a: '1' } });
     await server.call(alice, 'PUT', `/v1/credentials/${json.id}`, { documentation: 'd' });
     expect((await server.call(alice, 'PUT', `/v1/credentials/${json.id}/1`, 'null')).status).toBe(200);
   });
 });
 
-describe('what is logged', () => {
-  test('every read and write of secrets leaves who, how, what, which revision and the outcome', async () => {
+describe('the log', () => {
+  test('says of every read and write of secrets who, how, what, which revision and the outcome', async () => {
     const { json } = await server.call(alice, 'POST', '/v1/credentials', { name: 'log', credential_pairs: { k: 'v' } });
     await server.call(alice, 'PUT', '/v1/services/logged', { credentials: [json.id] });
     await server.call('service:logged', 'GET', '/v1/services/logged');
@@ -112,7 +112,7 @@ describe('what is logged', () => {
     expect(audit.every((entry) => typeof entry['requestId'] === 'string')).toBe(true);
   });
 
-  test('no secret value, token or header reaches the log, whatever goes wrong', async () => {
+  test('holds no secret value, token or header, whatever goes wrong', async () => {
     const secret = 'hunter2-hunter2-hunter2';
     const { username, token } = await server.token(alice);
     const authorization = `Basic ${Buffer.from(`${username}:${token}`).toString('base64')}`;
@@ -136,7 +136,7 @@ describe('what is logged', () => {
   });
 });
 
-test('the paths marked secret in the contract are these and no others', () => {
+test('the paths that the contract marks as secret are exactly these', () => {
   const marked: string[] = [];
   const walk = (schema: any, path: string): void => {
     if (schema?.meta?.()?.secret === true) marked.push(path);
@@ -157,7 +157,7 @@ test('the paths marked secret in the contract are these and no others', () => {
   expect(marked.every((path) => /credential_pairs$|\.value$|\.token$|\.key$/.test(path))).toBe(true);
 });
 
-test('the interface describes itself, to anyone, as the committed document does', async () => {
+test('the server publishes the committed OpenAPI document to anyone', async () => {
   const answer = await server.call(null, 'GET', '/v1/openapi.json');
   const committed = readFileSync(new URL('../../../../docs/reference/openapi.json', import.meta.url), 'utf8');
   expect(answer.status).toBe(200);

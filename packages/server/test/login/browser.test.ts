@@ -79,7 +79,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await provider?.close();
     });
 
-    test('a person logs in and out, and the browser finds nothing to complain about', async () => {
+    test('a person logs in and out, and the browser reports no problem', async () => {
       const { page, complaints } = await openPage(browser, confidant.url);
       await page.goto(confidant.url);
       expect(page.url()).toBe(`${confidant.url}/loggedout`);
@@ -151,7 +151,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       }
     });
 
-    test('a login that fails says so on a page, without a question for a password', async () => {
+    test('a login that fails shows a page, and the browser does not ask for a password', async () => {
       const { page } = await openPage(browser, confidant.url);
       const answer = await page.goto(`${confidant.url}/v1/login?code=x&state=%3Cimg%20src=x%20onerror=alert(1)%3E`);
       expect(answer?.status()).toBe(401);
@@ -168,7 +168,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
     });
     afterAll(() => site?.stop());
 
-    test('a person logs in and out, here and at the provider, and the browser finds nothing to complain about', async () => {
+    test('a person logs in and out, here and at the provider, and the browser reports no problem', async () => {
       const { page, complaints } = await openPage(browser, site.confidant.url);
       const { url } = site.confidant;
       await page.goto(`${url}/`);

@@ -159,7 +159,7 @@ describe('with an OpenID provider', () => {
     expect((await beside.go('/v1/user/email')).status).toBe(401);
   });
 
-  test('who is not logged in logs in first, and comes back to the page', async () => {
+  test('a person who is not logged in logs in first and returns to the page', async () => {
     const visitor = new Visitor(confidant.url);
     const asked = ask(confidant.url);
     const form = await visitor.follow(addressOf(asked));
@@ -170,7 +170,7 @@ describe('with an OpenID provider', () => {
     expect(hidden(page, 'challenge')).toBe(asked.challenge);
   });
 
-  test('without a port the page shows the code, and leads nowhere', async () => {
+  test('without a port the page shows the code and does not redirect', async () => {
     const visitor = await loggedIn();
     const asked = { ...ask(confidant.url), port: '', state: '' };
     const shown = await allow(visitor, asked);
@@ -179,7 +179,7 @@ describe('with an OpenID provider', () => {
     expect((await exchange(code, asked.verifier)).status).toBe(200);
   });
 
-  describe('refused:', () => {
+  describe('the command line login refuses', () => {
     test('a code for the second time, with another verifier, changed, or with nothing', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
@@ -198,7 +198,7 @@ describe('with an OpenID provider', () => {
       }
     });
 
-    test('letters of another terminal: the code is worth nothing; what are no letters is asked for again', async () => {
+    test('letters of another terminal; input that is not eight letters is asked for again', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const other = codeOf(await allow(visitor, asked, { letters: 'BCDF-GHJK' }));
@@ -220,7 +220,7 @@ describe('with an OpenID provider', () => {
       expect((await exchange(codeOf(await allow(visitor, asked)), asked.verifier)).status).toBe(401);
     });
 
-    test('a code whose giver has logged out, and consent of a command line itself', async () => {
+    test('a code of a person who has logged out, and the consent of a command line itself', async () => {
       const visitor = await loggedIn();
       const [first, second] = [ask(confidant.url), ask(confidant.url)];
       const code = codeOf(await allow(visitor, first));
@@ -249,7 +249,7 @@ describe('with an OpenID provider', () => {
       expect((await other.go('/v1/user/email')).status).toBe(401);
     });
 
-    test('consent without the token of the page, with that of another session, and of nobody', async () => {
+    test('consent without the token of the page, with that of another session, and without a session', async () => {
       const visitor = await loggedIn();
       const foreign = hidden(await (await loggedIn()).go(addressOf(ask(confidant.url))), 'xsrf');
       for (const xsrf of ['', foreign]) {
@@ -259,7 +259,7 @@ describe('with an OpenID provider', () => {
       expect((await allow(new Visitor(confidant.url), ask(confidant.url), { xsrf: foreign })).status).toBe(401);
     });
 
-    test('an exchange that a page of a browser asks for', async () => {
+    test('an exchange that a page in a browser asks for', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
@@ -271,7 +271,7 @@ describe('with an OpenID provider', () => {
       expect((await exchange(code, asked.verifier)).status).toBe(200);
     });
 
-    test('addresses that no command line makes: other hosts, system ports, markup, half of it', async () => {
+    test('addresses that no command line makes: other hosts, system ports, markup, missing parts', async () => {
       const visitor = await loggedIn();
       const good = ask(confidant.url);
       const bad: Partial<Asked>[] = [
@@ -294,8 +294,8 @@ describe('with an OpenID provider', () => {
   });
 });
 
-describe('where it is offered', () => {
-  test('the one-time link: the page says how to log in, and works once that is done', async () => {
+describe('the command line login', () => {
+  test('with the one-time link shows how to log in, and works once that is done', async () => {
     const confidant = await startConfidant({});
     try {
       const visitor = new Visitor(confidant.url);
@@ -314,7 +314,7 @@ describe('where it is offered', () => {
     }
   });
 
-  test('not behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
+  test('is not offered behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
     const header = { USER_AUTH_MODULE: 'header', HEADER_AUTH_EMAIL_HEADER: 'x-email' };
     for (const environment of [header, { USER_AUTH_MODULE: 'google' }, { USE_AUTH: 'false' }]) {
       const confidant = await startConfidant(environment as Record<string, string>);
@@ -356,7 +356,7 @@ describe.each([
     return { sessions, codes: new CliCodes({ secrets, sessions, used, shared, now: () => now }) };
   }
 
-  test('is worth nothing after five minutes, and carries when the login was, with its SAML session', async () => {
+  test('is refused after five minutes, and carries the time of the login and its SAML session', async () => {
     const { sessions, codes } = serverWith(expiringMemory());
     const { session } = await sessions.start(ALICE, { saml: SAML });
     const asked = ask(SERVER);
@@ -371,7 +371,7 @@ describe.each([
     expect(await codes.redeem(late, asked.verifier, SERVER)).toBeUndefined();
   });
 
-  test('is worth nothing once its session was ended, by its person or by the provider', async () => {
+  test('is refused once its session was ended, by its person or by the provider', async () => {
     const { sessions, codes } = serverWith(expiringMemory());
     for (const end of [
       (session: Session) => sessions.end(session),
@@ -399,7 +399,7 @@ describe.each([
     expect(await sessions.open(cookie.value)).toBeUndefined();
   });
 
-  test('is taken by the other servers too, while a secret is rotated', async () => {
+  test('is accepted by the other servers too while a secret is rotated', async () => {
     const used = expiringMemory();
     const older = serverWith(used, ['an older secret of tests']);
     const { session } = await older.sessions.start(ALICE);

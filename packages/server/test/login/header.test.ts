@@ -24,11 +24,11 @@ afterAll(() => confidant?.stop());
 const email = (headers: Record<string, string>) => new Visitor(confidant.url).go('/v1/user/email', { headers });
 
 describe('header login', () => {
-  test('is whom the trusted proxy names, lower-cased', async () => {
+  test('logs in the person that the trusted proxy names, in lower case', async () => {
     expect((await email(CAROL)).text).toBe('{"email":"carol@example.com"}');
   });
 
-  test('401: a header is missing (bug 10), or the e-mail is no single address', async () => {
+  test('gets 401 when a header is missing (bug 10) or the e-mail is not a single address', async () => {
     expect((await email({})).status).toBe(401);
     expect((await email({ 'x-user': 'carol' })).status).toBe(401);
     expect((await email({ 'x-email': 'carol@example.com' })).status).toBe(401);
@@ -36,11 +36,11 @@ describe('header login', () => {
     expect((await email({ ...CAROL, 'x-email': 'root@example.com, carol@example.com' })).status).toBe(401);
   });
 
-  test('401: another domain (bug 10)', async () => {
+  test('gets 401 for another domain (bug 10)', async () => {
     expect((await email({ ...CAROL, 'x-email': 'carol@example.com.evil.com' })).status).toBe(401);
   });
 
-  test('401: the headers come from somebody who is no trusted proxy, whatever X-Forwarded-For claims', async () => {
+  test('gets 401 when the peer is not a trusted proxy, whatever X-Forwarded-For claims', async () => {
     const elsewhere = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '10.1.2.3,192.168.0.0/16' });
     const visitor = new Visitor(elsewhere.url);
     for (const more of [{}, { 'x-forwarded-for': '10.1.2.3' }, { forwarded: 'for=10.1.2.3' }]) {
@@ -52,7 +52,7 @@ describe('header login', () => {
     await network.stop();
   });
 
-  test('groups reach the access policy', async () => {
+  test('passes groups on to the access policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'confidant-policy-'));
     const file = join(folder, 'policy.yaml');
     writeFileSync(
@@ -67,7 +67,7 @@ describe('header login', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('refused at start: any proxy, no proxy, no header, unless it is confirmed', () => {
+  test('does not start with any proxy, no proxy or no header, unless that is confirmed', () => {
     const setting = (more: Record<string, string>) => faultsOf({ ...HEADERS, ...more }).map((fault) => fault.setting);
     expect(setting({})).toEqual([]);
     expect(setting({ FORWARDED_ALLOW_IPS: '*' })).toEqual(['FORWARDED_ALLOW_IPS']);
@@ -96,7 +96,7 @@ describe('CSRF', () => {
     return { visitor, token: visitor.jar().get('XSRF-TOKEN')! };
   }
 
-  test('as recorded: missing, wrong, and without the session are 401; with both the write is done', async () => {
+  test('a write with a missing or wrong token, or without the session, gets 401 as recorded; with both it succeeds', async () => {
     const recorded = readFileSync(new URL('../../../../test/golden/http-settings.jsonl', import.meta.url), 'utf8')
       .split('\n')
       .filter((line) => line.includes('"group": "header auth + CSRF"') && line.includes('"name": "POST'))
@@ -118,7 +118,7 @@ describe('CSRF', () => {
     expect(JSON.parse(answers[3]!.text)).toMatchObject({ modified_by: 'carol@example.com', revision: 1 });
   });
 
-  test('refused: the token of another session, of another person, and the cookie in place of the header', async () => {
+  test('the token of another session or person, and the cookie in place of the header, are refused', async () => {
     const [one, two] = [await loggedIn(), await loggedIn()];
     expect((await write(one.visitor, { 'x-xsrf-token': two.token })).status).toBe(401);
     expect((await write(one.visitor, { 'x-xsrf-token': one.token, 'x-email': 'dave@example.com' })).status).toBe(401);
@@ -126,7 +126,7 @@ describe('CSRF', () => {
     expect((await write(one.visitor, { 'x-xsrf-token': 'chosen' })).status).toBe(401);
   });
 
-  test('refused: a write that a page of another site starts, whatever it carries', async () => {
+  test('a write that a page of another site starts is refused, whatever it carries', async () => {
     const { visitor, token } = await loggedIn();
     expect((await write(visitor, { 'x-xsrf-token': token, 'sec-fetch-site': 'cross-site' })).status).toBe(401);
   });
@@ -140,7 +140,7 @@ describe('CSRF', () => {
     expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
   });
 
-  test('refused: a logout without the token; and after the real one the session is over', async () => {
+  test('a logout without the token is refused, and after one with the token the session has ended', async () => {
     const { visitor, token } = await loggedIn();
     const post = (more: Record<string, string>) =>
       visitor.go('/v1/logout', { method: 'POST', headers: { ...CAROL, ...more } });
@@ -150,7 +150,7 @@ describe('CSRF', () => {
     expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
   });
 
-  test('a cookie of the original’s is simply no session', async () => {
+  test('a cookie of the original counts as no session', async () => {
     const visitor = new Visitor(confidant.url);
     visitor.jar().set('confidant_session', 'eyJYU1JGLVRPS0VOIjoiMjcyIn0.awIdaQ.yMHc9WseS_Rodab7UtotpSuzazM');
     const answer = await visitor.go('/v1/user/email', { headers: CAROL });

@@ -28,7 +28,7 @@ function redeem(secret: string, headers: Record<string, string> = {}): Promise<V
 }
 
 describe('the one-time link', () => {
-  test('logs in whoever runs the server, once', async () => {
+  test('logs in the person who runs the server, once', async () => {
     const secret = issueLoginLink(confidant.dataDir);
     const first = await redeem(secret);
     expect([first.status, first.text]).toEqual([200, '{"location":"/"}']);
@@ -36,7 +36,7 @@ describe('the one-time link', () => {
     expect((await redeem(secret)).status).toBe(401);
   });
 
-  test('503, and still logged in: a logout that cannot be written down', async () => {
+  test('keeps the person logged in and gives 503 when a logout cannot be recorded', async () => {
     const { visitor } = await redeem(issueLoginLink(confidant.dataDir));
     const copy = visitor.jar().get('confidant_session');
     const logOut = () => visitor.post('/v1/logout', { xsrf: visitor.jar().get('XSRF-TOKEN')! });
@@ -49,13 +49,13 @@ describe('the one-time link', () => {
     expect(visitor.jar().get('confidant_session') ?? '').toBe('');
   });
 
-  test('of several who come at the same moment exactly one gets in', async () => {
+  test('lets in exactly one of several requests at the same moment', async () => {
     const secret = issueLoginLink(confidant.dataDir);
     const statuses = (await Promise.all(Array.from({ length: 8 }, () => redeem(secret)))).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 401, 401, 401, 401, 401, 401, 401]);
   });
 
-  test('refused: a guess, an older link, and one that is ten minutes old', async () => {
+  test('is refused when guessed, replaced by a newer one, or ten minutes old', async () => {
     const older = issueLoginLink(confidant.dataDir);
     const secret = issueLoginLink(confidant.dataDir);
     expect((await redeem(older)).status).toBe(401);
@@ -64,7 +64,7 @@ describe('the one-time link', () => {
     expect(redeemLoginLink(confidant.dataDir, secret, Date.now() + 9 * 60_000)).toBe(true);
   });
 
-  test('refused: from another page, through a proxy, and by a name that resolves to loopback', async () => {
+  test('is refused from another page, through a proxy, and by a name that resolves to loopback', async () => {
     const secret = issueLoginLink(confidant.dataDir);
     expect((await redeem(secret, { origin: 'https://evil.example' })).status).toBe(403);
     expect((await redeem(secret, { origin: '' })).status).toBe(403);
@@ -82,7 +82,7 @@ describe('the one-time link', () => {
     }
   });
 
-  test('the data directory holds its digest only, for this user alone, and no log holds it', async () => {
+  test('is in the data directory only as a digest that this user alone can read, and in no log', async () => {
     const secret = issueLoginLink(confidant.dataDir);
     await redeem(secret);
     for (const file of ['session-secret']) {
@@ -91,7 +91,7 @@ describe('the one-time link', () => {
     expect(confidant.log()).not.toContain(secret);
   });
 
-  test('its page has an external script alone, and takes the secret out of the address', async () => {
+  test('opens a page with only an external script, which removes the secret from the address', async () => {
     const visitor = new Visitor(confidant.url);
     const page = await visitor.go('/login');
     expect(page.text).toContain('src="/assets/login.js"');
@@ -100,7 +100,7 @@ describe('the one-time link', () => {
     expect((await visitor.go('/v1/login')).location).toBe('/login');
   });
 
-  test('its script takes a second link opened in the same tab, and tells what the server says of a failure', async () => {
+  test('works for a second link opened in the same tab, and shows the error of the server', async () => {
     const script = (await new Visitor(confidant.url).go('/assets/login.js')).text;
     const answers = [
       { ok: false, status: 401, body: { error: 'Authentication failed.' } },
@@ -136,27 +136,27 @@ describe('the one-time link', () => {
     expect(sent).toEqual(['first', 'second', 'third']);
   });
 
-  describe('another one comes from confidant-admin login-link', () => {
+  describe('can be made again by confidant-admin login-link', () => {
     const clientFile = (url: string) =>
       writeFileSync(join(confidant.dataDir, 'client.yaml'), `default:\n  url: ${url}\n`, { mode: 0o600 });
     const link = (more: Record<string, string> = {}) =>
       admin(['login-link'], { CONFIDANT_DATA_DIR: confidant.dataDir, ...more });
 
-    test('to the address that the server wrote, whatever PORT says here', async () => {
+    test('for the address that the server wrote, whatever PORT says', async () => {
       clientFile(confidant.url);
       const { exitCode, out } = await link({ PORT: '9' });
       expect([exitCode, out.split('#')[0]]).toEqual([0, `${confidant.url}/login`]);
       expect((await redeem(/#([\w-]+)/.exec(out)![1]!)).status).toBe(200);
     });
 
-    test('not where no server has run: it says so, and makes nothing', async () => {
+    test('but not where no server has run: the command says so and makes nothing', async () => {
       const elsewhere = join(confidant.dataDir, 'elsewhere');
       const { exitCode, err } = await link({ CONFIDANT_DATA_DIR: elsewhere });
       expect([exitCode, err]).toEqual([1, expect.stringContaining('start it, or set CONFIDANT_DATA_DIR')]);
       expect(existsSync(elsewhere)).toBe(false);
     });
 
-    test('not while nobody answers there, and the link before goes on working', async () => {
+    test('but not while no server responds there, and the previous link keeps working', async () => {
       const secret = issueLoginLink(confidant.dataDir);
       clientFile(`http://127.0.0.1:${await freePort()}`);
       const { exitCode, out, err } = await link();

@@ -73,7 +73,7 @@ describe('a login at an OpenID provider', () => {
   });
 });
 
-describe('refused: at an OpenID provider', () => {
+describe('a login at an OpenID provider refuses', () => {
   test('a state that is not this login’s', async () => {
     const visitor = new Visitor(confidant.url);
     const back = new URL((await comeBack(visitor, 'alice')).location!);
@@ -118,7 +118,7 @@ describe('refused: at an OpenID provider', () => {
     ]);
   });
 
-  test('markup in names and in the provider’s error: it is shown as text, and scripts of others do not run', async () => {
+  test('to run markup in names and in the provider’s error, which is shown as text', async () => {
     const visitor = new Visitor(confidant.url);
     await visitor.go((await comeBack(visitor, 'scripted')).location!);
     const page = await visitor.go('/');
@@ -137,7 +137,7 @@ describe('refused: at an OpenID provider', () => {
   });
 });
 
-describe('refused: ID tokens that prove nothing', () => {
+describe('an OpenID login refuses ID tokens that prove nothing:', () => {
   let forger: ForgingProvider;
   let target: TestConfidant;
   beforeAll(async () => {
@@ -163,7 +163,7 @@ describe('refused: ID tokens that prove nothing', () => {
     return visitor.go(`/v1/login?${query.toString()}`);
   }
 
-  test('while the same token untouched logs in', async () => {
+  test('(the same token without changes logs in)', async () => {
     expect((await login({})).status).toBe(302);
   });
 
@@ -188,11 +188,11 @@ describe('refused: ID tokens that prove nothing', () => {
     });
   }
 
-  test('an answer that names another issuer (mix-up)', async () => {
+  test('a response that names another issuer (mix-up)', async () => {
     expect((await login({}, { iss: 'https://evil.example' })).status).toBe(401);
   });
 
-  test('503, and no refusal, while the provider is out of reach', async () => {
+  test('(but an unreachable provider is 503 and not a refusal)', async () => {
     const away = await startConfidant({
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: 'http://127.0.0.1:9',
@@ -219,7 +219,7 @@ describe('google', () => {
     expect({ ...read('oidc'), issuer: 'https://accounts.google.com' }).toEqual(read('google'));
   });
 
-  test('faults: a secret is missing; an issuer in the open', () => {
+  test('needs a secret and an issuer with HTTPS', () => {
     expect(faultsOf({ USER_AUTH_MODULE: 'google', GOOGLE_OAUTH_CLIENT_ID: 'id' })).toEqual([
       expect.objectContaining({ setting: 'GOOGLE_OAUTH_CONSUMER_SECRET' }),
     ]);

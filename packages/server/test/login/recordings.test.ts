@@ -34,7 +34,7 @@ describe.each([
   // The recording demands no signature at all, which has to be confirmed here.
   ['SAML', { SSLIFY: 'false', SAML_ALLOW_UNSIGNED: 'true' }],
 ])('as recorded: %s', (variant, more) => {
-  test('statuses, where redirects lead, and which cookies are set and ended', async () => {
+  test('statuses, redirects, and the cookies that are set and deleted', async () => {
     const confidant = await startConfidant({ ...settingsOf(variant), ...more });
     const recorded = block(variant);
     expect(recorded.length).toBeGreaterThanOrEqual(4);

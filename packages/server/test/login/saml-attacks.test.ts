@@ -52,14 +52,14 @@ const evil = (assertion: string): string =>
 const inObject = (signature: string, content: string): string =>
   signature.replace('</Signature>', `<Object>${content}</Object></Signature>`);
 
-describe('the same responses untouched', () => {
+describe('the same SAML responses without changes', () => {
   test('log in', async () => {
     expect((await site.login()).status).toBe(302);
     expect((await assertionSite.login({ signResponse: false, signAssertion: true })).status).toBe(302);
   });
 });
 
-describe('refused: signature wrapping of a signed response', () => {
+describe('SAML refuses signature wrapping of a signed response:', () => {
   const wrappings: Record<string, (xml: string) => string> = {
     'XSW1: the original inside the signature of a new response': (xml) => {
       const signature = signatureOf(xml);
@@ -84,7 +84,7 @@ describe('refused: signature wrapping of a signed response', () => {
   }
 });
 
-describe('refused: signature wrapping of a signed assertion', () => {
+describe('SAML refuses signature wrapping of a signed assertion:', () => {
   const wrappings: Record<string, (assertion: string) => string> = {
     'XSW3: a new assertion before the original': (original) => evil(original) + original,
     'XSW4: the original inside a new assertion': (original) =>
@@ -118,29 +118,29 @@ describe('refused: signature wrapping of a signed assertion', () => {
   }
 });
 
-describe('refused: signatures', () => {
-  test('none, where the response must be signed', async () => {
+describe('SAML refuses messages', () => {
+  test('without a signature where the response must be signed', async () => {
     expectRefused(await site.login({ signResponse: false }), site, /signature/);
     expectRefused(await site.login({ signResponse: false, signAssertion: true }), site, /signature/);
   });
 
-  test('none, where the assertion must be signed', async () => {
+  test('without a signature where the assertion must be signed', async () => {
     expectRefused(await assertionSite.login({ signResponse: false }), assertionSite, /signature/);
     expectRefused(await assertionSite.login({ signResponse: true, signAssertion: false }), assertionSite, /signature/);
   });
 
-  test('none at all, also where neither is demanded', async () => {
+  test('without any signature even where neither must be signed', async () => {
     const lax = await startSamlSite({ SAML_SECURITY_MESSAGES_SIGNED: 'false', SAML_ALLOW_UNSIGNED: 'true' });
     expectRefused(await lax.login({ signResponse: false }), lax, /signature/);
     expect((await lax.login({ signResponse: false, signAssertion: true })).status).toBe(302);
     await lax.stop();
   });
 
-  test('of another key, also with its certificate inside', async () => {
+  test('signed by another key, even with its certificate inside', async () => {
     expectRefused(await site.login({ by: await makeKeyPair('evil') }), site, /signature/);
   });
 
-  test('weaker algorithms: RSA-SHA1, SHA-1 digests, and an HMAC with the public certificate as its key', async () => {
+  test('signed with RSA-SHA1, SHA-1 digests, or an HMAC whose key is the public certificate', async () => {
     expectRefused(await site.login({ signatureAlgorithm: 'rsa-sha1' }), site, /SignatureMethod/);
     expectRefused(await site.login({ digestAlgorithm: 'sha1' }), site, /DigestMethod/);
     const hmac = (xml: string) =>
@@ -149,7 +149,7 @@ describe('refused: signatures', () => {
   });
 });
 
-describe('refused: markup that says one thing to the signature and another to the reader', () => {
+describe('SAML refuses markup that signature and reader would read differently:', () => {
   test('a comment in NameID', async () => {
     // The signature ignores comments, so it still holds: only the reading can go wrong.
     const forge = (xml: string) => xml.replace('alice@example.com.evil.com', 'alice@example.com<!---->.evil.com');
@@ -176,14 +176,14 @@ describe('refused: markup that says one thing to the signature and another to th
     );
   });
 
-  test('a message that is nested without end, or is no XML', async () => {
+  test('a message that is nested too deeply, or is not XML', async () => {
     expectRefused(await site.login({}, () => '<a>'.repeat(5000) + '</a>'.repeat(5000)), site, /nested/);
     expectRefused(await site.login({}, () => 'no xml'), site);
     expectRefused(await site.login({}, () => ''), site);
   });
 });
 
-describe('refused: honest assertions in the wrong place', () => {
+describe('SAML refuses genuine assertions in the wrong place:', () => {
   const wrong: Record<string, [Saying, RegExp]> = {
     'for another audience': [{ audience: 'https://other.example/metadata' }, /audience/],
     'for another destination': [{ destination: 'https://other.example/consume' }, /destination/],
@@ -199,7 +199,7 @@ describe('refused: honest assertions in the wrong place', () => {
     test(name, async () => expectRefused(await site.login(saying), site, reason));
   }
 
-  test('whose confirmation answers another request than its envelope', async () => {
+  test('a confirmation for another request than that of its envelope', async () => {
     // Only the assertion is signed, so the envelope can be made to fit.
     const visitor = new Visitor(assertionSite.confidant.url);
     const requestId = await assertionSite.begin(visitor);
@@ -210,7 +210,7 @@ describe('refused: honest assertions in the wrong place', () => {
   });
 });
 
-describe('refused: replays', () => {
+describe('SAML refuses replays:', () => {
   test('the same response again in the same browser', async () => {
     const visitor = new Visitor(site.confidant.url);
     const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });

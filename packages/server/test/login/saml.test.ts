@@ -202,7 +202,7 @@ describe('single logout', () => {
     expect(await email((await site.login()).visitor)).toBe(200);
   });
 
-  test('refused: unsigned, by another key, weakly signed, for another destination, old, changed, given twice, replayed', async () => {
+  test('is refused when unsigned, signed by another key or weakly, for another destination, old, changed, given twice or replayed', async () => {
     const { visitor } = await site.login();
     const { key } = site.idp.keys;
     const good = request({ key });
@@ -224,7 +224,7 @@ describe('single logout', () => {
     expect((await ask(good)).status).toBe(401);
   });
 
-  test('refused: an answer to a logout that this browser did not begin', async () => {
+  test('is refused as a response to a logout that this browser did not begin', async () => {
     const { visitor } = await loggedIn();
     const begun = await visitor.go('/v1/saml/logout');
     const back = await visitor.go(begun.location!);
@@ -249,18 +249,18 @@ describe('SAML settings', () => {
     expect(faultsOf(environment({ SAML_IDP_CERT: sp.cert.replace(/-----[^-]+-----|\s/g, '') }))).toEqual([]);
   });
 
-  test('every missing one is told at once', () => {
+  test('that are missing are all reported at once', () => {
     const told = faultsOf({ USER_AUTH_MODULE: 'saml' }).map(({ setting }) => setting);
     expect(told).toEqual(['SAML_CONFIDANT_URL_ROOT', 'SAML_IDP_ENTITY_ID', 'SAML_IDP_SIGNON_URL', 'SAML_IDP_CERT']);
   });
 
-  test('refused: both signature demands off, unless it is confirmed', () => {
+  test('must demand a signature, unless the contrary is confirmed', () => {
     const off = environment({ SAML_SECURITY_MESSAGES_SIGNED: 'false' });
     expect(faultsOf(off)).toEqual([expect.objectContaining({ setting: 'SAML_SECURITY_MESSAGES_SIGNED' })]);
     expect(faultsOf({ ...off, SAML_ALLOW_UNSIGNED: 'true' })).toEqual([]);
   });
 
-  test('refused: a key with the wrong password, without telling either', () => {
+  test('with a wrong key password are refused without showing key or password', () => {
     const faults = faultsOf(
       environment({ SAML_SP_KEY_FILE: keyFile, SAML_SP_KEY_FILE_PASSWORD: 'wrong', SAML_SP_CERT: sp.cert }),
     );
@@ -268,13 +268,13 @@ describe('SAML settings', () => {
     expect(JSON.stringify(faults)).not.toMatch(/wrong|BEGIN/);
   });
 
-  test('refused: SAML_FAKE_HTTPS without DEBUG, unknown algorithms', () => {
+  test('with SAML_FAKE_HTTPS but no DEBUG, or with unknown algorithms, are refused', () => {
     expect(faultsOf(environment({ SAML_FAKE_HTTPS: 'true' }))[0]?.setting).toBe('SAML_FAKE_HTTPS');
     const algorithm = 'http://www.w3.org/2000/09/xmldsig#dsa-sha1';
     expect(faultsOf(environment({ SAML_SECURITY_SIG_ALGO: algorithm }))[0]?.setting).toBe('SAML_SECURITY_SIG_ALGO');
   });
 
-  test('raw settings: another entity id takes effect', async () => {
+  test('in raw form may set another entity id', async () => {
     const other = await startSamlSite(
       raw({ sp: { entityId: 'urn:confidant' }, security: { requestedAuthnContext: false } }),
     );
@@ -287,7 +287,7 @@ describe('SAML settings', () => {
     await other.stop();
   });
 
-  test('raw settings: keys without a meaning here, and unsafe values, are refused by name', () => {
+  test('in raw form with unknown keys or unsafe values are refused by name', () => {
     const refused: [unknown, RegExp][] = [
       [{ strict: false }, /strict/],
       [{ idp: { certFingerprint: 'aa:bb' } }, /idp\.certFingerprint/],

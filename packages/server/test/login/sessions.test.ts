@@ -45,7 +45,7 @@ const PLACES: Record<string, (options?: Partial<SessionOptions>) => Sessions> = 
 
 for (const [place, openSessions] of Object.entries(PLACES)) {
   describe(`a session kept ${place}`, () => {
-    test('is the person’s who logged in', async () => {
+    test('belongs to the person who logged in', async () => {
       const sessions = openSessions();
       const { cookie } = await sessions.start(ALICE);
       expect((await sessions.open(cookie.value))?.session.person).toEqual(ALICE);
@@ -59,7 +59,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(one.session.csrf).not.toBe(two.session.csrf);
     });
 
-    test('refused: changed anywhere, cut, extended, or of another secret', async () => {
+    test('is refused when it was changed, cut, extended, or sealed with another secret', async () => {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       for (let i = 0; i < value.length; i++) {
@@ -104,7 +104,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(value)).toBeUndefined();
     });
 
-    test('is not written down again for every request', async () => {
+    test('is not recorded again for every request', async () => {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       now += 60;
@@ -203,7 +203,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await sessions.open(cookie.value)).toBeUndefined();
     });
 
-    test('is over for good though a request renewed it while its person logged out everywhere', async () => {
+    test('stays ended though a request renewed it while its person logged out everywhere', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'confidant-sessions-'));
       const store = openExpiringSqlite({ file: join(folder, 'db'), busyTimeoutMs: 100, now: () => now * 1000 });
       try {
@@ -257,7 +257,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       expect(await open({ ...kept, secrets: [next] }).open(value)).toBeUndefined();
     });
 
-    test('is no session any more once the person is not admitted, and is again once they are', async () => {
+    test('does not count while the person is not admitted, and counts again once they are', async () => {
       let people = new Set(['alice@example.com']);
       const sessions = openSessions({ admission: { emailSuffix: '@example.com', listed: () => people } });
       const { value } = (await sessions.start(ALICE)).cookie;
@@ -275,21 +275,21 @@ describe('a session in a cookie', () => {
     expect(Buffer.from(value.replaceAll('.', ''), 'base64url').toString('latin1')).not.toContain('alice');
   });
 
-  test('with more groups than a cookie can hold is refused with a word on what to do, and fits in a store', async () => {
+  test('with more groups than a cookie can hold is refused with advice, and fits in a store', async () => {
     const groups = Array.from({ length: 200 }, (_, i) => `a group with a rather long name, number ${i}`);
     await expect(open().start({ ...ALICE, groups })).rejects.toThrow(/Redis/);
     const store = expiringMemory();
     expect(await open({ records: store, ended: store }).start({ ...ALICE, groups })).toBeDefined();
   });
 
-  test('refused: what the same secret sealed for something else', async () => {
+  test('is refused when the same secret sealed it for something else', async () => {
     const sealed = await new CookieSeal([SECRET], 'login flow').seal((await open().start(ALICE)).session);
     expect(await open().open(sealed)).toBeUndefined();
   });
 });
 
 describe('a session in a store', () => {
-  test('is not found by who reads the store, and cannot be planted by who writes it', async () => {
+  test('cannot be taken over by reading the store, nor forged by writing to it', async () => {
     const entries = new Map<string, string>();
     const memory = expiringMemory();
     const store = {
@@ -311,21 +311,21 @@ describe('a session in a store', () => {
 });
 
 describe('people', () => {
-  test('an e-mail is one address, lower case, or none', () => {
+  test('have an e-mail that is one address in lower case, or none', () => {
     expect(emailOf(' Alice@Example.COM ')).toBe('alice@example.com');
     for (const bad of ['', 'alice', '@x', 'a@b@c', 'a b@c', 'a@b,c@d', '<a@b>', 'a@b\nc@d', 'A@\u212A.com', 7, null]) {
       expect([bad, emailOf(bad)]).toEqual([bad, undefined]);
     }
   });
 
-  test('groups are text without doubles, and too many are refused rather than cut', () => {
+  test('have groups without duplicates, and too many are refused rather than cut', () => {
     expect(groupsOf(['b', 'a', 'b', 1, ''])).toEqual(['a', 'b']);
     expect(groupsOf('one')).toEqual(['one']);
     expect(groupsOf(undefined)).toEqual([]);
     expect(groupsOf(Array.from({ length: 1001 }, String))).toBeUndefined();
   });
 
-  test('USERS_FILE is read again when it changes; while it cannot be read nobody is admitted, and the answer is 503', () => {
+  test('are admitted by USERS_FILE, which is read again when it changes; while it cannot be read everybody gets 503', () => {
     const folder = mkdtempSync(join(tmpdir(), 'confidant-users-'));
     const file = join(folder, 'users.yaml');
     writeFileSync(file, 'Alice@Example.com: Alice\nbob@example.com: Bob\n');
@@ -344,14 +344,14 @@ describe('people', () => {
   });
 });
 
-describe('where a login leads to', () => {
+describe('a login leads to', () => {
   test('a path of this server', () => {
     for (const path of ['/', '/services/web?tab=a#b', '/credentials?next=https://evil.example']) {
       expect(localPath(path)).toBe(path);
     }
   });
 
-  test('no address of the interface, however it is written', () => {
+  test('never an address of the interface, however it is written', () => {
     for (const path of [
       '/v1/saml/logout',
       '/%76%31/saml/logout',
@@ -365,7 +365,7 @@ describe('where a login leads to', () => {
     expect(localPath('/services/a%20b')).toBe('/services/a%20b');
   });
 
-  test('never another origin, whatever was asked for', () => {
+  test('never another origin, whatever the request asks for', () => {
     const pieces = fc.constantFrom(
       '/',
       '\\',

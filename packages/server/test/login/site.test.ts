@@ -49,7 +49,7 @@ describe('pages and files, as recorded', () => {
     });
   }
 
-  test('SAML routes under another module: 404, the debug page 403, and the logout leads to /loggedout (bug 25)', async () => {
+  test('SAML routes under another module get 404, the debug page 403, and the logout leads to /loggedout (bug 25)', async () => {
     const statuses = await Promise.all(
       [
         ['GET', '/v1/saml/login'],
@@ -62,18 +62,18 @@ describe('pages and files, as recorded', () => {
     expect(statuses).toEqual([404, 404, 404, 403, 302]);
   });
 
-  test('404: nobody can log in while no login is configured', async () => {
+  test('the login gets 404 while no login is configured', async () => {
     expect((await server.call(null, 'GET', '/v1/login')).status).toBe(404);
   });
 
-  test('405 names the methods that an address has', async () => {
+  test('a wrong method gets 405, which names the allowed methods', async () => {
     const answer = await server.call(null, 'PUT', '/v1/login');
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 });
 
 describe('custom files', () => {
-  test('are for those who authenticate; modules that are not there are empty, and nothing outside is served', async () => {
+  test('are for authenticated callers; missing modules are empty, and nothing outside the folder is served', async () => {
     const custom = await startServer({ CUSTOM_FRONTEND_DIRECTORY: folder });
     const get = (path: string, as: string | null = 'user:alice') => custom.call(as, 'GET', path);
     expect((await get('/custom/modules/mine.js', null)).status).toBe(401);
@@ -91,7 +91,7 @@ describe('custom files', () => {
     await custom.stop();
   });
 
-  test('hidden files, folders and links that lead outside are not there', async () => {
+  test('are not found when they are hidden, folders, or links that lead outside', async () => {
     writeFileSync(join(folder, 'styles', '.env'), 'not for you');
     mkdirSync(join(folder, 'styles', '.git'));
     writeFileSync(join(folder, 'styles', '.git', 'config'), 'not for you');
@@ -119,7 +119,7 @@ describe('HTTPS', () => {
   });
   afterAll(() => secure?.stop());
 
-  test('302 to the same address over HTTPS; health checks are exempt', async () => {
+  test('is reached by a 302 to the same address, except for health checks', async () => {
     const answer = await secure.call('user:alice', 'GET', '/v1/user/email?x=1');
     const { host } = new URL(secure.url);
     expect([answer.status, answer.headers.get('location')]).toEqual([302, `https://${host}/v1/user/email?x=1`]);
@@ -129,27 +129,27 @@ describe('HTTPS', () => {
     expect((await secure.call(null, 'GET', '/healthcheckx')).status).toBe(302);
   });
 
-  test('behind a terminating proxy: answered, with HSTS (as recorded)', async () => {
+  test('behind a terminating proxy is recognized, and HSTS is sent (as recorded)', async () => {
     const answer = await secure.call('user:alice', 'GET', '/v1/user/email', undefined, {
       'x-forwarded-proto': 'https',
     });
     expect([answer.status, answer.headers.get('strict-transport-security')]).toEqual([200, 'max-age=31536000']);
   });
 
-  test('spoofed forwarding headers change neither the host of the redirect nor the address in the log', async () => {
+  test('is not fooled by forged forwarding headers, neither in the redirect nor in the logged address', async () => {
     const spoofed = { 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '203.0.113.7', 'x-forwarded-ssl': 'on' };
     const answer = await secure.call(null, 'GET', '/v1/credentials', undefined, spoofed);
     expect([answer.status, answer.headers.get('location')?.includes('evil')]).toEqual([302, false]);
     expect(secure.log()).not.toContain('203.0.113.7');
   });
 
-  test('400: a Host that is no host', async () => {
+  test('is not reached with a malformed Host, which gets 400', async () => {
     for (const host of ['evil.example/path', 'a b', 'user@evil.example']) {
       expect([host, await statusWithHost(secure.url, host)]).toEqual([host, 400]);
     }
   });
 
-  test('PUBLIC_URL is where the redirect leads, whatever Host says; DEBUG switches it off', async () => {
+  test('is reached at PUBLIC_URL, whatever Host says; DEBUG switches the redirect off', async () => {
     const fixed = await startServer({ SSLIFY: 'true', PUBLIC_URL: 'https://confidant.example' });
     const answer = await fixed.call(null, 'GET', '/v1/credentials');
     expect(answer.headers.get('location')).toBe('https://confidant.example/v1/credentials');
@@ -160,8 +160,8 @@ describe('HTTPS', () => {
   });
 });
 
-describe('headers of answers', () => {
-  test('pages: a policy without exceptions, no frames, no referrer, not kept', async () => {
+describe('headers of responses', () => {
+  test('give pages a strict content policy, no frames, no referrer and no caching', async () => {
     const { headers } = await server.call(null, 'GET', '/loggedout');
     expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; .*frame-ancestors 'none'$/);
     expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|data:/);
@@ -174,14 +174,14 @@ describe('headers of answers', () => {
     });
   });
 
-  test('data: no page of another site may embed it', async () => {
+  test('keep pages of other sites from embedding data', async () => {
     for (const path of ['/v1/credentials', '/healthcheck', '/assets/pages.css']) {
       const { headers } = await server.call(null, 'GET', path);
       expect([path, headers.get('cross-origin-resource-policy')]).toEqual([path, 'same-origin']);
     }
   });
 
-  test('a token pays for no session: cookies sent along are not even read', async () => {
+  test('set no session for a token, and cookies sent with it are not read', async () => {
     const answer = await server.call('user:alice', 'GET', '/v1/user/email', undefined, {
       cookie: 'confidant_session=x',
     });
@@ -189,8 +189,8 @@ describe('headers of answers', () => {
   });
 });
 
-describe('open doors', () => {
-  test('USE_AUTH=false lets everybody in, also into the page, and is said at every start', async () => {
+describe('a server without login', () => {
+  test('with USE_AUTH=false lets everybody in, on pages too, and warns at every start', async () => {
     const open = await startServer({ USE_AUTH: 'false' });
     expect((await open.call(null, 'GET', '/v1/user/email')).json).toEqual({ email: 'unauthenticated user' });
     expect((await open.call(null, 'GET', '/')).text).toContain('Authentication is switched off');
@@ -200,7 +200,7 @@ describe('open doors', () => {
     expect(dangers(readSettings({}).settings)).toEqual([]);
   });
 
-  test('403: a name that somebody made resolve to loopback, where being on this machine is all it takes', async () => {
+  test('gives 403 to names that resolve to loopback, when being on this machine is enough to get in', async () => {
     const everybody = { USE_AUTH: 'false', PUBLIC_URL: 'https://confidant.example' };
     for (const environment of [everybody, { USER_AUTH_MODULE: 'local' }]) {
       const open = await startServer(environment);
@@ -228,7 +228,7 @@ describe('open doors', () => {
     expect(await statusWithHost(`${server.url}/loggedout`, 'confidant.example')).toBe(200);
   });
 
-  test('refused at start: USE_AUTH=false and DEBUG beyond loopback, unless it is confirmed', () => {
+  test('does not start with USE_AUTH=false or DEBUG beyond loopback, unless that is confirmed', () => {
     const production = { DYNAMODB_TABLE: 't', KMS_MASTER_KEY: 'k', AUTH_KEY: 'k', AUTH_CONTEXT: 'c', HOST: '0.0.0.0' };
     const settings = (more: Record<string, string>) =>
       faultsOf({ ...production, ...more }).map(({ setting }) => setting);
@@ -237,7 +237,7 @@ describe('open doors', () => {
     expect(settings({ USE_AUTH: 'false', DEBUG: 'true', ALLOW_INSECURE_LISTEN: 'true' })).toEqual([]);
   });
 
-  test('refused at start: a login in production without a session secret; but tokens alone need none', () => {
+  test('does not start in production without a session secret, which only tokens do not need', () => {
     const production = {
       DYNAMODB_TABLE: 't',
       KMS_MASTER_KEY: 'k',
@@ -251,7 +251,7 @@ describe('open doors', () => {
   });
 });
 
-describe('slow clients', () => {
+describe('clients that are slow', () => {
   // Far below the 30 seconds after which Node would look for them by itself.
   test(
     'are cut off when REQUEST_TIMEOUT_SECONDS are over, in the head and in the body',

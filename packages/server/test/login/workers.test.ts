@@ -36,7 +36,7 @@ async function untilBothServe(server: { stdout(): string }, origin: string, cook
   await expect.poll(asked, { timeout: 100_000 }).toBe(2);
 }
 
-test('several workers: the printed link works once for all, and a logout ends every copy of the cookie, for the next start too', async () => {
+test('with several workers the printed link works once, and a logout ends every copy of the cookie, after a restart too', async () => {
   const data = dataDirectory();
   const start = () => run({ CONFIDANT_DATA_DIR: data.path, WEB_CONCURRENCY: '2', LOG_LEVEL: 'info' });
   let server = await start();
@@ -71,7 +71,7 @@ test('several workers: the printed link works once for all, and a logout ends ev
   expect(await statusesOf(server.url, cookie)).toEqual(new Set([401]));
 });
 
-test('several workers without the embedded default: they tell each other of a logout', async () => {
+test('several workers without the embedded default share the knowledge of a logout', async () => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const [kms, dynamo, provider] = await Promise.all([

@@ -43,7 +43,7 @@ afterAll(async () => {
 });
 
 describe('a denied get stays denied', () => {
-  test('through a service that maps the credential: people see there what they may get, services what is mapped', async () => {
+  test('through a service that maps the credential: people see only values they may get, services everything mapped to them', async () => {
     await server.call('user:admin', 'PUT', '/v1/services/api', { credentials: [production, open] });
     const bob = await server.call('user:bob', 'GET', '/v1/services/api');
     expect(bob.json.credentials).toMatchObject([
@@ -56,7 +56,7 @@ describe('a denied get stays denied', () => {
     }
   });
 
-  test('whatever the tags are changed to', async () => {
+  test('whatever tags the caller gives the credential', async () => {
     for (const tags of [['production\ndb'], ['db'], [], ['Production']]) {
       const answer = await server.call('user:bob', 'PUT', `/v1/credentials/${production}`, { tags });
       expect([400, 403]).toContain(answer.status);
@@ -66,14 +66,14 @@ describe('a denied get stays denied', () => {
   });
 });
 
-test('400: names and tags are text of one line', async () => {
+test('names and tags with line breaks get 400', async () => {
   for (const body of [{ tags: ['a\nb'] }, { tags: ['a\u0000'] }, { name: 'a\u0000b' }, { name: 'a\tb' }]) {
     const answer = await server.call('user:admin', 'PUT', `/v1/credentials/${open}`, body);
     expect([answer.status, answer.json.error]).toEqual([400, expect.stringContaining(Object.keys(body)[0]!)]);
   }
 });
 
-test('an update that shows stored values leaves the audit line and the date of a read', async () => {
+test('an update that shows stored values leaves the audit line and the decryption date of a read', async () => {
   const answer = await server.call('user:admin', 'PUT', `/v1/credentials/${open}`, { documentation: 'x' });
   expect(answer.json.credential_pairs).toEqual({ open: 'value of open' });
   const audit = server
@@ -87,7 +87,7 @@ test('an update that shows stored values leaves the audit line and the date of a
   ]);
 });
 
-test('histories of blind credentials leave audit lines of reads', async () => {
+test('a history of blind credentials leaves the audit line of a read', async () => {
   const { json } = await server.call('user:admin', 'POST', '/v1/blind_credentials', {
     name: 'Blind',
     credential_pairs: { r: 'ciphertext' },
@@ -108,7 +108,7 @@ test('histories of blind credentials leave audit lines of reads', async () => {
   ]);
 });
 
-test("401 on every address of a service that is in another account, for that service's token", async () => {
+test('a service in another account gets 401 on every address of its own', async () => {
   await server.call('user:admin', 'PUT', '/v1/services/scoped', { account: 'sandbox' });
   for (const path of [
     '/v1/services/scoped',
@@ -121,12 +121,12 @@ test("401 on every address of a service that is in another account, for that ser
   }
 });
 
-test('400: more tags than anybody needs are refused', async () => {
+test('a credential with too many tags gets 400', async () => {
   const tags = Array.from({ length: 1001 }, (_, i) => String(i));
   expect((await server.call('user:admin', 'PUT', `/v1/credentials/${open}`, { tags })).status).toBe(400);
 });
 
-test('conflicts among very many keys are found by look-up, not by search', () => {
+test('conflicts among very many keys are found quickly', () => {
   const keys = Array.from({ length: 50_000 }, (_, i) => `key ${i}`);
   let searched = 0;
   const counting = Object.assign([...keys], { includes: () => (searched += 1) > 0 });

@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('the guides hold', () => {
-  test('the policy of the guide gives the answers the guide shows', async () => {
+  test('the policy in the guide decides as the guide says', async () => {
     const text = guide('access-control.md');
     const policy = join(directory, 'policy.yaml');
     writeFileSync(policy, block(text, 'yaml'));
@@ -41,7 +41,7 @@ describe('the guides hold', () => {
     }
   });
 
-  test('the ACL module of the guide loads and decides', async () => {
+  test('the ACL module in the guide loads and decides', async () => {
     writeFileSync(join(directory, 'acl.mjs'), block(guide('access-control.md'), 'js'));
     const acl = await loadAclModule({ spec: './acl.mjs:check', directory });
     const principal = {
@@ -55,7 +55,7 @@ describe('the guides hold', () => {
     expect(await acl({ principal, resourceType: 'service', action: 'get', resourceId: 'other' })).toBe(false);
   });
 
-  test('the verification of webhooks in the guide takes our signature and no other', async () => {
+  test('the webhook verification in the guide accepts our signature and no other', async () => {
     const file = join(directory, 'verify.mjs');
     writeFileSync(file, block(guide('events.md'), 'js'));
     const { isFromConfidant } = (await import(pathToFileURL(file).href)) as {

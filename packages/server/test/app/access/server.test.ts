@@ -86,7 +86,7 @@ describe('a policy by tags, over HTTP', () => {
     expect(answer.text).not.toContain('value');
   });
 
-  test('whoever may update but not get neither sees the values by an update, nor opens them by other tags', async () => {
+  test('callers who may update but not get neither see the values in the response nor gain access by changing tags', async () => {
     const path = `/v1/credentials/${ids['sealed']}`;
     const answer = await server.call('user:pat', 'PUT', path, { documentation: 'x' });
     expect(answer.status).toBe(200);
@@ -130,14 +130,14 @@ describe('a policy by tags, over HTTP', () => {
     expect((await server.call('service:other', 'GET', '/v1/services/payments-api')).status).toBe(403);
   });
 
-  test('what no rule allows is denied', async () => {
+  test('an action that no rule allows is denied', async () => {
     expect((await server.call('user:pat', 'GET', '/v1/credentials')).status).toBe(403);
     expect((await server.call('user:carol', 'GET', `/v1/credentials/${ids['pay']}`)).status).toBe(403);
   });
 });
 
 describe('an ACL module, over HTTP', () => {
-  test('decides', async () => {
+  test('decides who may do what', async () => {
     const body = { name: 'm', credential_pairs: { m: 'value' } };
     const created = await moduleServer.call('user:alice', 'POST', '/v1/credentials', body);
     expect(created.status).toBe(200);
@@ -146,20 +146,20 @@ describe('an ACL module, over HTTP', () => {
     expect((await moduleServer.call('service:web', 'GET', '/v1/credentials')).status).toBe(403);
   });
 
-  test('that throws denies, is logged, and tells the caller nothing', async () => {
+  test('that throws denies access, is logged, and reveals nothing to the caller', async () => {
     const answer = await moduleServer.call('user:broken', 'GET', '/v1/credentials');
     expect(answer.status).toBe(403);
     expect(answer.text).not.toContain('secret detail');
     expect(moduleServer.log()).toContain('the access policy failed, which denies');
   });
 
-  test('a policy file and a module together stop the start', async () => {
+  test('the server does not start with both a policy file and a module', async () => {
     await expect(startServer({ ACL_MODULE: './acl.mjs:check', ACL_POLICY_FILE: 'policy.yaml' })).rejects.toThrow(
       'set only one of them',
     );
   });
 
-  test('a module or a file that is not there stops the start', async () => {
+  test('the server does not start with a module or a policy file that does not exist', async () => {
     await expect(startServer({ ACL_MODULE: './no-such-acl.mjs:check' })).rejects.toThrow('there is no file');
     await expect(startServer({ ACL_POLICY_FILE: './no-such-policy.yaml' })).rejects.toThrow('no such file');
   });

@@ -33,7 +33,7 @@ async function create(fields: object = {}): Promise<{ id: string; name: string }
 }
 
 describe('a blind credential', () => {
-  test('is answered as it was sent, with a date in RFC 1123', async () => {
+  test('is returned as it was sent, with a date in RFC 1123 format', async () => {
     const answer = await server.call('user:alice', 'POST', '/v1/blind_credentials', { ...FULL, name: 'GBlind' });
     expect(answer.json).toEqual({
       ...FULL,
@@ -48,7 +48,7 @@ describe('a blind credential', () => {
     expect(read.json).toEqual(answer.json);
   });
 
-  test('is enabled, without metadata, keys and documentation, when nothing is said of them', async () => {
+  test('is enabled and has no metadata, keys or documentation when the request omits them', async () => {
     const { credential_pairs, data_key, cipher_type, cipher_version } = FULL;
     const body = { name: fresh(), credential_pairs, data_key, cipher_type, cipher_version };
     const answer = await server.call('user:alice', 'POST', '/v1/blind_credentials', body);
@@ -83,7 +83,7 @@ describe('a blind credential', () => {
     expect([answer.status, answer.json]).toEqual([400, { error }]);
   });
 
-  test('404 on GET and 400 on PUT for the id of a credential, and the reverse (bug 25)', async () => {
+  test('is not found by GET (404) and refused by PUT (400) under the id of a credential, and the reverse (bug 25)', async () => {
     const blind = await create();
     const credential = (
       await server.call('user:alice', 'POST', '/v1/credentials', { name: fresh(), credential_pairs: { a: '1' } })
@@ -98,7 +98,7 @@ describe('a blind credential', () => {
 });
 
 describe('an update', () => {
-  test('changes only the fields present, and every one is a revision', async () => {
+  test('changes only the fields present and writes a new revision each time', async () => {
     const made = await create();
     const name = fresh();
     const renamed = await server.call('user:bob', 'PUT', `/v1/blind_credentials/${made.id}`, { name });
@@ -113,7 +113,7 @@ describe('an update', () => {
     expect(same.json).toMatchObject({ name, revision: 3 });
   });
 
-  test('of the pairs demands data key and cipher; without pairs these stay as they are', async () => {
+  test('of the pairs requires data key and cipher; without pairs these stay unchanged', async () => {
     const made = await create();
     const path = `/v1/blind_credentials/${made.id}`;
     const credential_pairs = { 'us-east-1': 'q' };
@@ -132,7 +132,7 @@ describe('an update', () => {
     expect((await server.call('user:alice', 'PUT', path, whole)).json).toMatchObject({ ...whole, revision: 3 });
   });
 
-  test('409: a name belongs to one blind credential, on creation, update and revert (bug 15)', async () => {
+  test('that takes the name of another blind credential gets 409, as do creations and reverts (bug 15)', async () => {
     const first = await create();
     const second = await create();
     const conflict = { error: `Name already exists. See id: ${first.id}`, reference: first.id };
@@ -148,7 +148,7 @@ describe('an update', () => {
     expect([reverted.status, reverted.json.reference]).toEqual([409, taker.id]);
   });
 
-  test('of eight concurrent creates with one name exactly one succeeds', async () => {
+  test('keeps names unique, as creations do: of eight concurrent ones with one name exactly one succeeds', async () => {
     const name = fresh();
     const body = { ...FULL, name };
     const answers = await Promise.all(
@@ -159,7 +159,7 @@ describe('an update', () => {
 });
 
 describe('a revert', () => {
-  test('brings back everything of the old revision, and 400 when nothing would change', async () => {
+  test('restores everything of the old revision, and gets 400 when nothing would change', async () => {
     const made = await create();
     const path = `/v1/blind_credentials/${made.id}`;
     await server.call('user:alice', 'PUT', path, { documentation: 'new', metadata: {}, enabled: false });
@@ -178,7 +178,7 @@ describe('a revert', () => {
 });
 
 describe('lists', () => {
-  test('the list is the oldest change first, without ciphertext, unpaged', async () => {
+  test('the list shows the oldest change first, without ciphertext and without pages', async () => {
     const [first, second] = [await create(), await create()];
     await server.call('user:alice', 'PUT', `/v1/blind_credentials/${first.id}`, {});
     const { json } = await server.call('user:alice', 'GET', '/v1/blind_credentials?limit=1');
@@ -191,7 +191,7 @@ describe('lists', () => {
     );
   });
 
-  test('the history of one is newest first and does not repeat the current row (bug 19)', async () => {
+  test('the history of one blind credential is newest first and does not repeat the current row (bug 19)', async () => {
     const made = await create();
     await server.call('user:alice', 'PUT', `/v1/blind_credentials/${made.id}`, { documentation: 'two' });
     const { json } = await server.call('user:alice', 'GET', `/v1/archive/blind_credentials/${made.id}`);
@@ -201,7 +201,7 @@ describe('lists', () => {
     expect((await server.call('user:alice', 'GET', '/v1/archive/blind_credentials/nope')).status).toBe(404);
   });
 
-  test('the history of all has pages', async () => {
+  test('the history of all blind credentials has pages', async () => {
     await create();
     await create();
     const first = await server.call('user:alice', 'GET', '/v1/archive/blind_credentials?limit=1');
@@ -232,7 +232,7 @@ describe('services and conflicts', () => {
     });
   });
 
-  test('a key of two mapped credentials is refused from either side, naming who carries it', async () => {
+  test('a key that two credentials of a service share is refused from either side, naming the credentials that have it', async () => {
     const credential = (
       await server.call('user:alice', 'POST', '/v1/credentials', {
         name: fresh(),
@@ -269,7 +269,7 @@ describe('services and conflicts', () => {
     ]);
   });
 
-  test('403: a service reaches no route of blind credentials by itself (bug 4)', async () => {
+  test('a service gets 403 on every route of blind credentials (bug 4)', async () => {
     const { id } = await create();
     await server.call('user:alice', 'PUT', '/v1/services/other-svc', { blind_credentials: [id] });
     const attempts: [string, string, unknown?][] = [

@@ -37,7 +37,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('whoever may not get a blind credential sees it without ciphertext, in histories too', async () => {
+test('callers who may not get a blind credential see it without ciphertext, in histories too', async () => {
   const answers = [
     (await server.call('user:looker', 'GET', `/v1/blind_credentials/${id}`)).json,
     (await server.call('user:looker', 'GET', `/v1/archive/blind_credentials/${id}`)).json.revisions[0],
@@ -50,7 +50,7 @@ test('whoever may not get a blind credential sees it without ciphertext, in hist
   expect(whole.json).toMatchObject({ credential_pairs: { r: 'ciphertext' }, data_key: { r: 'key' } });
 });
 
-test('403 for each action that no rule allows, and client_config says so beforehand', async () => {
+test('every action that no rule allows gets 403, and client_config says so beforehand', async () => {
   const attempts: [string, string, object?][] = [
     [
       'POST',

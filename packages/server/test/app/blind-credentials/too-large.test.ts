@@ -39,7 +39,7 @@ afterAll(async () => {
   await Promise.all([kms.stop(), dynamodb.stop()]);
 });
 
-test('413 for what the store has no room for, and nothing is kept of it', async () => {
+test('a row that is too large for the store gets 413, and no part of it is stored', async () => {
   const answer = await server.call('user:alice', 'POST', '/v1/blind_credentials', {
     name: 'Large',
     credential_pairs: { r: 'x'.repeat(500_000) },

@@ -12,7 +12,7 @@ import { makeCsr } from '../../adapters/signing/tools.js';
 const TINY_KEYS = { bits: 512, publicExponent: 65_537, subject: NO_SUBJECT };
 const names = { commonName: 'web.example.com', dnsNames: [] };
 
-test('keys are made a few at a time; beyond a hundred waiting the answer is 429, and later ones are served again', async () => {
+test('keys are made a few at a time; with a hundred requests waiting the next gets 429, and later ones are served again', async () => {
   const keys = new KeyMaker(TINY_KEYS);
   const results = await Promise.allSettled(Array.from({ length: 110 }, () => keys.make(names)));
   const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
@@ -21,7 +21,7 @@ test('keys are made a few at a time; beyond a hundred waiting the answer is 429,
   await expect(keys.make(names)).resolves.toMatchObject({ request: { commonName: 'web.example.com' } });
 });
 
-describe('one certificate takes so long and no longer', () => {
+describe('a certificate request to ACM PCA is given up within its time limit', () => {
   let pca: AcmPcaStandIn;
   let client: AwsJsonClient;
   let authority: AcmPca;
@@ -58,19 +58,19 @@ describe('one certificate takes so long and no longer', () => {
     alternativeNames: [],
   });
 
-  test('when it never comes', async () => {
+  test('when the certificate is never issued', async () => {
     pca.pendingPolls = Infinity;
     await expect(authority.issue(await request(), 5)).rejects.toBeInstanceOf(BackendUnavailable);
     pca.pendingPolls = 0;
   });
 
-  test('when the CA does not answer at all', async () => {
+  test('when the CA does not respond at all', async () => {
     pca.outage = 'hang';
     await expect(authority.issue(await request(), 5)).rejects.toBeInstanceOf(BackendUnavailable);
     pca.outage = undefined;
   });
 
-  test('and is measured under the original’s names', async () => {
+  test('and its duration is measured under the metric names of the original', async () => {
     timers.length = 0;
     for (let i = 0; i < 2; i++) await patient.issueWithKey('svc-01.example.com', [], 5);
     expect(timers).toEqual([

@@ -119,15 +119,15 @@ function shapeOf(value: unknown): unknown {
       : 'text';
 }
 
-describe('the recordings of certificates and JWTs are answered as recorded', () => {
+describe('recorded requests for certificates and JWTs get the recorded responses', () => {
   const groups = recordings.filter(({ group }) => group === 'jwks' || group === 'certificates');
-  test('under the settings of the recordings, but for the bugs of the original', async () => {
+  test('with the settings of the recordings, except for the bugs of the original', async () => {
     const server = await start({});
     expect(groups).toHaveLength(20);
     for (const recording of groups) await replay(server, recording);
   });
 
-  test('also with foreign SANs, where the CN alone is checked', async () => {
+  test('with foreign SANs too, when only the CN is checked', async () => {
     const server = await start({ ACM_PRIVATE_CA_CN_ONLY_PRIVATE: 'true', ACM_PRIVATE_CA_CN_ONLY_SELFSIGNED: 'true' });
     for (const title of ['cert selfsigned', 'csr private']) {
       const recording = groups.find(({ name }) => name === title)!;
@@ -149,7 +149,7 @@ describe('the recordings of certificates and JWTs are answered as recorded', () 
   });
 });
 
-test('a public key of the recordings verifies what ours signs, and theirs is published unchanged', async () => {
+test('the recorded public key verifies the tokens that we sign, and is published unchanged', async () => {
   const server = await start({});
   const recording = recordings.find(({ name }) => name === 'public staging (no auth)')!;
   const { json } = await server.call(null, 'GET', recording.request.path);
