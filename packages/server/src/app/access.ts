@@ -61,11 +61,9 @@ export async function authorize(
     outcome: 'denied',
     reason: 'not_authorized',
   });
-  throw new Refusal(
-    'not_authorized',
-    `${caller.principal.name} does not have access to ${text}`,
-    resourceId === undefined || options.reference === null ? {} : { reference: resourceId },
-  );
+  throw new Refusal('not_authorized', `${caller.principal.name} does not have access to ${text}`, {
+    ...(resourceId !== undefined && options.reference !== null && { reference: resourceId }),
+  });
 }
 
 /**

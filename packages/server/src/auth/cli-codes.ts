@@ -86,7 +86,8 @@ export class CliCodes {
     const expected = createHash('sha256').update(challengeText({ verifier, server, letters })).digest('base64url');
     if (!sameText(expected, challenge)) return undefined;
     const { person, startedAt, logouts, saml } = session;
-    if (await sessions.hasEnded({ id: session.id, person, logouts, ...(saml && { saml }) })) return undefined;
+    if (await sessions.hasEnded({ id: session.id, person, logouts, ...(saml !== undefined && { saml }) }))
+      return undefined;
     if (!(await used.add(`cli-code:${id}`, '1', CODE_SECONDS))) return undefined;
     return { person, session: { startedAt, logouts }, saml };
   }

@@ -84,7 +84,7 @@ export class Sessions {
       csrf: randomBytes(24).toString('base64url'),
       startedAt: commandLineOf?.startedAt ?? now,
       logouts,
-      ...(saml && { saml }),
+      ...(saml !== undefined && { saml }),
       ...(commandLineOf !== undefined && { commandLine: true }),
     });
     const sealed = await this.#sealed(session);

@@ -130,7 +130,14 @@ function subjectsOf({ resourceType, resourceId, certificate, jwt }: AccessReques
 }
 
 function fitsResource({ effect, resource: { name, tag } }: Rule, known: Known | undefined): boolean {
-  return !(name ?? tag) || fitsDescription(effect, { ...(name && { name }), ...(tag && { tag }) }, known?.described);
+  return (
+    !(name ?? tag) ||
+    fitsDescription(
+      effect,
+      { ...(name !== undefined && { name }), ...(tag !== undefined && { tag }) },
+      known?.described,
+    )
+  );
 }
 
 function fitsAdded({ effect, adds }: Rule, added: Known | undefined): boolean {

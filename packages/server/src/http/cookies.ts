@@ -25,8 +25,19 @@ export function readCookies(header: string | undefined): ReadonlyMap<string, str
 export function writeCookie(name: string, value: string, attributes: CookieAttributes): string {
   const { httpOnly, secure, sameSite, maxAgeSeconds } = attributes;
   if (!/^[\w.~-]*$/.test(value)) throw new Error(`the cookie ${name} holds characters that cookies may not`);
-  const lifetime =
-    maxAgeSeconds === null ? {} : { maxAge: maxAgeSeconds, expires: new Date(Date.now() + maxAgeSeconds * 1000) };
-  const site = sameSite === undefined ? {} : { sameSite };
-  return stringifySetCookie({ name, value, path: '/', httpOnly, secure, ...lifetime, ...site }, { encode: asIs });
+  return stringifySetCookie(
+    {
+      name,
+      value,
+      path: '/',
+      ...(maxAgeSeconds !== null && {
+        maxAge: maxAgeSeconds,
+        expires: new Date(Date.now() + maxAgeSeconds * 1000),
+      }),
+      httpOnly,
+      secure,
+      ...(sameSite !== undefined && { sameSite }),
+    },
+    { encode: asIs },
+  );
 }

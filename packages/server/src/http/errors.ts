@@ -28,7 +28,10 @@ const FRAMEWORK: Record<string, ErrorCode> = {
 export function errorResponse(error: unknown): ErrorResponse {
   if (error instanceof Refusal) {
     const { code, message, reference, conflicts } = error;
-    return response(code, message, { ...(reference !== undefined && { reference }), ...(conflicts && { conflicts }) });
+    return response(code, message, {
+      ...(reference !== undefined && { reference }),
+      ...(conflicts !== undefined && { conflicts }),
+    });
   }
   if (error instanceof BackendUnavailable) return response('unavailable');
   if (error instanceof RowTooLarge) return response('too_large');

@@ -208,8 +208,8 @@ function logRequest(logger: Logger, request: FastifyRequest, reply: FastifyReply
       status: reply.statusCode,
       milliseconds: Math.round(reply.elapsedTime * 1000) / 1000,
       remoteAddress: request.ip,
-      ...(principal && { principal: principal.name }),
-      ...(failure && { code: failure.code }),
+      ...(principal !== undefined && { principal: principal.name }),
+      ...(failure !== undefined && { code: failure.code }),
     },
     'request',
   );

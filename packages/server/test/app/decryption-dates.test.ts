@@ -109,7 +109,7 @@ describe('with ENFORCE_DOCUMENTATION', () => {
     const emptied = await put({ documentation: '' });
     expect([emptied.status, emptied.json]).toEqual(refusal);
     expect((await put({ name: 'ED2' })).status).toBe(200);
-    // compat: a body that carries a revision is a revert of an old client.
+    // compat: a body with a revision is a revert by an old client.
     expect((await put({ documentation: '', revision: 1 })).status).toBe(200);
     const stillEmpty = await put({ name: 'ED3' });
     expect([stillEmpty.status, stillEmpty.json]).toEqual(refusal);

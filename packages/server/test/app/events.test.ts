@@ -51,10 +51,10 @@ describe('changes over HTTP', () => {
     await server.call('user:alice', 'PUT', `/v1/credentials/${id}`, { name: 'E2' });
     await server.call('user:alice', 'PUT', `/v1/credentials/${id}/1`);
     const of = (data: string): unknown => ({ what: 'confidant', tags: 'confidant,confidant-ev', data });
-    // Events may overtake each other, and one whose answer was late comes again.
-    const told = () => new Set([...new Set(graphite.received.map(({ body }) => body))].map(parsed));
+    // Events may overtake each other, and an event whose response was late is sent again.
+    const delivered = () => new Set([...new Set(graphite.received.map(({ body }) => body))].map(parsed));
     await expect
-      .poll(told)
+      .poll(delivered)
       .toEqual(
         new Set([
           of(`Added credentials: ['${id}']; Removed credentials []; Revision 1`),
@@ -62,7 +62,7 @@ describe('changes over HTTP', () => {
           of(`Updated credential "E" (${id}); Revision 3`),
         ]),
       );
-    // Each of the three was told of once, however often it had to be sent.
+    // Each of the three was delivered, even if it had to be sent more than once.
     await expect.poll(() => server.metrics()).toMatch(/^confidant_event_queue_depth 0$/m);
     for (const receiver of ['webhook', 'graphite']) {
       expect(await server.metrics()).toContain(

@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([server.stop(), open.stop(), cached.stop()]));
 
-/** Fetches a token and checks it as any client would: another library, over the published keys. */
+/** Fetches a token and verifies it as any client would: with another library and the published keys. */
 async function verified(
   from: TestServer,
   as: string,
@@ -55,7 +55,7 @@ async function verified(
   const published = await from.call(null, 'GET', `/v1/jwks/public/${environment}`);
   const { payload, protectedHeader } = await jwtVerify(json.token, createLocalJWKSet(published.json), {
     algorithms: ['RS256'],
-    // As it was given: some live for two seconds, and a test may be slower.
+    // Verified as of its issue: some tokens live for two seconds, and a test may be slower.
     currentDate: new Date(decodeJwt(json.token).iat! * 1000),
   });
   return { token: json.token, payload, kid: protectedHeader.kid };
@@ -247,7 +247,7 @@ describe('the cache', () => {
     };
     const one = await startServer(together);
     const two = await startServer(together);
-    /** Until a connection is there the cache is done without, which is told. */
+    /** Without a connection the cache is skipped, which is logged. */
     const connected = (to: TestServer) =>
       expect
         .poll(async () => {
@@ -260,7 +260,7 @@ describe('the cache', () => {
       await connected(one);
       await connected(two);
       const { token } = await verified(one, alice, '?environment=staging');
-      // A token made a second later is another one.
+      // A token that was made a second later differs.
       await new Promise((resolve) => setTimeout(resolve, 1100));
       expect((await verified(one, alice, '?environment=staging')).token).toBe(token);
       expect((await verified(two, alice, '?environment=staging')).token).toBe(token);

@@ -64,7 +64,7 @@ describe('patterns', () => {
   test('may use Python’s sign for the end of the text', () => {
     expect(new CaNames(`\\A${PATTERN}\\Z`).allow('web', 'web.example.com', [])).toBe(true);
     expect(new CaNames(`^${PATTERN}$`).allow('web', 'web.example.com', [])).toBe(true);
-    // An escaped backslash before a Z is no end.
+    // An escaped backslash before a Z is not the end of the text.
     expect(new CaNames('(?P<service_name>a\\\\Z)').allow('a\\Z', 'a\\Z', [])).toBe(true);
   });
 

@@ -2,7 +2,7 @@ import type { Exception } from './replay.js';
 
 const mapped = '6302c1c8ff9e4eb9b8cd2bd095b98373';
 
-/** Every recorded answer that is not the right one, with the number in the list of bugs that says what is. */
+/** Every recorded response that is wrong, with the number in docs/original-bugs.md that says what is right. */
 export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'auth: username with 4 parts': { bug: 11, status: 403 },
   'auth: user: service in account sandbox': { bug: 26, status: 200 },
@@ -10,7 +10,7 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
 
   'credentials: POST minimal: name, credential_pairs, enabled': { bug: 23, keys: ['metadata'] },
   'credentials: POST without enabled': { bug: 17, status: 200 },
-  // The create before succeeds here, and takes the name.
+  // The creation before succeeds here and takes the name.
   'credentials: POST after failed POST: same name': { bug: 17, status: 409 },
   'credentials: POST enabled as string': { bug: 17, status: 400 },
   'credentials: POST enabled as number 0': { bug: 17, status: 400 },
@@ -83,7 +83,7 @@ export const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'blind_credentials: GET a credential id': { bug: 25, status: 404 },
   'blind_credentials: PUT credential id': { bug: 25, status: 400 },
   'blind_credentials: PUT name of another (no 409 check)': { bug: 15, status: 409 },
-  // It would carry the other's name by now.
+  // It would have the other's name by now.
   'blind_credentials: conflict prep: map blind with credential': { bug: 15, keys: ['name', 'revision'] },
 
   'jwks: token staging': { bug: 5 },

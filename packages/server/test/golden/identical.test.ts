@@ -23,7 +23,7 @@ let target: Production;
 let folder: string;
 const paths: string[] = [];
 
-/** The same history, revision by revision, in a new DynamoDB table and in a new SQLite file. */
+/** Writes the same history, revision by revision, to a new DynamoDB table and to a new SQLite file. */
 beforeAll(async () => {
   [source, target] = await Promise.all([startProduction(recordedTable()), startProduction()]);
   folder = mkdtempSync(join(tmpdir(), 'confidant-identical-'));

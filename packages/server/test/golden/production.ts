@@ -8,7 +8,7 @@ import { createDynamoTable } from '../../src/adapters/store/dynamodb/store.js';
 import { dynamoOptions, rawTable } from '../adapters/store/harness.js';
 import { type Item, recordedJson } from './recordings.js';
 
-/** golden/settings.env, but for what points at a backend. */
+/** The settings of golden/settings.env without those that point at a backend. */
 const RECORDED_SETTINGS = {
   ROTATION_DAYS_CONFIG: '{"FINANCIALLY_SENSITIVE": 30}',
   TAGS_EXCLUDING_ROTATION: '["ROTATION_EXCLUDED"]',
@@ -32,16 +32,16 @@ const RECORDED_ROLES = [
   'rolewithoutservice-production',
 ];
 
-/** What the recordings' SECRETS_BOOTSTRAP holds. */
+/** The content of SECRETS_BOOTSTRAP in the recordings. */
 function recordedSecrets(): Record<string, string> {
   return parse(recordedJson<{ secrets_plaintext_yaml: string }>('secrets-bootstrap.json').secrets_plaintext_yaml);
 }
 
-/** DynamoDB and KMS as production has them, on local protocol servers, with these rows in the table. */
+/** DynamoDB and KMS as in production, on local protocol servers, with these rows in the table. */
 export interface Production {
   backend: Backend;
   kms: KmsStandIn;
-  /** The settings of the recordings that a backend does not decide. */
+  /** The settings of the recordings that do not depend on a backend. */
   recordedEnvironment: Record<string, string>;
   /** The certificate of the CA that the settings call `private`, PEM. */
   caCertificate: string;
@@ -57,7 +57,7 @@ export async function startProduction(rows: readonly Item[] = []): Promise<Produ
     startIamStandIn(RECORDED_ROLES),
     startAcmPca(),
   ]);
-  // The AWS SDK knows this endpoint from the environment alone.
+  // The AWS SDK takes this endpoint only from the environment.
   process.env['AWS_ENDPOINT_URL_IAM'] = iam.url;
   const privateCa = await pca.addAuthority({ tags: { env: 'reference' } });
   const options = dynamoOptions(dynamo.endpoint);
@@ -96,7 +96,7 @@ export async function startProduction(rows: readonly Item[] = []): Promise<Produ
     recordedEnvironment: {
       ...RECORDED_SETTINGS,
       ACM_PRIVATE_CA_ARN_PRIVATE: privateCa,
-      // The recordings' ACM PCA answered for this one too, whatever its ARN.
+      // The ACM PCA of the recordings served this one too, whatever its ARN.
       ACM_PRIVATE_CA_ARN_SELFSIGNED: privateCa,
       JWT_CERTIFICATE_AUTHORITIES: recordedSecrets()['JWT_CERTIFICATE_AUTHORITIES']!,
       JWT_IS_CA_ENCRYPTED: 'false',

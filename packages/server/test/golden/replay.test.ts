@@ -6,7 +6,7 @@ import { recordedLines } from './recordings.js';
 import { comparable, type Exception, idsIn, type Recording, Replay, stateBefore } from './replay.js';
 import { tokenFor } from './tokens.js';
 
-/** Parts of the interface that this test does not play, each with the reason. */
+/** Parts of the interface that this test does not replay, each with the reason. */
 const ELSEWHERE: Record<string, string> = {
   static: 'pages, in test/login',
   'saml (USER_AUTH_MODULE=google)': 'in test/login',
@@ -17,13 +17,13 @@ const ELSEWHERE: Record<string, string> = {
   'webhook + graphite': 'in test/adapters/telemetry',
 };
 
-/** What a block needs here besides what it was recorded with. */
+/** Settings that a block needs here besides its recorded ones. */
 const OWN_SETTINGS: Record<string, Record<string, string>> = {
   'USE_ENCRYPTION=false': { DYNAMODB_CREATE_TABLE: 'true' },
 };
 
 const recordings = recordedLines<Recording>('http.jsonl').filter(
-  // Google is not on this machine; test/login has a provider of its own.
+  // Google cannot be reached here; test/login has its own provider.
   ({ group, name }) => ELSEWHERE[group] === undefined && name !== 'login GET (google)',
 );
 
@@ -34,7 +34,7 @@ const replay = new Replay();
 beforeAll(async () => {
   production = await startProduction(stateBefore(recordedLines<Recording>('http.jsonl')));
   server = await startServer(production.recordedEnvironment, production.backend);
-  // The services of before were created through the interface, which made their grants.
+  // The services that existed before were created through the interface, which made their grants.
   await server.call('user:alice', 'PUT', '/v1/grants/svc-01-production');
 });
 afterAll(async () => {
@@ -42,7 +42,7 @@ afterAll(async () => {
   await production.stop();
 });
 
-/** One test a recording, against whatever server runs when it is its turn. */
+/** Defines one test for each recording, against the server that runs at its turn. */
 function play(recording: Recording, current: () => TestServer): void {
   const { group, name, response } = recording;
   const key = `${group}: ${name}`;

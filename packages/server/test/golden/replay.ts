@@ -10,19 +10,19 @@ export interface Recording {
   response: { status: number; headers: [string, string][]; json?: any; text?: string };
 }
 
-/** Why an answer differs from the recording, and what it is instead. */
+/** Why a response differs from the recording, and what it is instead. */
 export interface Exception {
-  /** The number in the facts' list of bugs that it follows from. */
+  /** The number of the reason in docs/original-bugs.md. */
   bug: number;
   /** The right status; the recorded one when left out. */
   status?: number;
-  /** Keys of the body, at any depth, that are right to differ. */
+  /** Keys of the body, at any depth, that may differ. */
   keys?: readonly string[];
-  /** A body sent afterwards, by the same method and path, so that later recordings find the content they expect. */
+  /** A body to send afterwards with the same method and path, so that later recordings find the expected content. */
   afterwards?: unknown;
 }
 
-/** The state that the first recording found: rows of before, current ones made from their newest revision. */
+/** The state before the first recording. Current rows are made from their newest revision of that time. */
 export function stateBefore(recordings: readonly Recording[]): Item[] {
   const BEGIN = '2026-11-21T22:38:19';
   const made = new Set(recordings.map((each) => each.response.json?.id as string | undefined));
@@ -39,8 +39,8 @@ export function stateBefore(recordings: readonly Recording[]): Item[] {
 }
 
 /**
- * The table as it was at a moment of the recordings, in its form `2026-11-21T22:40:30`: current rows that were written
- * later are made from their newest revision of before.
+ * The table at a moment of the recordings (like `2026-11-21T22:40:30`): current rows that were written later are made
+ * from their newest revision of that time.
  */
 export function tableAt(moment: string): Item[] {
   const rows = recordedTable().filter((row) => row['modified_date']!.S! < moment);
@@ -69,10 +69,10 @@ function splitId(row: Item): [string, number] {
   return [row['id']!.S!.slice(0, -`-${revision}`.length), revision];
 }
 
-/** Plays recordings in order and remembers which of our ids and page tokens stand for which recorded ones. */
+/** Replays recordings in order and remembers which of our ids and page tokens stand for which recorded ones. */
 export class Replay {
   readonly #ours = new Map<string, string>();
-  /** By our id: recorded revision to ours. They part where a write that failed there succeeds here, or the reverse. */
+  /** By our id: recorded revision to ours. They differ after a write that failed there and succeeded here, or the reverse. */
   readonly #revisions = new Map<string, Map<number, number>>();
 
   /** Sends a recorded request, with our ids in place of recorded ones. */
@@ -92,7 +92,7 @@ export class Replay {
     return server.call(sent, method, this.#translate(path), body === null ? undefined : this.#deep(body), kept);
   }
 
-  /** Learns the ids of an answer from the recorded one. */
+  /** Learns the ids of a response by comparing it with the recorded one. */
   learn(recording: Recording, answer: { json?: any }): void {
     const theirs = recording.response.json;
     const ours = answer.json;
@@ -106,7 +106,7 @@ export class Replay {
     }
   }
 
-  /** The recorded body in our ids. */
+  /** The recorded body with our ids. */
   expected(recording: Recording): unknown {
     return this.#deep(recording.response.json);
   }
@@ -115,7 +115,7 @@ export class Replay {
     let result = text;
     for (const [theirs, ours] of this.#ours) result = result.replaceAll(theirs, ours);
     const revised = (id: string, revision: string): string => String(this.#revisionOf(id, Number(revision)));
-    // In a path (one revision, or two of a comparison) and at the end of an archived id.
+    // Revisions are in paths (one, or two for a diff) and at the end of archived ids.
     return result
       .replace(/^(\/v1\/\w+\/)([^/]+)\/(\d+)(?:\/(\d+))?$/, (_, start: string, id: string, one: string, two?: string) =>
         [`${start}${id}`, revised(id, one), ...(two === undefined ? [] : [revised(id, two)])].join('/'),
@@ -147,8 +147,8 @@ export class Replay {
 const VOLATILE = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00|\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)$/;
 
 /**
- * A body with what no two runs share taken out: dates and page tokens by kind, error texts, and the order of lists that
- * the original left to chance. `only` keeps list rows whose id both sides know.
+ * A body without what differs between two runs: dates and page tokens are replaced by their kind, error texts removed, and
+ * lists sorted whose order the original left to chance. `only` keeps list rows whose id both sides know.
  */
 export function comparable(value: unknown, only?: ReadonlySet<string>): unknown {
   if (typeof value === 'string') return VOLATILE.test(value) ? '<date>' : value;

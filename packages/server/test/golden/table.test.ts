@@ -163,7 +163,7 @@ describe('a row written here', () => {
       expect(attributeTypes((await production.item(id))!)).toEqual(attributeTypes(sparse[type]!));
     }
     const credential = attributeTypes((await production.item(created.json.id))!);
-    // The original writes metadata only when the request had some; reading cannot tell the two apart.
+    // The original writes metadata only when the request had some; a reader cannot distinguish the two.
     expect({ ...credential, metadata: undefined }).toEqual({
       ...attributeTypes(sparse['credential']!),
       metadata: undefined,

@@ -14,7 +14,7 @@ interface Token {
   text?: string;
 }
 
-/** What stood behind the recordings whose token was special: they hold the username alone. */
+/** The special tokens of some recordings, which contain only the user name. */
 const SPECIAL: Record<string, (now: number) => Token> = {
   'basic auth user, empty password': () => ({ text: '' }),
   'v2 username with a v1 token': () => ({ context: { from: 'svc-01-production', to: 'confidant-production' } }),

@@ -5,7 +5,7 @@ import { startServer, type TestServer } from './harness.js';
 
 let server: TestServer;
 let kms: KmsStandIn;
-/** Production's environment: KMS over the network, here with the embedded store beside it. */
+/** The environment of production with KMS over the network, but with the embedded store. */
 beforeAll(async () => {
   kms = await startKmsStandIn();
   server = await startServer();
@@ -145,7 +145,7 @@ describe('a failing backend', () => {
       }
       kms.fault = undefined;
       expect((await production.call(basic(as.username, as.token), 'GET', '/v1/user/email')).status).toBe(200);
-      // The token is cached now: KMS may go away again.
+      // The token is cached now, so KMS may go away again.
       kms.fault = 'hang';
       expect((await production.call(basic(as.username, as.token), 'GET', '/v1/user/email')).status).toBe(200);
     } finally {
@@ -179,7 +179,7 @@ describe('a failing backend', () => {
   });
 });
 
-/** The recordings' environment, pointed at local stand-ins. */
+/** The environment of the recordings, with local stand-ins for the backends. */
 function productionEnvironment(kmsUrl: string, dynamoUrl: string): Record<string, string> {
   return {
     AUTH_CONTEXT: 'confidant-production',

@@ -16,7 +16,7 @@ const BLIND = {
   cipher_version: 2,
 };
 
-/** One thing of each kind, at revision 1, and a change of it that `n` tells from the others. */
+/** Creates a resource of each kind at revision 1, and makes changes of it that differ by `n`. */
 const KINDS = {
   credential: {
     async create() {
@@ -25,7 +25,7 @@ const KINDS = {
       return `/v1/credentials/${json.id}`;
     },
     change: (n: number) => ({ documentation: `change ${n}` }),
-    told: (json: any) => json.documentation,
+    changedPart: (json: any) => json.documentation,
   },
   'blind credential': {
     async create() {
@@ -34,7 +34,7 @@ const KINDS = {
       return `/v1/blind_credentials/${json.id}`;
     },
     change: (n: number) => ({ documentation: `change ${n}` }),
-    told: (json: any) => json.documentation,
+    changedPart: (json: any) => json.documentation,
   },
   service: {
     async create() {
@@ -43,13 +43,13 @@ const KINDS = {
       return path;
     },
     change: (n: number) => ({ enabled: n % 2 === 0 }),
-    told: (json: any) => json.enabled,
+    changedPart: (json: any) => json.enabled,
   },
 };
 
 const put = (path: string, body: object): Promise<Answer> => server.call(alice, 'PUT', path, body);
 
-describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { create, change, told }) => {
+describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { create, change, changedPart }) => {
   test('lets a change of that revision through', async () => {
     const path = await create();
     const answer = await put(path, { ...change(2), expected_revision: 1 });
@@ -65,7 +65,7 @@ describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { crea
       expect(answer.json.error).toMatch(/^expected_revision: .*revision is 2/);
     }
     const { json: after } = await server.call(alice, 'GET', path);
-    expect([after.revision, told(after)]).toEqual([2, told(current)]);
+    expect([after.revision, changedPart(after)]).toEqual([2, changedPart(current)]);
   });
 
   test('lets one of several changes of the same revision through', async () => {
@@ -91,77 +91,80 @@ describe.each(Object.entries(KINDS))('expected_revision of a %s', (_kind, { crea
   });
 });
 
-describe.each(Object.entries(KINDS))('expected_revision of a revert of a %s', (_kind, { create, change, told }) => {
-  /** At revision 2, with another content than 1. */
-  async function changed(): Promise<{ path: string; first: unknown; second: unknown }> {
-    const path = await create();
-    const { json: first } = await server.call(alice, 'GET', path);
-    const { json: second } = await put(path, change(3));
-    return { path, first: told(first), second: told(second) };
-  }
-
-  test('lets a revert of that revision through, and may be omitted', async () => {
-    const { path, first, second } = await changed();
-    const reverted = await put(`${path}/1`, { expected_revision: 2 });
-    expect([reverted.status, reverted.json.revision, told(reverted.json)]).toEqual([200, 3, first]);
-    // As clients of the original ask: nothing, null, or what they like.
-    const again = [undefined, null, { revision: 2 }, [], ' \n', '"x"', 7, '1.0', '1e400'];
-    for (const [n, body] of again.entries()) {
-      const answer = await server.call(alice, 'PUT', `${path}/${n % 2 === 0 ? 2 : 1}`, body);
-      expect([answer.status, told(answer.json)]).toEqual([200, n % 2 === 0 ? second : first]);
+describe.each(Object.entries(KINDS))(
+  'expected_revision of a revert of a %s',
+  (_kind, { create, change, changedPart }) => {
+    /** Creates one at revision 2, whose content differs from revision 1. */
+    async function changed(): Promise<{ path: string; first: unknown; second: unknown }> {
+      const path = await create();
+      const { json: first } = await server.call(alice, 'GET', path);
+      const { json: second } = await put(path, change(3));
+      return { path, first: changedPart(first), second: changedPart(second) };
     }
-  });
 
-  test('is not overlooked in a body that cannot be read', async () => {
-    const { path } = await changed();
-    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    for (const [body, headers] of [
-      ['{"expected_revision": 1', {}],
-      ['{"expected_revision": 1}', form],
-    ] as const) {
-      const answer = await server.call(alice, 'PUT', `${path}/1`, body, headers);
-      expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([400, 'invalid_json']);
-    }
-    expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
-  });
+    test('lets a revert of that revision through, and may be omitted', async () => {
+      const { path, first, second } = await changed();
+      const reverted = await put(`${path}/1`, { expected_revision: 2 });
+      expect([reverted.status, reverted.json.revision, changedPart(reverted.json)]).toEqual([200, 3, first]);
+      // Clients of the original send nothing, null, or anything else.
+      const again = [undefined, null, { revision: 2 }, [], ' \n', '"x"', 7, '1.0', '1e400'];
+      for (const [n, body] of again.entries()) {
+        const answer = await server.call(alice, 'PUT', `${path}/${n % 2 === 0 ? 2 : 1}`, body);
+        expect([answer.status, changedPart(answer.json)]).toEqual([200, n % 2 === 0 ? second : first]);
+      }
+    });
 
-  test('refuses a revert of any other revision, and stores nothing of it', async () => {
-    const { path, second } = await changed();
-    for (const expected of [1, 3, 0]) {
+    test('is not overlooked in a body that cannot be read', async () => {
+      const { path } = await changed();
+      const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+      for (const [body, headers] of [
+        ['{"expected_revision": 1', {}],
+        ['{"expected_revision": 1}', form],
+      ] as const) {
+        const answer = await server.call(alice, 'PUT', `${path}/1`, body, headers);
+        expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([400, 'invalid_json']);
+      }
+      expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
+    });
+
+    test('refuses a revert of any other revision, and stores nothing of it', async () => {
+      const { path, second } = await changed();
+      for (const expected of [1, 3, 0]) {
+        const answer = await put(`${path}/1`, { expected_revision: expected });
+        expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([409, 'write_conflict']);
+        expect(answer.json.error).toMatch(/^expected_revision: .*revision is 2/);
+      }
+      const { json: after } = await server.call(alice, 'GET', path);
+      expect([after.revision, changedPart(after)]).toEqual([2, second]);
+    });
+
+    test('lets one of several reverts of the same revision through', async () => {
+      const { path } = await changed();
+      const answers = await Promise.all(Array.from({ length: 6 }, () => put(`${path}/1`, { expected_revision: 2 })));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(5).fill(409)]);
+      expect((await server.call(alice, 'GET', path)).json.revision).toBe(3);
+    });
+
+    test.each([
+      ['text', '2'],
+      ['a fraction', 1.5],
+      ['more than can be counted', 1e23],
+      ['negative', -1],
+      ['null', null],
+    ])('is refused by name when it is %s', async (_, expected) => {
+      const { path } = await changed();
       const answer = await put(`${path}/1`, { expected_revision: expected });
-      expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([409, 'write_conflict']);
-      expect(answer.json.error).toMatch(/^expected_revision: .*revision is 2/);
-    }
-    const { json: after } = await server.call(alice, 'GET', path);
-    expect([after.revision, told(after)]).toEqual([2, second]);
-  });
+      expect([answer.status, answer.json.error]).toEqual([400, 'expected_revision: must be a whole number, 0 or more']);
+      expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
+    });
 
-  test('lets one of several reverts of the same revision through', async () => {
-    const { path } = await changed();
-    const answers = await Promise.all(Array.from({ length: 6 }, () => put(`${path}/1`, { expected_revision: 2 })));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(5).fill(409)]);
-    expect((await server.call(alice, 'GET', path)).json.revision).toBe(3);
-  });
-
-  test.each([
-    ['text', '2'],
-    ['a fraction', 1.5],
-    ['more than can be counted', 1e23],
-    ['negative', -1],
-    ['null', null],
-  ])('is refused by name when it is %s', async (_, expected) => {
-    const { path } = await changed();
-    const answer = await put(`${path}/1`, { expected_revision: expected });
-    expect([answer.status, answer.json.error]).toEqual([400, 'expected_revision: must be a whole number, 0 or more']);
-    expect((await server.call(alice, 'GET', path)).json.revision).toBe(2);
-  });
-
-  test('reveals the revision only to callers who may revert', async () => {
-    const { path } = await changed();
-    const answer = await server.call('service:web', 'PUT', `${path}/1`, { expected_revision: 7 });
-    expect([answer.status, answer.text.includes('revision is')]).toEqual([403, false]);
-  });
-});
+    test('reveals the revision only to callers who may revert', async () => {
+      const { path } = await changed();
+      const answer = await server.call('service:web', 'PUT', `${path}/1`, { expected_revision: 7 });
+      expect([answer.status, answer.text.includes('revision is')]).toEqual([403, false]);
+    });
+  },
+);
 
 test('expected_revision 0 makes a service only when there is none', async () => {
   const path = `/v1/services/service-${++serial}`;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { prepareHangUp } from '../../src/http/hang-up.js';
 
-/** Sends a request, tells by a file that it is sent, and prints what comes back, or the error's code. */
+/** Sends a request, creates a file once it is sent, and prints the response or the code of the error. */
 const CLIENT = `
   const [port, sent] = process.argv.slice(1);
   const socket = require('node:net').connect(Number(port), '127.0.0.1');
@@ -22,7 +22,7 @@ test('a request that arrived before the stop but was not read yet is answered', 
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const server = createServer((_request, response) => response.end('answered'));
   const hangUp = prepareHangUp(server);
-  // The stop comes in the turn in which the connection is taken.
+  // The stop comes in the event-loop turn in which the connection is accepted.
   let stopHangingUp = (): void => undefined;
   server.once('connection', () => (stopHangingUp = hangUp()));
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -32,7 +32,7 @@ test('a request that arrived before the stop but was not read yet is answered', 
   });
   let answer = '';
   client.stdout.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
-  // This process does nothing else until the request is there: the event loop is blocked.
+  // The event loop is blocked until the request has arrived.
   const nothing = new Int32Array(new SharedArrayBuffer(4));
   for (let i = 0; i < 12_000 && !existsSync(sent); i++) Atomics.wait(nothing, 0, 0, 10);
   expect(existsSync(sent)).toBe(true);

@@ -10,7 +10,7 @@ import { withEmbeddedDefaults } from '../../src/config/embedded.js';
 import { readSettings } from '../../src/config/parse.js';
 import { Keyring } from '../../src/embedded/keyring.js';
 
-/** An answer, with its body parsed when it is JSON. */
+/** A response, with its body parsed when it is JSON. */
 export interface Answer {
   status: number;
   headers: Headers;
@@ -19,7 +19,7 @@ export interface Answer {
   json: any;
 }
 
-/** Who a test request comes from: `user:alice`, `service:web`, `v1:web`; or headers of its own; or nobody. */
+/** The caller of a test request: `user:alice`, `service:web`, `v1:web`; or its headers; or null for nobody. */
 export type As = string | Record<string, string> | null;
 
 /** The whole server on a free port, over real adapters. */
@@ -28,17 +28,17 @@ export interface TestServer {
   /** Everything logged so far, one JSON line each. */
   log: () => string;
   call(as: As, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
-  /** What Prometheus would be shown; with METRICS_PORT only. */
+  /** The metrics that Prometheus would read; with METRICS_PORT only. */
   metrics(): Promise<string>;
   /** Basic credentials of a principal. */
   token(as: string): Promise<{ username: string; token: string }>;
   stop(): Promise<void>;
 }
 
-/** What a test server runs on; without it the embedded default in a folder of its own. */
+/** The backends of a test server; by default the embedded ones in a folder of their own. */
 export interface Backend {
   environment: Record<string, string>;
-  /** Makes tokens under the environment's keys. */
+  /** Makes tokens with the keys of the environment. */
   kms: KmsLike;
 }
 

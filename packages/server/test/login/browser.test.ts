@@ -15,12 +15,12 @@ import { type SamlSite, startSamlSite } from './saml-site.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 const COMMAND_LINE = fileURLToPath(new URL('../../../client/bin/confidant.js', import.meta.url));
-/** For what the browser and the programs it waits for have to do: they share the machine with other tests. */
+/** Time for the browser and the programs it waits for, which share the machine with other tests. */
 const PATIENCE_MS = 100_000;
-/** Where to leave pictures of the pages for somebody to look at; unset: none are taken. */
+/** Folder for screenshots of the pages; unset: none are taken. */
 const PICTURES = process.env['CONFIDANT_TEST_PICTURES'];
 
-/** A page in a browser of its own, and what the browser complained about on pages below `url`. */
+/** A page in a new browser, and the problems that the browser reported on pages below `url`. */
 async function openPage(browser: Browser, url: string): Promise<{ page: Page; complaints: string[] }> {
   const context = await browser.newContext({ viewport: { width: 900, height: 600 } });
   context.setDefaultTimeout(PATIENCE_MS);
@@ -202,7 +202,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await page.waitForURL(`${confidant.url}/`);
       expect(await page.textContent('h1')).toBe('Logged in');
       await picture(page, 'link-1-logged-in');
-      // Playwright shows the fragment of the address that was typed; what follows must not have it.
+      // Playwright shows the fragment of the typed address; the addresses after it must not have it.
       expect(addresses.slice(2).join(' ')).not.toContain(secret);
       await page.goBack();
       expect(page.url()).not.toContain(secret);

@@ -12,7 +12,7 @@ import { SECRET, startConfidant, type TestConfidant } from './confidant.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { type Visit, Visitor } from './visitor.js';
 
-/** What a command line makes up. */
+/** The random parts of a command line's request. */
 interface Asked {
   verifier: string;
   letters: string;
@@ -41,7 +41,7 @@ async function allow(visitor: Visitor, asked: Asked, fields: Record<string, stri
   return visitor.post('/cli', { xsrf: hidden(page, 'xsrf'), challenge, port, state, letters, ...fields });
 }
 
-/** The code on its way back to the command line. */
+/** The code in the address that leads back to the command line. */
 function codeOf(allowed: Visit): string {
   const [, address] = /^0; url=(.*)$/.exec(allowed.headers.get('refresh') ?? '')!;
   return new URL(address!).searchParams.get('code')!;
@@ -111,7 +111,7 @@ describe('with an OpenID provider', () => {
       });
     expect((await write({})).status).toBe(401);
     expect((await write({ 'x-xsrf-token': csrf! })).status).toBe(200);
-    // Each has a session of its own.
+    // Each command line has its own session.
     expect((await cli.go('/v1/logout', { method: 'POST', headers: { 'x-xsrf-token': csrf! } })).status).toBe(200);
     expect((await cli.go('/v1/user/email')).status).toBe(401);
     expect((await visitor.go('/v1/user/email')).status).toBe(200);
@@ -148,7 +148,7 @@ describe('with an OpenID provider', () => {
     expect(await statuses()).toEqual([200, 200, 200, 200]);
     expect((await logOut(true)).status).toBe(200);
     expect(await statuses()).toEqual([401, 401, 401, 401]);
-    // Whose own session is over is not told that all are.
+    // A person whose own session has ended is not logged out everywhere.
     expect((await logOut(true)).status).toBe(401);
     expect((await exchange(code, asked.verifier)).status).toBe(401);
     expect(confidant.log()).toMatch(/"action":"logout","resourceType":"all sessions","outcome":"ok"/);
@@ -185,11 +185,11 @@ describe('with an OpenID provider', () => {
       const asked = ask(confidant.url);
       const code = codeOf(await allow(visitor, asked));
       expect((await exchange(code, ask(confidant.url).verifier)).status).toBe(401);
-      // In the middle, where every character counts in full.
+      // Changed in the middle, where all bits of a character count.
       const middle = Math.floor(code.length / 2);
       const changed = code.slice(0, middle) + (code[middle] === 'A' ? 'B' : 'A') + code.slice(middle + 1);
       expect((await exchange(changed, asked.verifier)).status).toBe(401);
-      // Of several at the same moment exactly one.
+      // Of several at the same moment exactly one succeeds.
       const statuses = await Promise.all(Array.from({ length: 6 }, () => exchange(code, asked.verifier)));
       expect(statuses.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401, 401, 401]);
       for (const body of ['{}', `{"code":"${code}"}`, '[]', '{"code":1,"verifier":2}']) {
@@ -341,7 +341,7 @@ describe.each([
   const SAML = { nameId: 'alice', nameIdFormat: null, sessionIndex: 'one' };
   let now = 1_000_000;
 
-  /** One server of several: what they share is `used`. */
+  /** One of several servers that share `used`. */
   function serverWith(used: ExpiringStore, secrets: readonly string[] = [SECRET]) {
     const sessions = new Sessions({
       secrets,

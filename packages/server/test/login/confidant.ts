@@ -8,7 +8,7 @@ import { withEmbeddedDefaults } from '../../src/config/embedded.js';
 import type { Fault } from '../../src/config/setting-types.js';
 import { readSettings } from '../../src/config/parse.js';
 
-/** A secret of the length that is asked for. */
+/** A secret of the required length. */
 export const SECRET = 'a-secret-of-tests-of-forty-characters....';
 
 export interface TestConfidant {
@@ -18,7 +18,7 @@ export interface TestConfidant {
   stop(): Promise<void>;
 }
 
-/** The whole server over the embedded store, with a login of choice. `port` is for logins that must know it before. */
+/** The whole server over the embedded store, with any login. `port` is for logins that must know it beforehand. */
 export async function startConfidant(environment: Record<string, string>, port = 0): Promise<TestConfidant> {
   const directory = mkdtempSync(join(tmpdir(), 'confidant-login-'));
   const dataDir = join(directory, 'data');
@@ -46,7 +46,7 @@ export async function startConfidant(environment: Record<string, string>, port =
   };
 }
 
-/** What the settings are refused for at start. */
+/** The faults for which the settings are refused at start. */
 export function faultsOf(environment: Record<string, string>): Fault[] {
   return readSettings(withEmbeddedDefaults({ SESSION_SECRET: SECRET, ...environment })).faults;
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
-/** What the token endpoint answers to the next exchange of a code. */
+/** The response of the token endpoint to the next exchange of a code. */
 export interface Forgery {
   claims?: Record<string, unknown>;
   /** `none`: no signature. `HS256`: signed with the client secret. `foreign`: with a key that is not published. */
@@ -11,7 +11,7 @@ export interface Forgery {
 
 export interface ForgingProvider {
   issuer: string;
-  /** Where it listens. */
+  /** The address it listens on. */
   url: string;
   /** Makes the ID token of the next exchange; `nonce` is what the login asked for. */
   next: Forgery;
@@ -22,8 +22,8 @@ export interface ForgingProvider {
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /**
- * A provider that answers every code with an ID token of the test's making: what a real one refuses to do. `issuer`
- * is another address than its own that leads to it.
+ * A provider that returns for every code the ID token that the test wants, which a real one would refuse. `issuer` is
+ * another address that leads to it.
  */
 export async function startForgingProvider(
   clientId: string,
@@ -32,7 +32,7 @@ export async function startForgingProvider(
 ): Promise<ForgingProvider> {
   const [own, foreign] = [await generateKeyPair('RS256'), await generateKeyPair('RS256')];
   const server = createServer();
-  // Ends no connection that a client may be about to use again.
+  // Does not end connections that a client may be about to use again.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -32,7 +32,7 @@ describe('header login', () => {
     expect((await email({})).status).toBe(401);
     expect((await email({ 'x-user': 'carol' })).status).toBe(401);
     expect((await email({ 'x-email': 'carol@example.com' })).status).toBe(401);
-    // What Node makes of a client's header before the proxy's.
+    // Node joins a client's header and the proxy's like this.
     expect((await email({ ...CAROL, 'x-email': 'root@example.com, carol@example.com' })).status).toBe(401);
   });
 

@@ -132,7 +132,7 @@ describe('the one-time link', () => {
       void listeners.get('hashchange')!();
       await expect.poll(() => status.textContent).toBe(text);
     }
-    // Taking the secret out of the address is no link of its own.
+    // Removing the secret from the address does not count as another link.
     expect(sent).toEqual(['first', 'second', 'third']);
   });
 
@@ -166,13 +166,13 @@ describe('the one-time link', () => {
   });
 });
 
-/** A request with a Host of choice, which fetch does not send. */
+/** A request with any Host, which fetch cannot send. */
 function raw(url: string, host: string, secret: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const body = JSON.stringify({ secret });
   return new Promise((resolve, reject) => {
     let answer = '';
-    // Not ended from here: Node's server may end its side too, before it has answered.
+    // The socket is not ended here: Node's server might then end its side before it has responded.
     const socket = connect(Number(port), hostname, () =>
       socket.write(
         `POST /v1/login HTTP/1.1\r\nHost: ${host}\r\nOrigin: http://${host}\r\nContent-Type: application/json\r\n` +

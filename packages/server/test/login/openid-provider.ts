@@ -5,7 +5,7 @@ import Provider from 'oidc-provider';
 export const CLIENT_ID = 'confidant-tests';
 export const CLIENT_SECRET = 'a client secret of tests';
 
-/** People of the provider, by account id. Passwords are not its business here. */
+/** People of the provider by account id. Nobody has a password. */
 export const ACCOUNTS: Record<string, Record<string, unknown>> = {
   alice: {
     email: 'Alice@Example.com',
@@ -23,10 +23,10 @@ export interface OpenIdTestProvider {
   close(): Promise<void>;
 }
 
-/** A real OpenID provider (npm oidc-provider) with a login page that asks for the account alone. */
+/** A real OpenID provider (npm oidc-provider) whose login page asks only for the account. */
 export async function startOpenIdProvider(redirectUris: readonly string[]): Promise<OpenIdTestProvider> {
   const server = createServer();
-  // Ends no connection that a client may be about to use again.
+  // Does not end connections that a client may be about to use again.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -29,7 +29,7 @@ afterAll(async () => {
   await provider?.close();
 });
 
-/** Goes to the provider and says who is there; the last answer is the redirect back, not yet followed. */
+/** Logs in at the provider; the last response is the redirect back, which is not followed yet. */
 async function comeBack(visitor: Visitor, account: string, next = ''): Promise<Visit> {
   const form = await visitor.follow(`/v1/login${next}`);
   expect(form.url).toContain(provider.issuer);

@@ -1,4 +1,4 @@
-// What the tests use of packages that bring no types.
+// Types for the parts that the tests use of packages without types.
 declare module 'samlp' {
   type Callback<Value> = (error: Error | null, value: Value) => void;
   interface SessionParticipant {

@@ -19,19 +19,19 @@ const lines = readFileSync(new URL('../../../../test/golden/http-settings.jsonl'
 
 const settingsOf = (variant: string): Record<string, string> =>
   lines.find((line) => line.variant === variant)!.settings!;
-/** The requests of a block that no token and no stored data are needed for. */
+/** The requests of a block that need neither a token nor stored data. */
 const block = (group: string): Line[] =>
   lines.filter(
     ({ group: of, request }) =>
       of === group && request.headers['Authorization'] === undefined && !/credentials|services/.test(request.path),
   );
 
-/** Where the fix of a bug changes the status. */
+/** Statuses that the fix of a bug changes. */
 const FIXED: Record<string, number> = { 'no headers at all': 401 };
 
 describe.each([
   ['header auth + CSRF', { SSLIFY: 'false' }],
-  // The recording demands no signature at all, which has to be confirmed here.
+  // The recorded server demanded no signature at all, which has to be confirmed here.
   ['SAML', { SSLIFY: 'false', SAML_ALLOW_UNSIGNED: 'true' }],
 ])('as recorded: %s', (variant, more) => {
   test('statuses, redirects, and the cookies that are set and deleted', async () => {

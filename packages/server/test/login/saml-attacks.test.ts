@@ -4,7 +4,7 @@ import { type SamlSite, startSamlSite } from './saml-site.js';
 import { type Visit, Visitor } from './visitor.js';
 
 let site: SamlSite;
-/** As `site`, but it is the assertion that must be signed. */
+/** Like `site`, but the assertion must be signed instead of the response. */
 let assertionSite: SamlSite;
 beforeAll(async () => {
   site = await startSamlSite();
@@ -42,7 +42,7 @@ function lastFailure(target: SamlSite): string {
 const ASSERTION = /<saml:Assertion .*<\/saml:Assertion>/s;
 const SIGNATURE = /<Signature .*?<\/Signature>/s;
 const signatureOf = (xml: string): string => SIGNATURE.exec(xml)![0];
-/** The assertion as an attacker would have it: unsigned, under another id, for somebody else. */
+/** The assertion that an attacker wants accepted: unsigned, under another id, for somebody else. */
 const evil = (assertion: string): string =>
   assertion
     .replace(SIGNATURE, '')
@@ -108,7 +108,7 @@ describe('SAML refuses signature wrapping of a signed assertion:', () => {
       const visit = await assertionSite.login({ signResponse: false, signAssertion: true }, (xml) =>
         xml.replace(ASSERTION, (assertion) => wrap(assertion)),
       );
-      // XSW7 leaves the signed assertion alone in its place: then it must be the one that counts.
+      // XSW7 leaves the signed assertion in its place: then it must be the one that counts.
       if (name.startsWith('XSW7') && visit.status === 302) {
         expect((await visit.visitor.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
       } else {
@@ -151,7 +151,7 @@ describe('SAML refuses messages', () => {
 
 describe('SAML refuses markup that signature and reader would read differently:', () => {
   test('a comment in NameID', async () => {
-    // The signature ignores comments, so it still holds: only the reading can go wrong.
+    // The signature ignores comments, so it is still valid: only the reader could be misled.
     const forge = (xml: string) => xml.replace('alice@example.com.evil.com', 'alice@example.com<!---->.evil.com');
     expectRefused(await site.login({ nameId: 'alice@example.com.evil.com' }, forge), site, /comment/);
   });
@@ -200,7 +200,7 @@ describe('SAML refuses genuine assertions in the wrong place:', () => {
   }
 
   test('a confirmation for another request than that of its envelope', async () => {
-    // Only the assertion is signed, so the envelope can be made to fit.
+    // Only the assertion is signed, so an attacker can adapt the envelope.
     const visitor = new Visitor(assertionSite.confidant.url);
     const requestId = await assertionSite.begin(visitor);
     const xml = await assertionSite.idp.say({ inResponseTo: '_theirs', signResponse: false, signAssertion: true });
@@ -217,7 +217,7 @@ describe('SAML refuses replays:', () => {
     const flow = visitor.jar().get('confidant_session_login')!;
     expect((await site.consume(visitor, xml)).status).toBe(302);
     expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
-    // With the cookie of the login brought back: the login has ended.
+    // Restoring the cookie of the login does not help: the login has ended.
     visitor.jar().set('confidant_session_login', flow);
     expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
   });

@@ -30,7 +30,7 @@ export async function makeKeyPair(name: string): Promise<KeyPair> {
   return { key, cert: certificate.toString('pem') };
 }
 
-/** What an assertion says; the defaults are what an honest provider says to this server. */
+/** The content of an assertion; the defaults are those of an honest provider. */
 export interface Saying {
   inResponseTo?: string | undefined;
   nameId?: string;
@@ -63,10 +63,10 @@ export interface SamlIdp {
 const ATTRIBUTES = { FirstName: 'Alice', LastName: 'Ågren', groups: ['ops', 'admins'] };
 const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
 
-/** A real SAML identity provider (npm samlp) with a login page that asks for the address alone. */
+/** A real SAML identity provider (npm samlp) whose login page asks only for the address. */
 export async function startSamlIdp(root: string, sp?: KeyPair): Promise<SamlIdp> {
   const server = createServer();
-  // Ends no connection that a client may be about to use again.
+  // Does not end connections that a client may be about to use again.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

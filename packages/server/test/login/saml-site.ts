@@ -12,7 +12,7 @@ export interface SamlSite {
   begin(visitor: Visitor): Promise<string>;
   /** Posts a response (XML) as the provider's page would. */
   consume(visitor: Visitor, xml: string, relayState?: string): Promise<Visit>;
-  /** A whole login of somebody new, with what the provider says and what becomes of it on the way. */
+  /** A whole login of a new visitor, with the assertion of the provider and changes made to it on the way. */
   login(saying?: Saying, forge?: (xml: string) => string): Promise<Visit & { visitor: Visitor }>;
   stop(): Promise<void>;
 }

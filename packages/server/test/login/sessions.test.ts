@@ -34,7 +34,7 @@ function open(options: Partial<SessionOptions> = {}): Sessions {
   });
 }
 
-/** Both places a session can be kept in. */
+/** Both places in which a session can be kept. */
 const PLACES: Record<string, (options?: Partial<SessionOptions>) => Sessions> = {
   'in the cookie': open,
   'in a store': (options) => {
@@ -63,7 +63,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       const sessions = openSessions();
       const { value } = (await sessions.start(ALICE)).cookie;
       for (let i = 0; i < value.length; i++) {
-        // The last character of a base64 group holds bits that are no data; changing those changes nothing.
+        // The last character of a base64 group has unused bits; changing those changes nothing.
         const bytes = value
           .split('.')
           .map((part) => Buffer.from(part, 'base64url').toString('hex'))
@@ -93,7 +93,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
         value = opened!.renewed!.value;
       }
       now += 6 * HOUR;
-      // Used all the time, but 24 hours after the login it is over.
+      // Even if it is used all the time, it ends 24 hours after the login.
       expect(await sessions.open(value)).toBeUndefined();
     });
 
@@ -183,7 +183,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
       now += 1;
       const { value } = (await sessions.start(ALICE)).cookie;
       expect(await sessions.open(value)).toBeDefined();
-      // Never again, not even when what is remembered of it may be forgotten.
+      // It stays ended even after the memory of the logout has expired.
       now += 12 * HOUR;
       for (const { cookie } of [here, there, commandLine]) {
         expect(await sessions.open(cookie.value)).toBeUndefined();
@@ -223,7 +223,7 @@ for (const [place, openSessions] of Object.entries(PLACES)) {
         pause = new Promise((resolve) => (goOn = resolve));
         const inFlight = sessions.open(cookie.value);
         await sessions.endAll(ALICE);
-        // The request comes to its renewal when the logout is over.
+        // The request reaches its renewal after the logout.
         now += 60;
         goOn();
         const renewed = (await inFlight)?.renewed?.value ?? cookie.value;

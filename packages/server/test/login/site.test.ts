@@ -252,7 +252,7 @@ describe('a server without login', () => {
 });
 
 describe('clients that are slow', () => {
-  // Far below the 30 seconds after which Node would look for them by itself.
+  // The limit is far below the 30 seconds after which Node looks for slow requests by default.
   test(
     'are cut off when REQUEST_TIMEOUT_SECONDS are over, in the head and in the body',
     { timeout: 28_000 },
@@ -276,7 +276,7 @@ describe('clients that are slow', () => {
 
 function statusWithHost(url: string, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    // On a connection of its own: the server ends those on which it refused something.
+    // Uses a new connection, because the server ends connections on which it refused a request.
     request(url, { headers: { host }, agent: false }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);

@@ -1,4 +1,4 @@
-/** An answer and where it came from. */
+/** A response and its address. */
 export interface Visit {
   url: string;
   status: number;
@@ -41,7 +41,7 @@ export class Visitor {
     };
   }
 
-  /** Requests and redirects until an answer is none. */
+  /** Follows redirects to the first response that is not one. */
   async follow(url: string, init: RequestInit = {}): Promise<Visit> {
     let visit = await this.go(url, init);
     for (let hop = 0; visit.location !== null; hop++) {
@@ -56,7 +56,7 @@ export class Visitor {
     return this.go(url, { method: 'POST', body: new URLSearchParams(fields), headers });
   }
 
-  /** The cookies of a host; changes to them count. */
+  /** The cookies of a host, which may be changed. */
   jar(host: string = new URL(this.home).hostname): Map<string, string> {
     let jar = this.#jars.get(host);
     if (jar === undefined) this.#jars.set(host, (jar = new Map()));
@@ -64,7 +64,7 @@ export class Visitor {
   }
 }
 
-/** The attributes with which an answer set a cookie, the value left out. */
+/** The attributes with which a response set a cookie, without its value. */
 export function attributesOf(visit: Visit, name: string): string[] {
   const line = visit.headers.getSetCookie().find((cookie) => cookie.startsWith(`${name}=`));
   if (line === undefined) throw new Error(`the answer sets no cookie ${name}`);

@@ -12,7 +12,7 @@ function askAll(origin: string, cookie: string): Promise<Response>[] {
   return Array.from({ length: 12 }, () =>
     fetch(`${origin}/v1/user/email`, {
       headers: { cookie: `confidant_session=${cookie}`, connection: 'close' },
-      // Nobody answers on a connection whose worker was killed while Node's supervisor was handing it over.
+      // A connection gets no response when its worker was killed while Node's supervisor was handing it over.
       signal: AbortSignal.timeout(20_000),
     }),
   );
@@ -22,12 +22,12 @@ async function statusesOf(origin: string, cookie: string): Promise<Set<number>> 
   return new Set((await Promise.all(askAll(origin, cookie))).map(({ status }) => status));
 }
 
-/** The processes that have answered a request. */
+/** The processes that have served a request. */
 function pidsOf(server: { stdout(): string }): Set<string> {
   return new Set([...server.stdout().matchAll(/"pid":(\d+).*"msg":"request"/g)].map(([, pid]) => pid!));
 }
 
-/** Asks until both workers have answered: the server is ready when one of them is. */
+/** Sends requests until both workers have served one: the server counts as ready when one of them is. */
 async function untilBothServe(server: { stdout(): string }, origin: string, cookie: string): Promise<void> {
   const asked = async (): Promise<number> => {
     expect(await statusesOf(origin, cookie)).toEqual(new Set([200]));
@@ -54,7 +54,7 @@ test('with several workers the printed link works once, and a logout ends every 
   const redeem = () =>
     visitor.go('/v1/login', {
       method: 'POST',
-      // A new connection each time: the supervisor gives them to its workers in turn.
+      // Uses a new connection each time: the supervisor gives them to its workers in turn.
       headers: { 'content-type': 'application/json', origin: link.origin, connection: 'close' },
       body: JSON.stringify({ secret: link.hash.slice(1) }),
     });
@@ -116,10 +116,10 @@ test('several workers without the embedded default share the knowledge of a logo
   const cookie = visitor.jar().get('confidant_session')!;
   await untilBothServe(server, origin, cookie);
   expect((await visitor.post('/v1/logout', { xsrf: visitor.jar().get('XSRF-TOKEN')! })).status).toBe(303);
-  // The others hear of it a moment later.
+  // The other workers learn of it a moment later.
   await expect.poll(() => statusesOf(origin, cookie)).toEqual(new Set([401]));
 
-  // A worker that takes the place of a dead one has heard of it before it serves.
+  // A worker that replaces a dead one knows of it before it serves.
   process.kill(Number([...pidsOf(server)][0]), 'SIGKILL');
   const seen = new Set<number>();
   for (const end = Date.now() + 120_000; Date.now() < end && pidsOf(server).size < 3;) {

@@ -94,7 +94,7 @@ describe('a policy by tags, over HTTP', () => {
     const opening = await server.call('user:pat', 'PUT', path, { tags: ['payments'] });
     expect(opening.status).toBe(403);
     expect((await server.call('user:pat', 'GET', path)).json).toMatchObject({ credential_pairs: {} });
-    // Other tags, and another name, are no such thing.
+    // Tags and names that open nothing may be changed.
     expect((await server.call('user:pat', 'PUT', path, { tags: ['payments', 'sealed', 'x'] })).status).toBe(200);
     expect((await server.call('user:admin', 'PUT', path, { tags: ['payments'] })).status).toBe(200);
     expect((await server.call('user:pat', 'GET', path)).json).toMatchObject({ credential_pairs: { sealed: 'value' } });
@@ -119,7 +119,7 @@ describe('a policy by tags, over HTTP', () => {
     expect((await map('payments-api', 'pay', 'web')).status).toBe(403);
     expect((await map('payments-api', 'pay')).status).toBe(200);
     expect((await map('web-api', 'pay')).status).toBe(403);
-    // What another mapped before stays; only what is added is asked about.
+    // What another person mapped before stays; the policy is asked only about additions.
     const both = { credentials: [ids['pay'], ids['web']] };
     expect((await server.call('user:admin', 'PUT', '/v1/services/payments-api', both)).status).toBe(200);
     expect((await map('payments-api', 'pay', 'web')).status).toBe(200);

@@ -8,7 +8,7 @@ import { BackendUnavailable } from '../../../src/ports/unavailable.js';
 import { type AcmPcaStandIn, startAcmPca } from '../../stand-ins/acm-pca.js';
 import { makeCsr } from '../../adapters/signing/tools.js';
 
-/** Far too short to be of use to anybody, and quick to make. */
+/** Keys that are too short for any real use, but quick to make. */
 const TINY_KEYS = { bits: 512, publicExponent: 65_537, subject: NO_SUBJECT };
 const names = { commonName: 'web.example.com', dnsNames: [] };
 

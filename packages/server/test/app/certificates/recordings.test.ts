@@ -32,7 +32,7 @@ const jwtKeys = (
   >
 )['JWT_CERTIFICATE_AUTHORITIES']!;
 
-/** golden/settings.env, as far as certificates and JWTs go. */
+/** The settings of golden/settings.env that concern certificates and JWTs. */
 const SETTINGS = {
   ACM_PRIVATE_CAS: 'private,selfsigned',
   ACM_PRIVATE_CA_DOMAIN_REGEX_PRIVATE: '(?P<service_name>[\\w-]+)\\.example\\.com',
@@ -45,17 +45,17 @@ const SETTINGS = {
   JWT_ACTIVE_SIGNING_KEYS: '{"staging":"staging-kid-1","production":"production-kid-1"}',
 };
 
-/** Where ours answers otherwise: the status, and the number in compat.md's list of bugs that it follows from. */
+/** Where our response differs: its status, and the number in docs/original-bugs.md of the reason. */
 const EXCEPTIONS: Record<string, { status: number; bug: number }> = {
   'jwks: token for id': { status: 403, bug: 5 },
-  // The address exists here (compat.md, other clients); the token is for somebody else.
+  // The address exists here, for clients of other languages; the token is for somebody else.
   'jwks: token with /id/expiry (what the client sends with --expiry)': { status: 403, bug: 5 },
   'certificates: cert selfsigned': { status: 403, bug: 6 },
   'certificates: csr private': { status: 403, bug: 6 },
   'certificates: cert private (ACM PCA)': { status: 200, bug: 21 },
   'CA_TYPE=custom_ca: GET cert (key generation unsupported)': { status: 200, bug: 21 },
 };
-/** Recorded texts that show a slip of the original's formatting. */
+/** Recorded texts with a formatting mistake of the original. */
 const SLIPS = ['certificates: csr other cn', 'USE_AUTH=false: list cas'];
 
 let pca: AcmPcaStandIn;
@@ -101,7 +101,7 @@ async function replay(server: TestServer, recording: Recording): Promise<void> {
   if (recordedError !== undefined && !SLIPS.includes(title)) expect(answer.json).toEqual(recording.response.json);
 }
 
-/** Keys and types; of texts that are PEM or a token, that they are. */
+/** Keys and types of a body; for texts, whether they are PEM or a token. */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
   if (typeof value === 'object' && value !== null) {
