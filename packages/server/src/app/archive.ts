@@ -3,7 +3,7 @@ import { Refusal } from '../domain/refusal.js';
 import type { Archive } from '../ports/store.js';
 import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
-import { refuseIfCarried, refuseTakenName } from './revisions.js';
+import { refuseIfNameHeld, refuseTakenName } from './revisions.js';
 
 /**
  * Moves a credential with all its revisions to the permanent archive; without `force` it only checks whether that would
@@ -83,7 +83,7 @@ export async function restoreFromArchive(
     await refuseTakenName(app, 'credential', name, id);
     let outcome = await archive.restore(id);
     if (outcome.status === 'name-taken') {
-      await refuseIfCarried(app, 'credential', name, outcome.holder);
+      await refuseIfNameHeld(app, 'credential', name, outcome.holder);
       outcome = await archive.restore(id, outcome.holder);
     }
     if (outcome.status === 'name-taken') throw new Refusal('write_conflict');

@@ -1,21 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type CredentialCreate,
-  type CredentialUpdate,
-  type DiffBody,
-  type JsonObject,
-  stringifyJson,
-} from '@confidant/contract';
+import { type CredentialCreate, type CredentialUpdate, type DiffBody, type JsonObject } from '@confidant/contract';
 import { diffCredentials } from '../domain/diff.js';
 import type { Instant } from '../domain/instant.js';
-import { normalizePairs, type Pairs, samePairs } from '../domain/pairs.js';
-import type { Credential, CredentialMetadata, SealedPairs, Service } from '../domain/records.js';
+import { normalizePairs, type Pairs } from '../domain/pairs.js';
+import type { Credential, CredentialMetadata, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { Unreadable } from '../ports/sealer.js';
 import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
 import type { App, Caller } from './app.js';
 import { refuseConflicts } from './conflicts.js';
 import { type CredentialView, visibleCredential, withoutCiphertext } from './credential-view.js';
+import { changedPairs, hasSameContent } from './credential-content.js';
 import { publishChange } from './events.js';
 import { listCurrent, listHistory, type Page, type PageQuery } from './lists.js';
 import { createRevision, refuseUndocumented, refuseUnexpected, type Revert, updateRevision } from './revisions.js';
@@ -230,35 +224,6 @@ async function recordShown(app: App, credential: Credential): Promise<Credential
   const lastDecryptedDate = app.clock.now();
   const recorded = await app.store.setLastDecrypted(credential.id, credential.revision, lastDecryptedDate);
   return recorded ? { ...credential, lastDecryptedDate } : credential;
-}
-
-/**
- * The pairs after an update, and what of the row changes with them. Pairs that stay the same keep their ciphertext, their
- * data key and their rotation date; pairs that cannot be read any more count as changed, so that an update mends them.
- */
-async function changedPairs(
-  app: App,
-  current: Credential,
-  sent: Pairs | undefined,
-): Promise<{ pairs: Pairs; sealed: SealedPairs; lastRotationDate: Instant | null }> {
-  const stored = await app.sealer.open(current.id, current.sealed).catch((error: unknown) => {
-    if (sent !== undefined && error instanceof Unreadable) return undefined;
-    throw error;
-  });
-  if (stored !== undefined && (sent === undefined || samePairs(stored, sent))) {
-    return { pairs: stored, sealed: current.sealed, lastRotationDate: current.lastRotationDate };
-  }
-  const pairs = sent!;
-  return { pairs, sealed: await app.sealer.seal(current.id, pairs), lastRotationDate: app.clock.now() };
-}
-
-/** Whether two revisions differ in nothing that a revert would bring back. */
-async function hasSameContent(app: App, current: Credential, old: Credential, oldPairs: Pairs): Promise<boolean> {
-  const metadata = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
-    stringifyJson([name, enabled, documentation, metadata, tags]);
-  if (metadata(current) !== metadata(old)) return false;
-  if (current.sealed.token === old.sealed.token) return true;
-  return samePairs(await app.sealer.open(current.id, current.sealed), oldPairs);
 }
 
 function later(left: Instant | null, right: Instant | null): Instant | null {

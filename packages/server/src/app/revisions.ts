@@ -53,17 +53,17 @@ export async function updateRevision<K extends Kind, Current extends Records[K] 
     const changed = await change(current);
     const revision = (current?.revision ?? 0) + 1 + occupied;
     const next = { ...changed.next, revision, modifiedDate: app.clock.now() };
-    const rename = kind === 'service' ? undefined : renameOf(kind, current, next);
-    if (rename !== undefined) await refuseTakenName(app, rename.kind, rename.claim, next.id);
+    const nameChange = kind === 'service' ? undefined : nameChangeOf(kind, current, next);
+    if (nameChange !== undefined) await refuseTakenName(app, nameChange.kind, nameChange.claim, next.id);
     const outcome = await app.store.putRevision<K>({
       kind,
       next,
       expected: current?.revision ?? null,
       ...(current !== undefined && 'lastDecryptedDate' in current && { decrypted: current.lastDecryptedDate }),
-      ...(rename !== undefined && {
+      ...(nameChange !== undefined && {
         name: {
-          claim: rename.claim,
-          ...(rename.release !== undefined && { release: rename.release }),
+          claim: nameChange.claim,
+          ...(nameChange.release !== undefined && { release: nameChange.release }),
           ...(takeFrom !== undefined && { takeFrom }),
         },
       }),
@@ -74,7 +74,7 @@ export async function updateRevision<K extends Kind, Current extends Records[K] 
       occupied += 1;
       attempt -= 1;
     } else if (outcome.status === 'name-taken') {
-      if (rename !== undefined) await refuseIfCarried(app, rename.kind, rename.claim, outcome.holder);
+      if (nameChange !== undefined) await refuseIfNameHeld(app, nameChange.kind, nameChange.claim, outcome.holder);
       takeFrom = outcome.holder;
     } else {
       occupied = 0;
@@ -105,7 +105,7 @@ export function refuseUndocumented(
 }
 
 /** The name that a write claims, and the one it gives up; undefined when the name stays. */
-function renameOf(
+function nameChangeOf(
   kind: NamedKind,
   current: Records[Kind] | undefined,
   next: Records[Kind],
@@ -131,7 +131,7 @@ export async function refuseTakenName(
   id: string,
 ): Promise<void> {
   for (const holder of await app.names.withName(kind, name)) {
-    if (holder !== id) await refuseIfCarried(app, kind, name, holder);
+    if (holder !== id) await refuseIfNameHeld(app, kind, name, holder);
   }
 }
 
@@ -140,7 +140,7 @@ export async function refuseTakenName(
  *
  * @throws Refusal `name_taken` if the row really has the name
  */
-export async function refuseIfCarried(
+export async function refuseIfNameHeld(
   app: Pick<App, 'store'>,
   kind: NamedKind,
   name: string,

@@ -9,19 +9,10 @@ import { makeGrantsOf } from './grants.js';
 import { listCurrent, listHistory, type Page, type PageQuery } from './lists.js';
 import { authorizeMapping, liveMapping, wantedIds } from './mapping.js';
 import { refuseUnexpected, type Revert, updateRevision } from './revisions.js';
-import {
-  ALL_VISIBLE,
-  NONE_VISIBLE,
-  openMapping,
-  type Part,
-  type ServiceView,
-  type Visibility,
-  visibilityFor,
-  visibleParts,
-} from './service-view.js';
+import { NONE_VISIBLE, openMapping, type Part, type ServiceView, visibilityFor, visibleParts } from './service-view.js';
 import { timed } from './timers.js';
 
-/** What an IAM role may be called, with room for other schemes; nothing that a path or a row id could confuse. */
+/** Names of IAM roles, with room for other schemes; no characters that have a meaning in paths or row ids. */
 const SERVICE_ID = /^[\w+=,.@:-]{1,128}$/;
 const resourceType = 'service';
 
@@ -51,17 +42,13 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
     const service = existing(read.service, 'not_found');
     details.revision = service.revision;
     refuseOtherAccount(caller, service);
-    const { principal } = caller;
     const opened = await openMapping(app, service, part, read);
-    // A service reads what is mapped to it. A person reads, here too, only what the policy lets them get.
-    const granted = (): Promise<Visibility> | Visibility =>
-      principal.type === 'service' ? ALL_VISIBLE : visibilityFor(app, caller, opened);
-    const visible = visibleParts(opened, metadataOnly ? NONE_VISIBLE : await granted());
+    const visible = visibleParts(opened, metadataOnly ? NONE_VISIBLE : await visibilityFor(app, caller, opened));
     if (!metadataOnly) {
       details.credentials = visible.credentials.flatMap(({ credential, pairs }) => (pairs ? [credential.id] : []));
     }
     const mayUpdate =
-      principal.type === 'user' &&
+      caller.principal.type === 'user' &&
       (await part('acl_check_update_service', () =>
         isAllowed(app, caller, {
           resourceType,
@@ -73,7 +60,7 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
     return {
       service,
       ...visible,
-      // compat: only the action asked for is evaluated, the other says false.
+      // compat: only the requested action is evaluated, the other one is false.
       permissions: { metadata: metadataOnly, get: !metadataOnly, update: mayUpdate },
     };
   });
@@ -202,7 +189,7 @@ function differs(next: Service, current: Service): boolean {
   return content(next) !== content(current);
 }
 
-/** Publishes a written service. The answer shows no values (compat). */
+/** Publishes a written service. The response shows no values (compat). */
 async function writtenView(
   app: App,
   caller: Caller,

@@ -48,7 +48,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     logger: false,
     bodyLimit: options.maxBodyBytes,
     requestTimeout: options.requestTimeoutMs,
-    // Node looks for late requests every 30 seconds unless told otherwise.
+    // By default Node looks for late requests only every 30 seconds.
     http: { headersTimeout: options.requestTimeoutMs, connectionsCheckingInterval: LATE_CHECK_INTERVAL_MS },
     connectionTimeout: 0,
     keepAliveTimeout: 75_000,

@@ -1,0 +1,40 @@
+import { stringifyJson } from '@confidant/contract';
+import type { Instant } from '../domain/instant.js';
+import { type Pairs, samePairs } from '../domain/pairs.js';
+import type { Credential, SealedPairs } from '../domain/records.js';
+import { Unreadable } from '../ports/sealer.js';
+import type { App } from './app.js';
+
+/**
+ * The pairs after an update, and what of the row changes with them. Pairs that stay the same keep their ciphertext, their
+ * data key and their rotation date; pairs that cannot be read any more count as changed, so that an update mends them.
+ */
+export async function changedPairs(
+  app: App,
+  current: Credential,
+  sent: Pairs | undefined,
+): Promise<{ pairs: Pairs; sealed: SealedPairs; lastRotationDate: Instant | null }> {
+  const stored = await app.sealer.open(current.id, current.sealed).catch((error: unknown) => {
+    if (sent !== undefined && error instanceof Unreadable) return undefined;
+    throw error;
+  });
+  if (stored !== undefined && (sent === undefined || samePairs(stored, sent))) {
+    return { pairs: stored, sealed: current.sealed, lastRotationDate: current.lastRotationDate };
+  }
+  const pairs = sent!;
+  return { pairs, sealed: await app.sealer.seal(current.id, pairs), lastRotationDate: app.clock.now() };
+}
+
+/** Whether two revisions differ in nothing that a revert would bring back. */
+export async function hasSameContent(
+  app: App,
+  current: Credential,
+  old: Credential,
+  oldPairs: Pairs,
+): Promise<boolean> {
+  const metadata = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
+    stringifyJson([name, enabled, documentation, metadata, tags]);
+  if (metadata(current) !== metadata(old)) return false;
+  if (current.sealed.token === old.sealed.token) return true;
+  return samePairs(await app.sealer.open(current.id, current.sealed), oldPairs);
+}
