@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CredentialCreate, type CredentialUpdate, type DiffBody, type JsonObject } from '@confidant/contract';
+import type { CredentialCreate, CredentialUpdate, DiffBody, JsonObject } from '@confidant/contract';
 import { diffCredentials } from '../domain/diff.js';
 import type { Instant } from '../domain/instant.js';
 import { normalizePairs, type Pairs } from '../domain/pairs.js';
