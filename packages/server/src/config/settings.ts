@@ -1,4 +1,4 @@
-import { type CaSettings, servicePattern } from './ca-settings.js';
+import { servicePattern } from './ca-settings.js';
 import {
   bootstrapText,
   flag,
@@ -283,12 +283,6 @@ type Table = typeof SETTINGS;
 export type SettingName = keyof Table;
 
 /** The value of every setting in the table. */
-export type TableSettings = {
+export type SettingValues = {
   readonly [Name in SettingName]: Table[Name] extends Setting<infer Value> ? Value : never;
-};
-
-/** The value of every setting. */
-export type Settings = TableSettings & {
-  /** One for each name in ACM_PRIVATE_CAS, unless CA_TYPE says that they are not served. */
-  readonly acmPrivateCas: readonly CaSettings[];
 };
