@@ -3,11 +3,10 @@ import { Option } from 'commander';
 import { pino } from 'pino';
 import { requestFromKwargs } from '../adapters/access/acl-module.js';
 import { parsePolicy } from '../adapters/access/policy-file.js';
-import { openAccess } from '../compose/access.js';
-import { withEmbeddedDefaults } from '../config/embedded.js';
-import { readSettings } from '../config/parse.js';
+import { openAccessPolicy } from '../compose/access-policy.js';
 import { type AccessRequest, type CredentialDescription, noAcl } from '../domain/acl.js';
-import { AdminError, type CommandGroup } from './command.js';
+import { AdminError, commas, type CommandGroup } from './command.js';
+import { adminSettings } from './settings.js';
 
 const TYPES = ['credential', 'blind_credential', 'service', 'certificate', 'ca', 'jwt'] as const;
 const ACTIONS = ['list', 'metadata', 'get', 'create', 'update', 'revert', 'archive'] as const;
@@ -59,13 +58,9 @@ export const aclCommands: CommandGroup = (program, context) => {
       const environment = options.policy
         ? { ...context.environment, ACL_POLICY_FILE: options.policy, ACL_MODULE: '' }
         : context.environment;
-      const { settings, faults } = readSettings(withEmbeddedDefaults(environment));
-      // Other settings may be at fault, or not there, where somebody just writes a policy.
-      for (const { setting, problem } of faults) {
-        if (setting.startsWith('ACL_')) throw new AdminError(`${setting}: ${problem}`, 2);
-      }
-      const access = await openAccess(settings, pino({ level: 'silent' })).catch((error: Error) => {
-        // Not 1, which would say deny.
+      // Authors of policies need no other setting. Exit code 2, because 1 would say deny.
+      const settings = await adminSettings({ environment }, /^ACL_/, 2);
+      const access = await openAccessPolicy(settings, pino({ level: 'silent' })).catch((error: Error) => {
         throw new AdminError(error.message, 2, { cause: error });
       });
       try {
@@ -77,13 +72,6 @@ export const aclCommands: CommandGroup = (program, context) => {
       }
     });
 };
-
-function commas(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
 
 async function read(file: string): Promise<string> {
   try {

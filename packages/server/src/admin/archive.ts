@@ -2,11 +2,11 @@ import { moveToArchive, obstacleTo, restoreFromArchive } from '../app/archive.js
 import { addDays } from '../domain/instant.js';
 import type { CredentialMetadata } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
-import { createTables } from '../compose/backends.js';
-import { isEmbedded } from '../config/parse.js';
+import { createTables } from '../compose/store.js';
 import type { Archive } from '../ports/store.js';
-import { type AdminApp, adminSettings, withBackends } from './backends.js';
-import { type AdminContext, AdminError, type CommandGroup } from './command.js';
+import { type AdminApp, withBackends } from './backends.js';
+import { type AdminContext, AdminError, commas, type CommandGroup } from './command.js';
+import { adminSettings } from './settings.js';
 
 interface Selected {
   days?: number;
@@ -51,8 +51,9 @@ export const archiveCommands: CommandGroup = (program, context) => {
     .command('create_dynamodb_tables')
     .description('make DYNAMODB_TABLE, and DYNAMODB_TABLE_ARCHIVE if it is set, where they are missing')
     .action(async () => {
-      const settings = adminSettings(context);
-      if (isEmbedded(settings)) throw new AdminError('DYNAMODB_TABLE is not set: the embedded store needs no tables');
+      const settings = await adminSettings(context);
+      if (settings.kind === 'embedded')
+        throw new AdminError('DYNAMODB_TABLE is not set: the embedded store needs no tables');
       await createTables(settings);
       const tables = [settings.DYNAMODB_TABLE, settings.DYNAMODB_TABLE_ARCHIVE].filter((name) => name !== '');
       for (const table of tables) context.out(`Table ${table} is there.\n`);
@@ -151,11 +152,4 @@ function archiveOf(app: AdminApp): Archive {
 function wholeDays(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new AdminError('--days: expected a whole number', 2);
   return Number(text);
-}
-
-function commas(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
 }

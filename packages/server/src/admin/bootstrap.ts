@@ -3,9 +3,9 @@ import { text as textOf } from 'node:stream/consumers';
 import { keyReference } from '@confidant/kmsauth';
 import { stringify } from 'yaml';
 import { openBootstrap, readBootstrap, sealBootstrap } from '../adapters/sealing/secrets-bootstrap.js';
-import { openKms } from '../compose/backends.js';
-import { adminSettings } from './backends.js';
+import { openKms } from '../compose/kms.js';
 import { AdminError, type CommandGroup } from './command.js';
+import { adminSettings } from './settings.js';
 
 /** `generate_secrets_bootstrap` and `decrypt_secrets_bootstrap`. */
 export const bootstrapCommands: CommandGroup = (program, context) => {
@@ -15,7 +15,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
     .option('--in <file>', 'file to read; - is the standard input', '-')
     .option('--out <file>', 'file to write; - is the standard output', '-')
     .action(async (options: { in: string; out: string }) => {
-      const settings = adminSettings(context);
+      const settings = await adminSettings(context);
       const yaml = options.in === '-' ? await textOf(process.stdin) : await read(options.in);
       const kms = openKms(settings);
       try {
@@ -30,7 +30,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
     .description('print what SECRETS_BOOTSTRAP holds, as YAML that generate_secrets_bootstrap takes')
     .option('--out <file>', 'file to write, readable by you alone; - is the standard output', '-')
     .action(async (options: { out: string }) => {
-      const settings = adminSettings(context);
+      const settings = await adminSettings(context);
       if (settings.SECRETS_BOOTSTRAP === '') throw new AdminError('SECRETS_BOOTSTRAP is not set');
       const blob = await readBootstrap(settings.SECRETS_BOOTSTRAP);
       if (blob === undefined) throw new AdminError('SECRETS_BOOTSTRAP names a file that does not exist');

@@ -24,3 +24,11 @@ export class AdminError extends Error {
     super(message, options);
   }
 }
+
+/** Splits a list like `a, b`; empty items are left out. */
+export function commas(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}

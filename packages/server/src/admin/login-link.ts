@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { withEmbeddedDefaults } from '../config/embedded.js';
-import { isEmbedded, readSettings } from '../config/parse.js';
 import { issueLoginLink, LOGIN_LINK_MINUTES, loginLink } from '../embedded/login-link.js';
 import { readPrivateFile } from '../embedded/private-files.js';
 import { AdminError, type CommandGroup } from './command.js';
+import { adminSettings } from './settings.js';
+
+/** Every setting: a server with an invalid one does not run. */
+const ALL = /./;
 
 /** A server on the same machine that is alive answers its health check within this. */
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -16,9 +18,8 @@ export const loginLinkCommand: CommandGroup = (program, context) => {
     .command('login-link')
     .description('print a link that logs you in to the server on this machine, once')
     .action(async () => {
-      const { settings, faults } = readSettings(withEmbeddedDefaults(context.environment));
-      if (faults.length > 0) throw new AdminError(faults.map((f) => `${f.setting}: ${f.problem}`).join('\n'));
-      if (!isEmbedded(settings) || settings.USER_AUTH_MODULE !== 'local') {
+      const settings = await adminSettings(context, ALL);
+      if (settings.kind === 'aws' || settings.USER_AUTH_MODULE !== 'local') {
         throw new AdminError('Only the embedded default has login links. Here people log in with USER_AUTH_MODULE.');
       }
       const dataDir = settings.CONFIDANT_DATA_DIR;

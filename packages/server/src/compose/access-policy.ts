@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import { openAcl, type OpenedAcl } from '../adapters/access/acl.js';
-import { caNames } from './signing.js';
-import type { Settings } from '../config/settings.js';
+import type { Settings } from '../config/server-settings.js';
 import { defaultAcl, noAcl } from '../domain/acl.js';
+import { caNames } from './certificates.js';
 
-/** The access policy of the settings. Rejects with a text for the operator when it can not be used. */
-export function openAccess(settings: Settings, logger: Logger): Promise<OpenedAcl> {
+/** Opens the access policy of the settings. Rejects with a text for the operator when it cannot be used. */
+export function openAccessPolicy(settings: Settings, logger: Logger): Promise<OpenedAcl> {
   return openAcl({
     module: settings.ACL_MODULE,
     policyFile: settings.ACL_POLICY_FILE,

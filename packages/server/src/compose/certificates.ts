@@ -2,36 +2,32 @@ import type { Logger } from 'pino';
 import { AcmPca, acmPcaClient } from '../adapters/signing/acm-pca.js';
 import type { AwsJsonClient } from '../adapters/aws/json-client.js';
 import { customAuthorities } from '../adapters/signing/custom-ca.js';
-import { jwtKeys, jwtMemory } from '../adapters/signing/jwt-keys.js';
 import { readRequest } from '../adapters/signing/x509/signing-request.js';
 import { KeyMaker, NO_SUBJECT } from '../adapters/signing/x509/certificate.js';
-import type { JwtSettings } from '../app/app.js';
 import type { CaSettings } from '../config/ca-settings.js';
-import type { Settings } from '../config/settings.js';
+import type { Settings } from '../config/server-settings.js';
 import { CaNames } from '../domain/ca-names.js';
 import type { CertificateAuthorities, CertificateAuthority } from '../ports/certificates.js';
 import type { Clock } from '../ports/clock.js';
 import type { Metrics } from '../ports/telemetry.js';
 
-interface Surroundings {
+/** What the authorities share with the rest of the server. */
+interface Shared {
   clock: Clock;
   metrics: Metrics;
   logger: Logger;
 }
 
-/** The keys that a custom CA makes; there is no setting for them. */
+/** Keys that a custom CA generates; no setting changes them. */
 const CUSTOM_CA_KEYS = { bits: 2048, publicExponent: 65_537, subject: NO_SUBJECT };
 
-/** The certificate authorities of the settings, and the connections they hold. */
-export function openAuthorities(
-  settings: Settings,
-  surroundings: Surroundings,
-): CertificateAuthorities & { close(): void } {
+/** Opens the certificate authorities of the settings; `close` ends their connections. */
+export function openAuthorities(settings: Settings, shared: Shared): CertificateAuthorities & { close(): void } {
   const clients = new Map<string, AwsJsonClient>();
   const authorities =
     settings.CA_TYPE === 'aws_acm_pca'
-      ? settings.acmPrivateCas.map((ca) => openAcmPca(ca, settings, surroundings, clients))
-      : openCustomAuthorities(settings, surroundings);
+      ? settings.acmPrivateCas.map((ca) => openAcmPca(ca, settings, shared, clients))
+      : openCustomAuthorities(settings, shared);
   const byName = new Map(authorities.map((authority) => [authority.name, authority]));
   return {
     list: () => authorities,
@@ -47,10 +43,10 @@ export function openAuthorities(
 function openAcmPca(
   ca: CaSettings,
   settings: Settings,
-  { clock, metrics }: Surroundings,
+  { clock, metrics }: Shared,
   clients: Map<string, AwsJsonClient>,
 ): CertificateAuthority {
-  // A CA lives in the region that its ARN names, whichever region the rest is in.
+  // A CA lives in the region of its ARN, which may differ from AWS_DEFAULT_REGION.
   const region = ca.ACM_PRIVATE_CA_ARN.split(':')[3] ?? settings.AWS_DEFAULT_REGION;
   const endpoint = settings.AWS_ENDPOINT_URL_ACM_PCA;
   const client = clients.get(region) ?? acmPcaClient({ region, ...(endpoint !== '' && { endpoint }) });
@@ -79,7 +75,7 @@ function openAcmPca(
   });
 }
 
-function openCustomAuthorities(settings: Settings, { clock, logger }: Surroundings): CertificateAuthority[] {
+function openCustomAuthorities(settings: Settings, { clock, logger }: Shared): CertificateAuthority[] {
   return customAuthorities({
     encoded: settings.CUSTOM_CERTIFICATE_AUTHORITIES,
     activeKeys: settings.CUSTOM_CA_ACTIVE_KEYS,
@@ -90,7 +86,7 @@ function openCustomAuthorities(settings: Settings, { clock, logger }: Surroundin
   });
 }
 
-/** Which names a CA may certify for whom, by the CA's name; undefined: none for anybody. */
+/** Returns, by the name of a CA, which names it may certify for which service; undefined: none for any. */
 export function caNames(settings: Settings): (ca: string) => CaNames | undefined {
   if (settings.CA_TYPE !== 'aws_acm_pca') {
     const pattern = settings.CUSTOM_CA_DOMAIN_REGEX;
@@ -103,30 +99,4 @@ export function caNames(settings: Settings): (ca: string) => CaNames | undefined
       .map((ca) => [ca.name, new CaNames(ca.ACM_PRIVATE_CA_DOMAIN_REGEX, ca.ACM_PRIVATE_CA_CN_ONLY)]),
   );
   return (ca) => byName.get(ca);
-}
-
-/** What JWTs are made with, and the connection to their cache. */
-export async function openJwts(
-  settings: Settings,
-  { logger }: Pick<Surroundings, 'logger'>,
-): Promise<JwtSettings & { close(): void }> {
-  const redis =
-    settings.JWT_CACHING_ENABLED && settings.JWT_CACHING_USE_REDIS
-      ? (await import('../adapters/expiring/redis.js')).openRedis({
-          url: settings.REDIS_URL_JWT_CACHE,
-          prefix: 'confidant:jwt:',
-          timeoutMs: settings.REDIS_SOCKET_TIMEOUT * 1000,
-          onFault: (error) => logger.error({ err: error }, 'the Redis of the JWT cache is out of reach'),
-        })
-      : undefined;
-  return {
-    keys: jwtKeys(settings.JWT_CERTIFICATE_AUTHORITIES, settings.JWT_ACTIVE_SIGNING_KEYS, (message, details) =>
-      logger.error(details, message),
-    ),
-    lifetimeSeconds: settings.JWT_DEFAULT_JWT_EXPIRATION_SECONDS,
-    cache: settings.JWT_CACHING_ENABLED
-      ? { store: redis ?? jwtMemory(settings.JWT_CACHING_MAX_SIZE), ttlSeconds: settings.JWT_CACHING_TTL_SECONDS }
-      : null,
-    close: () => void redis?.close(),
-  };
 }

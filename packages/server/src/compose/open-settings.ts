@@ -1,56 +1,59 @@
 import { openBootstrap, readBootstrap } from '../adapters/sealing/secrets-bootstrap.js';
-import { openKms, patiently } from './backends.js';
-import { missingTable, withEmbeddedDefaults } from '../config/embedded.js';
-import type { Environment, Fault } from '../config/setting-types.js';
 import { readSettings } from '../config/parse.js';
-import { SETTINGS, type SettingName, type Settings } from '../config/settings.js';
+import type { Settings } from '../config/server-settings.js';
+import type { Environment, Fault } from '../config/setting-types.js';
+import { SETTINGS, type SettingName } from '../config/settings.js';
+import { openKms } from './kms.js';
+import { withLongTimeouts } from './timeouts.js';
 
-/** The settings with what SECRETS_BOOTSTRAP holds. */
-export interface LoadedSettings {
+/** The settings of the server, those in SECRETS_BOOTSTRAP included. */
+export interface OpenedSettings {
   settings: Settings;
-  /** All of them, those of the bootstrap included. */
+  /** Every invalid setting. With any of them the server does not start. */
   faults: Fault[];
-  /** What an operator should be told although it stops nothing. */
+  /** Texts for the operator about problems that do not prevent a start. */
   warnings: string[];
 }
 
-/** Reads the environment and the bootstrap, which the environment says how to find and decrypt. Never rejects. */
-export async function loadSettings(environment: Environment): Promise<LoadedSettings> {
-  const complete = withEmbeddedDefaults(environment);
-  const withoutBootstrap = readSettings(complete);
-  // Judged before anything is opened: the local keyring must not take the place of KMS.
-  const mistaken = missingTable(environment);
-  if (mistaken.length > 0) {
-    return { ...withoutBootstrap, faults: [...withoutBootstrap.faults, ...mistaken], warnings: [] };
-  }
-  const { SECRETS_BOOTSTRAP: bootstrap } = withoutBootstrap.settings;
-  if (bootstrap === '') return { ...withoutBootstrap, warnings: [] };
+/**
+ * Reads the settings from the environment and from SECRETS_BOOTSTRAP, which it decrypts with KMS or the embedded
+ * keyring. The server and every command of `confidant-admin` read their settings here. Never rejects.
+ */
+export async function openSettings(environment: Environment): Promise<OpenedSettings> {
+  const withoutSecrets = readSettings(environment);
+  const { settings, faults } = withoutSecrets;
+  // With KMS meant but no table named, the embedded keyring would be opened, or even created, in the place of KMS.
+  const isBackendUnclear = faults.some(({ setting }) => setting === 'DYNAMODB_TABLE');
+  if (settings.SECRETS_BOOTSTRAP === '' || isBackendUnclear) return { ...withoutSecrets, warnings: [] };
   try {
-    const blob = await readBootstrap(bootstrap);
+    const blob = await readBootstrap(settings.SECRETS_BOOTSTRAP);
     if (blob === undefined) {
-      const missing = 'SECRETS_BOOTSTRAP names a file that does not exist: its secrets are missing';
-      return { ...withoutBootstrap, warnings: [missing] };
+      const warning = 'SECRETS_BOOTSTRAP names a file that does not exist: its secrets are missing';
+      return { ...withoutSecrets, warnings: [warning] };
     }
-    const kms = openKms(patiently(withoutBootstrap.settings));
-    try {
-      const secrets = await openBootstrap(blob, kms);
-      return { ...readSettings(complete, secrets), warnings: unusedSecrets(secrets) };
-    } finally {
-      kms.close();
-    }
+    const secrets = await decrypt(blob, settings);
+    return { ...readSettings(environment, secrets), warnings: unusedSecrets(secrets) };
   } catch (error) {
-    // A keyring that cannot be opened says so in words that help, as the bootstrap's own errors do.
     const problem = error instanceof Error ? error.message : String(error);
-    // What may come from the bootstrap cannot be judged without it.
-    const others = withoutBootstrap.faults.filter(({ setting }) => !mayComeFromBootstrap(setting));
-    return { ...withoutBootstrap, faults: [...others, { setting: 'SECRETS_BOOTSTRAP', problem }], warnings: [] };
+    // Settings that may come from the bootstrap cannot be judged without it.
+    const certain = faults.filter(({ setting }) => !mayComeFromBootstrap(setting));
+    return { settings, faults: [...certain, { setting: 'SECRETS_BOOTSTRAP', problem }], warnings: [] };
+  }
+}
+
+async function decrypt(blob: string, settings: Settings): Promise<Record<string, string>> {
+  const kms = openKms(withLongTimeouts(settings));
+  try {
+    return await openBootstrap(blob, kms);
+  } finally {
+    kms.close();
   }
 }
 
 function unusedSecrets(secrets: Readonly<Record<string, string>>): string[] {
   return Object.keys(secrets)
     .filter((name) => !mayComeFromBootstrap(name))
-    .map((name) => `SECRETS_BOOTSTRAP holds ${name}, which is no setting that may come from there: it is ignored`);
+    .map((name) => `SECRETS_BOOTSTRAP holds ${name}, which is ignored: it is not a setting that may come from there`);
 }
 
 function mayComeFromBootstrap(name: string): boolean {

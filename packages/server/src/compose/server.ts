@@ -11,34 +11,42 @@ import { clearSealer, fernetSealer } from '../adapters/sealing/fernet-sealer.js'
 import type { App } from '../app/app.js';
 import { NameIndex, ServiceIndex } from '../app/indexes.js';
 import { kmsTokenAuthentication } from '../auth/kms-token.js';
-import { checkKeys, openArchive, openKms, openRoles, openStore } from './backends.js';
-import { openAccess } from './access.js';
-import { openAuthorities, openJwts } from './signing.js';
-import { openTelemetry } from './telemetry.js';
-import { openLogin } from './login.js';
-import type { Settings } from '../config/settings.js';
+import { unauthenticated } from '../auth/unauthenticated.js';
+import type { Settings } from '../config/server-settings.js';
 import { handlersFor } from '../http/handlers.js';
 import { withTimers } from '../http/route-timers.js';
 import { httpServer } from '../http/server.js';
+import type { Sealer } from '../ports/sealer.js';
 import type { Metrics } from '../ports/telemetry.js';
-import { unauthenticated } from '../auth/unauthenticated.js';
+import { openAccessPolicy } from './access-policy.js';
+import { openAuthorities } from './certificates.js';
+import { openJwts } from './jwts.js';
+import { checkKeys, openKms } from './kms.js';
+import { openLogin } from './login.js';
+import { openRoles } from './roles.js';
+import { openArchive, openStore } from './store.js';
+import { openTelemetry } from './telemetry.js';
 
-/** Ciphertext of which the plaintext may stay in memory: about twice that in bytes. */
+/** Characters of ciphertext whose plaintext may stay in memory, which takes about twice that many bytes. */
 const OPENED_CHARACTERS = 32 * 1024 * 1024;
 
-/** The server's parts, joined. Only the compose modules and main construct adapters. */
-export interface Composed {
+/** The HTTP server with everything behind it. */
+export interface OpenedServer {
   server: ReturnType<typeof httpServer>;
-  /** Undefined: METRICS_PORT is not set. */
+  /** Undefined without METRICS_PORT. */
   prometheus: Prometheus | undefined;
-  /** Says in the log what is wrong with the backends; never rejects. */
+  /** Logs what is wrong with the KMS keys; never rejects. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function compose(settings: Settings, logger: Logger): Promise<Composed> {
-  // First: it may refuse the start, and holds nothing that would have to be closed then.
-  const access = await openAccess(settings, logger);
+/**
+ * Opens the server of the settings: constructs the adapters, the use-cases and the HTTP server, which does not listen
+ * yet. Rejects with a text for the operator when a part cannot be opened.
+ */
+export async function openServer(settings: Settings, logger: Logger): Promise<OpenedServer> {
+  // First, because it may refuse the start, and nothing is open yet that would have to be closed.
+  const access = await openAccessPolicy(settings, logger);
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
   const archive = openArchive(settings);
@@ -48,27 +56,10 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
   const inMaintenance = maintenance(settings);
   const clock = systemClock();
   const authorities = openAuthorities(settings, { clock, metrics, logger });
-  const jwts = await openJwts(settings, { logger });
+  const jwts = await openJwts(settings, logger);
   const app: App = {
     store,
-    sealer: settings.USE_ENCRYPTION
-      ? rememberingSealer(
-          fernetSealer(
-            new DataKeys({
-              kms,
-              masterKey: keyReference(settings.KMS_MASTER_KEY),
-              cacheSize: settings.DATA_KEY_CACHE_SIZE,
-              cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
-              onEvent: ({ name, count }) => metrics.count(name, count),
-            }),
-          ),
-          {
-            entries: settings.OPENED_CREDENTIAL_CACHE_SIZE,
-            ttlMs: settings.OPENED_CREDENTIAL_CACHE_TTL_SECONDS * 1000,
-            maxCharacters: OPENED_CHARACTERS,
-          },
-        )
-      : clearSealer(() => randomBytes(32)),
+    sealer: openSealer(settings, kms, metrics),
     acl: access.acl,
     clock,
     audit: auditLog(logger),
@@ -97,7 +88,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     inMaintenance,
     warn: (message, details) => logger.warn(details, message),
   };
-  const ways = settings.USE_AUTH
+  const authenticators = settings.USE_AUTH
     ? [
         kmsTokenAuthentication(tokenValidator(settings, kms, metrics), (reason) => {
           prometheus?.tokenRejected(reason);
@@ -105,7 +96,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
         }),
       ]
     : [unauthenticated];
-  const login = await openLogin(settings, ways, { audit: app.audit, logger });
+  const login = await openLogin(settings, authenticators, { audit: app.audit, logger });
   const server = httpServer({
     handlers: withTimers(handlersFor(app), metrics),
     login: login.options,
@@ -124,7 +115,7 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
     check: () => checkKeys(settings, kms, logger),
     close: async () => {
       await server.close();
-      // The last requests have published their events by now.
+      // After the last request, because requests publish events.
       await telemetry.close();
       access.close();
       roles.close();
@@ -136,6 +127,22 @@ export async function compose(settings: Settings, logger: Logger): Promise<Compo
       kms.close();
     },
   };
+}
+
+function openSealer(settings: Settings, kms: KmsLike, metrics: Metrics): Sealer {
+  if (!settings.USE_ENCRYPTION) return clearSealer(() => randomBytes(32));
+  const dataKeys = new DataKeys({
+    kms,
+    masterKey: keyReference(settings.KMS_MASTER_KEY),
+    cacheSize: settings.DATA_KEY_CACHE_SIZE,
+    cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
+    onEvent: ({ name, count }) => metrics.count(name, count),
+  });
+  return rememberingSealer(fernetSealer(dataKeys), {
+    entries: settings.OPENED_CREDENTIAL_CACHE_SIZE,
+    ttlMs: settings.OPENED_CREDENTIAL_CACHE_TTL_SECONDS * 1000,
+    maxCharacters: OPENED_CHARACTERS,
+  });
 }
 
 function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): TokenValidator {
@@ -157,7 +164,7 @@ function tokenValidator(settings: Settings, kms: KmsLike, metrics: Metrics): Tok
   });
 }
 
-/** compat: the touch file is looked for at each write. */
+/** compat: whether the touch file exists is looked up at each write. */
 function maintenance(settings: Settings): () => boolean {
   const file = settings.MAINTENANCE_MODE_TOUCH_FILE;
   return () => settings.MAINTENANCE_MODE || (file !== '' && existsSync(file));

@@ -1,26 +1,27 @@
-import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import { openEvents } from '../adapters/telemetry/events.js';
 import { fanOut } from '../adapters/telemetry/metrics.js';
 import { clusterMetrics, openPrometheus, type Prometheus } from '../adapters/telemetry/prometheus.js';
 import { type MetricsServer, startMetricsServer } from '../adapters/telemetry/metrics-server.js';
 import { openStatsd } from '../adapters/telemetry/statsd.js';
-import type { Settings } from '../config/settings.js';
+import type { Settings } from '../config/server-settings.js';
 import type { Events, Metrics } from '../ports/telemetry.js';
+import { isWorker } from './workers.js';
 
-/** Events that wait when the server stops are delivered within this time. */
+/** Time for the delivery of events that still wait when the server stops. */
 const DRAIN_MS = 5000;
 
-/** What tells the world of this process: part of the composition root. */
+/** Metrics and events of this process. */
 export interface Telemetry {
   metrics: Metrics;
   events: Events;
-  /** Undefined: METRICS_PORT is not set. */
+  /** Undefined without METRICS_PORT. */
   prometheus: Prometheus | undefined;
-  /** After the last request: delivers what waits. */
+  /** Delivers waiting events. Call it after the last request. */
   close(): Promise<void>;
 }
 
+/** Opens metrics and events as the settings say. */
 export function openTelemetry(settings: Settings, logger: Logger): Telemetry {
   let prometheus: Prometheus | undefined;
   const events = openEvents(
@@ -42,7 +43,7 @@ export function openTelemetry(settings: Settings, logger: Logger): Telemetry {
     { log: logger, onOutcome: (kind, outcome) => prometheus?.event(kind, outcome) },
   );
   if (settings.METRICS_PORT !== null) {
-    prometheus = openPrometheus({ depth: () => events.depth(), inWorker: cluster.isWorker });
+    prometheus = openPrometheus({ depth: () => events.depth(), inWorker: isWorker() });
   }
   const statsd =
     settings.STATSD_PORT === 0 || settings.STATSD_HOST === ''
@@ -64,8 +65,8 @@ export function openTelemetry(settings: Settings, logger: Logger): Telemetry {
 }
 
 /**
- * Serves METRICS_PORT, or nothing when it is not set: what this process counted, or without `prometheus` what the
- * workers did.
+ * Serves metrics on METRICS_PORT: those of this process, or without `prometheus` the sum of the workers'. Resolves with
+ * undefined where METRICS_PORT is not set.
  */
 export async function serveMetrics(
   settings: Settings,

@@ -1,24 +1,84 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
-import { type SharedEntry, toldEntries } from '../adapters/expiring/memory.js';
+import { expiringMemory, type SharedEntry, toldEntries } from '../adapters/expiring/memory.js';
+import type { ExpiringStore } from '../ports/expiring.js';
+import { stopRequested } from './stop-signal.js';
 
 /** A worker that dies sooner than this after its start counts as failing. */
 const HEALTHY_AFTER_MS = 10_000;
-/** So many failing starts in a row, and the supervisor gives up: something is wrong that a restart does not mend. */
+/** After this many failing starts in a row the supervisor gives up: restarting does not help. */
 const MAX_FAILURES = 5;
 
-/** What workers tell their supervisor. */
+/** What a worker sends to its supervisor. */
 interface WorkerMessage {
-  /** The address. */
+  /** The address that the worker listens on. */
   listening?: string;
+  /** An entry for the other workers. */
   expiring?: SharedEntry;
-  /** Is answered with `allExpiring`. */
+  /** The worker wants all entries so far; the response is `allExpiring`. */
   asksForExpiring?: true;
 }
 
+/** What the supervisor sends to a worker. */
+interface SupervisorMessage {
+  expiring?: SharedEntry;
+  allExpiring?: SharedEntry[];
+}
+
+/** Whether a supervisor started this process as one of its workers. */
+export function isWorker(): boolean {
+  return cluster.isWorker;
+}
+
+/** Reports to the supervisor, if there is one, that this process listens at `address`. */
+export function reportListening(address: string): void {
+  send({ listening: address });
+}
+
+/** Ends the connection to the supervisor, which would keep a worker alive. */
+export function leaveSupervisor(): void {
+  if (isWorker()) process.disconnect();
+}
+
 /**
- * Runs worker processes that share the port, and replaces those that die. On SIGTERM or SIGINT all of them stop
+ * Opens an {@link ExpiringStore} in memory that the workers of this machine share. Resolves when this worker knows the
+ * entries of the others.
+ */
+export async function openSharedMemory(): Promise<ExpiringStore> {
+  const memory = expiringMemory((entry) => {
+    if (isWorker()) send({ expiring: entry });
+  });
+  let catchUp = (): void => undefined;
+  const caughtUp = new Promise<void>((resolve) => (catchUp = resolve));
+  const learn = ({ expiring, allExpiring }: SupervisorMessage): void => {
+    if (expiring !== undefined) memory.learn(expiring);
+    if (allExpiring === undefined) return;
+    for (const entry of allExpiring) memory.learn(entry);
+    catchUp();
+  };
+  process.on('message', learn);
+  if (isWorker()) {
+    send({ asksForExpiring: true });
+    await caughtUp;
+  }
+  return {
+    ...memory,
+    close: async () => {
+      process.off('message', learn);
+      await memory.close();
+    },
+  };
+}
+
+function send(message: WorkerMessage): void {
+  process.send?.(message);
+}
+
+/**
+ * Runs worker processes that share the port, and replaces those that die. SIGTERM or SIGINT stops all of them
  * gracefully. Resolves with the exit code: 0 after a stop, 1 when workers keep dying.
+ *
+ * @param announce called once, with the address, when the first worker listens
  */
 export function superviseWorkers(
   count: number,
@@ -33,7 +93,7 @@ export function superviseWorkers(
     let announced = false;
     let exitCode = 0;
 
-    // For workers that come later: with none of them lives a session again that was ended.
+    // Kept for workers that start later: without them, a session that was ended would be valid there.
     const told = toldEntries();
 
     // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
@@ -43,16 +103,17 @@ export function superviseWorkers(
       alive += 1;
       const worker = cluster.fork();
       startedAt.set(worker.id, Date.now());
-      worker.on('message', (message: WorkerMessage) => {
-        if (message.asksForExpiring === true) worker.send({ allExpiring: told.all() });
-        // What one worker learns of ended sessions and used assertions, the others must know.
-        if (message.expiring !== undefined) {
-          told.keep(message.expiring);
-          for (const other of workers()) if (other !== worker && other.isConnected()) other.send(message);
+      worker.on('message', ({ listening, expiring, asksForExpiring }: WorkerMessage) => {
+        if (asksForExpiring === true) worker.send({ allExpiring: told.all() } satisfies SupervisorMessage);
+        if (expiring !== undefined) {
+          told.keep(expiring);
+          for (const other of workers()) {
+            if (other !== worker && other.isConnected()) other.send({ expiring } satisfies SupervisorMessage);
+          }
         }
-        if (announced || message.listening === undefined) return;
+        if (announced || listening === undefined) return;
         announced = true;
-        announce(message.listening);
+        announce(listening);
       });
     };
 
@@ -81,14 +142,7 @@ export function superviseWorkers(
       if (failures >= MAX_FAILURES) stop(1);
       else start();
     });
-    let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(1);
-        asked = true;
-        stop(0);
-      });
-    }
+    void stopRequested().then(() => stop(0));
     for (let i = 0; i < count; i++) start();
   });
 }

@@ -1,28 +1,31 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { readSamlJson } from './saml-json.js';
 import { BadValue } from './setting-types.js';
-import type { SettingName, Settings } from './settings.js';
+import type { SettingName, SettingValues } from './settings.js';
+
+/** What the SAML provider is made from. */
+export type SamlSettings = ReturnType<typeof samlSettings>;
 
 type Report = (setting: SettingName, problem: string) => void;
 
 const EMAIL_FORMAT = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress';
 const PASSWORD_CONTEXT = 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport';
-const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
-const POST = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST';
 const ALGORITHMS: Readonly<Record<string, 'sha1' | 'sha256' | 'sha512'>> = {
   'http://www.w3.org/2000/09/xmldsig#rsa-sha1': 'sha1',
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256': 'sha256',
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512': 'sha512',
 };
-const COMPARISONS = ['exact', 'minimum', 'maximum', 'better'] as const;
 
 /**
- * The SAML settings as one picture: files read, the key opened, SAML_RAW_JSON_SETTINGS merged last (compat). Every fault
- * is reported; the result is then not to be used.
+ * Derives how to speak SAML from the settings: reads files, opens the key, and lets SAML_RAW_JSON_SETTINGS override the
+ * rest (compat). Every fault is reported, and a result with a reported fault must not be used. Never throws.
  */
-export function samlSettings(settings: Settings, report: Report) {
+export function samlSettings(settings: SettingValues, report: Report) {
   const root = settings.SAML_CONFIDANT_URL_ROOT.replace(/\/+$/, '');
-  const raw = readRaw(settings.SAML_RAW_JSON_SETTINGS ?? {}, (problem) => report('SAML_RAW_JSON_SETTINGS', problem));
+  const raw = readSamlJson(settings.SAML_RAW_JSON_SETTINGS ?? {}, (problem) =>
+    report('SAML_RAW_JSON_SETTINGS', problem),
+  );
   const guarded = <Value>(setting: SettingName, fallback: Value, read: () => Value): Value => {
     try {
       return read();
@@ -105,7 +108,7 @@ export function samlSettings(settings: Settings, report: Report) {
   return options;
 }
 
-function textOrFile(settings: Settings, text: SettingName, file: SettingName): string | undefined {
+function textOrFile(settings: SettingValues, text: SettingName, file: SettingName): string | undefined {
   if (settings[text] !== '') return settings[text] as string;
   const path = settings[file] as string;
   return path === '' ? undefined : readFileSync(path, 'utf8');
@@ -137,128 +140,4 @@ function privateKey(given: string | undefined, password: string): string | undef
   } catch {
     throw new BadValue('expected a private key in PEM that SAML_SP_KEY_FILE_PASSWORD opens');
   }
-}
-
-/** Reads a known key away from an object; what is left afterwards has no meaning here. */
-class Section {
-  readonly #left: Map<string, unknown>;
-
-  constructor(
-    value: unknown,
-    private readonly path: string,
-    private readonly fault: (problem: string) => void,
-  ) {
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (value !== undefined && !isObject) fault(`${path} must be an object`);
-    this.#left = new Map(isObject ? Object.entries(value) : []);
-  }
-
-  take(name: string): unknown {
-    const value = this.#left.get(name);
-    this.#left.delete(name);
-    return value;
-  }
-
-  section(name: string): Section {
-    return new Section(this.take(name), this.path === '' ? name : `${this.path}.${name}`, this.fault);
-  }
-
-  text(name: string): string | undefined {
-    const value = this.take(name);
-    if (value === undefined || typeof value === 'string') return value;
-    this.fault(`${this.#name(name)} must be text`);
-    return undefined;
-  }
-
-  flag(name: string): boolean | undefined {
-    const value = this.take(name);
-    if (value === undefined || typeof value === 'boolean') return value;
-    this.fault(`${this.#name(name)} must be true or false`);
-    return undefined;
-  }
-
-  /** A key of which only one value has a meaning here. */
-  only(name: string, value: unknown): void {
-    const given = this.take(name);
-    if (given !== undefined && given !== value) this.fault(`${this.#name(name)} can only be ${JSON.stringify(value)}`);
-  }
-
-  texts(name: string): string[] | undefined {
-    const value = this.take(name);
-    if (value === undefined) return undefined;
-    if (Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')) return value;
-    this.fault(`${this.#name(name)} must be a list of text`);
-    return undefined;
-  }
-
-  done(): void {
-    for (const name of this.#left.keys()) this.fault(`${this.#name(name)} has no meaning here`);
-  }
-
-  #name(name: string): string {
-    return this.path === '' ? name : `${this.path}.${name}`;
-  }
-}
-
-/** python3-saml's settings, as far as they mean something here. */
-function readRaw(value: Record<string, unknown>, fault: (problem: string) => void) {
-  const top = new Section(value, '', fault);
-  top.only('strict', true);
-  top.flag('debug');
-  const [sp, idp, security] = [top.section('sp'), top.section('idp'), top.section('security')];
-  const endpoint = (of: Section, name: string, binding: string): string | undefined => {
-    const section = of.section(name);
-    const url = section.text('url');
-    section.only('binding', binding);
-    section.done();
-    return url;
-  };
-  const multi = idp.section('x509certMulti');
-  const contexts = security.take('requestedAuthnContext');
-  const isList = Array.isArray(contexts) && contexts.every((item) => typeof item === 'string');
-  if (contexts !== undefined && typeof contexts !== 'boolean' && !isList) {
-    fault('security.requestedAuthnContext must be true, false or a list of text');
-  }
-  const comparison = security.text('requestedAuthnContextComparison');
-  if (comparison !== undefined && !COMPARISONS.some((known) => known === comparison)) {
-    fault(`security.requestedAuthnContextComparison must be one of ${COMPARISONS.join(', ')}`);
-  }
-  const read = {
-    sp: {
-      entityId: sp.text('entityId'),
-      consumeUrl: endpoint(sp, 'assertionConsumerService', POST),
-      logoutUrl: endpoint(sp, 'singleLogoutService', REDIRECT),
-      nameIdFormat: sp.text('NameIDFormat'),
-      x509cert: sp.text('x509cert'),
-      x509certNew: sp.text('x509certNew'),
-      privateKey: sp.text('privateKey'),
-    },
-    idp: {
-      entityId: idp.text('entityId'),
-      signOnUrl: endpoint(idp, 'singleSignOnService', REDIRECT),
-      logoutUrl: endpoint(idp, 'singleLogoutService', REDIRECT),
-      x509cert: idp.text('x509cert'),
-      signingCertificates: multi.texts('signing'),
-    },
-    security: {
-      authnRequestsSigned: security.flag('authnRequestsSigned'),
-      logoutRequestSigned: security.flag('logoutRequestSigned'),
-      logoutResponseSigned: security.flag('logoutResponseSigned'),
-      signMetadata: security.flag('signMetadata'),
-      wantMessagesSigned: security.flag('wantMessagesSigned'),
-      wantAssertionsSigned: security.flag('wantAssertionsSigned'),
-      wantAssertionsEncrypted: security.flag('wantAssertionsEncrypted'),
-      wantAttributeStatement: security.flag('wantAttributeStatement'),
-      signatureAlgorithm: security.text('signatureAlgorithm'),
-      authnContexts: contexts === false ? null : isList ? contexts : undefined,
-      comparison: comparison as (typeof COMPARISONS)[number] | undefined,
-    },
-  };
-  security.only('wantNameId', true);
-  security.only('wantNameIdEncrypted', false);
-  security.only('nameIdEncrypted', false);
-  security.only('rejectUnsolicitedResponsesWithInResponseTo', true);
-  security.only('rejectDeprecatedAlgorithm', true);
-  for (const section of [sp, idp, multi, security, top]) section.done();
-  return read;
 }

@@ -1,16 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { withEmbeddedDefaults } from '../../src/config/embedded.js';
-import { migrationNotes, readSettings } from '../../src/config/parse.js';
+import { readSettings } from '../../src/config/parse.js';
 
 const ARN = 'arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/0000-1111';
-const read = (
-  environment: Record<string, string>,
-  bootstrap?: Record<string, unknown>,
-): ReturnType<typeof readSettings> => readSettings(withEmbeddedDefaults(environment), bootstrap);
 
 describe('settings of ACM private CAs', () => {
   test('are read by the CA’s name in capitals, with the original’s defaults', () => {
-    const { settings, faults } = read({
+    const { settings, faults } = readSettings({
       ACM_PRIVATE_CAS: ' web , api,,web',
       ACM_PRIVATE_CA_ARN_WEB: ARN,
       ACM_PRIVATE_CA_ARN_API: ARN,
@@ -40,7 +35,7 @@ describe('settings of ACM private CAs', () => {
   });
 
   test('are faults together with all others, by the name of their variable', () => {
-    const { faults } = read({
+    const { faults } = readSettings({
       PORT: 'x',
       ACM_PRIVATE_CAS: 'a,b,c',
       ACM_PRIVATE_CA_ARN_A: 'arn:aws:s3:::bucket',
@@ -69,37 +64,13 @@ describe('settings of ACM private CAs', () => {
   });
 
   test('need an ARN, except for a CA that signs by itself; with a custom CA they do not matter', () => {
-    expect(read({ ACM_PRIVATE_CAS: 'a' }).faults.map(({ setting }) => setting)).toEqual(['ACM_PRIVATE_CA_ARN_A']);
-    expect(read({ ACM_PRIVATE_CAS: 'a', ACM_PRIVATE_CA_SELF_SIGN_A: '1' }).faults).toEqual([]);
-    expect(read({ ACM_PRIVATE_CAS: 'a', CA_TYPE: 'custom' })).toMatchObject({
+    expect(readSettings({ ACM_PRIVATE_CAS: 'a' }).faults.map(({ setting }) => setting)).toEqual([
+      'ACM_PRIVATE_CA_ARN_A',
+    ]);
+    expect(readSettings({ ACM_PRIVATE_CAS: 'a', ACM_PRIVATE_CA_SELF_SIGN_A: '1' }).faults).toEqual([]);
+    expect(readSettings({ ACM_PRIVATE_CAS: 'a', CA_TYPE: 'custom' })).toMatchObject({
       faults: [],
       settings: { acmPrivateCas: [] },
     });
-  });
-});
-
-describe.each([
-  ['JWT_CERTIFICATE_AUTHORITIES', 'JWT_IS_CA_ENCRYPTED'],
-  ['CUSTOM_CERTIFICATE_AUTHORITIES', 'CUSTOM_CA_ENCRYPTED'],
-] as const)('%s', (name, flag) => {
-  const value = (environment: Record<string, string>): unknown =>
-    read(environment, { [name]: 'from-bootstrap' }).settings[name];
-
-  test('comes only from the bootstrap unless its flag says false, then only from the variable', () => {
-    for (const encrypted of ['true', 'yes']) {
-      expect(value({ [name]: 'from-variable', [flag]: encrypted })).toBe('from-bootstrap');
-    }
-    expect(value({ [name]: 'from-variable' })).toBe('from-bootstrap');
-    expect(read({ [name]: 'from-variable' }).settings[name]).toBe('');
-    for (const encrypted of ['false', 'False', '0']) {
-      expect(value({ [name]: 'from-variable', [flag]: encrypted })).toBe('from-variable');
-      expect(value({ [flag]: encrypted })).toBe('');
-    }
-  });
-
-  test('a variable that is ignored is told at start', () => {
-    expect(migrationNotes({ [name]: 'x' }).join()).toContain(flag);
-    expect(migrationNotes({ [name]: 'x', [flag]: 'false' })).toEqual([]);
-    expect(migrationNotes({})).toEqual([]);
   });
 });

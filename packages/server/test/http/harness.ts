@@ -5,8 +5,7 @@ import { Writable } from 'node:stream';
 import { parseJson } from '@confidant/contract';
 import { type KmsLike, TokenGenerator } from '@confidant/kmsauth';
 import { pino } from 'pino';
-import { compose } from '../../src/compose/compose.js';
-import { withEmbeddedDefaults } from '../../src/config/embedded.js';
+import { openServer } from '../../src/compose/server.js';
 import { readSettings } from '../../src/config/parse.js';
 import { Keyring } from '../../src/embedded/keyring.js';
 
@@ -48,8 +47,7 @@ export async function startServer(
 ): Promise<TestServer & { dataDir: string }> {
   const dataDir = mkdtempSync(join(tmpdir(), 'confidant-server-'));
   const given = { CONFIDANT_DATA_DIR: join(dataDir, 'data'), PORT: '0', ...backend?.environment, ...environment };
-  const complete = withEmbeddedDefaults(given);
-  const { settings, faults } = readSettings(complete);
+  const { settings, faults } = readSettings(given);
   if (faults.length > 0) throw new Error(JSON.stringify(faults));
   let log = '';
   const sink = new Writable({
@@ -58,7 +56,7 @@ export async function startServer(
       done();
     },
   });
-  const composed = await compose(settings, pino({ level: 'trace' }, sink));
+  const composed = await openServer(settings, pino({ level: 'trace' }, sink));
   const url = await composed.server.listen({ host: '127.0.0.1', port: 0 });
   const keyring = backend ? undefined : Keyring.open(settings.CONFIDANT_DATA_DIR);
   const kms = backend?.kms ?? keyring!.kms('us-east-1');

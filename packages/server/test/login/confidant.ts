@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { compose } from '../../src/compose/compose.js';
-import { withEmbeddedDefaults } from '../../src/config/embedded.js';
+import { openServer } from '../../src/compose/server.js';
 import type { Fault } from '../../src/config/setting-types.js';
 import { readSettings } from '../../src/config/parse.js';
 
@@ -22,9 +21,7 @@ export interface TestConfidant {
 export async function startConfidant(environment: Record<string, string>, port = 0): Promise<TestConfidant> {
   const directory = mkdtempSync(join(tmpdir(), 'confidant-login-'));
   const dataDir = join(directory, 'data');
-  const { settings, faults } = readSettings(
-    withEmbeddedDefaults({ CONFIDANT_DATA_DIR: dataDir, SESSION_SECRET: SECRET, ...environment }),
-  );
+  const { settings, faults } = readSettings({ CONFIDANT_DATA_DIR: dataDir, SESSION_SECRET: SECRET, ...environment });
   if (faults.length > 0) throw new Error(JSON.stringify(faults));
   let log = '';
   const sink = new Writable({
@@ -33,7 +30,7 @@ export async function startConfidant(environment: Record<string, string>, port =
       done();
     },
   });
-  const composed = await compose(settings, pino({ level: 'trace' }, sink));
+  const composed = await openServer(settings, pino({ level: 'trace' }, sink));
   const url = await composed.server.listen({ host: '127.0.0.1', port });
   return {
     url,
@@ -48,5 +45,5 @@ export async function startConfidant(environment: Record<string, string>, port =
 
 /** The faults for which the settings are refused at start. */
 export function faultsOf(environment: Record<string, string>): Fault[] {
-  return readSettings(withEmbeddedDefaults({ SESSION_SECRET: SECRET, ...environment })).faults;
+  return readSettings({ SESSION_SECRET: SECRET, ...environment }).faults;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openIdOptions } from '../../src/compose/login.js';
+import { openIdOptions } from '../../src/compose/login-module.js';
 import { readSettings } from '../../src/config/parse.js';
 import { freePort } from '../free-port.js';
 import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dangers, readSettings } from '../../src/config/parse.js';
+import { dangers } from '../../src/config/notices.js';
+import { readSettings } from '../../src/config/parse.js';
 import { startServer, type TestServer } from '../http/harness.js';
 import { faultsOf } from './confidant.js';
 

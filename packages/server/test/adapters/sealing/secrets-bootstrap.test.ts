@@ -6,7 +6,7 @@ import { type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { BootstrapError, openBootstrap, sealBootstrap } from '../../../src/adapters/sealing/secrets-bootstrap.js';
-import { loadSettings } from '../../../src/compose/settings.js';
+import { openSettings } from '../../../src/compose/open-settings.js';
 import { Keyring } from '../../../src/embedded/keyring.js';
 
 const recorded = JSON.parse(
@@ -125,7 +125,7 @@ describe('at start', () => {
 
   test('a value of the bootstrap wins over the variable, for settings that may come from it', async () => {
     const blob = await seal('WEBHOOK_PASSWORD: from-blob\nHOST: 1.2.3.4\n');
-    const { settings, faults, warnings } = await loadSettings(
+    const { settings, faults, warnings } = await openSettings(
       environment(blob, { WEBHOOK_PASSWORD: 'from-environment', GRAPHITE_PASSWORD: 'stays' }),
     );
     expect(faults).toEqual([]);
@@ -140,22 +140,22 @@ describe('at start', () => {
   test('it is read from a file', async () => {
     const file = join(directory, 'blob.json');
     await writeFile(file, await seal('WEBHOOK_PASSWORD: from-file'));
-    const { settings } = await loadSettings(environment(`file://${file}`));
+    const { settings } = await openSettings(environment(`file://${file}`));
     expect(settings.WEBHOOK_PASSWORD).toBe('from-file');
   });
 
   test('a file that is missing is told and stops nothing (compat)', async () => {
-    const { faults, warnings } = await loadSettings(environment(`file://${directory}/none`));
+    const { faults, warnings } = await openSettings(environment(`file://${directory}/none`));
     expect([faults, warnings]).toEqual([[], [expect.stringContaining('does not exist')]]);
   });
 
   test('one that cannot be used is listed with the other faults, which are not guessed at', async () => {
-    const { faults } = await loadSettings(environment('{}', { PORT: 'x' }));
+    const { faults } = await openSettings(environment('{}', { PORT: 'x' }));
     expect(faults.map(({ setting }) => setting)).toEqual(['PORT', 'SECRETS_BOOTSTRAP']);
   });
 
   test('the local keyring never takes the place of KMS because the table was forgotten', async () => {
-    const { faults } = await loadSettings({ CONFIDANT_DATA_DIR: directory, KMS_MASTER_KEY: 'alias/production' });
+    const { faults } = await openSettings({ CONFIDANT_DATA_DIR: directory, KMS_MASTER_KEY: 'alias/production' });
     expect(faults).toContainEqual({ setting: 'DYNAMODB_TABLE', problem: 'required when KMS_MASTER_KEY is set' });
   });
 });
