@@ -42,8 +42,13 @@ const LAW = {
     ],
   },
   'packages/server/src/config': {
-    local: ['packages/server/src/config', 'packages/server/src/domain'],
-    packages: ['node:', 'zod', '@confidant/kmsauth/proxy'],
+    local: [
+      'packages/server/src/config',
+      'packages/server/src/domain/ca-names.ts',
+      'packages/server/src/domain/loopback.ts',
+      'packages/server/src/domain/plain-object.ts',
+    ],
+    packages: ['node:crypto', 'node:fs', 'node:net', '@confidant/kmsauth/proxy'],
   },
   'packages/server/src/adapters': {
     local: [
@@ -59,8 +64,51 @@ const LAW = {
     local: ['packages/server/src/embedded', 'packages/server/src/aws/sigv4.ts'],
     packages: ['@confidant/', 'node:', '@photostructure/sqlite', 'yaml', 'zod'],
   },
-  'packages/server/src/admin': { local: ['packages/server/src'], packages: ['*', '!fastify'] },
-  'packages/server/src': { local: ['packages/server/src'], packages: ['*', '!fastify'] },
+  // The composition root: only it, the server's program and confidant-admin construct adapters.
+  'packages/server/src/compose': {
+    local: [
+      'packages/server/src/compose',
+      'packages/server/src/config',
+      'packages/server/src/adapters',
+      'packages/server/src/app',
+      'packages/server/src/auth',
+      'packages/server/src/domain',
+      'packages/server/src/embedded',
+      'packages/server/src/http',
+      'packages/server/src/ports',
+    ],
+    packages: ['@confidant/kmsauth', 'node:cluster', 'node:crypto', 'node:fs', 'node:os', 'node:path', 'pino'],
+  },
+  'packages/server/src/admin': {
+    local: [
+      'packages/server/src/admin',
+      'packages/server/src/compose',
+      'packages/server/src/config/server-settings.ts',
+      'packages/server/src/config/setting-types.ts',
+      'packages/server/src/adapters/access/policy-file.ts',
+      'packages/server/src/adapters/aws/kms-grants.ts',
+      'packages/server/src/adapters/clock.ts',
+      'packages/server/src/adapters/sealing/secrets-bootstrap.ts',
+      'packages/server/src/app',
+      'packages/server/src/domain',
+      'packages/server/src/embedded/login-link.ts',
+      'packages/server/src/embedded/private-files.ts',
+      'packages/server/src/ports',
+    ],
+    packages: ['@confidant/kmsauth', 'commander', 'node:', 'pino', 'yaml'],
+  },
+  'packages/server/src/main.ts': {
+    local: [
+      'packages/server/src/compose',
+      'packages/server/src/config/faults.ts',
+      'packages/server/src/config/notices.ts',
+      'packages/server/src/config/server-settings.ts',
+      'packages/server/src/config/setting-types.ts',
+      'packages/server/src/adapters/telemetry/log.ts',
+      'packages/server/src/http/hang-up.ts',
+    ],
+    packages: ['node:module', 'pino'],
+  },
 };
 
 const files = sources(join(root, 'packages'));
