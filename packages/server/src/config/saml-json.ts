@@ -1,3 +1,5 @@
+import { isPlainObject } from '../domain/plain-object.js';
+
 const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
 const POST = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST';
 const COMPARISONS = ['exact', 'minimum', 'maximum', 'better'] as const;
@@ -11,9 +13,8 @@ class Section {
     private readonly path: string,
     private readonly report: (problem: string) => void,
   ) {
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    if (value !== undefined && !isObject) report(`${path} must be an object`);
-    this.#left = new Map(isObject ? Object.entries(value) : []);
+    if (value !== undefined && !isPlainObject(value)) report(`${path} must be an object`);
+    this.#left = new Map(isPlainObject(value) ? Object.entries(value) : []);
   }
 
   take(name: string): unknown {

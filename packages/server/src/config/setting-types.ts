@@ -1,3 +1,5 @@
+import { isPlainObject } from '../domain/plain-object.js';
+
 /** A setting could not be understood. The message says what is expected and never repeats the value. */
 export class BadValue extends Error {}
 
@@ -158,14 +160,10 @@ export function json<Value>(
   });
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** A JSON object of any content. */
 export function jsonObject(doc: string): Setting<Record<string, unknown>> {
   return json(doc, 'a JSON object', { default: {} }, (value) => {
-    if (!isObject(value)) throw new BadValue('expected a JSON object');
+    if (!isPlainObject(value)) throw new BadValue('expected a JSON object');
     return value;
   });
 }
@@ -173,7 +171,7 @@ export function jsonObject(doc: string): Setting<Record<string, unknown>> {
 /** A JSON object of text. */
 export function jsonTextMap(doc: string, example: string): Setting<Readonly<Record<string, string>>> {
   return json(doc, `a JSON object of text, like \`${example}\``, { default: {} }, (value) => {
-    if (!isObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
+    if (!isPlainObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
       throw new BadValue(`expected a JSON object of text, like ${example}`);
     }
     return value as Record<string, string>;
@@ -183,7 +181,10 @@ export function jsonTextMap(doc: string, example: string): Setting<Readonly<Reco
 /** A JSON object of whole numbers from 0 up. */
 export function jsonNumberMap(doc: string, example: string): Setting<Readonly<Record<string, number>>> {
   return json(doc, `a JSON object of whole numbers, like \`${example}\``, { default: {} }, (value) => {
-    if (!isObject(value) || Object.values(value).some((item) => !Number.isSafeInteger(item) || (item as number) < 0)) {
+    if (
+      !isPlainObject(value) ||
+      Object.values(value).some((item) => !Number.isSafeInteger(item) || (item as number) < 0)
+    ) {
       throw new BadValue(`expected a JSON object of whole numbers, like ${example}`);
     }
     return value as Record<string, number>;

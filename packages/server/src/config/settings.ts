@@ -1,3 +1,4 @@
+import { isPlainObject } from '../domain/plain-object.js';
 import { servicePattern } from './ca-settings.js';
 import {
   bootstrapText,
@@ -200,10 +201,8 @@ export const SETTINGS = {
     'a JSON object',
     { default: null },
     (value) => {
-      if (value !== null && (typeof value !== 'object' || Array.isArray(value))) {
-        throw new BadValue('expected a JSON object');
-      }
-      return value as Record<string, unknown> | null;
+      if (value !== null && !isPlainObject(value)) throw new BadValue('expected a JSON object');
+      return value;
     },
   ),
 
