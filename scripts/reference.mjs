@@ -6,7 +6,7 @@ import { CA_SETTINGS } from '../packages/server/dist/config/ca-settings.js';
 import { SETTINGS } from '../packages/server/dist/config/settings.js';
 
 const folder = new URL('../docs/reference/', import.meta.url);
-const note = 'This page is made from the code by `npm run reference`.';
+const note = 'This page is generated from the code by `npm run reference`.';
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
 
@@ -26,15 +26,16 @@ function settingsPage() {
   return [
     '# Settings',
     '',
-    `${note} Settings are environment variables, read once at start; a start with faults lists all of them and exits 1.`,
-    'The last column marks what SECRETS_BOOTSTRAP may hold; its value wins over the variable.',
+    `${note} Settings are environment variables, which the server and \`confidant-admin\` read once, when they start. If settings are invalid, the server lists every problem and exits with 1.`,
+    '',
+    'Names, defaults and meanings are those of the original Confidant; "New in this server" marks settings that it does not have. The last column marks settings that SECRETS_BOOTSTRAP may hold; a value there overrides the variable.',
     '',
     ...head,
     ...settingRows(SETTINGS),
     '',
     '## One ACM private CA',
     '',
-    '`X` stands for its name in ACM_PRIVATE_CAS, in capitals.',
+    '`X` stands for the name of the CA in ACM_PRIVATE_CAS, in capitals.',
     '',
     ...head,
     ...settingRows(CA_SETTINGS, '_X'),
@@ -47,9 +48,9 @@ function errorsPage() {
   return [
     '# Errors',
     '',
-    `${note} The code is in the header \`X-Confidant-Error\`; the body is \`{"error": text}\`, with \`reference\` and \`conflicts\` where they help.`,
+    `${note} The code is in the header \`X-Confidant-Error\`; the body is \`{"error": text}\`, with \`reference\` and \`conflicts\` where they apply.`,
     '',
-    '| code | status | text when there is nothing more precise |',
+    '| code | status | default text |',
     '| --- | --- | --- |',
     ...rows,
     '',
@@ -71,7 +72,7 @@ if (process.argv.includes('--check')) {
       // A missing page counts as different.
     }
     if (committed !== text) {
-      console.error(`docs/reference/${name} is not what the code says: run npm run reference`);
+      console.error(`docs/reference/${name} differs from the code: run npm run reference`);
       process.exitCode = 1;
     }
   }

@@ -29,42 +29,56 @@ function matching(base: Setting<string>, expects: string, pattern: RegExp): Sett
   };
 }
 
-const rsaExponent = whole('Public exponent of the RSA keys that are made: 65537 or 3.', { default: 65_537 });
+const rsaExponent = whole('Public exponent of the RSA keys that the server generates: 65537 or 3.', {
+  default: 65_537,
+});
 
-/** Settings of one ACM private CA; `_` and the CA's name in capitals follow these names. */
+/** The settings of one ACM private CA. `_` and the name of the CA in capitals follow these names. */
 export const CA_SETTINGS = {
   ACM_PRIVATE_CA_ARN: matching(
-    text('ARN of the private CA; optional with ACM_PRIVATE_CA_SELF_SIGN_X.'),
+    text('ARN of the private CA; required unless ACM_PRIVATE_CA_SELF_SIGN_X is set.'),
     'an ARN of ACM Private CA',
     /^arn:[\w-]+:acm-pca:[\w-]+:\d{12}:certificate-authority\/[\w-]+$/,
   ),
   ACM_PRIVATE_CA_SIGNING_ALGORITHM: matching(
-    text('Algorithm that the CA signs with.', { default: 'SHA256WITHRSA' }),
+    text('Signing algorithm of the CA.', { default: 'SHA256WITHRSA' }),
     'a signing algorithm of ACM Private CA',
     /^[A-Z0-9_]{1,64}$/,
   ),
-  ACM_PRIVATE_CA_TEMPLATE_ARN: text('Template of the certificates. The original read it and never sent it.', {
-    default: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
-  }),
-  ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole('Longest validity of a certificate, in days; longer requests are cut.', {
+  ACM_PRIVATE_CA_TEMPLATE_ARN: text(
+    'ARN of the certificate template. The original read this setting but did not use it.',
+    {
+      default: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
+    },
+  ),
+  ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole('Maximum validity of a certificate, in days. Requests for more get this.', {
     default: 120,
     min: 1,
     max: 36_500,
   }),
-  ACM_PRIVATE_CA_DOMAIN_REGEX: servicePattern('Which service a name belongs to; empty: the default policy denies.'),
-  ACM_PRIVATE_CA_CN_ONLY: flag('Check the CN alone, not the alternative names. Ours.', { default: false }),
+  ACM_PRIVATE_CA_DOMAIN_REGEX: servicePattern(
+    'Pattern that finds the service in a name to certify. If empty, the default policy refuses every name.',
+  ),
+  ACM_PRIVATE_CA_CN_ONLY: flag('Check only the CN, not the alternative names. New in this server.', { default: false }),
   ACM_PRIVATE_CA_CSR_COUNTRY_NAME: matching(
-    text('Country in the subject of requests made here.'),
+    text('Country in the subject of the signing requests that the server makes.'),
     'a country code of two letters',
     /^[A-Za-z]{2}$/,
   ),
   ACM_PRIVATE_CA_CSR_STATE_OR_PROVINCE_NAME: text('State or province in that subject.'),
   ACM_PRIVATE_CA_CSR_LOCALITY_NAME: text('Locality in that subject.'),
   ACM_PRIVATE_CA_CSR_ORGANIZATION_NAME: text('Organization in that subject.'),
-  ACM_PRIVATE_CA_SELF_SIGN: flag('For development: `GET certificates` signs by itself, no CA is asked.', {
-    default: false,
+  ACM_PRIVATE_CA_SELF_SIGN: flag(
+    'For development: `GET certificates` returns self-signed certificates, without asking the CA.',
+    {
+      default: false,
+    },
+  ),
+  ACM_PRIVATE_CA_KEY_SIZE: whole('Size of the RSA keys that the server generates, in bits.', {
+    default: 2048,
+    min: 2048,
+    max: 8192,
   }),
-  ACM_PRIVATE_CA_KEY_SIZE: whole('Bits of the RSA keys that are made.', { default: 2048, min: 2048, max: 8192 }),
   ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE: {
     ...rsaExponent,
     expects: '65537 or 3',
@@ -75,10 +89,14 @@ export const CA_SETTINGS = {
     },
   },
   ACM_PRIVATE_CA_CERTIFICATE_USE_CACHE: flag(
-    'Answer `GET certificates` for the same CN, names, validity and day with the same key and certificate.',
+    'Cache the keys and certificates of `GET certificates`: the same CN, alternative names, validity and day get the same ones.',
     { default: false },
   ),
-  ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: whole('Certificates kept for that.', { default: 1028, min: 1, max: 100_000 }),
+  ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: whole('Number of certificates in that cache.', {
+    default: 1028,
+    min: 1,
+    max: 100_000,
+  }),
 } as const satisfies Record<string, Setting<unknown>>;
 
 type Table = typeof CA_SETTINGS;
@@ -88,7 +106,7 @@ export type CaSettings = { readonly name: string } & {
   readonly [Name in keyof Table]: Table[Name] extends Setting<infer Value> ? Value : never;
 };
 
-/** Reads the settings of each CA in ACM_PRIVATE_CAS, and adds what is wrong with them to `faults`. */
+/** Reads the settings of the CAs with these names, and adds their faults to `faults`. */
 export function readCaSettings(environment: Environment, names: readonly string[], faults: Fault[]): CaSettings[] {
   return [...new Set(names)].map((name) => {
     const values: Record<string, unknown> = { name };

@@ -1,9 +1,9 @@
 import type { Environment, Fault } from './setting-types.js';
 
-/** Settings that only make sense against AWS: one of them without a table is a mistake, not a wish for the default. */
+/** Settings that only make sense with AWS: with one of them, a missing table is a mistake. */
 const PRODUCTION_ONLY = ['KMS_MASTER_KEY', 'KMS_URL', 'DYNAMODB_URL', 'DYNAMODB_CREATE_TABLE'] as const;
 
-/** The embedded default's own values, for what the environment leaves open. */
+/** Defaults that only the embedded server has. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   AUTH_CONTEXT: 'confidant',
   AUTH_KEY: 'alias/confidant-service',
@@ -14,14 +14,14 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   STATSD_PORT: '0',
 };
 
-/** The environment, completed for the embedded default when no table is named. */
+/** Adds the defaults of the embedded server, unless the environment names a table or other parts of AWS. */
 export function withEmbeddedDefaults(environment: Environment): Environment {
   if (environment['DYNAMODB_TABLE'] || PRODUCTION_ONLY.some((name) => environment[name])) return environment;
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   return { ...DEFAULTS, KMS_MASTER_KEY: 'alias/confidant-master', ...given };
 }
 
-/** The mistake of naming AWS's parts without a table: the embedded default would silently take their place. */
+/** The fault of naming parts of AWS without a table: the embedded ones would silently replace them. */
 export function missingTable(environment: Environment): Fault[] {
   const given = PRODUCTION_ONLY.find((name) => environment[name]);
   if (environment['DYNAMODB_TABLE'] || given === undefined) return [];

@@ -54,7 +54,7 @@ export function samlSettings(settings: SettingValues, report: Report) {
     entityId,
     consumeUrl: raw.sp.consumeUrl ?? `${root}/v1/saml/consume`,
     logoutUrl: raw.sp.logoutUrl ?? `${root}/v1/saml/logout`,
-    // compat: the guide of the seeds registers the consume address as the entity id.
+    // compat: the original's guide registers the consume URL as the entity id.
     audiences: [entityId, `${root}/v1/saml/consume`],
     key,
     certificates: [...spCertificates, ...guarded('SAML_RAW_JSON_SETTINGS', [], () => certificates(raw.sp.x509certNew))],
@@ -101,7 +101,7 @@ export function samlSettings(settings: SettingValues, report: Report) {
   if (!options.want.messagesSigned && !options.want.assertionsSigned && !settings.SAML_ALLOW_UNSIGNED) {
     report(
       'SAML_SECURITY_MESSAGES_SIGNED',
-      'with SAML_SECURITY_ASSERTIONS_SIGNED off too no signature is demanded: set SAML_ALLOW_UNSIGNED=true if you mean it',
+      'SAML_SECURITY_ASSERTIONS_SIGNED is false too, so neither signature is required: set SAML_ALLOW_UNSIGNED=true if you mean it',
     );
   }
   if (settings.SAML_FAKE_HTTPS && !settings.DEBUG) report('SAML_FAKE_HTTPS', 'possible only with DEBUG=true');
@@ -114,7 +114,7 @@ function textOrFile(settings: SettingValues, text: SettingName, file: SettingNam
   return path === '' ? undefined : readFileSync(path, 'utf8');
 }
 
-/** One or several certificates, as PEM or as the bare base64 that providers show on their pages. */
+/** Reads certificates in PEM, or one in base64 alone, as pages of identity providers show it. */
 function certificates(given: string | undefined): string[] {
   if (given === undefined || given.trim() === '') return [];
   const blocks = given.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
@@ -128,7 +128,7 @@ function certificates(given: string | undefined): string[] {
   });
 }
 
-/** The key, opened with the password when it is encrypted, as PKCS #8 PEM. */
+/** Opens a private key, with the password if it is encrypted. Returns it in PKCS #8 PEM. */
 function privateKey(given: string | undefined, password: string): string | undefined {
   if (given === undefined || given.trim() === '') return undefined;
   const pem = given.includes('-----BEGIN')

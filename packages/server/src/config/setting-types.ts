@@ -1,30 +1,30 @@
 import { isPlainObject } from '../domain/plain-object.js';
 
-/** A setting could not be understood. The message says what is expected and never repeats the value. */
+/** The value of a setting is invalid. The message says what is expected and never repeats the value. */
 export class BadValue extends Error {}
 
-/** Something that stops the start. */
+/** An invalid setting, which prevents the start. */
 export interface Fault {
   setting: string;
   /** What is expected; never the value. */
   problem: string;
 }
 
-/** The environment as given: variables that are not settings are ignored. */
+/** Environment variables; those that are not settings are ignored. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How one setting is read, and what the reference page says of it. */
+/** How to read one setting, and what the reference page says about it. */
 export interface Setting<Value> {
-  /** One or two sentences for docs/reference/settings.md. */
+  /** Its meaning, in one or two sentences for the reference page. */
   doc: string;
-  /** For the reference page: what values look like. */
+  /** What its values look like, for the reference page. */
   expects: string;
   fallback: Value;
-  /** May come from SECRETS_BOOTSTRAP, and the blob's value wins over the variable. */
+  /** Whether SECRETS_BOOTSTRAP may hold it; a value there overrides the variable. */
   bootstrap: boolean;
-  /** Never shown in a log or an error. */
+  /** Whether its value must never appear in a log or an error. */
   secret: boolean;
-  /** Throws {@link BadValue}. */
+  /** Throws {@link BadValue} for a text that is not valid. */
   parse(text: string): Value;
 }
 
@@ -40,12 +40,12 @@ function setting<Value>(
   return { doc, expects, fallback: options.default, bootstrap, secret: secret || bootstrap, parse };
 }
 
-/** Any text; empty is the default. */
+/** Any text; an empty one means the default. */
 export function text(doc: string, options: Options<string> = { default: '' }): Setting<string> {
   return setting(doc, 'text', options, (value) => (value === '' ? options.default : value));
 }
 
-/** Any text; null when it is not set. */
+/** Any text; null if it is empty or not set. */
 export function optionalText(doc: string): Setting<string | null> {
   return setting<string | null>(doc, 'text', { default: null }, (value) => (value === '' ? null : value));
 }
@@ -55,14 +55,14 @@ export function bootstrapText(doc: string): Setting<string> {
   return text(doc, { default: '', bootstrap: true });
 }
 
-/** compat: `False`, `false`, `0` and empty are false, anything else is true. */
+/** A boolean. compat: `False`, `false`, `0` and empty are false, anything else is true. */
 export function flag<Value extends boolean | null = boolean>(
   doc: string,
   options: Options<boolean | Value>,
 ): Setting<boolean | Value> {
   return setting<boolean | Value>(
     doc,
-    '`true` or `false` (`False`, `0` and empty mean false, all else true)',
+    '`true` or `false` (`False`, `0` and empty mean false, anything else true)',
     options,
     (value) => !['False', 'false', '0', ''].includes(value),
   );
@@ -95,7 +95,7 @@ export function seconds(doc: string, options: Options<number> & { min?: number }
   });
 }
 
-/** One of a few words. */
+/** One of several words, in any case. */
 export function oneOf<const Word extends string>(
   doc: string,
   words: readonly Word[],
@@ -109,9 +109,9 @@ export function oneOf<const Word extends string>(
   });
 }
 
-/** Comma-separated words, spaces trimmed, empty ones dropped. */
+/** Words separated by commas; spaces around them and empty ones are dropped. */
 export function list(doc: string, options: Options<readonly string[]>): Setting<readonly string[]> {
-  return setting(doc, 'comma-separated words', options, (value) =>
+  return setting(doc, 'words, separated by commas', options, (value) =>
     value === ''
       ? options.default
       : value
@@ -121,7 +121,7 @@ export function list(doc: string, options: Options<readonly string[]>): Setting<
   );
 }
 
-/** An http or https address. */
+/** An http or https URL. */
 export function url(doc: string, options: Options<string> = { default: '' }): Setting<string> {
   return setting(doc, 'an http:// or https:// URL', options, (value) => {
     if (value === '') return options.default;
@@ -132,7 +132,7 @@ export function url(doc: string, options: Options<string> = { default: '' }): Se
   });
 }
 
-/** Addresses separated by commas. compat: a comma inside one address stays there. */
+/** URLs separated by commas. compat: a comma does not end a URL unless another one follows. */
 export function urls(doc: string): Setting<readonly string[]> {
   const { parse } = url(doc);
   return setting<readonly string[]>(doc, 'http:// or https:// URLs, separated by commas', { default: [] }, (value) =>
@@ -153,14 +153,14 @@ export function json<Value>(
     try {
       value = JSON.parse(text);
     } catch {
-      // The engine's message would quote the value.
+      // The message of JSON.parse would quote the value.
       throw new BadValue(`expected ${expects}; this is not JSON`);
     }
     return check(value);
   });
 }
 
-/** A JSON object of any content. */
+/** A JSON object with any content. */
 export function jsonObject(doc: string): Setting<Record<string, unknown>> {
   return json(doc, 'a JSON object', { default: {} }, (value) => {
     if (!isPlainObject(value)) throw new BadValue('expected a JSON object');
@@ -168,17 +168,17 @@ export function jsonObject(doc: string): Setting<Record<string, unknown>> {
   });
 }
 
-/** A JSON object of text. */
+/** A JSON object whose values are strings. */
 export function jsonTextMap(doc: string, example: string): Setting<Readonly<Record<string, string>>> {
-  return json(doc, `a JSON object of text, like \`${example}\``, { default: {} }, (value) => {
+  return json(doc, `a JSON object of strings, like \`${example}\``, { default: {} }, (value) => {
     if (!isPlainObject(value) || Object.values(value).some((item) => typeof item !== 'string')) {
-      throw new BadValue(`expected a JSON object of text, like ${example}`);
+      throw new BadValue(`expected a JSON object of strings, like ${example}`);
     }
     return value as Record<string, string>;
   });
 }
 
-/** A JSON object of whole numbers from 0 up. */
+/** A JSON object whose values are whole numbers, 0 or more. */
 export function jsonNumberMap(doc: string, example: string): Setting<Readonly<Record<string, number>>> {
   return json(doc, `a JSON object of whole numbers, like \`${example}\``, { default: {} }, (value) => {
     if (
@@ -191,11 +191,11 @@ export function jsonNumberMap(doc: string, example: string): Setting<Readonly<Re
   });
 }
 
-/** A JSON list of text. */
+/** A JSON list of strings. */
 export function jsonTextList(doc: string): Setting<readonly string[]> {
-  return json(doc, 'a JSON list of text, like `["TAG"]`', { default: [] }, (value) => {
+  return json(doc, 'a JSON list of strings, like `["TAG"]`', { default: [] }, (value) => {
     if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
-      throw new BadValue('expected a JSON list of text, like ["TAG"]');
+      throw new BadValue('expected a JSON list of strings, like ["TAG"]');
     }
     return value as string[];
   });
