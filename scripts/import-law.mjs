@@ -85,6 +85,7 @@ const LAW = {
       'packages/server/src/compose',
       'packages/server/src/config/server-settings.ts',
       'packages/server/src/config/setting-types.ts',
+      'packages/server/src/adapters/access/acl-module.ts',
       'packages/server/src/adapters/access/policy-file.ts',
       'packages/server/src/adapters/aws/kms-grants.ts',
       'packages/server/src/adapters/clock.ts',

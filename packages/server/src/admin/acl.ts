@@ -11,7 +11,7 @@ import { adminSettings } from './settings.js';
 const TYPES = ['credential', 'blind_credential', 'service', 'certificate', 'ca', 'jwt'] as const;
 const ACTIONS = ['list', 'metadata', 'get', 'create', 'update', 'revert', 'archive'] as const;
 
-interface Explained {
+interface ExplainOptions {
   principal: string;
   groups: string[];
   account?: string;
@@ -28,11 +28,11 @@ interface Explained {
 
 /** `acl check` and `acl explain`. */
 export const aclCommands: CommandGroup = (program, context) => {
-  const acl = program.command('acl').description('access policies: check one, or ask it who may do what');
+  const acl = program.command('acl').description('check an access policy, or ask it who may do what');
 
   acl
     .command('check <file>')
-    .description('check a policy file; lists every fault with its line, and ends with 1 when there is one')
+    .description('check a policy file; lists every error with its line number, and exits with 1 if there is one')
     .action(async (file: string) => {
       const { rules, otherwise } = parsePolicy(await read(file), noAcl, file);
       context.out(`${file}: ${rules.length} rules${otherwise ? ', and the default included' : ''}\n`);
@@ -40,20 +40,26 @@ export const aclCommands: CommandGroup = (program, context) => {
 
   acl
     .command('explain')
-    .description('print allow or deny, and what decided; ends with 0 for allow, 1 for deny, 2 when it can not tell')
-    .requiredOption('--principal <type:name>', 'who asks: user:alice@example.com or service:web-production')
-    .option('--groups <a,b>', 'groups of the principal', commas, [])
-    .option('--account <account>', 'account of a service')
-    .addOption(new Option('--action <action>', 'what is asked for').choices(ACTIONS).makeOptionMandatory())
-    .requiredOption('--resource <type[:id]>', `${TYPES.join(', ')}, with the id where the action has one`)
+    .description('print allow or deny, and the reason; exits with 0 for allow, 1 for deny, 2 for an error')
+    .requiredOption(
+      '--principal <type:name>',
+      'principal of the request: user:alice@example.com or service:web-production',
+    )
+    .option('--groups <a,b>', 'groups that the principal is in', commas, [])
+    .option('--account <account>', 'account of the principal, if it is a service')
+    .addOption(new Option('--action <action>', 'action of the request').choices(ACTIONS).makeOptionMandatory())
+    .requiredOption(
+      '--resource <type[:id]>',
+      `type of the resource (${TYPES.join(', ')}), and its id if the action is on one`,
+    )
     .option('--name <name>', 'name of the credential')
     .option('--tags <x,y>', 'tags of the credential', commas, [])
-    .option('--adds <ids>', 'ids of the credentials that a change of a service adds', commas, [])
-    .option('--adds-name <name>', 'name of each of them')
-    .option('--adds-tags <x,y>', 'tags of each of them', commas, [])
-    .option('--kwargs <json>', 'further arguments of the hook, like {"ca":"staging","san":[]}')
-    .option('--policy <file>', 'ask this policy file in place of the one of the settings')
-    .action(async (options: Explained) => {
+    .option('--adds <ids>', 'ids of the credentials that an update of a service adds', commas, [])
+    .option('--adds-name <name>', 'name of each added credential')
+    .option('--adds-tags <x,y>', 'tags of each added credential', commas, [])
+    .option('--kwargs <json>', 'further arguments for the policy, like {"ca":"staging","san":[]}')
+    .option('--policy <file>', 'ask this policy file instead of the policy in the settings')
+    .action(async (options: ExplainOptions) => {
       const request = requestOf(options);
       const environment = options.policy
         ? { ...context.environment, ACL_POLICY_FILE: options.policy, ACL_MODULE: '' }
@@ -77,18 +83,18 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new AdminError(`${file} can not be read: ${(error as Error).message}`, 1, { cause: error });
+    throw new AdminError(`cannot read ${file}: ${(error as Error).message}`, 1, { cause: error });
   }
 }
 
-function requestOf(options: Explained): AccessRequest {
+function requestOf(options: ExplainOptions): AccessRequest {
   const [type, name] = split(options.principal);
   if ((type !== 'user' && type !== 'service') || name === undefined) {
     throw new AdminError('--principal: expected user:NAME or service:NAME', 2);
   }
   const [resourceType, resourceId] = split(options.resource);
   if (!isOneOf(TYPES, resourceType))
-    throw new AdminError(`--resource: expected one of ${TYPES.join(', ')}, and :ID`, 2);
+    throw new AdminError(`--resource: expected one of ${TYPES.join(', ')}, optionally with :ID`, 2);
   const { groups, account, action, tags, adds, addsTags } = options;
   const details = options.kwargs === undefined ? {} : detailsOf(resourceType, options.kwargs);
   const added: CredentialDescription = { name: options.addsName ?? '', tags: addsTags };

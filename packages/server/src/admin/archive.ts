@@ -8,7 +8,7 @@ import { type AdminApp, withBackends } from './backends.js';
 import { type AdminContext, AdminError, commas, type CommandGroup } from './command.js';
 import { adminSettings } from './settings.js';
 
-interface Selected {
+interface ArchiveOptions {
   days?: number;
   ids?: string[];
   force?: true;
@@ -18,12 +18,12 @@ interface Selected {
 export const archiveCommands: CommandGroup = (program, context) => {
   program
     .command('archive_credentials')
-    .description('move disabled, unmapped credentials with all their revisions to the archive')
-    .option('--days <n>', 'those that were last changed more than so many days ago', wholeDays)
-    .option('--ids <a,b>', 'those with these ids', commas)
-    .option('--force', 'do it; without this only tell what would be done')
-    .action(async (options: Selected) => {
-      // compat: these words, and a number of days that is 0 counts as none.
+    .description('move disabled credentials that no service maps to the archive, with all revisions')
+    .option('--days <n>', 'credentials that have not changed for more than n days', wholeDays)
+    .option('--ids <a,b>', 'credentials with these ids', commas)
+    .option('--force', 'make the changes; without this, only show them')
+    .action(async (options: ArchiveOptions) => {
+      // compat: the words, and that 0 days counts as not given.
       if (options.days && options.ids) throw new AdminError('--days and --ids options are mutually exclusive');
       if (!options.days && !options.ids) throw new AdminError('Either --days or --ids options are required');
       await withBackends(context, (app) => archiveSelected(app, archiveOf(app), options));
@@ -31,10 +31,10 @@ export const archiveCommands: CommandGroup = (program, context) => {
 
   program
     .command('restore_credentials')
-    .description('put archived credentials back; rows that exist are left, and the archive keeps its copies')
-    .option('--ids <a,b>', 'those with these ids', commas)
-    .option('--all', 'all that are archived')
-    .option('--force', 'do it; without this only tell what would be done')
+    .description('copy archived credentials back; existing rows are left alone, and the archive keeps its copies')
+    .option('--ids <a,b>', 'credentials with these ids', commas)
+    .option('--all', 'all archived credentials')
+    .option('--force', 'make the changes; without this, only show them')
     .action(async (options: { ids?: string[]; all?: true; force?: true }) => {
       if (!options.ids && !options.all) throw new AdminError('Either --ids or --all argument must be provided');
       await withBackends(context, async (app) => {
@@ -42,32 +42,34 @@ export const archiveCommands: CommandGroup = (program, context) => {
         const ids = options.ids ?? (await archive.ids());
         if (ids.length === 0) context.err('Nothing to restore: no credential is archived.\n');
         for (const id of ids) {
-          await each(context, id, () => restoreOne(app, archive, id, options.force === true));
+          await attempt(context, id, () => restoreOne(app, archive, id, options.force === true));
         }
       });
     });
 
   program
     .command('create_dynamodb_tables')
-    .description('make DYNAMODB_TABLE, and DYNAMODB_TABLE_ARCHIVE if it is set, where they are missing')
+    .description('create the tables DYNAMODB_TABLE and, if set, DYNAMODB_TABLE_ARCHIVE, unless they exist')
     .action(async () => {
       const settings = await adminSettings(context);
       if (settings.kind === 'embedded')
-        throw new AdminError('DYNAMODB_TABLE is not set: the embedded store needs no tables');
+        throw new AdminError('DYNAMODB_TABLE is not set, and the embedded server needs no tables');
       await createTables(settings);
       const tables = [settings.DYNAMODB_TABLE, settings.DYNAMODB_TABLE_ARCHIVE].filter((name) => name !== '');
-      for (const table of tables) context.out(`Table ${table} is there.\n`);
+      for (const table of tables) context.out(`Table ${table} exists.\n`);
     });
 
-  async function archiveSelected(app: AdminApp, archive: Archive, options: Selected): Promise<void> {
-    // Read once for all: what decides is read before anything is destroyed.
+  async function archiveSelected(app: AdminApp, archive: Archive, options: ArchiveOptions): Promise<void> {
+    // Read before anything is deleted, and once for all credentials.
     const mappings = await archive.mappings();
     const selected = await candidates(app, options);
     if (selected.length === 0) {
-      context.err(`Nothing to archive: no disabled credential is unchanged for more than ${options.days} days.\n`);
+      context.err(
+        `Nothing to archive: no disabled credential has been unchanged for more than ${options.days} days.\n`,
+      );
     }
     for (const [id, credential] of selected) {
-      await each(context, id, () => archiveOne(app, archive, id, credential, mappings, options.force === true));
+      await attempt(context, id, () => archiveOne(app, archive, id, credential, mappings, options.force === true));
     }
   }
 
@@ -81,7 +83,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
   ): Promise<void> {
     if (credential === undefined) {
       if (force && (await archive.finish(id, app.clock.now()))) {
-        context.out(`Ended archiving credential ${id}, which was interrupted\n`);
+        context.out(`Finished archiving credential ${id}, which had been interrupted\n`);
         return;
       }
       throw new AdminError('there is no such credential');
@@ -102,8 +104,8 @@ export const archiveCommands: CommandGroup = (program, context) => {
     const rows = await archive.missing(id);
     if (rows.length === 0) {
       if ((await archive.nameOf(id)) === undefined) throw new AdminError('it is not in the archive');
-      // compat: standard output has no word of what is there already.
-      return context.err(`Credential ${id}: nothing to restore, it and its revisions are there\n`);
+      // compat: standard output does not mention credentials that exist.
+      return context.err(`Credential ${id}: nothing to restore, it exists with all revisions\n`);
     }
     if (!force) return context.out(`Would have restored credential and revisions: ${rows.join(', ')}\n`);
     context.out(`Restoring credential and revisions: ${rows.join(', ')}\n`);
@@ -111,10 +113,10 @@ export const archiveCommands: CommandGroup = (program, context) => {
   }
 };
 
-/** The credentials to look at; undefined for ids that are none. */
+/** The credentials that the options select, by id; undefined for an id without a credential. */
 async function candidates(
   app: AdminApp,
-  { days, ids }: Selected,
+  { days, ids }: ArchiveOptions,
 ): Promise<(readonly [id: string, credential: CredentialMetadata | undefined])[]> {
   if (ids) {
     const found = await app.store.getMany('credential', ids);
@@ -127,25 +129,25 @@ async function candidates(
     .map((row) => [row.id, row] as const);
 }
 
-/** One that fails does not stop the others, but the command fails then (the original's did not). */
-async function each(context: AdminContext, id: string, work: () => Promise<void>): Promise<void> {
+/** Reports a failure without stopping, so that the other credentials are done too. The command then exits with 1. */
+async function attempt(context: AdminContext, id: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const reason = error instanceof Refusal || error instanceof AdminError ? error.message : describe(error);
+    const reason = error instanceof Refusal || error instanceof AdminError ? error.message : withCause(error);
     context.err(`Credential ${id}: ${reason}\n`);
     context.exitCode = 1;
   }
 }
 
-function describe(error: Error): string {
+function withCause(error: Error): string {
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
   return `${error.message}${cause}`;
 }
 
 function archiveOf(app: AdminApp): Archive {
-  if (app.archive === undefined) throw new AdminError('DYNAMODB_TABLE_ARCHIVE is not set: there is no archive');
+  if (app.archive === undefined) throw new AdminError('there is no archive: set DYNAMODB_TABLE_ARCHIVE');
   return app.archive;
 }
 

@@ -11,9 +11,9 @@ import { adminSettings } from './settings.js';
 export const bootstrapCommands: CommandGroup = (program, context) => {
   program
     .command('generate_secrets_bootstrap')
-    .description('encrypt YAML of the form NAME: value with KMS_MASTER_KEY, as a value for SECRETS_BOOTSTRAP')
-    .option('--in <file>', 'file to read; - is the standard input', '-')
-    .option('--out <file>', 'file to write; - is the standard output', '-')
+    .description('encrypt YAML (NAME: value) with KMS_MASTER_KEY, as a value for SECRETS_BOOTSTRAP')
+    .option('--in <file>', 'file to read, or - for standard input', '-')
+    .option('--out <file>', 'file to write, or - for standard output', '-')
     .action(async (options: { in: string; out: string }) => {
       const settings = await adminSettings(context);
       const yaml = options.in === '-' ? await textOf(process.stdin) : await read(options.in);
@@ -27,8 +27,8 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
 
   program
     .command('decrypt_secrets_bootstrap')
-    .description('print what SECRETS_BOOTSTRAP holds, as YAML that generate_secrets_bootstrap takes')
-    .option('--out <file>', 'file to write, readable by you alone; - is the standard output', '-')
+    .description('decrypt SECRETS_BOOTSTRAP, and print YAML that generate_secrets_bootstrap reads')
+    .option('--out <file>', 'file to write, readable only by you, or - for standard output', '-')
     .action(async (options: { out: string }) => {
       const settings = await adminSettings(context);
       if (settings.SECRETS_BOOTSTRAP === '') throw new AdminError('SECRETS_BOOTSTRAP is not set');
@@ -37,7 +37,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
       const kms = openKms(settings);
       try {
         const secrets = await openBootstrap(blob, kms);
-        // compat: servers of the original read the same blob, with a reader of YAML 1.1.
+        // compat: servers of the original read the same blob, as YAML 1.1.
         await write(options.out, stringify(secrets, { version: '1.1', lineWidth: 0, sortMapEntries: true }));
       } finally {
         kms.close();
@@ -47,10 +47,10 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
   async function write(file: string, text: string): Promise<void> {
     if (file === '-') return context.out(text);
     const handle = await open(file, 'w', 0o600).catch((error: unknown) => {
-      throw fileError('--out', file, 'written', error);
+      throw fileError('--out', 'write', file, error);
     });
     try {
-      // A file that was there keeps its mode otherwise, and takes it before it takes the secrets.
+      // An existing file keeps its mode on opening. Restricted before the secrets are written.
       await handle.chmod(0o600);
       await handle.writeFile(text);
     } finally {
@@ -63,19 +63,19 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw fileError('--in', file, 'read', error);
+    throw fileError('--in', 'read', file, error);
   }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or directory',
-  EACCES: 'this user may not do that',
+  EACCES: 'permission denied',
   EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of the path is no directory',
+  ENOTDIR: 'part of the path is not a directory',
   EROFS: 'the file system is read-only',
 };
 
-function fileError(option: string, file: string, done: 'read' | 'written', error: unknown): AdminError {
+function fileError(option: string, verb: 'read' | 'write', file: string, error: unknown): AdminError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
-  return new AdminError(`${option}: ${file} can not be ${done}: ${REASONS[code] ?? code}`, 1, { cause: error });
+  return new AdminError(`${option}: cannot ${verb} ${file}: ${REASONS[code] ?? code}`, 1, { cause: error });
 }

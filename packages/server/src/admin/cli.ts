@@ -7,7 +7,7 @@ import { grantCommands } from './grants.js';
 import { loginLinkCommand } from './login-link.js';
 import { type AdminContext, AdminError, type CommandGroup } from './command.js';
 
-/** The commands: a new group is one more of these. */
+/** Every group of commands. */
 const GROUPS: readonly CommandGroup[] = [
   aclCommands,
   archiveCommands,
@@ -16,10 +16,10 @@ const GROUPS: readonly CommandGroup[] = [
   loginLinkCommand,
 ];
 
-/** Letters by which the name of a command is known. */
-const MIN_PART = 3;
+/** Commands that begin with this many letters of an unknown one are suggested. */
+const SUGGESTED_BY = 3;
 
-/** Runs `confidant-admin` and resolves with its exit code: 2 for a mistake in the command line, 1 for a failure. */
+/** Runs one command. Resolves with the exit code: 0 when all was done, 1 for a failure, 2 for a mistake in `args`. */
 export async function adminMain(
   args: readonly string[],
   surroundings: Partial<Omit<AdminContext, 'exitCode'>> = {},
@@ -32,7 +32,7 @@ export async function adminMain(
     exitCode: 0,
   };
   const program = new Command('confidant-admin')
-    .description('Administers a Confidant server. It reads the settings of the server from the environment.')
+    .description('Administers a Confidant server. Settings are read from the environment, as the server reads them.')
     .version(`confidant-admin ${version()}`, '--version', 'print name and version')
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err });
@@ -42,7 +42,7 @@ export async function adminMain(
     return context.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has told what is wrong, or shown the help that was asked for.
+      // Commander has printed the error or the help itself.
       if (error.exitCode === 0) return 0;
       if (error.code !== 'commander.help') context.err(adviceFor(error, program));
       return 2;
@@ -53,28 +53,30 @@ export async function adminMain(
 }
 
 /**
- * `confidant-admin` as this process. What it does goes on to its end also when its output can not be written, which is
- * told in one line and as exit code 1; a reader that has seen enough (`| head`) is no failure.
+ * Runs `confidant-admin` as this process, and sets its exit code. When its output cannot be written, the command still
+ * does all of its work, reports the problem in one line, and exits with 1. A reader that closes the pipe (`| head`) is
+ * not a problem.
  */
 export async function runAdmin(): Promise<void> {
-  let isTold = false;
+  let reported = false;
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code === 'EPIPE' || isTold) return;
-    isTold = true;
-    process.stderr.write(`confidant-admin: can not write to standard output (${code ?? 'failed'})\n`);
+    if (code === 'EPIPE' || reported) return;
+    reported = true;
+    process.stderr.write(`confidant-admin: cannot write to standard output (${code ?? 'failed'})\n`);
     process.exitCode = 1;
   });
   const exitCode = await adminMain(process.argv.slice(2));
   if (exitCode !== 0) process.exitCode = exitCode;
 }
 
-/** Commander itself suggests nothing for the beginning of a name. */
+/** Suggests commands that begin like an unknown one, which Commander does not. */
 function adviceFor({ code, message }: CommanderError, program: Command): string {
   const typed = /'(.{1,64})'/s.exec(code === 'commander.unknownCommand' ? message : '')?.[1];
-  const isTold = message.includes('Did you mean');
+  const isSuggested = message.includes('Did you mean');
   const names = program.commands.map((command) => command.name());
-  const meant = typed === undefined || isTold ? [] : names.filter((name) => name.startsWith(typed.slice(0, MIN_PART)));
-  return `${meant.length === 0 ? '' : `(Did you mean ${meant.join(' or ')}?)\n`}see confidant-admin --help\n`;
+  const similar =
+    typed === undefined || isSuggested ? [] : names.filter((name) => name.startsWith(typed.slice(0, SUGGESTED_BY)));
+  return `${similar.length === 0 ? '' : `(Did you mean ${similar.join(' or ')}?)\n`}see confidant-admin --help\n`;
 }
 
 function version(): string {

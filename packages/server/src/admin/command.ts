@@ -1,23 +1,24 @@
 import type { Command } from 'commander';
 import type { Environment } from '../config/setting-types.js';
 
-/** What a command works with: its surroundings, and the exit code it leaves (0 unless it sets another). */
+/** What a command reads and writes. */
 export interface AdminContext {
   environment: Environment;
   out: (text: string) => void;
   err: (text: string) => void;
+  /** Set by the command; 0 at first. */
   exitCode: number;
 }
 
-/** Adds a group of commands. Each group has a file of its own in this folder, and a place in cli.ts. */
+/** Adds a group of commands to the program. `cli.ts` lists the groups. */
 export type CommandGroup = (program: Command, context: AdminContext) => void;
 
-/** A command can not do what it was asked; the message tells the operator what to do. */
+/** A command failed. The message tells the operator what to do. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
   constructor(
     message: string,
-    /** 1: it failed. 2: it was asked wrongly. */
+    /** 1 for a failure, 2 for a mistake in the arguments. */
     readonly exitCode: 1 | 2 = 1,
     options?: ErrorOptions,
   ) {

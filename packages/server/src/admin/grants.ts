@@ -7,7 +7,7 @@ import { AdminError, type CommandGroup } from './command.js';
 export const grantCommands: CommandGroup = (program, context) => {
   program
     .command('manage_kms_auth_grants')
-    .description('make the KMS grants on AUTH_KEY that services lack which are IAM roles')
+    .description('create missing KMS grants on AUTH_KEY for services that are IAM roles')
     .action(async () => {
       await withBackends(context, async (app, settings) => {
         if (!settings.KMS_AUTH_MANAGE_GRANTS) throw new AdminError('KMS_AUTH_MANAGE_GRANTS is false');
@@ -29,7 +29,7 @@ export const grantCommands: CommandGroup = (program, context) => {
 
   program
     .command('revoke_all_kms_auth_grants')
-    .description('revoke every grant on AUTH_KEY of the form made for services; others are left')
+    .description('revoke all KMS grants on AUTH_KEY that were created for services; other grants stay')
     .action(async () => {
       await withBackends(context, async (app) => {
         let revoked = 0;

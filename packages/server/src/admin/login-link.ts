@@ -9,46 +9,46 @@ import { adminSettings } from './settings.js';
 /** Every setting: a server with an invalid one does not run. */
 const ALL = /./;
 
-/** A server on the same machine that is alive answers its health check within this. */
+/** Time for a server on this machine to answer its health check. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** `confidant-admin login-link`: another one-time link into the embedded default; the one before stops working. */
+/** `confidant-admin login-link` prints a new one-time link for the embedded server; the link before it stops working. */
 export const loginLinkCommand: CommandGroup = (program, context) => {
   program
     .command('login-link')
-    .description('print a link that logs you in to the server on this machine, once')
+    .description('print a one-time link that logs you in to the server on this machine')
     .action(async () => {
       const settings = await adminSettings(context, ALL);
       if (settings.kind === 'aws' || settings.USER_AUTH_MODULE !== 'local') {
-        throw new AdminError('Only the embedded default has login links. Here people log in with USER_AUTH_MODULE.');
+        throw new AdminError('Only the embedded server has login links, and only with USER_AUTH_MODULE=local.');
       }
       const dataDir = settings.CONFIDANT_DATA_DIR;
       const url = urlOfServer(dataDir);
-      await mustAnswer(url);
+      await assertAnswers(url);
       const secret = issueLoginLink(dataDir);
       context.out(`${loginLink(url, secret)}\nIt works once, within ${LOGIN_LINK_MINUTES} minutes.\n`);
     });
 };
 
-/** The address that the server last started on this data directory wrote for its clients; PORT may say another here. */
+/** The URL in the client files of the data directory; PORT of this environment may differ from the server's. */
 function urlOfServer(dataDir: string): string {
   const file = join(dataDir, 'client.yaml');
   if (!existsSync(file)) {
-    throw new AdminError(`no server has run here (there is no ${file}): start it, or set CONFIDANT_DATA_DIR`);
+    throw new AdminError(`no server has run here (${file} does not exist): start it, or set CONFIDANT_DATA_DIR`);
   }
   const profiles = parse(readPrivateFile(file) ?? '') as { default?: { url?: unknown } } | null;
   const url = profiles?.default?.url;
   if (typeof url !== 'string' || !URL.canParse(url)) {
-    throw new AdminError(`${file} names no server: start the server again, which writes the file anew`);
+    throw new AdminError(`${file} has no server URL: restart the server, which writes the file again`);
   }
   return url;
 }
 
-async function mustAnswer(url: string): Promise<void> {
+async function assertAnswers(url: string): Promise<void> {
   try {
-    const answer = await fetch(new URL('/healthcheck', url), { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-    await answer.arrayBuffer();
+    const response = await fetch(new URL('/healthcheck', url), { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    await response.arrayBuffer();
   } catch (error) {
-    throw new AdminError(`nobody answers at ${url}: start the server first`, 1, { cause: error });
+    throw new AdminError(`no server answers at ${url}: start it first`, 1, { cause: error });
   }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { adminMain } from '../../src/admin/cli.js';
+import { admin } from './run-admin.js';
 
 let folder: string;
 let policy: string;
@@ -31,44 +31,30 @@ rules:
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function admin(
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const code = await adminMain(args, {
-    environment,
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
-  });
-  return { code, out, err };
-}
-
 describe('acl explain', () => {
-  test('tells deny and the rule, and ends with 1', async () => {
+  test('prints deny and the deciding rule, and exits with 1', async () => {
     const args = ['acl', 'explain', '--principal', 'user:bob', '--groups', 'contractors,staff', '--action', 'get'];
     const answer = await admin([...args, '--resource', 'credential:c1', '--tags', 'x,production', '--policy', policy]);
-    expect(answer).toEqual({ code: 1, out: 'deny: denied by rule "contractors see no production"\n', err: '' });
+    expect(answer).toEqual({ exitCode: 1, out: 'deny: denied by rule "contractors see no production"\n', err: '' });
   });
 
-  test('tells allow and why, and ends with 0', async () => {
+  test('prints allow and the reason, and exits with 0', async () => {
     const args = ['acl', 'explain', '--principal', 'user:bob', '--groups', 'contractors', '--action', 'get'];
     const answer = await admin([...args, '--resource', 'credential:c1', '--tags', 'x'], { ACL_POLICY_FILE: policy });
-    expect(answer).toEqual({ code: 0, out: 'allow: no rule decides, the included default allows it\n', err: '' });
+    expect(answer).toEqual({ exitCode: 0, out: 'allow: no rule decides, the included default allows it\n', err: '' });
   });
 
-  test('knows the credentials that a service would get', async () => {
+  test('judges the credentials that an update would add to a service', async () => {
     const args = ['acl', 'explain', '--principal', 'user:bob', '--action', 'update', '--policy', policy];
     const service = [...args, '--resource', 'service:payments-web', '--adds', 'c1,c2'];
     expect(await admin([...service, '--adds-tags', 'secret'])).toMatchObject({
-      code: 1,
+      exitCode: 1,
       out: 'deny: denied by rule "payments map only what is theirs" (adding c1)\n',
     });
-    expect(await admin(service)).toMatchObject({ code: 0 });
+    expect(await admin(service)).toMatchObject({ exitCode: 0 });
   });
 
-  test('takes the arguments of the hook for certificates and JWTs', async () => {
+  test('takes the arguments that a policy module gets for certificates and JWTs', async () => {
     const file = join(folder, 'arguments.yaml');
     const rule = (type: string, more: string) =>
       `  - { name: ${type}, effect: allow, action: get, resource: { type: ${type}, ${more} } }\n`;
@@ -81,19 +67,19 @@ describe('acl explain', () => {
         ...['acl', 'explain', '--principal', 'user:alice', '--action', 'get', '--resource', resource],
         ...['--kwargs', JSON.stringify(kwargs), '--policy', file],
       ]);
-    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.test'] })).toMatchObject({ code: 0 });
-    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.example'] })).toMatchObject({ code: 1 });
-    expect(await ask('jwt:alice', { id: 'bob', environment: 'e' })).toMatchObject({ code: 0 });
-    expect(await ask('jwt:alice', { id: 'eve', environment: 'e' })).toMatchObject({ code: 1 });
+    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.test'] })).toMatchObject({ exitCode: 0 });
+    expect(await ask('certificate:x.test', { ca: 'a', san: ['y.example'] })).toMatchObject({ exitCode: 1 });
+    expect(await ask('jwt:alice', { id: 'bob', environment: 'e' })).toMatchObject({ exitCode: 0 });
+    expect(await ask('jwt:alice', { id: 'eve', environment: 'e' })).toMatchObject({ exitCode: 1 });
   });
 
-  test('asks the built-in policy without a file', async () => {
+  test('asks the built-in policy when no file is given', async () => {
     const args = ['acl', 'explain', '--principal', 'service:web', '--action', 'get', '--resource'];
     expect(await admin([...args, 'service:web'])).toMatchObject({
-      code: 0,
+      exitCode: 0,
       out: 'allow: allowed by confidant.authnz.rbac:default_acl\n',
     });
-    expect(await admin([...args, 'service:other'])).toMatchObject({ code: 1 });
+    expect(await admin([...args, 'service:other'])).toMatchObject({ exitCode: 1 });
   });
 
   test.each([
@@ -112,33 +98,33 @@ describe('acl explain', () => {
       '--kwargs',
     ],
     [['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--policy', '/no/such/file'], 'no such file'],
-  ])('%j is a mistake and no answer: 2', async (args, text) => {
-    const { code, out, err } = await admin(['acl', 'explain', ...args]);
-    expect({ code, out }).toEqual({ code: 2, out: '' });
+  ])('%j is a mistake: it prints no decision and exits with 2', async (args, text) => {
+    const { exitCode, out, err } = await admin(['acl', 'explain', ...args]);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
     expect(err).toContain(text);
   });
 });
 
 describe('acl check', () => {
-  test('accepts a good file', async () => {
+  test('counts the rules of a valid file', async () => {
     expect(await admin(['acl', 'check', policy])).toEqual({
-      code: 0,
+      exitCode: 0,
       out: `${policy}: 2 rules, and the default included\n`,
       err: '',
     });
   });
 
-  test('lists every fault of a bad one with its line, and ends with 1', async () => {
+  test('lists every error of an invalid file with its line, and exits with 1', async () => {
     const file = join(folder, 'bad.yaml');
     writeFileSync(file, 'version: 1\nrules:\n  - name: a\n    effect: maybe\n    action: get\n    resource: {}\n');
-    const { code, err } = await admin(['acl', 'check', file]);
-    expect(code).toBe(1);
+    const { exitCode, err } = await admin(['acl', 'check', file]);
+    expect(exitCode).toBe(1);
     expect(err).toContain('line 4, rules[0].effect');
     expect(err).toContain('line 6, rules[0].resource.type');
   });
 });
 
-test('no command shows the help, an unknown one is a mistake', async () => {
+test('--help lists the commands, and an unknown command exits with 2', async () => {
   expect((await admin(['--help'])).out).toContain('acl');
-  expect((await admin(['nonsense'])).code).toBe(2);
+  expect((await admin(['nonsense'])).exitCode).toBe(2);
 });

@@ -49,8 +49,8 @@ function production(): Record<string, string> {
 }
 
 const DEFAULTS = [
-  { name: 'in the embedded default', isEmbedded: true },
-  { name: 'in production', isEmbedded: false },
+  { name: 'in the embedded server', isEmbedded: true },
+  { name: 'with DynamoDB', isEmbedded: false },
 ];
 
 describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
@@ -78,7 +78,7 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     return created.json.id as string;
   }
 
-  test('needs a disabled credential that no service maps, and force; then it is gone and its name free', async () => {
+  test('archiving requires force and a disabled credential that no service maps, and frees the name', async () => {
     const id = await disabled();
     const path = `/v1/credentials/${id}/archive`;
     const before = (await call('GET', `/v1/credentials/${id}`)).json;
@@ -125,7 +125,7 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     );
   });
 
-  test('refuses what is no credential, and whom the policy denies', async () => {
+  test('archiving refuses ids without a credential, and principals that the policy denies', async () => {
     const id = await disabled();
     const revision = await call('POST', `/v1/credentials/${id}-1/archive`, { force: true });
     expect([revision.status, revision.json]).toEqual([400, { error: 'id provided is not a credential.' }]);
@@ -138,7 +138,7 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     ]);
   });
 
-  test('confidant-admin archives and restores with the recorded words', async () => {
+  test('confidant-admin archives and restores with the output of the original', async () => {
     const id = await disabled();
     const rows = `${id}, ${id}-1, ${id}-2`;
     const live = (await call('POST', '/v1/credentials', { name: 'Live', credential_pairs: { a: '1' } })).json.id;
@@ -166,20 +166,20 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     expect(await restore('--ids', id, '--force')).toEqual({
       exitCode: 0,
       out: '',
-      err: `Credential ${id}: nothing to restore, it and its revisions are there\n`,
+      err: `Credential ${id}: nothing to restore, it exists with all revisions\n`,
     });
     expect((await call('GET', `/v1/credentials/${id}`)).json.credential_pairs).toEqual({ arch_key: '2' });
     expect(await archive('--days', '1')).toEqual({
       exitCode: 0,
       out: '',
-      err: 'Nothing to archive: no disabled credential is unchanged for more than 1 days.\n',
+      err: 'Nothing to archive: no disabled credential has been unchanged for more than 1 days.\n',
     });
   });
 
   test.each([
-    ['nobody reads it', '| true', 0],
-    ['it can not be written', '> /dev/full', 1],
-  ])('ends what it began when it tells of it and %s', async (_, output, exitCode) => {
+    ['its output is not read', '| true', 0],
+    ['its output cannot be written', '> /dev/full', 1],
+  ])('confidant-admin archives every credential even when %s', async (_, output, exitCode) => {
     const ids = await Promise.all(['a', 'b', 'c', 'd'].map(disabled));
     const line = `("$1" "$2" archive_credentials --force --ids ${ids.join(',')}; echo "exit $?" >&2) ${output}`;
     const { stderr } = await promisify(execFile)('sh', ['-c', line, 'sh', process.execPath, PROGRAM], {
@@ -189,7 +189,7 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     for (const id of ids) expect((await call('GET', `/v1/credentials/${id}`)).status).toBe(404);
   });
 
-  test('confidant-admin fails when one of the ids fails, and does the others', async () => {
+  test('confidant-admin exits with 1 when one id fails, and archives the others', async () => {
     const id = await disabled();
     const result = await admin(['archive_credentials', '--ids', `nope,${id}`, '--force'], environment);
     expect(result).toMatchObject({ exitCode: 1, err: 'Credential nope: there is no such credential\n' });
@@ -202,13 +202,13 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
     [['archive_credentials'], 'Either --days or --ids options are required\n'],
     [['archive_credentials', '--days', '1', '--ids', 'x'], '--days and --ids options are mutually exclusive\n'],
     [['restore_credentials'], 'Either --ids or --all argument must be provided\n'],
-  ])('confidant-admin %j ends with 1', async (args, err) => {
+  ])('confidant-admin %j exits with 1 and names the missing option', async (args, err) => {
     expect(await admin(args, environment)).toEqual({ exitCode: 1, out: '', err });
   });
 });
 
 describe('without DYNAMODB_TABLE_ARCHIVE', () => {
-  test('archiving is a 400 that says so (bug 16), and the commands end with 1', async () => {
+  test('archiving responds with 400 and the name of the setting (bug 16), and the commands exit with 1', async () => {
     const { DYNAMODB_TABLE_ARCHIVE: _archive, ...settings } = production();
     const server = await startServer({}, { environment: settings, kms: kms.kms });
     const { json } = await server.call('user:alice', 'POST', '/v1/credentials', {
@@ -225,13 +225,13 @@ describe('without DYNAMODB_TABLE_ARCHIVE', () => {
 });
 
 describe('create_dynamodb_tables', () => {
-  test('makes the tables that are missing, again and again, and refuses the embedded default', async () => {
+  test('creates missing tables, changes nothing when run again, and fails for the embedded server', async () => {
     const settings: Record<string, string> = { ...production(), DYNAMODB_CREATE_TABLE: 'false' };
     const { DYNAMODB_TABLE: table, DYNAMODB_TABLE_ARCHIVE: archive } = settings;
     for (let time = 0; time < 2; time += 1) {
       expect(await admin(['create_dynamodb_tables'], settings)).toEqual({
         exitCode: 0,
-        out: `Table ${table} is there.\nTable ${archive} is there.\n`,
+        out: `Table ${table} exists.\nTable ${archive} exists.\n`,
         err: '',
       });
     }

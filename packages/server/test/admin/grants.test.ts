@@ -19,8 +19,8 @@ afterEach(async () => {
 const run = (command: string, more: Record<string, string> = {}) =>
   admin([command], { CONFIDANT_DATA_DIR: server.dataDir, ...more });
 
-describe('confidant-admin', () => {
-  test('makes the grants that services lack, in the recorded words, and makes none twice', async () => {
+describe('the grant commands', () => {
+  test('create missing grants with the output of the original, and none twice', async () => {
     for (const id of ['web', 'api']) await server.call('user:alice', 'PUT', `/v1/services/${id}`, {});
     for (let time = 0; time < 2; time += 1) {
       expect(await run('manage_kms_auth_grants')).toEqual({
@@ -34,7 +34,7 @@ describe('confidant-admin', () => {
     expect([refused.exitCode, refused.err]).toEqual([1, 'KMS_AUTH_MANAGE_GRANTS is false\n']);
   });
 
-  test('revokes the grants of services and leaves those that others made on the key', async () => {
+  test('revoke the grants of services and leave other grants on the key', async () => {
     await server.call('user:alice', 'PUT', '/v1/services/web', {});
     await run('manage_kms_auth_grants');
     const principal = 'arn:aws:iam::000000000000:role/other';

@@ -1,9 +1,9 @@
 import { adminMain } from '../../src/admin/cli.js';
 
-/** Runs confidant-admin within the test's process. */
+/** Runs confidant-admin in the process of the test. */
 export async function admin(
   args: readonly string[],
-  environment: Record<string, string>,
+  environment: Record<string, string> = {},
 ): Promise<{ exitCode: number; out: string; err: string }> {
   let [out, err] = ['', ''];
   const exitCode = await adminMain(args, {

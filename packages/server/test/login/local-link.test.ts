@@ -160,7 +160,7 @@ describe('the one-time link', () => {
       const secret = issueLoginLink(confidant.dataDir);
       clientFile(`http://127.0.0.1:${await freePort()}`);
       const { exitCode, out, err } = await link();
-      expect([exitCode, out, err]).toEqual([1, '', expect.stringContaining('nobody answers at http://127.0.0.1:')]);
+      expect([exitCode, out, err]).toEqual([1, '', expect.stringContaining('no server answers at http://127.0.0.1:')]);
       expect((await redeem(secret)).status).toBe(200);
     });
   });
