@@ -9,7 +9,7 @@ describe.each([
   const value = (environment: Record<string, string>): unknown =>
     readSettings(environment, { [name]: 'from-bootstrap' }).settings[name];
 
-  test('comes only from the bootstrap unless its flag says false, then only from the variable', () => {
+  test('comes only from the bootstrap, or only from the variable if its flag is false', () => {
     for (const encrypted of ['true', 'yes']) {
       expect(value({ [name]: 'from-variable', [flag]: encrypted })).toBe('from-bootstrap');
     }
@@ -21,7 +21,7 @@ describe.each([
     }
   });
 
-  test('a variable that is ignored is told at start', () => {
+  test('is mentioned at the start when its variable is ignored', () => {
     expect(migrationNotes({ [name]: 'x' }).join()).toContain(flag);
     expect(migrationNotes({ [name]: 'x', [flag]: 'false' })).toEqual([]);
     expect(migrationNotes({})).toEqual([]);

@@ -4,7 +4,7 @@ import { readSettings } from '../../src/config/parse.js';
 const ARN = 'arn:aws:acm-pca:us-east-1:123456789012:certificate-authority/0000-1111';
 
 describe('settings of ACM private CAs', () => {
-  test('are read by the CA’s name in capitals, with the original’s defaults', () => {
+  test('are read by the name of the CA in capitals, with the defaults of the original', () => {
     const { settings, faults } = readSettings({
       ACM_PRIVATE_CAS: ' web , api,,web',
       ACM_PRIVATE_CA_ARN_WEB: ARN,
@@ -34,7 +34,7 @@ describe('settings of ACM private CAs', () => {
     expect(settings.acmPrivateCas[1]).toMatchObject({ ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: 7 });
   });
 
-  test('are faults together with all others, by the name of their variable', () => {
+  test('that are invalid are reported together with all others, by the name of their variable', () => {
     const { faults } = readSettings({
       PORT: 'x',
       ACM_PRIVATE_CAS: 'a,b,c',
@@ -63,7 +63,7 @@ describe('settings of ACM private CAs', () => {
     expect(JSON.stringify(faults)).not.toContain('SECRET');
   });
 
-  test('need an ARN, except for a CA that signs by itself; with a custom CA they do not matter', () => {
+  test('require an ARN unless the CA signs by itself, and are not read with a custom CA', () => {
     expect(readSettings({ ACM_PRIVATE_CAS: 'a' }).faults.map(({ setting }) => setting)).toEqual([
       'ACM_PRIVATE_CA_ARN_A',
     ]);

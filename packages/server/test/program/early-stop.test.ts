@@ -8,7 +8,7 @@ import { dataDirectory, ROOT } from './program.js';
 const directory = dataDirectory();
 afterEach(() => directory.remove());
 
-test('who stops the server as soon as it says that it is ready gets an orderly end', async () => {
+test('a stop right after the server announces that it is ready is graceful', async () => {
   const mark = join(dirname(directory.path), 'stopped');
   // A machine that has no time just then: what is said is out, and the program goes on after the signal only.
   const pause = `import { existsSync } from 'node:fs';

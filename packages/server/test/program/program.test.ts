@@ -33,7 +33,7 @@ async function start(environment: Record<string, string>): Promise<Program> {
 }
 
 describe('the start', () => {
-  test('lists every fault of the settings at once, says what each expects, and exits 1', async () => {
+  test('lists every invalid setting and what it expects, and exits with 1', async () => {
     const program = await start({
       DYNAMODB_TABLE: 'confidant',
       PORT: '99999',
@@ -58,32 +58,33 @@ describe('the start', () => {
     ]) {
       expect(program.stderr()).toMatch(new RegExp(`^  ${setting}: \\S+`, 'm'));
     }
+    expect(program.stderr()).toMatch(/^Confidant cannot start: \d+ invalid settings\.\n/);
     expect(program.stderr()).not.toContain('hunter2');
   });
 
-  test('refuses to guess when settings of production come without a table', async () => {
+  test('is refused when settings for AWS come without a table', async () => {
     const program = await start({ KMS_MASTER_KEY: 'alias/production', CONFIDANT_DATA_DIR: newDirectory() });
     expect(await program.exited).toBe(1);
     expect(program.stderr()).toContain('DYNAMODB_TABLE');
   });
 
-  test('refuses to listen beyond loopback with the embedded default, or without authentication', async () => {
+  test('is refused beyond loopback for the embedded server, and without authentication', async () => {
     const embedded = await start({ HOST: '0.0.0.0', CONFIDANT_DATA_DIR: newDirectory() });
     expect([await embedded.exited, embedded.stderr().includes('HOST')]).toEqual([1, true]);
     const open = await start({ DYNAMODB_TABLE: 't', HOST: '0.0.0.0', USE_AUTH: 'false', KMS_MASTER_KEY: 'k' });
     expect([await open.exited, open.stderr().includes('USE_AUTH')]).toEqual([1, true]);
   });
 
-  test('names the setting when the port is taken', async () => {
+  test('names the setting to change when the port is taken', async () => {
     const first = await start({ CONFIDANT_DATA_DIR: newDirectory() });
     const second = await start({ CONFIDANT_DATA_DIR: newDirectory(), PORT: new URL(first.url).port });
     expect(await second.exited).toBe(1);
     expect(second.stderr()).toMatch(/in use.*PORT/);
-    // A line of the log, not a screen of it.
+    // One line, without a stack trace.
     expect(second.stdout()).toMatch(/^\{.*"reason":"[^"]*in use.*\}\n$/);
   });
 
-  test('refuses a data directory that another server uses, and leaves its files alone', async () => {
+  test('is refused for a data directory that another server uses, whose files stay as they are', async () => {
     const dataDir = newDirectory();
     const first = await start({ CONFIDANT_DATA_DIR: dataDir, WEB_CONCURRENCY: '2' });
     const files = (): string[] =>
@@ -101,7 +102,7 @@ describe('the start', () => {
     expect(third.url).toMatch(/^http:/);
   });
 
-  test('refuses to put a new keyring in the place of a lost one', async () => {
+  test('is refused when the keyring is lost, rather than with a new one', async () => {
     const dataDir = newDirectory();
     const first = await start({ CONFIDANT_DATA_DIR: dataDir });
     first.process.kill('SIGTERM');
@@ -112,7 +113,7 @@ describe('the start', () => {
     expect(second.stderr()).toContain('keyring.db');
   });
 
-  test('answers --help and --version, and refuses arguments it does not know', async () => {
+  test('prints help or version when asked, and exits with 2 for unknown arguments', async () => {
     const answer = (args: string[]): Promise<{ stdout: string }> =>
       promisify(execFile)(process.execPath, [join(ROOT, 'packages/server/bin/confidant-server.js'), ...args]);
     expect((await answer(['--help'])).stdout).toContain('CONFIDANT_DATA_DIR');
@@ -120,7 +121,7 @@ describe('the start', () => {
     await expect(answer(['--port=1'])).rejects.toMatchObject({ code: 2 });
   });
 
-  test('says in the log which key of the settings cannot be used', async () => {
+  test('logs which KMS key of the settings cannot be used', async () => {
     const kms = await startKmsStandIn();
     const dynamo = await startDynamoDb();
     try {
@@ -149,7 +150,7 @@ describe('the start', () => {
     }
   });
 
-  test('prints lines that, pasted as printed, store a credential and fetch it as the service', async () => {
+  test('prints commands that store a credential and fetch it as a service when pasted', async () => {
     const program = await start({ CONFIDANT_DATA_DIR: newDirectory() });
     const lines = program
       .stderr()
@@ -165,13 +166,13 @@ describe('the start', () => {
 });
 
 describe('the stop', () => {
-  test('lets a request in flight end, and exits 0', async () => {
+  test('waits for a request in flight, and exits with 0', async () => {
     const dataDir = newDirectory();
     const program = await start({ CONFIDANT_DATA_DIR: dataDir });
     const call = caller(dataDir);
     const authorized = await call(program.url, 'GET', '/v1/user/email');
     expect(authorized.status).toBe(200);
-    // A body that is still on its way when the signal comes.
+    // The body is still on its way when the signal comes.
     const slow = request(`${program.url}/v1/credentials`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': 2, expect: '100-continue' },
@@ -191,26 +192,23 @@ describe('the stop', () => {
     expect(await program.exited).toBe(0);
   });
 
-  test.each(['1', '2'])(
-    'does not wait for connections on which nothing was asked, with %s processes',
-    async (count) => {
-      const program = await start({ CONFIDANT_DATA_DIR: newDirectory(), WEB_CONCURRENCY: count });
-      // As browsers open them ahead, and load balancers to see whether anybody is there.
-      const silent = Array.from({ length: 4 }, () => connect(Number(new URL(program.url).port), '127.0.0.1'));
-      await Promise.all(silent.map((socket) => once(socket, 'connect')));
-      const hungUp = silent.map((socket) => once(socket.resume(), 'close'));
-      // One that was answered after them: they have reached a server.
-      expect(await Promise.all([0, 1, 2, 3].map(() => statusOf(`${program.url}/healthcheck`)))).toEqual(
-        Array(4).fill(200),
-      );
-      program.process.kill('SIGTERM');
-      await Promise.all(hungUp);
-      expect(await program.exited).toBe(0);
-      expect(program.stdout()).not.toContain('did not end in time');
-    },
-  );
+  test.each(['1', '2'])('does not wait for connections without a request, with WEB_CONCURRENCY=%s', async (count) => {
+    const program = await start({ CONFIDANT_DATA_DIR: newDirectory(), WEB_CONCURRENCY: count });
+    // Browsers open connections ahead, and load balancers to check that the server is there.
+    const silent = Array.from({ length: 4 }, () => connect(Number(new URL(program.url).port), '127.0.0.1'));
+    await Promise.all(silent.map((socket) => once(socket, 'connect')));
+    const hungUp = silent.map((socket) => once(socket.resume(), 'close'));
+    // Responses to later connections show that these have reached a server.
+    expect(await Promise.all([0, 1, 2, 3].map(() => statusOf(`${program.url}/healthcheck`)))).toEqual(
+      Array(4).fill(200),
+    );
+    program.process.kill('SIGTERM');
+    await Promise.all(hungUp);
+    expect(await program.exited).toBe(0);
+    expect(program.stdout()).not.toContain('did not end in time');
+  });
 
-  test('kill -9 loses nothing that was acknowledged, and a new start goes on', async () => {
+  test('kill -9 loses no acknowledged write, and the server starts again', async () => {
     const dataDir = newDirectory();
     const first = await start({ CONFIDANT_DATA_DIR: dataDir });
     const call = caller(dataDir);
@@ -237,7 +235,7 @@ describe('the stop', () => {
   });
 });
 
-/** On a connection of its own, because workers share the port by connection; 0 when the worker died under it. */
+/** Requests on a new connection, because connections are shared out to workers; 0 when the worker died meanwhile. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve) => {
     const asked = get(url, { agent: false, timeout: 20_000 }, (response) => {

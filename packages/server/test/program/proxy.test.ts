@@ -16,7 +16,7 @@ import { startStsStandIn, type StsStandIn } from '../stand-ins/sts.js';
 import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
 import { dataDirectory, type Program, run } from './program.js';
 
-// The names that the server has for what it asks: it has no address of the stand-ins, only of the proxy.
+// Host names that the server connects to. Only the proxy knows the addresses of the stand-ins behind them.
 const KMS = 'kms.us-east-1.amazonaws.com';
 const DYNAMODB = 'dynamodb.us-east-1.amazonaws.com';
 const IAM = 'iam.amazonaws.com';
@@ -26,17 +26,17 @@ const WEBHOOK = 'hooks.confidant.test';
 const GRAPHITE = 'graphite.confidant.test';
 const OPENID = 'login.confidant.test';
 
-/** What the server allows its backends: a machine that runs tests may be slow. */
+/** Time-outs for backends on a slow machine. */
 const PATIENT = {
   PYNAMO_REQUEST_TIMEOUT_SECONDS: '20',
   KMS_CONNECTION_TIMEOUT: '20',
   KMS_READ_TIMEOUT: '20',
 };
 const IMPATIENT = { PYNAMO_REQUEST_TIMEOUT_SECONDS: '', KMS_CONNECTION_TIMEOUT: '', KMS_READ_TIMEOUT: '' };
-/** For what takes attempts with pauses between them. */
+/** For retries with pauses between them. */
 const LONG = { timeout: 60_000 };
 
-/** In place of the role. */
+/** Credentials that replace the role. */
 const KEYS = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'test' };
 
 let kms: KmsStandIn;
@@ -96,7 +96,7 @@ async function startProxy(options: { tls?: boolean } = {}): Promise<ConnectProxy
   return proxy;
 }
 
-/** A server as production runs it, which assumes a role with a token of its own, and has no other way than `proxy`. */
+/** Starts a server as in production: it assumes a role with a web identity token, and connects only through `proxy`. */
 async function start(proxy: ConnectProxy, environment: Record<string, string> = {}): Promise<Program> {
   const directory = dataDirectory();
   directories.push(directory);
@@ -138,7 +138,7 @@ async function start(proxy: ConnectProxy, environment: Record<string, string> = 
 
 const generators = new Map<string, TokenGenerator>();
 
-/** As a person, with a token of KMS, which is good for a while. */
+/** Sends a request as a person, with a KMS token that is kept for later requests. */
 async function call(
   program: Program,
   method: string,
@@ -196,8 +196,8 @@ async function logIn(program: Program): Promise<string> {
   return (await visitor.go('/v1/user/email')).text;
 }
 
-describe('a server that has no other way out than a proxy', () => {
-  test.each([{ tls: false }, { tls: true }])('does all its work through it: %o', async (options) => {
+describe('a server that can connect only through a proxy', () => {
+  test.each([{ tls: false }, { tls: true }])('does all its work through the proxy: %o', async (options) => {
     const proxy = await startProxy(options);
     const [eventsBefore, stsBefore] = [webhook.received.length, sts.calls];
     const program = await start(proxy);
@@ -215,7 +215,7 @@ describe('a server that has no other way out than a proxy', () => {
     expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
   });
 
-  test('uses its connections again', async () => {
+  test('reuses its connections through the proxy', async () => {
     const proxy = await startProxy();
     const program = await start(proxy);
     await createService(program);
@@ -229,11 +229,11 @@ describe('a server that has no other way out than a proxy', () => {
       }
       return connections() - before;
     };
-    // The first ones may still come while something else is under way.
+    // New connections may still open while other requests are under way.
     await expect.poll(tenMore, LONG).toBe(0);
   });
 
-  test('starts although AWS takes longer for the first credentials than a request may wait', async () => {
+  test('starts although AWS takes longer for the first credentials than a request may take', async () => {
     const short = { PYNAMO_REQUEST_TIMEOUT_SECONDS: '0.5', KMS_CONNECTION_TIMEOUT: '0.2', KMS_READ_TIMEOUT: '0.2' };
     const SECRETS_BOOTSTRAP = await sealBootstrap('A_SECRET: value\n', kms.kms, 'alias/confidant-master');
     sts.delayMs = 1500;
@@ -247,7 +247,7 @@ describe('a server that has no other way out than a proxy', () => {
     }
   });
 
-  test('goes on without it for hosts of NO_PROXY, and for addresses of http', async () => {
+  test('connects directly to hosts in NO_PROXY and to http URLs', async () => {
     const proxy = await startProxy();
     const program = await start(proxy, {
       no_proxy: 'confidant.test',
@@ -262,12 +262,12 @@ describe('a server that has no other way out than a proxy', () => {
   });
 });
 
-describe('a proxy that makes no connection', () => {
-  test('is told as an outage of the backend, and named', async () => {
+describe('a proxy that does not connect', () => {
+  test('makes the backend unavailable, and is named in the log', async () => {
     const proxy = await startProxy();
     const program = await start(proxy, { ...KEYS, BACKGROUND_CACHE_IAM_ROLES: 'false' });
     await createService(program);
-    // Connections that are open would help.
+    // Open connections would be reused.
     proxy.hangUp();
     for (const status of [403, 407, 502]) {
       proxy.answer = status;
@@ -279,34 +279,38 @@ describe('a proxy that makes no connection', () => {
         openid: fetch(`${program.url}/v1/login`),
       };
       for (const [backend, asking] of Object.entries(answers)) {
-        const { status: told, headers } = await asking;
-        expect([backend, told, headers.get('x-confidant-error')]).toEqual([backend, 503, 'unavailable']);
+        const response = await asking;
+        expect([backend, response.status, response.headers.get('x-confidant-error')]).toEqual([
+          backend,
+          503,
+          'unavailable',
+        ]);
       }
       for (const host of [KMS, DYNAMODB, IAM, PCA, OPENID]) {
-        const told = `the proxy ${proxy.where} makes no connection to ${host}:443: it answered ${status}`;
-        await expect.poll(() => program.stdout()).toContain(told);
+        const message = `the proxy ${proxy.where} makes no connection to ${host}:443: it answered ${status}`;
+        await expect.poll(() => program.stdout()).toContain(message);
       }
     }
     expect(program.stdout() + program.stderr()).not.toContain('hunter2');
   });
 
-  test('is told as an outage too when it says nothing in time', async () => {
+  test('makes the backend unavailable when it does not respond in time', async () => {
     const proxy = await startProxy();
     const program = await start(proxy, { ...KEYS, ...IMPATIENT });
-    // The token is known to it then. So impatient it may need more than one try on a slow machine.
+    // Until KMS has verified the token, which takes several tries on a slow machine with short time-outs.
     await expect.poll(async () => (await call(program, 'GET', '/v1/credentials')).status, LONG).toBe(200);
     proxy.hangUp();
     proxy.answer = 'hang';
     expect((await call(program, 'GET', '/v1/credentials')).status).toBe(503);
     expect((await call(program, 'GET', '/v1/credentials', { from: 'somebody-else' })).status).toBe(503);
-    const told = [
+    const messages = [
       `the proxy ${proxy.where} made no connection to ${KMS}:443 within 1000 ms`,
       `no connection through the proxy ${proxy.where} within`,
     ];
-    for (const each of told) await expect.poll(() => program.stdout()).toContain(each);
+    for (const message of messages) await expect.poll(() => program.stdout()).toContain(message);
   });
 
-  test('is told as an event that was not delivered, and named', async () => {
+  test('is named in the log as the reason why an event was not delivered', async () => {
     const proxy = await startProxy();
     proxy.answer = 403;
     const program = await start(proxy, { ...KEYS, KMS_URL: kms.url, DYNAMODB_URL: dynamo.endpoint });
@@ -317,7 +321,7 @@ describe('a proxy that makes no connection', () => {
     }
   });
 
-  test('stops a start that needs KMS for its secrets, and is named', async () => {
+  test('prevents a start that needs KMS for SECRETS_BOOTSTRAP, and is named', async () => {
     const proxy = await startProxy();
     proxy.answer = 407;
     const program = await start(proxy, {
@@ -330,27 +334,27 @@ describe('a proxy that makes no connection', () => {
   });
 });
 
-describe('an address that is none of a proxy', () => {
+describe('a proxy variable that is not an http or https URL', () => {
   const WRONG = { HTTPS_PROXY: '', https_proxy: 'socks5://user:hunter2@127.0.0.1:1' };
 
-  test('stops the start, and is named by its variable', async () => {
+  test('prevents the start, and is named', async () => {
     const program = await start(await startProxy(), WRONG);
     expect(await program.exited).toBe(1);
     expect(program.stderr()).toContain('  https_proxy: must be an http or https address\n');
     expect(program.stderr()).not.toContain('hunter2');
   });
 
-  test('stops a command of confidant-admin in the same words', async () => {
-    let told = '';
+  test('stops a command of confidant-admin with the same message', async () => {
+    let printed = '';
     const environment = { ...WRONG, DYNAMODB_TABLE: 'confidant', KMS_MASTER_KEY: 'alias/x', AUTH_KEY: 'alias/y' };
     const exitCode = await adminMain(['archive_credentials', '--days', '1'], {
       environment,
-      err: (text) => (told += text),
+      err: (text) => (printed += text),
     });
-    expect([exitCode, told]).toEqual([1, 'https_proxy: must be an http or https address\n']);
+    expect([exitCode, printed]).toEqual([1, 'https_proxy: must be an http or https address\n']);
   });
 
-  test('is nothing to an embedded server, which asks nobody', async () => {
+  test('does not matter to an embedded server, which connects to nothing', async () => {
     const directory = dataDirectory();
     directories.push(directory);
     const program = await run({ CONFIDANT_DATA_DIR: directory.path, ALL_PROXY: 'socks5://127.0.0.1:1' });
