@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startProduction, type Production } from '../../server/test/golden/production.js';
 import { recordedTable, type Item } from '../../server/test/golden/recordings.js';
 import { tableAt } from '../../server/test/golden/replay.js';
-import { startServer, type TestServer } from '../../server/test/http/harness.js';
+import { startServer, type TestServer } from '../../server/test/harness/server.js';
 import { awsEnvironment, callCli, runCli, type CliEnd } from './support/cli.js';
 import { recordings, type Recording } from './support/golden.js';
 import { isBody, printed, SESSION_BEGAN, Translation, type Body } from './support/recorded-session.js';

@@ -1,11 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const PROGRAM = fileURLToPath(new URL('../../../server/bin/confidant-server.js', import.meta.url));
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { dataDirectory, run } from '../../../server/test/harness/program.js';
 
 /** The real server with its embedded default, in a process of its own. */
 export interface EmbeddedServer {
@@ -29,37 +24,21 @@ function makePatient(config: string): void {
 }
 
 export async function startEmbeddedServer(environment: Record<string, string> = {}): Promise<EmbeddedServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'confidant-embedded-'));
-  const dataDir = join(folder, 'data');
-  const server = spawn(process.execPath, [PROGRAM], {
-    env: {
-      PATH: process.env['PATH'],
-      CONFIDANT_DATA_DIR: dataDir,
-      PORT: '0',
-      CONFIDANT_KMS_PORT: '0',
-      ...environment,
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let printed = '';
-  await new Promise<void>((resolve, reject) => {
-    server.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${printed}`)));
-    server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      printed += chunk;
-      if (printed.includes('act as you')) resolve();
-    });
-  });
-  server.removeAllListeners('exit');
-  makePatient(join(dataDir, 'client.yaml'));
+  const directory = dataDirectory();
+  const server = await run({ CONFIDANT_DATA_DIR: directory.path, ...environment });
+  // Throws if the server has ended.
+  const { url } = server;
+  makePatient(join(directory.path, 'client.yaml'));
   return {
-    url: /API +(\S+)\/v1\b/.exec(printed)![1]!,
-    folder,
-    dataDir,
-    printed,
+    url,
+    folder: dirname(directory.path),
+    dataDir: directory.path,
+    get printed() {
+      return server.stderr();
+    },
     async stop() {
-      server.kill('SIGTERM');
-      await once(server, 'exit');
-      rmSync(folder, { recursive: true });
+      await server.stop();
+      directory.remove();
     },
   };
 }

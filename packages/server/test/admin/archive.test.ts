@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Backend, startServer, type TestServer } from '../http/harness.js';
+import { type Backend, startServer, type TestServer } from '../harness/server.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
 import { admin } from './run-admin.js';
@@ -54,7 +54,7 @@ const DEFAULTS = [
 ];
 
 describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
-  let server: TestServer & { dataDir: string };
+  let server: TestServer;
   /** For confidant-admin on the same data. */
   let environment: Record<string, string>;
   beforeEach(async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Keyring } from '../../src/embedded/keyring.js';
 import { admin } from './run-admin.js';
-import { startServer, type TestServer } from '../http/harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 const KEY = 'alias/confidant-service';
 
-let server: TestServer & { dataDir: string };
+let server: TestServer;
 let keyring: Keyring;
 beforeEach(async () => {
   server = await startServer({ KMS_AUTH_MANAGE_GRANTS: 'false' });

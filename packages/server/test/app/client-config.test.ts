@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { startServer, type TestServer } from '../http/harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'confidant-maintenance-'));
 const TOUCH_FILE = join(folder, 'touched');

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startServer, type TestServer } from '../http/harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 let server: TestServer;
 afterEach(() => server.stop());

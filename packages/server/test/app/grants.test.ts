@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Backend, startServer, type TestServer } from '../http/harness.js';
+import { type Backend, startServer, type TestServer } from '../harness/server.js';
 import { type IamStandIn, roleArn, startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';

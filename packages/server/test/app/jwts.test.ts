@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { jwtKeys, jwtMemory } from '../../src/adapters/signing/jwt-keys.js';
 import { makeKeyAndRoot } from '../adapters/signing/custom-keys.js';
 import { auditLines } from '../adapters/signing/tools.js';
-import { startServer, type TestServer } from '../http/harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 import { redisStandIn } from '../adapters/expiring/redis-server.js';
 
 /** The keys of the recordings, with their passphrases. */

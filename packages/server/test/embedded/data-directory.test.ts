@@ -1,12 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ensurePrivateDirectory, LocalFileError } from '../../src/embedded/private-files.js';
+import { run } from '../harness/program.js';
 import { temporaryDirectory } from './temporary-directory.js';
-
-const PROGRAM = fileURLToPath(new URL('../../bin/confidant-server.js', import.meta.url));
 
 describe('a data directory', () => {
   test('is made with those above it, for its owner alone', () => {
@@ -25,18 +22,11 @@ describe('a data directory', () => {
   });
 
   // In a program of its own, which can be ended: Node's way of making several directories never came back from there.
-  test.skipIf(!existsSync('/proc/self'))('where none can be made ends the start in one line', () => {
-    const { status, stderr } = spawnSync(process.execPath, [PROGRAM], {
-      env: {
-        PATH: process.env['PATH'],
-        CONFIDANT_DATA_DIR: '/proc/confidant/data',
-        PORT: '0',
-        CONFIDANT_KMS_PORT: '0',
-      },
-      encoding: 'utf8',
-      timeout: 200_000,
-      killSignal: 'SIGKILL',
-    });
-    expect([status, stderr]).toEqual([1, expect.stringContaining('/proc/confidant/data cannot be made (ENOENT)')]);
+  test.skipIf(!existsSync('/proc/self'))('where none can be made ends the start in one line', async () => {
+    const program = await run({ CONFIDANT_DATA_DIR: '/proc/confidant/data' });
+    expect([await program.exited, program.stderr()]).toEqual([
+      1,
+      expect.stringContaining('/proc/confidant/data cannot be made (ENOENT)'),
+    ]);
   });
 });

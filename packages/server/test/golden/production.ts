@@ -2,7 +2,7 @@ import { parse } from 'yaml';
 import { startAcmPca } from '../stand-ins/acm-pca.js';
 import { startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
-import type { Backend } from '../http/harness.js';
+import type { Backend } from '../harness/server.js';
 import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
 import { createDynamoTable } from '../../src/adapters/store/dynamodb/store.js';
 import { dynamoOptions, rawTable } from '../adapters/store/harness.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type As, startServer, type TestServer } from '../http/harness.js';
+import { type As, startServer, type TestServer } from '../harness/server.js';
 import { EXCEPTIONS } from './exceptions.js';
 import { type Production, startProduction } from './production.js';
 import { recordedLines } from './recordings.js';

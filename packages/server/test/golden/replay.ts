@@ -1,4 +1,4 @@
-import type { As, TestServer } from '../http/harness.js';
+import type { As, TestServer } from '../harness/server.js';
 import { type Item, recordedLines, recordedTable } from './recordings.js';
 
 export interface Recording {

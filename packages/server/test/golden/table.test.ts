@@ -1,6 +1,6 @@
 import { FernetKey } from '@confidant/kmsauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startServer, type TestServer } from '../http/harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 import { type Production, startProduction } from './production.js';
 import { type Item, recordedJson, recordedTable } from './recordings.js';
 

@@ -1,4 +1,4 @@
-import type { As, TestServer } from '../http/harness.js';
+import type { As, TestServer } from '../harness/server.js';
 import type { Production } from './production.js';
 import type { Recording } from './replay.js';
 

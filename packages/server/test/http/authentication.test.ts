@@ -1,7 +1,7 @@
 import { TokenGenerator } from '@confidant/kmsauth';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
-import { startServer, type TestServer } from './harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 let server: TestServer;
 let kms: KmsStandIn;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, startServer, type TestServer } from './harness.js';
+import { type Answer, startServer, type TestServer } from '../harness/server.js';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startServer, type TestServer } from './harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 let server: TestServer;
 beforeAll(async () => {

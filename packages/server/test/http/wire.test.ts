@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { ROUTES } from '@confidant/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startServer, type TestServer } from './harness.js';
+import { startServer, type TestServer } from '../harness/server.js';
 
 let server: TestServer;
 beforeAll(async () => {

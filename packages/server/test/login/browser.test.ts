@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueLoginLink, loginLink } from '../../src/embedded/login-link.js';
-import { freePort } from '../free-port.js';
-import { startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { startServer, type TestServer } from '../harness/server.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { makeKeyPair } from './saml-idp.js';
 import { type SamlSite, startSamlSite } from './saml-site.js';
@@ -62,7 +62,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
 
   describe('OpenID', () => {
     let provider: OpenIdTestProvider;
-    let confidant: TestConfidant;
+    let confidant: TestServer;
     beforeAll(async () => {
       const port = await freePort();
       provider = await startOpenIdProvider([`http://127.0.0.1:${port}/v1/login`]);
@@ -72,7 +72,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
         OIDC_CLIENT_ID: CLIENT_ID,
         OIDC_CLIENT_SECRET: CLIENT_SECRET,
       };
-      confidant = await startConfidant(environment, port);
+      confidant = await startServer(environment, { port });
     });
     afterAll(async () => {
       await confidant?.stop();
@@ -193,7 +193,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
 
   describe('the one-time link', () => {
     test('logs in, and its secret stays out of requests, the address and the history', async () => {
-      const confidant = await startConfidant({});
+      const confidant = await startServer({});
       const secret = issueLoginLink(confidant.dataDir);
       const { page, complaints } = await openPage(browser, confidant.url);
       const addresses: string[] = [];

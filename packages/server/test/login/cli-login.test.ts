@@ -7,8 +7,8 @@ import type { Session } from '../../src/auth/session.js';
 import { Sessions } from '../../src/auth/sessions.js';
 import type { ExpiringStore } from '../../src/ports/expiring.js';
 import { issueLoginLink } from '../../src/embedded/login-link.js';
-import { freePort } from '../free-port.js';
-import { SECRET, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { SECRET, startServer, type TestServer } from '../harness/server.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { type Visit, Visitor } from './visitor.js';
 
@@ -48,19 +48,19 @@ function codeOf(allowed: Visit): string {
 }
 
 describe('with an OpenID provider', () => {
-  let confidant: TestConfidant;
+  let confidant: TestServer;
   let provider: OpenIdTestProvider;
   beforeAll(async () => {
     const port = await freePort();
     provider = await startOpenIdProvider([`http://127.0.0.1:${port}/v1/login`]);
-    confidant = await startConfidant(
+    confidant = await startServer(
       {
         USER_AUTH_MODULE: 'oidc',
         OIDC_ISSUER: provider.issuer,
         OIDC_CLIENT_ID: CLIENT_ID,
         OIDC_CLIENT_SECRET: CLIENT_SECRET,
       },
-      port,
+      { port },
     );
   });
   afterAll(async () => {
@@ -296,7 +296,7 @@ describe('with an OpenID provider', () => {
 
 describe('the command line login', () => {
   test('with the one-time link shows how to log in, and works once that is done', async () => {
-    const confidant = await startConfidant({});
+    const confidant = await startServer({});
     try {
       const visitor = new Visitor(confidant.url);
       const asked = ask(confidant.url);
@@ -317,7 +317,7 @@ describe('the command line login', () => {
   test('is not offered behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
     const header = { USER_AUTH_MODULE: 'header', HEADER_AUTH_EMAIL_HEADER: 'x-email' };
     for (const environment of [header, { USER_AUTH_MODULE: 'google' }, { USE_AUTH: 'false' }]) {
-      const confidant = await startConfidant(environment as Record<string, string>);
+      const confidant = await startServer(environment as Record<string, string>);
       try {
         const visitor = new Visitor(confidant.url);
         const answer = await visitor.go('/v1/login/cli', { headers: { 'x-email': 'alice@example.com' } });

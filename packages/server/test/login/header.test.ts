@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
+import { faultsOf, startServer, type TestServer } from '../harness/server.js';
 import { attributesOf, Visitor } from './visitor.js';
 
 const HEADERS = {
@@ -15,9 +15,9 @@ const HEADERS = {
 };
 const CAROL = { 'x-user': 'carol', 'x-email': 'Carol@Example.com' };
 
-let confidant: TestConfidant;
+let confidant: TestServer;
 beforeAll(async () => {
-  confidant = await startConfidant({ ...HEADERS, USER_EMAIL_SUFFIX: '@Example.com' });
+  confidant = await startServer({ ...HEADERS, USER_EMAIL_SUFFIX: '@Example.com' });
 });
 afterAll(() => confidant?.stop());
 
@@ -41,13 +41,13 @@ describe('header login', () => {
   });
 
   test('gets 401 when the peer is not a trusted proxy, whatever X-Forwarded-For claims', async () => {
-    const elsewhere = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '10.1.2.3,192.168.0.0/16' });
+    const elsewhere = await startServer({ ...HEADERS, FORWARDED_ALLOW_IPS: '10.1.2.3,192.168.0.0/16' });
     const visitor = new Visitor(elsewhere.url);
     for (const more of [{}, { 'x-forwarded-for': '10.1.2.3' }, { forwarded: 'for=10.1.2.3' }]) {
       expect((await visitor.go('/v1/user/email', { headers: { ...CAROL, ...more } })).status).toBe(401);
     }
     await elsewhere.stop();
-    const network = await startConfidant({ ...HEADERS, FORWARDED_ALLOW_IPS: '127.0.0.0/8' });
+    const network = await startServer({ ...HEADERS, FORWARDED_ALLOW_IPS: '127.0.0.0/8' });
     expect((await new Visitor(network.url).go('/v1/user/email', { headers: CAROL })).status).toBe(200);
     await network.stop();
   });
@@ -59,7 +59,7 @@ describe('header login', () => {
       file,
       'version: 1\nrules:\n  - { name: ops, effect: allow, principal: { group: ops }, action: list, resource: { type: service } }\n',
     );
-    const policed = await startConfidant({ ...HEADERS, ACL_POLICY_FILE: file });
+    const policed = await startServer({ ...HEADERS, ACL_POLICY_FILE: file });
     const list = (groups: string) =>
       new Visitor(policed.url).go('/v1/services', { headers: { ...CAROL, 'x-groups': groups } });
     expect([(await list('dev, ops')).status, (await list('dev,opsx')).status]).toEqual([200, 403]);

@@ -6,13 +6,13 @@ import { DatabaseSync } from '@photostructure/sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { issueLoginLink, redeemLoginLink } from '../../src/embedded/login-link.js';
 import { admin } from '../admin/run-admin.js';
-import { freePort } from '../free-port.js';
-import { startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { startServer, type TestServer } from '../harness/server.js';
 import { type Visit, Visitor } from './visitor.js';
 
-let confidant: TestConfidant;
+let confidant: TestServer;
 beforeAll(async () => {
-  confidant = await startConfidant({ SESSION_SECRET: '' });
+  confidant = await startServer({ SESSION_SECRET: '' });
 });
 afterAll(() => confidant?.stop());
 

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openIdOptions } from '../../src/compose/login-module.js';
 import { readSettings } from '../../src/config/parse.js';
-import { freePort } from '../free-port.js';
-import { faultsOf, startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { faultsOf, startServer, type TestServer } from '../harness/server.js';
 import { type Forgery, type ForgingProvider, startForgingProvider } from './forging-provider.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
 import { attributesOf, type Visit, Visitor } from './visitor.js';
 
-let confidant: TestConfidant;
+let confidant: TestServer;
 let provider: OpenIdTestProvider;
 
 beforeAll(async () => {
   const port = await freePort();
   provider = await startOpenIdProvider([`http://127.0.0.1:${port}/v1/login`]);
-  confidant = await startConfidant(
+  confidant = await startServer(
     {
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: provider.issuer,
@@ -21,7 +21,7 @@ beforeAll(async () => {
       OIDC_CLIENT_SECRET: CLIENT_SECRET,
       USER_EMAIL_SUFFIX: '@EXAMPLE.com',
     },
-    port,
+    { port },
   );
 });
 afterAll(async () => {
@@ -139,10 +139,10 @@ describe('a login at an OpenID provider refuses', () => {
 
 describe('an OpenID login refuses ID tokens that prove nothing:', () => {
   let forger: ForgingProvider;
-  let target: TestConfidant;
+  let target: TestServer;
   beforeAll(async () => {
     forger = await startForgingProvider(CLIENT_ID, CLIENT_SECRET);
-    target = await startConfidant({
+    target = await startServer({
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: forger.issuer,
       OIDC_CLIENT_ID: CLIENT_ID,
@@ -193,7 +193,7 @@ describe('an OpenID login refuses ID tokens that prove nothing:', () => {
   });
 
   test('(but an unreachable provider is 503 and not a refusal)', async () => {
-    const away = await startConfidant({
+    const away = await startServer({
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: 'http://127.0.0.1:9',
       OIDC_CLIENT_ID: CLIENT_ID,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { startConfidant } from './confidant.js';
+import { startServer } from '../harness/server.js';
 import { Visitor } from './visitor.js';
 
 interface Line {
@@ -35,7 +35,7 @@ describe.each([
   ['SAML', { SSLIFY: 'false', SAML_ALLOW_UNSIGNED: 'true' }],
 ])('as recorded: %s', (variant, more) => {
   test('statuses, redirects, and the cookies that are set and deleted', async () => {
-    const confidant = await startConfidant({ ...settingsOf(variant), ...more });
+    const confidant = await startServer({ ...settingsOf(variant), ...more });
     const recorded = block(variant);
     expect(recorded.length).toBeGreaterThanOrEqual(4);
     for (const { name, request, response } of recorded) {

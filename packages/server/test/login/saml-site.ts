@@ -1,12 +1,12 @@
 import { inflateRawSync } from 'node:zlib';
-import { freePort } from '../free-port.js';
-import { startConfidant, type TestConfidant } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { startServer, type TestServer } from '../harness/server.js';
 import { type KeyPair, type SamlIdp, type Saying, startSamlIdp } from './saml-idp.js';
 import { type Visit, Visitor } from './visitor.js';
 
 /** A server with its SAML identity provider. */
 export interface SamlSite {
-  confidant: TestConfidant;
+  confidant: TestServer;
   idp: SamlIdp;
   /** Begins a login and gives the id of its request. */
   begin(visitor: Visitor): Promise<string>;
@@ -21,7 +21,7 @@ export async function startSamlSite(environment: Record<string, string> = {}, sp
   const port = await freePort();
   const root = `http://127.0.0.1:${port}`;
   const idp = await startSamlIdp(root, sp);
-  const confidant = await startConfidant(
+  const confidant = await startServer(
     {
       USER_AUTH_MODULE: 'saml',
       SAML_CONFIDANT_URL_ROOT: `${root}/`,
@@ -32,7 +32,7 @@ export async function startSamlSite(environment: Record<string, string> = {}, sp
       ...(sp && { SAML_SP_KEY: sp.key, SAML_SP_CERT: sp.cert }),
       ...environment,
     },
-    port,
+    { port },
   );
   const begin = async (visitor: Visitor): Promise<string> => {
     const { location } = await visitor.go('/v1/login');

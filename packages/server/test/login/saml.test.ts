@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { faultsOf } from './confidant.js';
+import { faultsOf } from '../harness/server.js';
 import { type KeyPair, makeKeyPair } from './saml-idp.js';
 import { requestIn, type SamlSite, startSamlSite } from './saml-site.js';
 import { attributesOf, type Visit, Visitor } from './visitor.js';

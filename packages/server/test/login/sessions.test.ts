@@ -12,7 +12,7 @@ import { type SessionOptions, Sessions } from '../../src/auth/sessions.js';
 import { emailOf, groupsOf, type Person } from '../../src/domain/person.js';
 import type { ExpiringStore } from '../../src/ports/expiring.js';
 import { BackendUnavailable } from '../../src/ports/unavailable.js';
-import { SECRET } from './confidant.js';
+import { SECRET } from '../harness/server.js';
 
 const HOUR = 3600;
 const ALICE: Person = { email: 'alice@example.com', firstName: 'Alice', lastName: null, groups: ['ops'] };

@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dangers } from '../../src/config/notices.js';
 import { readSettings } from '../../src/config/parse.js';
-import { startServer, type TestServer } from '../http/harness.js';
-import { faultsOf } from './confidant.js';
+import { faultsOf, startServer, type TestServer } from '../harness/server.js';
 
 interface Recording {
   group: string;

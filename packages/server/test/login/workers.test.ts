@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { dataDirectory, run } from '../program/program.js';
+import { dataDirectory, run } from '../harness/program.js';
 import { startKmsStandIn } from '../stand-ins/kms.js';
 import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
-import { freePort } from '../free-port.js';
-import { SECRET } from './confidant.js';
+import { freePort } from '../harness/free-port.js';
+import { SECRET } from '../harness/server.js';
 import { CLIENT_ID, CLIENT_SECRET, startOpenIdProvider } from './openid-provider.js';
 import { Visitor } from './visitor.js';
 

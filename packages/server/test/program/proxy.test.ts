@@ -6,7 +6,7 @@ import { type ConnectProxy, PROXY_PASSWORD, startConnectProxy } from '../../../k
 import { sealBootstrap } from '../../src/adapters/sealing/secrets-bootstrap.js';
 import { adminMain } from '../../src/admin/cli.js';
 import { type Receiver, startReceiver } from '../adapters/telemetry/receiver.js';
-import { SECRET } from '../login/confidant.js';
+import { SECRET } from '../harness/server.js';
 import { type ForgingProvider, startForgingProvider } from '../login/forging-provider.js';
 import { Visitor } from '../login/visitor.js';
 import { type AcmPcaStandIn, startAcmPca } from '../stand-ins/acm-pca.js';
@@ -14,7 +14,7 @@ import { type IamStandIn, startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { startStsStandIn, type StsStandIn } from '../stand-ins/sts.js';
 import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
-import { dataDirectory, type Program, run } from './program.js';
+import { dataDirectory, type Program, run } from '../harness/program.js';
 
 // Host names that the server connects to. Only the proxy knows the addresses of the stand-ins behind them.
 const KMS = 'kms.us-east-1.amazonaws.com';

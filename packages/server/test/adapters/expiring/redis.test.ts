@@ -3,8 +3,8 @@ import { openRedis } from '../../../src/adapters/expiring/redis.js';
 import { issueLoginLink } from '../../../src/embedded/login-link.js';
 import type { ExpiringStore } from '../../../src/ports/expiring.js';
 import { BackendUnavailable } from '../../../src/ports/unavailable.js';
-import { freePort } from '../../free-port.js';
-import { startConfidant, type TestConfidant } from '../../login/confidant.js';
+import { freePort } from '../../harness/free-port.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 import { realRedis, type RedisPeer, redisStandIn } from './redis-server.js';
 import { Visitor } from '../../login/visitor.js';
 
@@ -22,12 +22,12 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 for (const peer of PEERS) {
   describe(`sessions in ${peer.name}`, () => {
-    let confidant: TestConfidant;
+    let confidant: TestServer;
     let store: ExpiringStore;
     beforeAll(async () => {
       await peer.start();
       const url = `redis://:${PASSWORD}@127.0.0.1:${peer.port}/0`;
-      confidant = await startConfidant({ REDIS_URL: url, REDIS_SOCKET_TIMEOUT: '20', SESSION_KEY_PREFIX: 'app:' });
+      confidant = await startServer({ REDIS_URL: url, REDIS_SOCKET_TIMEOUT: '20', SESSION_KEY_PREFIX: 'app:' });
       store = openRedis({ url, prefix: 'app:', timeoutMs: 20_000, onFault: () => undefined });
       await until(() =>
         store.get('x').then(

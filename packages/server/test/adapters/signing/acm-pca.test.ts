@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startServer, type TestServer } from '../../http/harness.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 import { type AcmPcaStandIn, startAcmPca } from '../../stand-ins/acm-pca.js';
 import { auditLines, daysLeft, expectGoodCertificate, makeCsr } from './tools.js';
 

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeKeyAndRoot } from './custom-keys.js';
-import { startServer, type TestServer } from '../../http/harness.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 import { certificatesIn, daysLeft, expectGoodCertificate, makeCsr } from './tools.js';
 
 const PATTERN = '(?P<service_name>[\\w-]+)\\.example\\.com';

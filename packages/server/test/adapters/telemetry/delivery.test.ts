@@ -6,7 +6,7 @@ import {
   type Destination,
   type Outcome,
 } from '../../../src/adapters/telemetry/delivery-queue.js';
-import { freePort } from '../../free-port.js';
+import { freePort } from '../../harness/free-port.js';
 import { openEvents } from '../../../src/adapters/telemetry/events.js';
 import { type Receiver, startReceiver } from './receiver.js';
 

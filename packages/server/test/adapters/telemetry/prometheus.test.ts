@@ -1,11 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type MetricsServer, startMetricsServer } from '../../../src/adapters/telemetry/metrics-server.js';
 import { openPrometheus, type Prometheus } from '../../../src/adapters/telemetry/prometheus.js';
+import { dataDirectory, run } from '../../harness/program.js';
 
 const closing: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -108,38 +104,17 @@ describe('a server with METRICS_PORT', () => {
   });
 });
 
-/** The built server, as a process. */
+/** Starts the server as a program; `stop` resolves with its output. */
 async function started(
   environment: Record<string, string>,
 ): Promise<{ api: string; metrics: string; stop: () => Promise<string> }> {
-  const folder = mkdtempSync(join(tmpdir(), 'confidant-metrics-'));
-  const program = fileURLToPath(new URL('../../../bin/confidant-server.js', import.meta.url));
-  const child: ChildProcess = spawn(process.execPath, [program], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], PORT: '0', CONFIDANT_KMS_PORT: '0', METRICS_PORT: '0', ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const exited = new Promise<void>((done) => child.on('close', () => done()));
-  // Apart: a line of one may come in the middle of a line of the other.
-  let [log, told] = ['', ''];
+  const directory = dataDirectory();
+  closing.push(directory.remove);
+  const program = await run({ CONFIDANT_DATA_DIR: directory.path, METRICS_PORT: '0', ...environment });
   const stop = async (): Promise<string> => {
-    child.kill('SIGTERM');
-    await exited;
-    return log + told;
+    await program.stop();
+    return program.stdout() + program.stderr();
   };
-  closing.push(async () => {
-    await stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return new Promise((resolve, reject) => {
-    child.stdout!.on('data', (chunk: Buffer) => {
-      log += chunk.toString('utf8');
-      const urlOf = (message: string): string | undefined =>
-        new RegExp(`"url":"([^"]+)"[^\\n]*"msg":"${message}"`).exec(log)?.[1];
-      const [api, metrics] = [urlOf('listening'), urlOf('metrics')];
-      if (api !== undefined && metrics !== undefined) resolve({ api, metrics, stop });
-    });
-    child.stderr!.on('data', (chunk: Buffer) => (told += chunk.toString('utf8')));
-    void exited.then(() => reject(new Error(log + told)));
-  });
+  closing.push(stop);
+  return { api: program.url, metrics: /"url":"([^"]+)"[^\n]*"msg":"metrics"/.exec(program.stdout())![1]!, stop };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { conflictsWith } from '../../../src/domain/conflicts.js';
-import { startServer, type TestServer } from '../../http/harness.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 
 const POLICY = `
 version: 1

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { startServer, type TestServer } from '../../http/harness.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 import { type KmsStandIn, startKmsStandIn } from '../../stand-ins/kms.js';
 import { type DynamoDbServer, startDynamoDb } from '../../adapters/store/dynamodb-server.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startServer, type TestServer } from '../../http/harness.js';
+import { startServer, type TestServer } from '../../harness/server.js';
 import { type AcmPcaStandIn, startAcmPca } from '../../stand-ins/acm-pca.js';
 
 interface Recording {

@@ -9,30 +9,36 @@ import { TokenGenerator } from '@confidant/kmsauth';
 import { Keyring } from '../../src/embedded/keyring.js';
 
 export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-/** Two processes on a machine that does something else take a while. */
+/** Time for a program to start on a slow machine. */
 const LONGEST_START_MS = 90_000;
 const PROGRAM = join(ROOT, 'packages/server/bin/confidant-server.js');
 
-/** The built program, as `npm start` runs it, in a process of its own. */
+/** The built server, as `npm start` runs it, in a process of its own. */
 export interface Program {
   process: ChildProcess;
-  /** Throws what it told when it ended before it listened. */
+  /** Throws with the output if the program ended before it listened. */
   readonly url: string;
   stdout: () => string;
   stderr: () => string;
   exited: Promise<number | null>;
+  /** Stops the program with SIGTERM, and resolves with its exit code. */
+  stop(): Promise<number | null>;
 }
 
-/** A data directory that survives its programs. */
+/** Names a data directory that outlives its programs. */
 export function dataDirectory(): { path: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'confidant-program-'));
   return { path: join(folder, 'data'), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Starts it; resolves when it listens or has ended. */
-export async function run(environment: Record<string, string>): Promise<Program> {
+/**
+ * Starts the server with this environment. Resolves when it listens or has ended; rejects when it does neither in time.
+ *
+ * @param nodeOptions options for Node itself
+ */
+export async function run(environment: Record<string, string>, nodeOptions: readonly string[] = []): Promise<Program> {
   if (!existsSync(join(ROOT, 'packages/server/dist/main.js'))) throw new Error('run `npm run build` first');
-  const child = spawn(process.execPath, [PROGRAM], {
+  const child = spawn(process.execPath, [...nodeOptions, PROGRAM], {
     cwd: ROOT,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PORT: '0', CONFIDANT_KMS_PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -51,10 +57,14 @@ export async function run(environment: Record<string, string>): Promise<Program>
     stdout: () => stdout,
     stderr: () => stderr,
     exited,
+    stop: () => {
+      child.kill('SIGTERM');
+      return exited;
+    },
   };
   for (const end = Date.now() + LONGEST_START_MS; child.exitCode === null && child.signalCode === null;) {
     const url = /"url":"([^"]+)".*"msg":"listening"/.exec(stdout)?.[1];
-    // The embedded default prints its first steps after that line.
+    // The embedded server prints its first steps after that line of the log.
     if (url !== undefined && (environment['DYNAMODB_TABLE'] || stderr.includes('Try it'))) {
       address = url;
       return program;
@@ -69,7 +79,7 @@ export async function run(environment: Record<string, string>): Promise<Program>
   return program;
 }
 
-/** Calls the program as the person `tester`. */
+/** Returns a function that sends requests as the person `tester`, with tokens of the keyring in `dataDir`. */
 export function caller(
   dataDir: string,
 ): (url: string, method: string, path: string, body?: unknown) => Promise<Response> {
