@@ -118,14 +118,14 @@ export const SETTINGS = {
 
   // AWS
   AWS_DEFAULT_REGION: text('Region of DynamoDB and KMS.', { default: 'us-east-1' }),
-  KMS_URL: url("KMS endpoint to use instead of AWS\'s."),
+  KMS_URL: url("KMS endpoint to use instead of AWS's."),
   KMS_MASTER_KEY: text(
     'KMS key that encrypts data keys and the bootstrap: `alias/name`, an ARN, a key id, or an alias name alone.',
   ),
   KMS_CONNECTION_TIMEOUT: seconds('Time-out for connecting to KMS.', { default: 1 }),
   KMS_READ_TIMEOUT: seconds('Time-out for a response from KMS.', { default: 1 }),
   KMS_MAX_POOL_CONNECTIONS: whole('Maximum number of connections to KMS.', { default: 100, min: 1, max: 10_000 }),
-  DYNAMODB_URL: url("DynamoDB endpoint to use instead of AWS\'s."),
+  DYNAMODB_URL: url("DynamoDB endpoint to use instead of AWS's."),
   DYNAMODB_TABLE: text('DynamoDB table. If empty, the server runs embedded, on SQLite and a keyring of its own.'),
   DYNAMODB_TABLE_ARCHIVE: text('DynamoDB table for archived credentials. If empty, archiving is refused.'),
   DYNAMODB_CREATE_TABLE: flag('Create missing tables at the start.', { default: false }),
@@ -334,7 +334,7 @@ export const SETTINGS = {
       default: [],
     },
   ),
-  AWS_ENDPOINT_URL_ACM_PCA: url("ACM Private CA endpoint to use instead of AWS\'s."),
+  AWS_ENDPOINT_URL_ACM_PCA: url("ACM Private CA endpoint to use instead of AWS's."),
   CA_TYPE: oneOf(
     'Kind of certificate authorities; `custom` and `custom_ca` mean the same.',
     ['aws_acm_pca', 'custom_ca', 'custom'],
