@@ -8,7 +8,7 @@ const PATIENT = { connect: 5, read: 10 };
 
 /**
  * The settings with longer time-outs, for the start and for commands: the first call of a process loads its
- * credentials, AWS takes seconds to create a table, and nobody waits for a response. Longer time-outs in the settings
+ * credentials, AWS takes seconds to create a table, and no client waits for a response. Longer time-outs in the settings
  * stay.
  */
 export function withLongTimeouts(settings: Settings): Settings {

@@ -15,8 +15,8 @@ interface WorkerMessage {
   listening?: string;
   /** An entry for the other workers. */
   expiring?: SharedEntry;
-  /** The worker wants all entries so far; the response is `allExpiring`. */
-  asksForExpiring?: true;
+  /** Asks for all entries so far; the response is `allExpiring`. */
+  requestsExpiring?: true;
 }
 
 /** What the supervisor sends to a worker. */
@@ -58,7 +58,7 @@ export async function openSharedMemory(): Promise<ExpiringStore> {
   };
   process.on('message', learn);
   if (isWorker()) {
-    send({ asksForExpiring: true });
+    send({ requestsExpiring: true });
     await caughtUp;
   }
   return {
@@ -94,7 +94,7 @@ export function superviseWorkers(
     let exitCode = 0;
 
     // Kept for workers that start later: without them, a session that was ended would be valid there.
-    const told = toldEntries();
+    const entries = toldEntries();
 
     // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
     let alive = 0;
@@ -103,10 +103,10 @@ export function superviseWorkers(
       alive += 1;
       const worker = cluster.fork();
       startedAt.set(worker.id, Date.now());
-      worker.on('message', ({ listening, expiring, asksForExpiring }: WorkerMessage) => {
-        if (asksForExpiring === true) worker.send({ allExpiring: told.all() } satisfies SupervisorMessage);
+      worker.on('message', ({ listening, expiring, requestsExpiring }: WorkerMessage) => {
+        if (requestsExpiring === true) worker.send({ allExpiring: entries.all() } satisfies SupervisorMessage);
         if (expiring !== undefined) {
-          told.keep(expiring);
+          entries.keep(expiring);
           for (const other of workers()) {
             if (other !== worker && other.isConnected()) other.send({ expiring } satisfies SupervisorMessage);
           }

@@ -46,6 +46,7 @@ export async function run(environment: Record<string, string>, nodeOptions: read
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const isEmbedded = !environment['DYNAMODB_TABLE'];
   const exited = once(child, 'close').then(([code]) => code as number | null);
   let address: string | undefined;
   const program: Program = {
@@ -63,9 +64,11 @@ export async function run(environment: Record<string, string>, nodeOptions: read
     },
   };
   for (const end = Date.now() + LONGEST_START_MS; child.exitCode === null && child.signalCode === null;) {
-    const url = /"url":"([^"]+)".*"msg":"listening"/.exec(stdout)?.[1];
-    // The embedded server prints its first steps after that line of the log.
-    if (url !== undefined && (environment['DYNAMODB_TABLE'] || stderr.includes('Try it'))) {
+    // The log may be written after the first steps, which only the embedded server prints.
+    const url = isEmbedded
+      ? /API +(\S+)\/v1\b[^]*Try it/.exec(stderr)?.[1]
+      : /"url":"([^"]+)".*"msg":"listening"/.exec(stdout)?.[1];
+    if (url !== undefined) {
       address = url;
       return program;
     }

@@ -116,5 +116,7 @@ async function started(
     return program.stdout() + program.stderr();
   };
   closing.push(stop);
-  return { api: program.url, metrics: /"url":"([^"]+)"[^\n]*"msg":"metrics"/.exec(program.stdout())![1]!, stop };
+  const urlOfMetrics = (): string => /"url":"([^"]+)"[^\n]*"msg":"metrics"/.exec(program.stdout())?.[1] ?? '';
+  await expect.poll(urlOfMetrics).not.toBe('');
+  return { api: program.url, metrics: urlOfMetrics(), stop };
 }
