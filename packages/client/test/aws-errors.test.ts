@@ -55,7 +55,7 @@ function told(env: Record<string, string> = {}): Promise<CliEnd> {
   return callCli(list(), { ...environment(), AWS_ENDPOINT_URL_KMS: elsewhere, ...env });
 }
 
-describe('what KMS blames the AWS credentials for is told as that', () => {
+describe('errors of AWS about credentials', () => {
   const ofKeys = 'AWS does not accept the credentials (AWS_ACCESS_KEY_ID)';
   test.each([
     [
@@ -65,24 +65,27 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     ['SignatureDoesNotMatch', `${ofKeys}: the secret access key does not belong to the access key id; correct them`],
     [
       'UnrecognizedClientException',
-      `${ofKeys}: there is no such access key, or not with this session token; correct them`,
+      `${ofKeys}: the access key does not exist, or the session token is not for it; correct them`,
     ],
-    ['InvalidClientTokenId', `${ofKeys}: there is no such access key, or not with this session token; correct them`],
     [
-      'IncompleteSignatureException',
-      `${ofKeys}: the access key id or secret is not written as it was given out; correct them`,
+      'InvalidClientTokenId',
+      `${ofKeys}: the access key does not exist, or the session token is not for it; correct them`,
     ],
+    ['IncompleteSignatureException', `${ofKeys}: the access key id or secret is malformed; correct them`],
     ['ExpiredTokenException', 'the AWS session (AWS_ACCESS_KEY_ID) has expired: get new credentials'],
-    ['RequestExpired', "this machine's clock is wrong: set it, AWS takes requests of the last few minutes only"],
+    [
+      'RequestExpired',
+      "this machine's clock is wrong: correct it, because AWS accepts requests of the last few minutes only",
+    ],
     ['OptInRequired', 'the AWS account (AWS_ACCESS_KEY_ID) is not signed up for this service'],
-  ])('%s', async (code, words) => {
+  ])('%s says what is wrong with the credentials', async (code, words) => {
     kms = ofKms(code);
     const end = await told();
     expect(end).toMatchObject({ code: 1, stderr: `confidant: error: ${words} (${code})\n` });
     expect(JSON.parse(end.stdout)).toEqual({ error: `${words} (${code})`, result: false });
   });
 
-  test('a signature that is too old or too new is about the clock, not the key', async () => {
+  test('a signature that is too old or too new is reported as a wrong clock', async () => {
     for (const reason of [
       'Signature expired: 20261122T080000Z is now earlier than x',
       'Signature not yet current: x',
@@ -92,14 +95,14 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     }
   });
 
-  test('by a KMS on this machine, which is not AWS: where its key stands', async () => {
+  test('for a KMS on this machine the advice is to read client.env again', async () => {
     kms = ofKms('UnrecognizedClientException');
     expect((await told({ AWS_ENDPOINT_URL_KMS: aws.url })).stderr).toMatch(
-      /^confidant: error: the KMS on this machine does not accept .*; the server may have been set up anew: take in its client\.env again \(/,
+      /^confidant: error: the KMS on this machine does not accept .*; the server may have been re-created: run `\. data\/client\.env` again \(/,
     );
   });
 
-  test('with the profile they are from', async () => {
+  test('the message names the AWS profile', async () => {
     const config = join(at.folder, 'aws-config');
     writeFileSync(config, '[profile stage]\naws_access_key_id = AKIASTAGE\naws_secret_access_key = x\n');
     kms = ofKms('InvalidSignatureException');
@@ -107,36 +110,36 @@ describe('what KMS blames the AWS credentials for is told as that', () => {
     expect(stderr).toContain('AWS does not accept the credentials (profile stage)');
   });
 
-  test('a session of aws sso that is over is not called missing credentials', async () => {
+  test('an expired session of aws sso is not reported as missing credentials', async () => {
     const config = join(at.folder, 'sso-config');
     const sso =
       'sso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r';
     writeFileSync(config, `[profile people]\n${sso}\n`);
     const { stderr } = await told({ AWS_CONFIG_FILE: config, AWS_PROFILE: 'people' });
     expect(stderr).toBe(
-      'confidant: error: the AWS session (profile people) has expired or was not begun: aws sso login\n',
+      'confidant: error: the AWS session (profile people) has expired or does not exist: run aws sso login\n',
     );
   });
 
-  test('and by STS, with what was asked of it', async () => {
+  test('errors of STS name the requested role', async () => {
     sts = ofSts('InvalidClientTokenId');
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const end = await told();
     expect(end.stderr).toMatch(
-      /^confidant: error: could not assume the role reader: InvalidClientTokenId: AWS does not accept the credentials \(AWS_ACCESS_KEY_ID\): there is no such access key.*; correct them\n$/,
+      /^confidant: error: could not assume the role reader: InvalidClientTokenId: AWS does not accept the credentials \(AWS_ACCESS_KEY_ID\): the access key does not exist.*; correct them\n$/,
     );
     expect(end.stdout + end.stderr).not.toContain('s3cret');
     at.configure({ token_cache_file: '' });
   });
 
-  test('anything else stays what it was: KMS that does not answer', async () => {
+  test('an unavailable KMS is reported as that', async () => {
     kms = ofKms('DependencyTimeoutException', 'later');
     expect((await told()).stderr).toBe('confidant: error: KMS is unavailable (DependencyTimeoutException): later\n');
   });
 });
 
-describe('what goes wrong in getting AWS credentials comes out as what it is', () => {
-  test('--mfa without a terminal: the words of a wrong use, exit 2, nothing on standard output', async () => {
+describe('failures to get AWS credentials', () => {
+  test('--mfa without a terminal is a usage error with exit code 2 and no output', async () => {
     const end = await runCli(list('--mfa'), { env: environment() });
     expect(end).toEqual({
       code: 2,
@@ -146,14 +149,14 @@ describe('what goes wrong in getting AWS credentials comes out as what it is', (
     });
   });
 
-  test('IAM that can not be reached, with the code of the network', async () => {
+  test('an unreachable IAM is reported with the network error', async () => {
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const { stderr } = await told({ AWS_ENDPOINT_URL_IAM: 'http://127.0.0.1:1' });
-    expect(stderr).toBe('confidant: error: IAM did not tell the name of the user (GetUser): ECONNREFUSED\n');
+    expect(stderr).toBe('confidant: error: could not get the name of the user from IAM (GetUser): ECONNREFUSED\n');
     at.configure({ token_cache_file: '' });
   });
 
-  test('a role that may not be assumed', async () => {
+  test('a role that may not be assumed is named', async () => {
     sts = ofSts('AccessDenied');
     at.configure({ token_cache_file: '', assume_role: 'reader' });
     const end = await told();

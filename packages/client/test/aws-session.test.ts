@@ -58,12 +58,12 @@ async function encrypt(options: { assumeRole?: string; mfaCode?: () => Promise<s
 }
 
 describe('credentials', () => {
-  test('without role or MFA, nothing is asked of STS or IAM', async () => {
+  test('without role or MFA, neither STS nor IAM is called', async () => {
     await encrypt({});
     expect(asked()).toEqual([]);
   });
 
-  test("a role's name is completed with the account of the user, and the session is named after it", async () => {
+  test("a role name is completed with the user's account, and the session is named after the role", async () => {
     await encrypt({ assumeRole: 'reader' });
     expect(asked()).toEqual([
       { Action: 'GetUser' },
@@ -71,13 +71,13 @@ describe('credentials', () => {
     ]);
   });
 
-  test('an ARN is taken as it is', async () => {
+  test('the ARN of a role is used as it is', async () => {
     const assumeRole = 'arn:aws:iam::210987654321:role/path/reader';
     await encrypt({ assumeRole });
     expect(asked()).toEqual([{ Action: 'AssumeRole', RoleArn: assumeRole, RoleSessionName: 'reader_confidant' }]);
   });
 
-  test('MFA: the code is asked for once, of the device named after the user', async () => {
+  test('the MFA code is asked for once, for the device named after the user', async () => {
     let codes = 0;
     const mfaCode = () => Promise.resolve(String((codes += 1)).padStart(6, '0'));
     await encrypt({ mfaCode });
@@ -90,7 +90,7 @@ describe('credentials', () => {
     expect(codes).toBe(1);
   });
 
-  test('MFA: the code is asked for once for calls of several regions at once, and again when it was refused', async () => {
+  test('concurrent calls in several regions share one MFA code, and a refused code is asked for again', async () => {
     let codes = 0;
     const mfaCode = async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -119,7 +119,7 @@ describe('credentials', () => {
     }
   });
 
-  test('a refusal names the call and the error, and nothing that AWS said', async () => {
+  test('an error names the call and the code, and does not quote AWS', async () => {
     isRefusing = true;
     await expect(encrypt({ assumeRole: 'arn:aws:iam::1:role/x' })).rejects.toMatchObject({
       name: 'AwsSessionError',
@@ -131,7 +131,7 @@ describe('credentials', () => {
 });
 
 describe('the name of a user', () => {
-  test('is asked of IAM when the configuration has none', async () => {
+  test("without a configured name, the user's name comes from IAM", async () => {
     at.configure({ auth_key: 'alias/authnz-user', auth_context: { to: 'confidant-production', user_type: 'user' } });
     const { profile } = await loadProfile([at.config]);
     const connection = await connect(completeSettings(profile));
@@ -142,7 +142,7 @@ describe('the name of a user', () => {
 });
 
 describe('the token cache file', () => {
-  test('has the form of the original, is read back, and is not used for another key', async () => {
+  test('the token cache file has the format of the original, is used again, and is not used for another key', async () => {
     const tokenOf = async (further: Record<string, unknown>) => {
       at.configure(further);
       const connection = await connect(completeSettings((await loadProfile([at.config])).profile));
@@ -182,7 +182,7 @@ describe('the region', () => {
     return { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: join(at.folder, 'no-such-file') };
   };
 
-  test("is the option's, then the file's, then the environment's, then the AWS profile's", async () => {
+  test('the region comes from the option, the configuration, the environment or the AWS profile, in this order', async () => {
     at.configure({ region: 'us-east-2', token_cache_file: '' });
     const all = { ...aws(), AWS_REGION: 'eu-central-1' };
     expect(await askedIn(all, '--region', 'us-west-2')).toBe('us-west-2');
@@ -194,7 +194,7 @@ describe('the region', () => {
     expect(await askedIn({ ...aws(), AWS_PROFILE: 'stage' })).toBe('ap-south-1');
   });
 
-  test("is found in ~/.aws/config, and in the credentials file before that, as AWS's own tools do", async () => {
+  test("the region is read from the AWS credentials file, then from ~/.aws/config, as by AWS's own tools", async () => {
     at.configure({ region: undefined, token_cache_file: '' });
     mkdirSync(join(at.folder, '.aws'), { recursive: true });
     writeFileSync(join(at.folder, '.aws/config'), '[default]\nregion = eu-west-2\n');
@@ -203,7 +203,7 @@ describe('the region', () => {
     expect(await askedIn({ HOME: at.folder })).toBe('eu-west-3');
   });
 
-  test('that nobody names is a fault of the configuration that says where to set it', async () => {
+  test('a missing region is a configuration error that says where to set it', async () => {
     at.configure({ region: undefined, token_cache_file: '' });
     for (const profile of ['bare', 'missing']) {
       const end = await at.run(['token'], { env: { ...aws(), AWS_PROFILE: profile } });

@@ -22,7 +22,7 @@ function asked(line: string): { operation: string; options: Record<string, strin
   return { operation: operation!, options: Object.fromEntries(options) as Record<string, string> };
 }
 
-test("the guide's lines for AWS's command line make a key that blind credentials can use", async () => {
+test("the guide's AWS commands create a key that blind credentials can use", async () => {
   const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
   const [createKey, createAlias, ...more] = [...guide.matchAll(/^.*\baws kms .*$/gm)].map(([line]) => asked(line));
   expect([createKey?.operation, createAlias?.operation, more]).toEqual(['create-key', 'create-alias', []]);

@@ -51,7 +51,7 @@ describe('without an address', () => {
   const configure = (profile: object): void =>
     writeFileSync(join(folder, '.confidant'), JSON.stringify({ default: profile }));
 
-  test('the only login that has not ended is used, at the server that it was made for', async () => {
+  test('the only login that has not ended is used, at its own server', async () => {
     await keep(one, session('of-one', future));
     await keep(two, session('of-two', past));
     expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
@@ -63,21 +63,21 @@ describe('without an address', () => {
     expect([cookies(one), cookies(two)]).toEqual([Array(3).fill('session=of-one'), []]);
   });
 
-  test('of several none is used: the error tells them, and how to choose', async () => {
+  test('with several logins none is used, and the error lists them and says how to choose', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two', future));
     for (const command of ['whoami', 'logout', 'login']) {
       const end = await ask([command]);
       expect(end).toMatchObject({ code: 1, stdout: '' });
       for (const { url } of [one, two]) expect(end.stderr).toContain(url);
-      expect(end.stderr).toContain('say which by --url, CONFIDANT_URL or url in the configuration');
+      expect(end.stderr).toContain('choose one with --url, CONFIDANT_URL or url in the configuration');
     }
     expect([...cookies(one), ...cookies(two)]).toEqual([]);
     expect(await ask(['whoami'], { CONFIDANT_URL: two.url })).toMatchObject({ code: 0 });
     expect([cookies(one), cookies(two)]).toEqual([[], ['session=of-two']]);
   });
 
-  test('of several it is not the only one because the other can not be read', async () => {
+  test('a login is not the only one if another one cannot be read', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two'));
     const unusable = fileOf(two);
@@ -85,14 +85,14 @@ describe('without an address', () => {
       spoil();
       const end = await ask(['whoami']);
       expect(end).toMatchObject({ code: 1, stdout: '' });
-      for (const text of [`${unusable} can not be used: delete it`, one.url, 'say which by --url']) {
+      for (const text of [`${unusable} cannot be used: delete it`, one.url, 'choose one with --url']) {
         expect(end.stderr).toContain(text);
       }
     }
     expect(cookies(one)).toEqual([]);
   });
 
-  test('one that the server has ended is not the only one any more', async () => {
+  test('a login that the server has ended no longer counts', async () => {
     await keep(one, session('of-one'));
     await keep(two, session('of-two'));
     answers = { status: 401, body: { error: 'Unauthenticated' } };
@@ -104,27 +104,27 @@ describe('without an address', () => {
     expect(cookies(two)).toEqual(['session=of-two']);
   });
 
-  test('a change says at which server it is made', async () => {
+  test('a change reports the server on which it is made', async () => {
     await keep(one, session('of-one'));
     const end = await ask(['create_credential', '--name', 'x', '--credential-pairs', '{"a": "b"}']);
     expect(end.stderr).toContain(`at ${one.url} (the only login)`);
   });
 
-  test('a logout where nobody is logged in is a success', async () => {
+  test('a logout without a login succeeds', async () => {
     expect(await ask(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('nobody is') as string });
   });
 
-  test('of many no part is looked at as if it were all', async () => {
+  test('with more logins than are read, none is used', async () => {
     for (let n = 0; n < 60; n += 1) await keep({ ...one, url: `https://s${n}.example.com` }, session('c', past));
     await keep(one, session('of-one', future));
     expect(await ask(['whoami'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('more than 50 logins are kept: say which by --url') as string,
+      stderr: expect.stringContaining('there are more than 50 saved logins: choose one with --url') as string,
     });
     expect(cookies(one)).toEqual([]);
   });
 
-  test('one that has ended is told, and used by nothing but login and logout', async () => {
+  test('a login that has ended is reported, and used only by login and logout', async () => {
     await keep(one, session('of-one', past));
     const end = await ask(['whoami']);
     expect(end).toMatchObject({ code: 1, stdout: '' });
@@ -136,7 +136,7 @@ describe('without an address', () => {
     expect((await ask(['whoami'])).stderr).toMatch(/no server address: [^\n]*\n.*see confidant --help\n$/);
   });
 
-  test('neither a login nor a token goes to an address it was not made for', async () => {
+  test('neither a login nor a token is sent to another address', async () => {
     await keep(one, session('of-one', future));
     // Of another server there is no login.
     for (const [args, env] of [
@@ -156,7 +156,7 @@ describe('without an address', () => {
       configure(profile);
       const end = await ask(['whoami']);
       expect(end.stderr).toContain('no server address');
-      expect(end.stderr).toContain(`a login is kept for ${one.url}: --login --url ${one.url} uses it`);
+      expect(end.stderr).toContain(`you are logged in at ${one.url}: to use this login, give --login --url ${one.url}`);
       expect(await ask(['--url', '', 'whoami'])).toMatchObject({ code: 1 });
     }
     // A configuration that is named and is not there has another server, if any.
@@ -179,7 +179,7 @@ describe('without an address', () => {
     ]);
   });
 
-  test('the end of a login is what its cookie says, and moves when the server renews it', async () => {
+  test('the expiry of a login is that of its cookie, and changes when the server renews it', async () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     const set = 'session=a; Path=/; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Max-Age=60; HttpOnly, xsrf=b; Max-Age=7';
     expect(cookieOf(set, 'session', now)).toEqual({ cookie: 'a', endsAt: '2026-01-01T00:01:00.000Z' });

@@ -68,9 +68,9 @@ describe('values come from where nobody else sees them', () => {
 
   test('what is no JSON object is refused with exit 2, unsent and unrepeated', async () => {
     for (const [content, fault] of [
-      ['{"a":\n  s3cret}', 'is no JSON: fault in line 2, column 3'],
-      ['a: s3cret\n', 'is no JSON: fault in line 1, column 1'],
-      ['{"a": "s3cret"', 'is no JSON: it ends too soon'],
+      ['{"a":\n  s3cret}', 'is not valid JSON \\(line 2, column 3\\)'],
+      ['a: s3cret\n', 'is not valid JSON \\(line 1, column 1\\)'],
+      ['{"a": "s3cret"', 'is not valid JSON \\(it ends too soon\\)'],
       ['['.repeat(100) + ']'.repeat(100), 'is nested too deeply'],
       ['["s3cret"]', 'is JSON, but no object'],
       ['"s3cret"', 'is JSON, but no object'],

@@ -19,7 +19,7 @@ const format = (credentials: readonly unknown[], blind: readonly unknown[] = [])
   });
 
 describe("confidant-format: a credential's own prefix", () => {
-  test('runs nothing in the shell that takes the lines in: such names are left out, and told', async () => {
+  test('a prefix cannot run anything in the shell that reads the lines: such names are skipped with a warning', async () => {
     const owned = join(at.folder, 'owned');
     for (const prefix of [
       `X}\ntouch ${owned}\n: \${Y`,
@@ -32,7 +32,9 @@ describe("confidant-format: a credential's own prefix", () => {
       const end = await format([hostile, credentialWith('c2', { other: 'kept' })]);
       expect(end).toMatchObject({ code: 0, stdout: ': ${CREDENTIALS_OTHER=kept}\nexport CREDENTIALS_OTHER\n' });
       // One line, whatever stands in the name.
-      expect(end.stderr).toMatch(/^confidant-format: warning: .* is no name of a shell variable and is left out\n$/);
+      expect(end.stderr).toMatch(
+        /^confidant-format: warning: .* is not the name of a shell variable and is left out\n$/,
+      );
       for (const shell of ['bash', 'sh']) execFileSync(shell, ['-c', end.stdout]);
       expect(existsSync(owned)).toBe(false);
     }
@@ -40,7 +42,7 @@ describe("confidant-format: a credential's own prefix", () => {
     expect((await format([], [blind])).stdout).toBe('');
   });
 
-  test('gives no variable that decides what programs load', async () => {
+  test('variables that can make programs run other code are skipped', async () => {
     const hostile = { ...credentialWith('c1', { preload: '/tmp/x.so' }), metadata: { env_var_prefix: 'LD_' } };
     const end = await format([hostile, credentialWith('c2', { other: 'kept' })]);
     expect(end.stdout).toBe(': ${CREDENTIALS_OTHER=kept}\nexport CREDENTIALS_OTHER\n');
@@ -48,10 +50,10 @@ describe("confidant-format: a credential's own prefix", () => {
   });
 });
 
-describe('a credential can not set what decides which code programs load', () => {
+describe('dangerous variables', () => {
   const run = (...options: string[]) => at.run(['run', '--service', 'web', ...options]);
 
-  test('run and env refuse it (255), with variable, credential and the way to allow it', async () => {
+  test('run and env refuse one with exit code 255, and name the variable, the credential and the option to allow it', async () => {
     for (const options of [
       ['--prefix', ''],
       ['--prefix', '', '--pristine'],
@@ -66,7 +68,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--prefix', 'node_', '--', 'echo', 'ran')).toMatchObject({ code: 255, stdout: '' });
   });
 
-  test('a name or a credential that would write into what is told, or into a shell by it, does not', async () => {
+  test('names in the message cannot add lines or run anything when pasted into a shell', async () => {
     const credential = { ...credentialWith('c1', { 'ld_$(x)': 'v' }), name: 'x\nconfidant: all is well' };
     at.answer(() => ({ body: { ...serviceWith({}), credentials: [credential] } }));
     const { stderr } = await run('--prefix', '', '--', 'echo', 'ran');
@@ -77,7 +79,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--prefix', '', '--require', 'LD_$(X)', '--', 'echo', 'ran')).toMatchObject({ code: 0 });
   });
 
-  test('--require NAME allows that name, and no other', async () => {
+  test('--require NAME allows only that name', async () => {
     const print = ['--', 'sh', '-c', 'echo $NODE_OPTIONS'];
     const end = await run('--prefix', '', '--require', 'NODE_OPTIONS', ...print);
     expect(end).toMatchObject({ code: 0, stdout: '--require=/tmp/x\n', stderr: '' });
@@ -86,7 +88,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect(await run('--', 'sh', '-c', 'echo $CREDENTIALS_NODE_OPTIONS')).toMatchObject({ code: 0 });
   });
 
-  test('env -o shell and dotenv refuse it too; Terraform variables are none of the environment', async () => {
+  test('env -o shell and dotenv refuse one, too, but tfvars does not', async () => {
     for (const format of ['shell', 'dotenv', 'json']) {
       expect(await run('--prefix', '', '-o', format)).toMatchObject({ code: 255, stdout: '' });
     }
@@ -95,7 +97,7 @@ describe('a credential can not set what decides which code programs load', () =>
     expect((await run('--prefix', '', '--require', 'NODE_OPTIONS', '-o', 'shell')).stdout).toContain('NODE_OPTIONS=');
   });
 
-  test('get_service -o shell and dotenv leave it out, and tell', async () => {
+  test('get_service -o shell and dotenv skip one with a warning', async () => {
     for (const [format, line] of [
       ['shell', 'export DB_USER=web\n'],
       ['dotenv', 'DB_USER=web\n'],
@@ -106,7 +108,7 @@ describe('a credential can not set what decides which code programs load', () =>
     }
   });
 
-  test('the names are those of loaders, shells, interpreters and git; names of secrets are none', () => {
+  test('the list contains names of loaders, shells, interpreters and git, but no common names of secrets', () => {
     const deciding =
       'NODE_OPTIONS LD_PRELOAD LD_LIBRARY_PATH DYLD_INSERT_LIBRARIES BASH_ENV ENV PATH IFS SHELLOPTS PROMPT_COMMAND PS4 ' +
       'PYTHONPATH PYTHONSTARTUP PYTHONHOME PERL5OPT PERL5LIB RUBYOPT RUBYLIB JAVA_TOOL_OPTIONS _JAVA_OPTIONS ' +

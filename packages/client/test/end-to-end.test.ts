@@ -54,7 +54,7 @@ describe('against the real server', () => {
     expect(fetched).toMatchObject({ result: true, service: { id: 'demo-app', credentials } });
   });
 
-  test('a service runs with its values, and reads no other service', async () => {
+  test('a service runs with its values, and cannot read other services', async () => {
     const run = await paste(
       `${environment()}npx confidant --profile demo run --service demo-app --pristine -- /bin/sh -c 'echo "$CREDENTIALS_DB_PASSWORD"'`,
     );
@@ -63,7 +63,7 @@ describe('against the real server', () => {
     expect(other).toMatchObject({ code: 255, stdout: '' });
   });
 
-  test('curl gets in with what token prints', async () => {
+  test('curl authenticates with the output of token', async () => {
     const { stdout } = await paste(
       `${environment()}npx confidant token --format headers; echo "$CONFIDANT_CONFIG_FILES"`,
     );
@@ -77,7 +77,7 @@ describe('against the real server', () => {
     expect(answer.status).toBe(200);
   });
 
-  test('a credential is updated, compared, reverted and listed', async () => {
+  test('a credential can be updated, compared, reverted and listed', async () => {
     const { stdout, code } = await paste(`${environment()}
 ID=$(printf '{"k": "one"}' | npx confidant create_credential --name 'Another' --credential-pairs - -o id)
 npx confidant update_credential --id "$ID" --credential-pairs '{"k": "two", "n": 12345678901234567890}' -o id
@@ -94,7 +94,7 @@ npx confidant history --credential "$ID" | grep -c '"revision"'
     expect(stdout).not.toMatch(/one.*diff:/s);
   });
 
-  test('a blind credential goes to a service that the server can not read', async () => {
+  test('a service reads a blind credential that the server cannot decrypt', async () => {
     const { stdout, code, stderr } = await paste(`${environment()}
 ID=$(npx confidant create_blind_credential --name Blind --blind-keys '{"us-east-1":"alias/confidant-service"}' \\
   --group-context '{"group":"demo-app"}' --credential-pairs '{"tls_key":"blind s3cret"}' -o id)

@@ -26,25 +26,25 @@ const shown = async (options: readonly string[], extra: Record<string, string> =
 };
 
 describe('the environment of the command', () => {
-  test('has the values under prefix and key in capitals, and what was there before', async () => {
+  test("the command gets the values under prefix and key in capitals, and the caller's environment", async () => {
     const environment = await shown([], { KEPT: 'yes', CREDENTIALS_DB_USER: 'overwritten' });
     expect(environment).toMatchObject({ KEPT: 'yes', CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
     expect(await shown(['--prefix', ''])).toMatchObject({ DB_PASSWORD: 's3cret' });
   });
 
-  test('lacks the AWS credentials that fetched them', async () => {
+  test('the command does not get the AWS credentials that fetched the values', async () => {
     const environment = await shown([], { AWS_SESSION_TOKEN: 'x', AWS_SECURITY_TOKEN: 'y', AWS_REGION: 'us-east-1' });
     const names = Object.keys(environment).filter((name) => name.startsWith('AWS_'));
     expect(names.sort()).toEqual(['AWS_EC2_METADATA_DISABLED', 'AWS_ENDPOINT_URL_KMS', 'AWS_REGION']);
   });
 
-  test('--pristine: has nothing but the values', async () => {
+  test('with --pristine the command gets only the values', async () => {
     // macOS adds one of its own.
     const { __CF_USER_TEXT_ENCODING: _, ...environment } = await shown(['--pristine']);
     expect(environment).toEqual({ CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
   });
 
-  test('values that are no text arrive as they are written; null is empty', async () => {
+  test('values that are not text are passed as they are written, and null as an empty text', async () => {
     const pairs = '{"n": 12345678901234567890, "f": 1.50, "b": true, "e": null, "u": "pä\\n$$"}';
     const body = JSON.stringify(serviceWith({ PLACE: 1 })).replace('{"PLACE":1}', () => pairs);
     at.answer(() => ({ body }));
@@ -57,14 +57,14 @@ describe('the environment of the command', () => {
     });
   });
 
-  test('a value no environment can hold is refused by name, before the command runs', async () => {
+  test('a value that no environment can hold is refused by name, before the command runs', async () => {
     at.answer(() => ({ body: serviceWith({ k: 'a\0b' }) }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('"CREDENTIALS_K"');
   });
 
-  test('a value or a sum that no system starts a command with is refused by name, never by value', async () => {
+  test('values too large to start a command with are refused by name, without the value', async () => {
     at.answer(() => ({ body: serviceWith({ k: 'v'.repeat(131_072), other: 'x' }) }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
@@ -84,12 +84,12 @@ describe('the environment of the command', () => {
     expect((await at.run(['env', '--service', 'web', '-o', 'dotenv'])).stdout.length).toBeGreaterThan(2_400_000);
   });
 
-  test('arguments that no system starts a command with: 126, and why', async () => {
+  test('arguments too large to start a command with end with exit code 126 and the reason', async () => {
     const child = () => startChild(['echo', 'x'.repeat(200_000)], {});
-    expect(child).toThrow('echo: can not be run (E2BIG: its environment and arguments are too large)');
+    expect(child).toThrow('echo: cannot be run (E2BIG: its environment and arguments are too large)');
   });
 
-  test('holds blind values only when asked for', async () => {
+  test('the command gets blind values only if requested', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     at.answer(() => ({ body: (JSON.parse(recorded.stdout) as { service: unknown }).service }));
     expect(await shown([])).not.toHaveProperty('CREDENTIALS_BLIND4_KEY');
@@ -102,7 +102,7 @@ describe('the environment of the command', () => {
     expect(await env(['--blind'], ['true'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('values stand in the environment only: not in arguments, not in what is logged', async () => {
+  test('values are passed in the environment only, not in arguments or logs', async () => {
     const end = await at.run(['--log-level', 'debug', 'env', '--service', 'web', '--', ...SHOW, 'word']);
     const [, words] = JSON.parse(end.stdout) as [unknown, string[]];
     expect(words).toEqual(['word']);
@@ -110,7 +110,7 @@ describe('the environment of the command', () => {
   });
 });
 
-describe('a service that gives no variables is told', () => {
+describe('a service without variables', () => {
   const recorded = golden<{ stdout: string }[]>('client-outputs.json')[1]!;
   const { blind_credentials: blinds } = (JSON.parse(recorded.stdout) as { service: Record<string, unknown> }).service;
   const warned = async (service: Record<string, unknown>, ...options: string[]) => {
@@ -120,7 +120,7 @@ describe('a service that gives no variables is told', () => {
     return end.stderr.split('\n').filter((line) => line.startsWith('confidant: warning: '));
   };
 
-  test('with the reason: nothing mapped, blind credentials alone, nothing shown', async () => {
+  test('the warning gives the reason: nothing mapped, only blind credentials, or no access', async () => {
     for (const options of [[], ['-o', 'shell'], ['--blind']]) {
       const warnings = await warned({ credentials: [] }, ...options);
       expect(warnings).toEqual(['confidant: warning: web gives no variables: nothing is mapped to it']);
@@ -134,27 +134,27 @@ describe('a service that gives no variables is told', () => {
     expect(await warned(serviceWith({ a: 'v' }))).toEqual([]);
   });
 
-  test('and the command runs all the same', async () => {
+  test('the command runs despite the warning', async () => {
     at.answer(() => ({ body: { ...serviceWith({}), credentials: [] } }));
     const end = await env([], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 0, stdout: 'ran\n', stderr: expect.stringContaining('no variables') as string });
   });
 });
 
-describe('the end of the command is the end of env', () => {
-  test('its exit code', async () => {
+describe('the exit code of env', () => {
+  test("env ends with the command's exit code", async () => {
     expect((await env([], ['sh', '-c', 'exit 7'])).code).toBe(7);
     expect((await env([], ['true'])).code).toBe(0);
   });
 
-  test('its death by a signal', async () => {
+  test('env ends by the signal that ended the command', async () => {
     for (const signal of ['TERM', 'KILL', 'INT'] as const) {
       const end = await env([], ['sh', '-c', `kill -${signal} $$`]);
       expect(end).toMatchObject({ code: null, signal: `SIG${signal}` });
     }
   });
 
-  test('signals reach it', async () => {
+  test('signals are passed on to the command', async () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1'] as const) {
       const script = `trap 'echo got ${signal}; exit 3' ${signal.slice(3)}; echo ready; while :; do sleep 0.05; done`;
       const running = at.start(['run', '--service', 'web', '--', 'sh', '-c', script]);
@@ -164,7 +164,7 @@ describe('the end of the command is the end of env', () => {
     }
   });
 
-  test('127 for a command that is not there, 126 for one that can not be run', async () => {
+  test('env ends with 127 for a missing command, and with 126 for one that cannot be run', async () => {
     writeFileSync(join(at.folder, 'data'), 'text');
     chmodSync(join(at.folder, 'data'), 0o644);
     expect((await env([], ['no-such-command-here'])).code).toBe(127);
@@ -173,28 +173,28 @@ describe('the end of the command is the end of env', () => {
   });
 });
 
-describe('255 and no output when the values can not be had', () => {
-  test('no such service, no access, a failing server, nobody there', async () => {
+describe('failing to get the values', () => {
+  test('env ends with 255 and no output for a missing service, without access, and if the server fails or is unreachable', async () => {
     for (const answer of [{ status: 404 }, { status: 403 }, { status: 500 }, { drop: true } as const]) {
       at.answer(() => answer);
       expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 255, stdout: '' });
     }
   });
 
-  test('but 0 without a command', async () => {
+  test('env without a command ends with 0', async () => {
     expect(await at.run(['env', '--service', 'web'])).toMatchObject({ code: 0, stdout: '' });
   });
 });
 
 describe('--strict and --require', () => {
-  test('a required name that the service does not give', async () => {
+  test('a required name that the service lacks is an error', async () => {
     expect((await env(['--require', 'CREDENTIALS_DB_USER'], ['true'])).code).toBe(0);
     const end = await env(['--require', 'CREDENTIALS_DB_USER,CREDENTIALS_OTHER'], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('web gives no CREDENTIALS_OTHER');
   });
 
-  test('a name that a blind credential has, or that is given under the prefix, is told with the option for it', async () => {
+  test('a required name that only a blind credential has, or only with the prefix, is reported with the option to use', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
     at.answer(() => ({ body: { ...serviceWith({ db_user: 'web' }), blind_credentials: service.blind_credentials } }));
@@ -211,7 +211,7 @@ describe('--strict and --require', () => {
     expect(blind).toMatchObject({ code: 0, stdout: 'ran\n' });
   });
 
-  test('a variable whose value says that it comes from here', async () => {
+  test('a required variable must come from the service, not from the environment', async () => {
     const extra = { CREDENTIALS_MISSING: 'confidant', CREDENTIALS_DB_USER: 'confidant' };
     expect((await env([], ['true'], extra)).code).toBe(0);
     const end = await env(['--strict'], ['echo', 'ran'], extra);
@@ -219,7 +219,7 @@ describe('--strict and --require', () => {
     expect(end.stderr).toContain('web gives no CREDENTIALS_MISSING');
   });
 
-  test('a name given twice, and one that is no name: told without, refused with --strict', async () => {
+  test('duplicate and invalid names are warnings, and errors with --strict', async () => {
     const service = serviceWith({ 'bad-key': 'v' });
     at.answer(() => ({
       body: {
@@ -248,7 +248,7 @@ describe('safety', () => {
     expect((await env([], ['true'])).code).toBe(0);
   });
 
-  test('an expression made to hang does not; one that is none is a bad configuration', async () => {
+  test('an expensive regular expression does not hang, and an invalid one is a configuration error', async () => {
     at.configure({ command_safety_regex: '(w+)+(e+)+(b+)+$$x' });
     const service = `${'w'.repeat(5000)}!`;
     expect((await at.run(['env', '--service', service, '--', 'true'])).code).toBe(0);
@@ -256,7 +256,7 @@ describe('safety', () => {
     expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 1, stdout: '' });
   });
 
-  test('command_wrap runs this program within the wrap, once', async () => {
+  test('command_wrap runs this program inside the wrapper, once', async () => {
     const wrap = join(at.folder, 'my wrap');
     writeFileSync(wrap, '#!/bin/sh\necho "wrapped: $1"; shift; exec "$@"\n');
     chmodSync(wrap, 0o755);
@@ -268,12 +268,12 @@ describe('safety', () => {
 });
 
 describe('--output prints the variables instead', () => {
-  test('for a shell to take in', async () => {
+  test('the output shell can be evaluated by a shell', async () => {
     const end = await at.run(['env', '--service', 'web', '-o', 'shell']);
     expect(end.stdout).toBe('export CREDENTIALS_DB_PASSWORD=s3cret\nexport CREDENTIALS_DB_USER=web\n');
   });
 
-  test('and nothing at all when they can not be had', async () => {
+  test('nothing is printed if the values cannot be fetched', async () => {
     at.answer(() => ({ status: 403 }));
     expect(await at.run(['env', '--service', 'web', '-o', 'shell'])).toMatchObject({ code: 255, stdout: '' });
     at.answer(() => ({ status: 404 }));
@@ -281,7 +281,7 @@ describe('--output prints the variables instead', () => {
     expect(service).toMatchObject({ code: 1, stdout: '' });
   });
 
-  test('not together with a command: exit 2', async () => {
+  test('--output together with a command is a usage error', async () => {
     expect((await at.run(['env', '--service', 'web', '-o', 'shell', '--', 'true'])).code).toBe(2);
   });
 });
@@ -313,7 +313,7 @@ describe('--watch', () => {
       script(reaction),
     ]);
 
-  test('restarts the command with the new values when a credential changes', async () => {
+  test('--watch restarts the command with the new values when a credential changes', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     const running = watch("trap 'echo stopped; exit 0' TERM");
@@ -325,7 +325,7 @@ describe('--watch', () => {
     expect(end).toMatchObject({ code: 0, stdout: 'started one\nstopped\nstarted two\nstopped\n' });
   });
 
-  test('waits for the new values while the server is away, though it keeps a copy of the old', async () => {
+  test('--watch waits for new values while the server is away, even if there is an offline copy', async () => {
     at.configure({ offline_copy: join(at.folder, 'copies'), retries: 4, backoff: 0.01 });
     let revision = 1;
     let failures = 0;
@@ -346,7 +346,7 @@ describe('--watch', () => {
     at.configure({});
   });
 
-  test('a signal to end that comes during a restart ends it: nothing is started any more', async () => {
+  test('a termination signal during a restart ends --watch, and nothing is started again', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     // Ends at the second signal only, which is ours: until then it is being restarted.
@@ -358,7 +358,7 @@ describe('--watch', () => {
     expect(await running.ended).toMatchObject({ code: 7, stdout: expect.not.stringContaining('two') as string });
   });
 
-  test('looks at revisions only: values are fetched when something changed', async () => {
+  test('--watch polls revisions only, and fetches values after a change', async () => {
     at.server.seen.length = 0;
     at.answer(() => ({ body: serviceWith({ a: 'one' }) }));
     const running = watch('true');
@@ -370,7 +370,7 @@ describe('--watch', () => {
     expect(full).toHaveLength(1);
   });
 
-  test('sends a signal instead when one is named', async () => {
+  test('--watch sends a signal instead of restarting if one is named', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
     const running = watch("trap 'echo reload; exit 5' HUP", ['--watch-signal', 'SIGHUP']);
@@ -386,7 +386,7 @@ describe('--watch', () => {
     while (count() < times) await new Promise((resolve) => setTimeout(resolve, 20));
   };
 
-  test('leaves the command alone, and says nothing, while a change gives it the same variables', async () => {
+  test('a change that leaves the variables the same is ignored silently', async () => {
     for (const options of [[], ['--watch-signal', 'SIGUSR1']]) {
       let now = serviceWith({ a: 'one' }, 1);
       at.answer(() => ({ body: now }));
@@ -413,7 +413,7 @@ describe('--watch', () => {
     }
   });
 
-  test('a credential that is mapped or unmapped restarts it, and so does another one whose value counts', async () => {
+  test('mapping or unmapping a credential restarts the command, and so does a change of which value counts', async () => {
     let now = serviceWith({ a: 'one' });
     at.answer(() => ({ body: now }));
     const running = watch("trap 'exit 0' TERM");
@@ -430,7 +430,7 @@ describe('--watch', () => {
     ]);
   });
 
-  test('does not even fetch the values for blind credentials that it was not to decrypt', async () => {
+  test('changes of blind credentials are ignored unless they are decrypted', async () => {
     const recorded = golden<{ stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: { revision: number }[] } };
     const blind = service.blind_credentials;
@@ -448,7 +448,7 @@ describe('--watch', () => {
     expect(at.server.seen.filter(({ path }) => path.endsWith('metadata_only=False'))).toHaveLength(1);
   });
 
-  test('leaves the command alone when it could not be started with the new values, and tells which', async () => {
+  test('the command keeps running if it could not be started with the new values, which are named', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'v'.repeat(200_000) }, revision) }));
     const running = watch("trap 'echo stopped; exit 0' TERM");
@@ -460,7 +460,7 @@ describe('--watch', () => {
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'started one\nstopped\n' });
   });
 
-  test('leaves the command alone while the server fails, and ends when the command ends', async () => {
+  test('the command keeps running while the server fails, and --watch ends with the command', async () => {
     let isUp = true;
     at.answer(() => (isUp ? { body: serviceWith({ a: 'one' }) } : { drop: true }));
     const done = join(at.folder, 'done');
@@ -470,7 +470,7 @@ describe('--watch', () => {
     );
     await running.printed('up');
     isUp = false;
-    await expect.poll(() => running.told().split('could not look for changes').length).toBeGreaterThan(2);
+    await expect.poll(() => running.told().split('could not check for changes').length).toBeGreaterThan(2);
     writeFileSync(done, '');
     expect(await running.ended).toMatchObject({ code: 6, stdout: 'up\n' });
   });

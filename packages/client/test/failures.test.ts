@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 
 describe('failures', () => {
-  test('tell what, why and the request id on standard error, and the text alone on standard output', async () => {
+  test('standard error gets method, reason and request id, and standard output only the text of the server', async () => {
     const headers = { 'x-request-id': 'r-9', 'x-confidant-error': 'unavailable' };
     answers = { 'GET /v1/services': { status: 503, headers, body: { error: 'Try again later.' } } };
     const end = await at.call(['list_services']);
@@ -35,7 +35,7 @@ describe('failures', () => {
     expect(end.stderr).toBe('confidant: error: GET /v1/services answered 503: Try again later. (request r-9)\n');
   });
 
-  test('keys that two credentials share are told, with the credentials that hold them', async () => {
+  test('conflicting keys are reported with the credentials that have them', async () => {
     const conflicts = { db_password: { credentials: ['c1', 'c2'], blind_credentials: ['b1'] } };
     answers = { 'PUT /v1/services/web': { status: 400, body: { error: 'Conflicting key pairs.', conflicts } } };
     const end = await at.call(['map', '--service', 'web', '--cred-ids', 'c1', 'c2']);
@@ -44,7 +44,7 @@ describe('failures', () => {
     expect((await at.call(['map', '--service', 'web', '--cred-ids', 'c1', '-o', 'dotenv'])).stdout).toBe('');
   });
 
-  test('a redirect tells where to, without the query, and what to do', async () => {
+  test('a redirect is reported with its target, without the query, and with advice', async () => {
     const headers = { location: 'https://confidant.example.com/v1/services?x=s3cret' };
     answers = { 'GET /v1/services': { status: 302, headers, body: '' } };
     const { code, stderr, stdout } = await at.call(['list_services']);
@@ -54,14 +54,14 @@ describe('failures', () => {
     expect(stderr).not.toContain('s3cret');
   });
 
-  test('a key that KMS refuses is named, with its region', async () => {
+  test('a key that KMS refuses is named with its region', async () => {
     at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
     const { stderr } = await at.call(['list_services']);
     expect(stderr).toContain('KMS refused the request (NotFoundException) for alias/unknown in us-east-1');
     at.configure({});
   });
 
-  test('a token that is not accepted: the clocks, and the names it was made with, on standard error alone', async () => {
+  test('a rejected token is reported with clock skew and the settings that it was made with, on standard error only', async () => {
     const rejected = (minutes: number, status = 403, code: string | undefined = 'token_rejected') => ({
       'GET /v1/services': {
         status,
@@ -81,7 +81,7 @@ describe('failures', () => {
       'from web, to confidant-production, user_type service, auth_key alias/authnz-service, region us-east-1, token_version 2',
     );
     expect(behind.stderr).toContain(`profile default of ${at.config}`);
-    expect(behind.stderr).toContain('auth_key its AUTH_KEY for user_type service');
+    expect(behind.stderr).toContain('auth_key must be AUTH_KEY (for services)');
     answers = rejected(-3);
     const ahead = await at.call(['list_services']);
     expect(ahead.stderr).toContain("this machine's clock is 3 minutes ahead of the server's");
@@ -89,28 +89,28 @@ describe('failures', () => {
     answers = rejected(1.9, 401, 'unauthenticated');
     const missing = await at.call(['list_services']);
     expect(missing.stderr).not.toContain("machine's clock");
-    expect(missing.stderr).toContain('takes the header Authorization away');
+    expect(missing.stderr).toContain('A proxy on the way may also have removed the Authorization header.');
     answers = rejected(0, 403, undefined);
     const original = await at.call(['list_services']);
     expect(original.stderr).toContain('the token was made with from web');
     for (const { stderr } of [behind, ahead, missing, original]) expect(stderr).not.toContain(token);
   });
 
-  test('a refusal that is not about the token tells who asked, and one that is for everybody does not', async () => {
+  test('a refusal that is not about the token says who the caller is, unless it applies to everybody', async () => {
     const headers = (code: string) => ({ 'x-confidant-error': code });
     const refused = { status: 403, headers: headers('not_authorized'), body: { error: 'Access denied.' } };
     answers = { 'GET /v1/services': refused, 'GET /v1/services/other?metadata_only=False': refused };
     for (const args of [['list_services'], ['get_service', '--service', 'other']]) {
       const { stderr } = await at.call(args);
       expect(stderr).toContain('answered 403: Access denied.');
-      expect(stderr).toContain('asked as the service web; ');
+      expect(stderr).toContain('You authenticated as service web. ');
       expect(stderr).not.toContain('the token was made with');
     }
     answers = { 'GET /v1/services': { status: 403, headers: headers('maintenance') } };
     expect((await at.call(['list_services'])).stderr.split('\n')).toHaveLength(2);
   });
 
-  test('a refusal of what anybody may ask tells nothing of the caller, and asks nothing of KMS', async () => {
+  test('a refusal of an anonymous request says nothing about the caller, and does not call KMS', async () => {
     at.configure({ token_cache_file: '', auth_context: { to: 'confidant-production', user_type: 'user' } });
     const calls = at.kms.calls.length;
     for (const status of [401, 403]) {
@@ -122,7 +122,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  test('blind credentials that can not be opened: how to have the rest', async () => {
+  test('if blind credentials cannot be decrypted, the message says how to get the rest', async () => {
     const recorded = golden<{ name: string; stdout: string }[]>('client-outputs.json')[1]!;
     const { service } = JSON.parse(recorded.stdout) as { service: { blind_credentials: unknown[] } };
     const body = { ...serviceWith({ key: 'v' }), blind_credentials: service.blind_credentials };
@@ -146,10 +146,10 @@ describe('failures', () => {
     // With credentials, but not of the region or the right.
     const refused = { ...body, blind_credentials: [{ ...(service.blind_credentials[0] as object), data_key: {} }] };
     answers = { 'GET /v1/services/web?metadata_only=False': { body: refused } };
-    expect((await at.call(get)).stderr).toMatch(/blind credential .* can not be decrypted .*--no-decrypt-blind/);
+    expect((await at.call(get)).stderr).toMatch(/blind credential .* cannot be decrypted .*--no-decrypt-blind/);
   });
 
-  test('missing AWS credentials are called that', async () => {
+  test('missing AWS credentials are reported as that', async () => {
     at.configure({ token_cache_file: '' });
     const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, ...NO_METADATA };
     const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
@@ -157,7 +157,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  test('without a configuration, beside a server that was started here: how to use it', async () => {
+  test('without a configuration, the message says how to use a server that was started in this directory', async () => {
     mkdirSync(join(at.folder, 'data'));
     writeFileSync(join(at.folder, 'data', 'client.env'), '');
     const end = await runCli(['confidant', 'list_services'], { cwd: at.folder });
@@ -171,7 +171,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  test('a file for that which somebody else could have written is not offered: who takes it in runs it', async () => {
+  test('a client.env that others could have written is not suggested, because sourcing it runs it', async () => {
     const [data, file] = [join(at.folder, 'data'), join(at.folder, 'data', 'client.env')];
     const told = async () => {
       const bare = await runCli(['confidant', 'list_services'], { cwd: at.folder });
@@ -204,7 +204,7 @@ describe('failures', () => {
     rmSync(data, { recursive: true });
   });
 
-  test('without a key and a login: the line that helps comes first, and there are few', async () => {
+  test('without key and login, the most helpful line comes first, and there are few', async () => {
     const state = { XDG_STATE_HOME: join(at.folder, 'state') };
     const call = (env: Record<string, string>, ...args: string[]) =>
       callCli(['confidant', '--config-files', '/nonexistent/config', ...args], env);
@@ -222,14 +222,15 @@ describe('failures', () => {
     vi.stubEnv('XDG_STATE_HOME', state.XDG_STATE_HOME);
     const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
     await writeLogin('https://one.example.com/', session);
-    const hint = 'a login is kept for https://one.example.com: --login --url https://one.example.com uses it';
+    const hint =
+      'you are logged in at https://one.example.com: to use this login, give --login --url https://one.example.com';
     for (const command of ['whoami', 'logout', 'login']) {
       expect(lines(await call(state, command))).toEqual([noAddress, hint, 'see confidant --help', '']);
     }
     await writeLogin('https://two.example.com', session);
     vi.unstubAllEnvs();
     const which =
-      'logins are kept for https://one.example.com and https://two.example.com: say which by --url, CONFIDANT_URL or ' +
+      'you are logged in at https://one.example.com and https://two.example.com: choose one with --url, CONFIDANT_URL or ' +
       'url in the configuration';
     expect(lines(await call(state, 'whoami'))).toEqual([noAddress, which, 'see confidant --help', '']);
     // Tokens are nothing that a login could make, whether there is one or not.
@@ -241,17 +242,17 @@ describe('failures', () => {
     for (const { stderr } of [one, none]) expect(stderr).not.toMatch(/confidant .*login/);
   });
 
-  test("the address of the server may end as the API's does, in /v1", async () => {
+  test("the server's address may end in /v1", async () => {
     answers = { 'GET /v1/services': { body: { services: [] } } };
     for (const end of ['/v1', '/v1/', '/']) {
       expect(await at.call(['--url', `${at.server.url}${end}`, 'list_services'])).toMatchObject({ code: 0 });
     }
   });
 
-  test('nobody who listens on this machine: what to start, or what to read again', async () => {
+  test('if nothing listens on this machine, the message says what to start or to read again', async () => {
     const refused = await at.call(['--url', 'http://127.0.0.1:1', 'list_services']);
     expect(refused.stderr).toBe(
-      'confidant: error: GET /v1/services: can not reach http://127.0.0.1:1 (ECONNREFUSED); is the server running? (npm start)\n',
+      'confidant: error: GET /v1/services: cannot reach http://127.0.0.1:1 (ECONNREFUSED); is the server running? (npm start)\n',
     );
     at.configure({ retries: 2, backoff: 0.001 });
     const repeated = (await at.call(['--url', 'http://127.0.0.1:1', 'list_services'])).stderr.split('\n');
@@ -260,12 +261,12 @@ describe('failures', () => {
     const elsewhere = awsEnvironment('http://127.0.0.1:1');
     const kms = await callCli(['confidant', '--config-files', at.config, 'list_services'], elsewhere);
     expect(kms.stderr).toMatch(
-      /ECONNREFUSED.*; is the server running\? \(npm start; if it was started with other ports, take in its client\.env again\)\n$/,
+      /ECONNREFUSED.*; is the server running\? \(npm start; if its ports have changed, run `\. data\/client\.env` again\)\n$/,
     );
     at.configure({});
   });
 
-  test('https where plain http is spoken, or with a certificate of nobody, is called that, and not tried again', async () => {
+  test('plain http instead of https and untrusted certificates are reported as that, and not retried', async () => {
     at.configure({ retries: 3 });
     const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
     const secure = createServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') });
@@ -273,10 +274,10 @@ describe('failures', () => {
     await once(secure.listen(0, '0.0.0.0'), 'listening');
     const { port } = secure.address() as AddressInfo;
     for (const [wrong, words] of [
-      [at.server.url.replace('http:', 'https:'), '; the server speaks plain http there'],
+      [at.server.url.replace('http:', 'https:'), '; the server speaks plain http there, not https'],
       [
         `https://127.0.0.1:${port}`,
-        '; the certificate there is not trusted here: verify in the configuration names a file',
+        '; its certificate is not trusted: set verify in the configuration to a file of the CA certificates to trust',
       ],
     ] as const) {
       const { code, stderr } = await at.call(['--url', wrong, 'list_services']);
@@ -284,12 +285,12 @@ describe('failures', () => {
     }
     at.configure({ retries: 3, verify: fileURLToPath(new URL('fixtures/localhost-cert.pem', import.meta.url)) });
     const end = await at.call(['--url', `https://127.0.0.2:${port}`, 'list_services']);
-    expect(end.stderr).toContain('; the certificate there is for another name');
+    expect(end.stderr).toContain('; its certificate is for another name');
     at.configure({});
     await close(secure);
   });
 
-  test('wrong arguments show the way to the help of the command', async () => {
+  test('wrong arguments point to the help of the command', async () => {
     for (const args of [['get_ca'], ['history'], ['create_blind_credential', '--blind', 'x'], ['completion', 'cmd']]) {
       const { code, stderr } = await at.call(args);
       expect([code, stderr.trimEnd().split('\n').at(-1)]).toEqual([2, `confidant: see confidant ${args[0]} --help`]);
@@ -297,7 +298,7 @@ describe('failures', () => {
     expect((await at.call(['get_cas'])).stderr).toMatch(/see confidant --help\n$/);
   });
 
-  test('a wrong global option points at the help that lists it, wherever it stands', async () => {
+  test('a wrong global option points to the help that lists it, wherever it is given', async () => {
     for (const wrong of [
       ['--token-version', '3'],
       ['--output', 'csv'],
@@ -317,7 +318,7 @@ describe('failures', () => {
     expect((await at.call(['get_ca', '--help'])).stdout).toContain('confidant --help lists the global options');
   });
 
-  test('repetitions are told, so that nobody looks at a silent terminal', async () => {
+  test('retries are reported, so that the terminal is not silent', async () => {
     at.configure({ retries: 1, backoff: 0.001 });
     answers = { 'GET /v1/services': { status: 503 } };
     expect((await at.call(['list_services'])).stderr).toMatch(/trying again in 1 s \(1 of 1\)/);
@@ -325,7 +326,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  test('a reader that leaves early is no failure', () => {
+  test('a reader that stops early is not a failure', () => {
     const help = `"${process.execPath}" "${programPath('confidant')}" --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
     expect(execFileSync('bash', ['--norc', '-c', help], { encoding: 'utf8' })).toBe(
       'Usage: confidant [global options] COMMAND [options]\n0\n',

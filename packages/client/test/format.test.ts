@@ -29,7 +29,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     });
   }
 
-  test('an answer that failed is no empty service: exit 1, nothing printed, and the reason', async () => {
+  test('the output of a failed get_service is an error with its reason, not an empty service', async () => {
     for (const form of ['env_export', 'credential_combined']) {
       const stdin = '{"result": false, "error": "Access denied."}';
       const end = await runCli(['confidant-format', '--out-format', form], { stdin });
@@ -37,7 +37,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     }
   });
 
-  test('a value that env_export can not write ends it with the names of key and credential, and what can write it', async () => {
+  test('a value that env_export cannot write is an error that names key, credential and an alternative', async () => {
     const service = (pairs: string) =>
       `{"service": {"revision": 1, "credentials": [{"id": "c1", "name": "Billing", "credential_pairs": ${pairs}}]}}`;
     const told = async (pairs: string) => {
@@ -52,11 +52,11 @@ describe('confidant-format prints what the recorded one printed', () => {
       );
     }
     expect(await told('{"nul": "a\\u0000"}')).toBe(
-      'confidant-format: error: the value of nul of Billing (c1) holds a NUL character\n',
+      'confidant-format: error: the value of nul of Billing (c1) contains a NUL character\n',
     );
   });
 
-  test('warns of keys that are no names and of keys that two credentials have, and of nothing else', async () => {
+  test('keys that are not valid names and duplicate keys are warnings, and nothing else is', async () => {
     const exported = formats.find(({ name }) => name === 'format env_export odd keys')!;
     const combined = formats.find(({ name }) => name === 'format credential_combined odd keys')!;
     const first = await runCli(exported.argv, { stdin: exported.stdin! });
@@ -67,7 +67,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     expect(second.stderr.split('\n')).toHaveLength(2);
   });
 
-  test('jinja: fills a template in from a file, into a file only its owner can read', async () => {
+  test('jinja renders a template file into a file that only its owner can read', async () => {
     const at = (name: string) => join(folder, name);
     writeFileSync(at('in.json'), outputs[0]!);
     writeFileSync(
@@ -81,7 +81,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     expect(statSync(at('out')).mode & 0o777).toBe(0o600);
   });
 
-  test('wrong arguments: exit 2; input that is no JSON: exit 1 without repeating it', async () => {
+  test('wrong arguments end with 2, and input that is not JSON with 1, without quoting it', async () => {
     expect((await runCli(['confidant-format'])).code).toBe(2);
     expect((await runCli(['confidant-format', '--out-format', 'xml'])).code).toBe(2);
     const mistyped = await runCli(['confidant-format', '--out-fromat', 'jinja']);
@@ -116,14 +116,14 @@ const asText = Object.fromEntries(
 );
 const variables = variablesOf([{ id: 'i', name: 'n', pairs: NASTY }], 'p_');
 
-describe('output forms are read back as they were', () => {
-  test('shell: by a shell', () => {
+describe('output formats', () => {
+  test('a shell reads the output shell as the same values', () => {
     const script = `${toShell(variables)}\nfor name in ${variables.map(({ name }) => name).join(' ')}; do eval "printf '%s\\0' \\"\\$$name\\""; done`;
     const values = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1);
     expect(values).toEqual(Object.values(asText));
   });
 
-  test('dotenv: by Node, except for what its readers take apart differently, which is refused', () => {
+  test('Node reads the output dotenv as the same values, and values that readers disagree on are refused', () => {
     const writable = variables.filter(({ key }) => key !== 'quotes' && key !== 'interpolation');
     writeFileSync(join(folder, '.env'), toDotenv(writable));
     const read = execFileSync(
@@ -133,13 +133,13 @@ describe('output forms are read back as they were', () => {
     );
     const environment = JSON.parse(read) as Record<string, string>;
     for (const { name, key } of writable) expect(environment[name]).toBe(asText[key]);
-    expect(() => toDotenv(variables)).toThrow(/the value of P_QUOTES can not be written as dotenv/);
+    expect(() => toDotenv(variables)).toThrow(/the value of P_QUOTES cannot be written as dotenv/);
     for (const value of ['\\\\server\\share', 'x${HOME}y', '${NOPE:-z}', 'a\r\nb', 'a\rb', `it's \\ a "x"`]) {
-      expect(() => toDotenv(variablesOf([{ id: 'i', name: 'n', pairs: { value } }], ''))).toThrow(/VALUE can not/);
+      expect(() => toDotenv(variablesOf([{ id: 'i', name: 'n', pairs: { value } }], ''))).toThrow(/VALUE cannot/);
     }
   });
 
-  test('tfvars: quotes, line breaks and interpolation are escaped as HCL wants them', () => {
+  test('tfvars escapes quotes, line breaks and interpolation as HCL requires', () => {
     const lines = toTfvars(variables).split('\n');
     expect(lines).toContain('number = 12345678901234567890');
     expect(lines).toContain('truth = true');
@@ -152,7 +152,7 @@ describe('output forms are read back as they were', () => {
     expect(isTerraformName('1a')).toBe(false);
   });
 
-  test('yaml: with sorted keys, every digit, and texts that look like something else quoted', async () => {
+  test('yaml has sorted keys and every digit, and quotes ambiguous text', async () => {
     const text = await toYaml({ b: { number: NASTY.number, yes: 'yes', octal: '010' }, a: [NASTY.lines] });
     expect(text.indexOf('a:')).toBeLessThan(text.indexOf('b:'));
     expect(text).toContain('number: 12345678901234567890');
@@ -160,7 +160,7 @@ describe('output forms are read back as they were', () => {
     expect(read).toEqual({ a: [NASTY.lines], b: { number: 12345678901234567890n, octal: '010', yes: 'yes' } });
   });
 
-  test('yaml: what PyYAML refuses or changes when it stands bare is quoted and escaped', async () => {
+  test('yaml quotes and escapes text that PyYAML would reject or change', async () => {
     const texts = [
       'x\ty',
       '=',
@@ -185,19 +185,19 @@ describe('output forms are read back as they were', () => {
 
   test('a NUL character, which no environment can hold, is refused by name', () => {
     const bad = variablesOf([{ id: 'i', name: 'n', pairs: { k: 'a\0b' } }], '');
-    expect(() => toShell(bad)).toThrow('the value of K holds a NUL character');
+    expect(() => toShell(bad)).toThrow('the value of K contains a NUL character');
   });
 });
 
 describe('names', () => {
-  test('are what Python takes for words: letters and digits of any script, no digit first', () => {
+  test("names are Python's words: letters and digits of any script, not beginning with a digit", () => {
     for (const good of ['a', '_x1', 'Übel', 'ключ', 'a²']) expect(isShellName(good)).toBe(true);
     for (const good of ['a', '_X1']) expect(isPortableName(good)).toBe(true);
     for (const bad of ['', '1a', 'a-b', 'ÜBEL', 'a²']) expect(isPortableName(bad)).toBe(false);
     for (const bad of ['', '1num', '٣a', 'bad-key', 'a b', 'a.b', "a'"]) expect(isShellName(bad)).toBe(false);
   });
 
-  test('that two credentials give are told; one credential does not conflict with itself', () => {
+  test('names that two credentials set are conflicts, but a credential does not conflict with itself', () => {
     const twice = variablesOf(
       [
         { id: '1', name: 'one', pairs: { a: 'x', b: 'x' } },
@@ -209,7 +209,7 @@ describe('names', () => {
     expect(conflictsOf(variablesOf([{ id: '1', name: 'one', pairs: { a: 'x', A: 'y' } }], ''))).toEqual([]);
   });
 
-  test('and values are quoted as the recorded program quotes them', () => {
+  test('values are quoted as by the recorded program', () => {
     expect(["it's", '', 'a=b', 'ü', 'a b'].map(shellQuote)).toEqual([`'it'"'"'s'`, "''", 'a=b', "'ü'", "'a b'"]);
   });
 });

@@ -23,7 +23,7 @@ describe.skipIf(!existsSync(FULL))('an output that can not be written', () => {
   ] as const)('is told in one line, and ends %s %s with 1', (program, words) => {
     expect(ends(`"$1" "$2" ${words} > ${FULL}`, programPath(program))).toEqual({
       status: 1,
-      stderr: `${program}: error: can not write to standard output (ENOSPC)\n`,
+      stderr: `${program}: error: cannot write to standard output (ENOSPC)\n`,
     });
   });
 

@@ -23,7 +23,7 @@ const listing = (credentials: readonly unknown[], further: object = {}) => {
 const quiet = () => openLog('critical', 'x', new PassThrough());
 
 describe('tables', () => {
-  test('no cell makes the others wide: it is cut, and the last column is not filled up', async () => {
+  test('long cells are cut, and the last column is not padded', async () => {
     const tags = Array.from({ length: 1000 }, (_, index) => `${index}`.padEnd(256, 't'));
     listing([
       { id: 'a', name: 'n'.repeat(5000), revision: 1, tags },
@@ -38,19 +38,19 @@ describe('tables', () => {
     expect(whole.credentials[0]!.tags).toEqual(tags);
   });
 
-  test('of so many rows that no person reads them are refused, where one wide name would fill the memory', () => {
+  test('tables with too many rows are refused, because one wide name would fill the memory', () => {
     const credentials = Array.from({ length: 100_001 }, (_, index) => ({ id: `${index}`, name: 'n' }));
     expect(() => renderList({ result: true, credentials }, 'table', quiet())).toThrow('more than 100000 rows');
     expect(renderList({ result: true, credentials }, 'id', quiet())).toHaveLength(588_897);
   });
 
-  test('rows and cells of another shape are shown as empty', async () => {
+  test('malformed rows and cells are shown as empty', async () => {
     listing([null, 7, { id: 'a', name: { toString: 1 }, tags: [{ toString: 1, valueOf: 1 }, 'x', null] }]);
     const { code, stdout } = await at.call(['list_credentials', '-o', 'table']);
     expect([code, stdout.split('\n')[3]]).toEqual([0, 'a   x']);
   });
 
-  test('what can not be seen is shown as an escape: no two names look alike', async () => {
+  test('invisible characters are escaped, so that no two names look alike', async () => {
     const names = ['Prod\u200b', 'Prod\u00ad', 'Prod\u061c', 'Prod\ufeff', 'Prod\u{e0041}', 'Prod\u202e', 'Prod\n'];
     listing(names.map((name, index) => ({ id: `${index}`, name })));
     const { stdout } = await at.call(['list_credentials', '-o', 'table']);
@@ -68,7 +68,7 @@ describe('tables', () => {
 });
 
 describe('ids for scripts', () => {
-  test('one that would be more than one line, or could not be seen, is refused; so is a row without one', async () => {
+  test('ids with line ends or invisible characters, and rows without an id, are refused', async () => {
     for (const id of ['x\ny', 'x\r', 'x\u001b[2J', 'x\u2028y', 'x\u200b', '', 7, null]) {
       listing([{ id: 'fine' }, { id }]);
       const end = await at.call(['list_credentials', '-o', 'id']);
@@ -84,7 +84,7 @@ describe('ids for scripts', () => {
 });
 
 describe('hints', () => {
-  test("the server's word for the next page is quoted for the shell that it may be pasted into", async () => {
+  test("the server's token for the next page is quoted for a shell", async () => {
     const told = async (next: string) => {
       listing([{ id: 'a', name: 'b' }], { next_page: next });
       return (await at.call(['list_credentials', '-o', 'id'])).stderr;
@@ -110,12 +110,12 @@ describe('names', () => {
   const many = (count: number, from = 0) =>
     Array.from({ length: count }, (_, index) => ({ id: `i${from + index}`, name: `cred-${from + index}` }));
 
-  test('among 150,000 in one answer one is found', async () => {
+  test('a name among 150,000 in one response is found', async () => {
     const client = pages(() => ({ credentials: many(150_000) }));
     expect(await idsOfNames(client, 'credential', ['cred-149999', 'cred-3'])).toEqual(['i149999', 'i3']);
   });
 
-  test('a list of more than 200,000 is an error that says to use ids; what it held is not kept', async () => {
+  test('a list of more than 200,000 is an error that advises to use ids, and is not cached', async () => {
     const client = pages((number) => ({ credentials: many(50_000, number * 50_000), next_page: 'on' }));
     await expect(idsOfNames(client, 'credential', ['cred-1'])).rejects.toThrow(
       /more than 200000 credentials: give ids instead of names/,
@@ -124,7 +124,7 @@ describe('names', () => {
     await expect(idsOfNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
   });
 
-  test('a mistyped name is compared with the first 10,000 only, and a name that a thousand have tells ten ids', async () => {
+  test('a mistyped name is compared with the first 10,000 only, and an ambiguous name lists ten ids', async () => {
     const list = [...many(10_000), { id: 'late', name: 'database' }];
     const client = pages(() => ({ credentials: list }));
     const error = await idsOfNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
@@ -136,14 +136,14 @@ describe('names', () => {
     expect(similarTo('a', [], 3)).toEqual([]);
   });
 
-  test('entries of another shape are nobody', async () => {
+  test('malformed entries are ignored', async () => {
     const client = pages(() => ({ credentials: [null, { id: 1, name: 'x' }, { id: 'i', name: 'x' }] }));
     expect(await idsOfNames(client, 'credential', ['x'])).toEqual(['i']);
   });
 });
 
 describe('conflicts of another shape', () => {
-  test('are left out, and end nothing', async () => {
+  test('malformed conflicts are left out and do not fail the command', async () => {
     const map = async (conflicts: unknown) => {
       answers['GET /v1/services/web?metadata_only=True'] = { status: 404, body: { error: 'none' } };
       answers['PUT /v1/services/web'] = { status: 400, body: { error: 'Conflicting.', conflicts } };
@@ -160,7 +160,7 @@ describe('conflicts of another shape', () => {
   });
 });
 
-test('a 404 of something else than Confidant is no missing service: nothing is shown as empty, or written', async () => {
+test('a 404 of another program is not a missing service: nothing is shown as empty or written', async () => {
   answers['GET /v1/services/web?metadata_only=False'] = { status: 404, body: '<h1>default backend</h1>' };
   answers['GET /v1/services/web?metadata_only=True'] = answers['GET /v1/services/web?metadata_only=False'];
   for (const command of [

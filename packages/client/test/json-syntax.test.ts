@@ -34,8 +34,8 @@ const EDITS = [
   'ü',
 ];
 
-describe('where JSON breaks off', () => {
-  test('is told for exactly the texts that JSON.parse refuses', () => {
+describe('syntax errors in JSON', () => {
+  test('inspectJson reports an error for exactly the texts that JSON.parse rejects', () => {
     const texts = VALID.flatMap((valid) =>
       [...valid, ''].flatMap((_, at) =>
         EDITS.flatMap((edit) => [valid.slice(0, at) + edit + valid.slice(at), valid.slice(0, at) + edit]),
@@ -49,13 +49,13 @@ describe('where JSON breaks off', () => {
         return false;
       }
     };
-    const differing = texts.filter((text) => isJson(text) !== (inspectJson(text).fault === undefined));
+    const differing = texts.filter((text) => isJson(text) !== (inspectJson(text).errorOffset === undefined));
     expect(differing).toEqual([]);
     expect(texts.filter(isJson).length).toBeGreaterThan(100);
   });
 
-  test('is the place of the first character that can not stand there', () => {
-    const placed = (text: string) => placeOf(text, inspectJson(text).fault!);
+  test('the position is that of the first invalid character', () => {
+    const placed = (text: string) => placeOf(text, inspectJson(text).errorOffset!);
     expect(placed('{\n  "a": "v",\n  "b": s3cret\n}')).toBe('line 3, column 8');
     expect(placed('{\r\n  "a": "v"\r\n  "b": 1}')).toBe('line 3, column 3');
     expect(placed('{"a": "line\nbreak"}')).toBe('line 1, column 12');
@@ -65,14 +65,14 @@ describe('where JSON breaks off', () => {
     expect(placed('{"a": 1}}')).toBe('line 1, column 9');
   });
 
-  test('is found at any depth and length', () => {
-    expect(inspectJson('['.repeat(1_000_000)).fault).toBe(1_000_000);
-    expect(inspectJson(`"${'\\n'.repeat(1_000_000)}`).fault).toBe(2_000_001);
+  test('errors are found at any depth and length', () => {
+    expect(inspectJson('['.repeat(1_000_000)).errorOffset).toBe(1_000_000);
+    expect(inspectJson(`"${'\\n'.repeat(1_000_000)}`).errorOffset).toBe(2_000_001);
   });
 });
 
-test('a key that stands twice is one of the object at the top, however it is written', () => {
-  expect(inspectJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ twice: 'a' });
+test('duplicateKey is a key that the top-level object has twice, also if it is escaped', () => {
+  expect(inspectJson('{"a": 1, "b": 2, "\\u0061": 3}')).toEqual({ duplicateKey: 'a' });
   expect(inspectJson('{"a": {"b": 1, "b": 2}, "c": "a", "A": 1}')).toEqual({});
   expect(inspectJson('[{"a": 1}, {"a": 1}]')).toEqual({});
   expect(inspectJson('{"__proto__": 1, "toString": 2}')).toEqual({});

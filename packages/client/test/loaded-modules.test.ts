@@ -29,21 +29,21 @@ const imports = (): string[] => readFileSync(list, 'utf8').trimEnd().split('\n')
 const packages = (): string[] =>
   [...new Set(imports().filter((name) => !isBuiltin(name) && !/^(\.|file:|data:)/.test(name)))].sort();
 
-describe('what a run loads', () => {
-  test('help and version: neither the AWS SDK nor the schemas', async () => {
+describe('modules that a command loads', () => {
+  test('help and version load neither the AWS SDK nor the schemas', async () => {
     for (const option of ['--help', '--version']) {
       await runCli(['confidant', option], { env });
       expect(packages()).toEqual(['commander']);
     }
   });
 
-  test('completion: nothing of AWS or HTTP', async () => {
+  test('completion loads nothing of AWS or HTTP', async () => {
     await runCli(['confidant', 'completion', 'bash'], { env });
     expect(packages()).toEqual(['@confidant/contract/wire', 'commander']);
     expect(imports().filter((name) => name.includes('transport'))).toEqual([]);
   });
 
-  test('reading a service with a kept token: no more than it needs', async () => {
+  test('reading a service with a cached token loads only what it needs', async () => {
     const at = await deploy();
     at.answer(() => ({ body: serviceWith({ key: 'v' }) }));
     const get = ['get_service', '--service', 'web'];

@@ -72,7 +72,7 @@ const kept = (): string => {
 };
 
 describe('login', () => {
-  test('through the browser, where the letters of the terminal are typed: commands then act as the person', async () => {
+  test('after typing the letters of the terminal in the browser, commands act as the person', async () => {
     let page: string | undefined;
     const end = await logIn(async (...given) => (page = await follow(...given)));
     expect({ code: end.code, out: JSON.parse(end.stdout) as unknown }).toEqual({
@@ -97,7 +97,7 @@ describe('login', () => {
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
-  test('says where commands without --url go: nowhere, or to another server', async () => {
+  test('login says which server commands without --url use: none, or another one', async () => {
     vi.stubEnv('XDG_STATE_HOME', join(folder, '.local/state'));
     await writeLogin('https://one.example.com', { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
     vi.unstubAllEnvs();
@@ -113,7 +113,7 @@ describe('login', () => {
     expect((await logIn()).stderr).toContain('without --url, commands go to another server: https://one.example.com (');
   });
 
-  test('keeps the session for its owner alone, and takes none that others could have written', async () => {
+  test('the session is saved for its owner only, and one that others could have written is not used', async () => {
     await logIn();
     expect([statSync(kept()).mode & 0o777, statSync(join(kept(), '..')).mode & 0o777]).toEqual([0o600, 0o700]);
     chmodSync(kept(), 0o644);
@@ -136,14 +136,14 @@ describe('login', () => {
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('damaged') as string });
   });
 
-  test('says what to do where the session can not be kept', async () => {
+  test('if the session cannot be saved, login says what to do', async () => {
     vi.stubEnv('XDG_STATE_HOME', '/proc/nonexistent/state');
     const session = { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' };
-    await expect(writeLogin(server.url, session)).rejects.toThrow(/can not be written \(\w+\): set XDG_STATE_HOME/);
+    await expect(writeLogin(server.url, session)).rejects.toThrow(/cannot be written \(\w+\): set XDG_STATE_HOME/);
     vi.unstubAllEnvs();
   });
 
-  test('by a code that the person carries, asked for without echo', async () => {
+  test('login without a local browser asks for a code, without echo', async () => {
     const terminal = openTerminal(
       `exec '${process.execPath}' '${programPath('confidant')}' --timeout 60 --url '${server.url}' login --no-browser`,
       { folder, env: environment() },
@@ -160,7 +160,7 @@ describe('login', () => {
     expect(JSON.parse((await run(['whoami'])).stdout)).toMatchObject({ by: 'login' });
   });
 
-  test('other requests, other states, codes and letters are no answer: the login goes on until the right one', async () => {
+  test('wrong requests, states, codes and letters do not end the login, which waits for the right code', async () => {
     const end = await logIn(async (address, letters) => {
       const { back } = await alice.allow(address, letters);
       for (const state of ['x'.repeat(32), '']) {
@@ -173,13 +173,13 @@ describe('login', () => {
       wrong.searchParams.set('code', 'no code of the server');
       expect((await fetch(wrong)).status).toBe(401);
       // Of another terminal, or mistyped.
-      expect(await follow(address, 'BCDF-GHJK')).toContain('not those of your terminal');
+      expect(await follow(address, 'BCDF-GHJK')).toContain('do not match those in your terminal');
       expect((await fetch(back!)).status).toBe(200);
     });
     expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('(3 more)') as string });
   });
 
-  test('ends after five wrong codes', async () => {
+  test('login fails after five wrong codes', async () => {
     const end = await logIn(async (address, letters) => {
       const { back } = await alice.allow(address, letters);
       const wrong = new URL(back!);
@@ -190,7 +190,7 @@ describe('login', () => {
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
-  test('ends when it is done, whatever connections others hold', async () => {
+  test('login ends when done, even if other connections are open', async () => {
     const held: Socket[] = [];
     const end = await logIn(async (address, letters) => {
       const port = Number(new URL(address).searchParams.get('port'));
@@ -202,7 +202,7 @@ describe('login', () => {
     for (const socket of held) socket.destroy();
   });
 
-  test('ends the session of the login before it, which nobody could end any more', async () => {
+  test('a new login ends the previous session, which could not be ended otherwise', async () => {
     await logIn();
     const { cookieName, cookie } = JSON.parse(readFileSync(kept(), 'utf8')) as LoginSession;
     const ask = async () =>
@@ -214,7 +214,7 @@ describe('login', () => {
     expect(await run(['whoami'])).toMatchObject({ code: 0 });
   });
 
-  test('goes no further without https, or where the server offers it to nobody', async () => {
+  test('login refuses plain http, and servers that do not offer it', async () => {
     const far = await runCli([...PATIENT, '--url', 'http://confidant.example.com', 'login'], { env: environment() });
     expect(far).toMatchObject({ code: 1, stderr: expect.stringContaining('needs https') as string });
     const original = await startAnswering(() => undefined);
@@ -245,7 +245,7 @@ describe('login', () => {
 });
 
 describe('the session of a login', () => {
-  test('is not what a configuration with a key uses, unless asked for', async () => {
+  test('a configuration with a key uses a login only with --login', async () => {
     await logIn();
     const config = join(folder, 'service.json');
     const profile = {
@@ -272,7 +272,7 @@ describe('the session of a login', () => {
     expect(await run(['token'])).toMatchObject({ code: 1, stdout: '' });
   });
 
-  test('ends at the server with logout, every copy of it, and the command line says what to do', async () => {
+  test('logout ends the session on the server, for all copies, and later commands say how to log in', async () => {
     await logIn();
     const copy = readFileSync(kept(), 'utf8');
     const file = kept();
@@ -286,7 +286,7 @@ describe('the session of a login', () => {
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
   });
 
-  test('ends with logout --everywhere of another command line, as does the browser', async () => {
+  test('logout --everywhere ends the sessions of other command lines and of the browser', async () => {
     const other = await startEmbeddedServer();
     try {
       const bob = person(other.url);
@@ -324,7 +324,7 @@ describe('the session of a login', () => {
     }
   });
 
-  test('is not brought back by its own logout, which renews its cookie before it takes it away', async () => {
+  test('logout does not save the cookie that it is sent on the way', async () => {
     const ending = await startAnswering(() => ({
       headers: { 'set-cookie': 'session=renewed; Path=/; HttpOnly, session=; Path=/; Max-Age=0' },
       body: {},
@@ -340,7 +340,7 @@ describe('the session of a login', () => {
     expect(cookieOf('a=1; Path=/, ab=2, a=3; Path=/', 'a')).toEqual({ cookie: '3' });
   });
 
-  test('is kept when it is not certain that the server has ended it', async () => {
+  test('a session is kept if the server may not have ended it', async () => {
     const refusing = await startAnswering(({ path }) =>
       path === '/v1/logout' ? { status: 401, body: { error: 'no' } } : { body: { email: 'alice@example.com' } },
     );
@@ -355,7 +355,7 @@ describe('the session of a login', () => {
     await refusing.close();
   });
 
-  test('is taken over when the server renews it, and not brought back by a renewal after a logout', async () => {
+  test('a renewed session is saved, but not after a logout', async () => {
     let before = (): void => undefined;
     let cookie = 'renewed';
     const renewing = await startAnswering(() => {

@@ -85,7 +85,7 @@ describe('a change whose answer was lost', () => {
     const failures: [string, Answer, string][] = [
       ['nobody may', { status: 403, body: { error: 'not authorized' } }, 'answered 403: not authorized'],
       ['the server is away', { status: 503, body: { error: 'away' } }, 'answered 503: away'],
-      ['the connection breaks', { drop: true }, 'can not reach'],
+      ['the connection breaks', { drop: true }, 'cannot reach'],
     ];
     test.each(
       changes.flatMap(([what, ...change]) =>
@@ -100,7 +100,7 @@ describe('a change whose answer was lost', () => {
         `and then GET ${request.includes('web') ? '/v1/services/web' : '/v1/credentials/c1'}`,
       );
       expect(end.stderr).toContain(words);
-      expect(end.stderr.includes('asked as the service web')).toBe(failure.status === 403);
+      expect(end.stderr.includes('You authenticated as service web')).toBe(failure.status === 403);
       expect(JSON.parse(end.stdout)).toMatchObject({
         result: false,
         error: expect.stringContaining('nobody knows') as string,
@@ -131,7 +131,7 @@ describe('a change whose answer was lost', () => {
         new RegExp(`error: nobody knows whether the change was made: .*, and then PUT .* answered ${status}: not now`),
       );
       // What may be the reason is told all the same.
-      expect(end.stderr.includes('asked as the service web')).toBe(status !== 404);
+      expect(end.stderr.includes('You authenticated as service web')).toBe(status !== 404);
     });
 
     test.each([

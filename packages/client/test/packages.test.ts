@@ -87,7 +87,7 @@ async function offlineEnvironment(home: string): Promise<Record<string, string |
 }
 
 describe('a tarball', () => {
-  test('holds what is built, its sources for the source maps, a guide and the licence, and nothing else', () => {
+  test('a tarball contains only the build, its sources, a README and the licence', () => {
     for (const { name, files } of packed) {
       const paths = files.map(({ path }) => path);
       const wanted =
@@ -97,7 +97,7 @@ describe('a tarball', () => {
     }
   });
 
-  test("has the project's own licence", () => {
+  test("every package has the project's licence", () => {
     for (const name of NAMES) expect(read(join(ROOT, 'packages', name, 'LICENSE'))).toBe(read(join(ROOT, 'LICENSE')));
   });
 });
@@ -105,7 +105,7 @@ describe('a tarball', () => {
 test.each([
   ['docs/client.md', 'confidant/node_modules/.bin/confidant'],
   ['packages/server/README.md', 'confidant-server/node_modules/.bin/confidant-server'],
-])('the line of %s installs what was packed, and asks nobody else for it', async (guide, program) => {
+])('the install command of %s installs the packed tarballs, without a registry', async (guide, program) => {
   const line = /^npm install --prefix .*$/m.exec(read(join(ROOT, guide)))![0];
   const home = mkdtempSync(join(folder, 'home-'));
   mkdirSync(join(home, 'packed'));
@@ -115,7 +115,7 @@ test.each([
   expect((await promisify(execFile)(join(home, program), ['--version'])).stdout).toMatch(/^confidant/);
 });
 
-test('the line of docs/client.md for a project installs the SDK there, and asks nobody else for it', async () => {
+test('the install command of docs/client.md adds the SDK to a project, without a registry', async () => {
   const line = /^npm install \.\.\/packed\/.*$/m.exec(read(join(ROOT, 'docs/client.md')))![0];
   const home = mkdtempSync(join(folder, 'home-'));
   for (const name of ['packed', 'app']) mkdirSync(join(home, name));
@@ -130,7 +130,7 @@ test('the line of docs/client.md for a project installs the SDK there, and asks 
 });
 
 describe('installed into an empty project', () => {
-  test('the programs are there and run', async () => {
+  test('the programs are installed and run', async () => {
     const npx = ['--no-install', '--'];
     expect(await run('npx', ...npx, 'confidant', '--version')).toMatch(/^confidant \d+\.\d+\.\d+\n$/);
     expect(await run('npx', ...npx, 'confidant-format', '--version')).toMatch(/^confidant-format \d+\.\d+\.\d+\n$/);
@@ -169,7 +169,7 @@ describe('installed into an empty project', () => {
     });
   });
 
-  test('every library can be imported, by Node alone', async () => {
+  test('Node can import every library', async () => {
     const script = `
       import { ROUTES, pythonJson } from '@confidant/contract';
       import { ADDRESSES, parseJson } from '@confidant/contract/wire';
@@ -181,7 +181,7 @@ describe('installed into an empty project', () => {
     expect(printed).toBe('true {"n": 1.0} function function function function\n');
   });
 
-  test('the types resolve and hold, those of the dependencies too', async () => {
+  test('the types resolve and are correct, including those of dependencies', async () => {
     writeFileSync(join(project, 'app.ts'), APP);
     copyFileSync(join(ROOT, 'packages/kmsauth/examples/service-to-service.ts'), join(project, 'middleware.ts'));
     const compiler = join(ROOT, 'node_modules/ts7/bin/tsc');

@@ -12,7 +12,7 @@ afterAll(() => at.close());
 const line = (...words: string[]): string =>
   `'${process.execPath}' '${programPath('confidant')}' --config-files '${at.config}' ${words.join(' ')}`;
 
-test('a person sees whom a slow command waits for, until the answer is there; a file is told nothing', async () => {
+test('a terminal shows what a slow command is waiting for until the response arrives, and a file gets nothing', async () => {
   let answer = (): void => undefined;
   const released = new Promise<void>((resolve) => (answer = resolve));
   at.answer(async () => {

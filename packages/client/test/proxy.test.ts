@@ -43,7 +43,7 @@ async function get(): Promise<unknown> {
 }
 
 describe('a proxy of the environment', () => {
-  test('is what https goes through, in capitals or not, and certificates are verified behind it', async () => {
+  test('https goes through the proxy, named in upper or lower case, and certificates are verified', async () => {
     for (const name of ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY']) {
       vi.stubEnv(name, proxy);
       expect(await get()).toMatchObject({ status: 200, text: '{"path":"/v1/services"}' });
@@ -57,7 +57,7 @@ describe('a proxy of the environment', () => {
     unverified.close();
   });
 
-  test('is not asked for hosts of NO_PROXY, nor for this machine', async () => {
+  test('hosts in NO_PROXY and this machine are reached directly', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('NO_PROXY', HOST);
     await expect(get()).rejects.toMatchObject({ code: 'network' });
@@ -71,7 +71,7 @@ describe('a proxy of the environment', () => {
     expect(tunnel.asked).toEqual([]);
   });
 
-  test('is not taken for the server when it refuses: no 404 of its own is one of the server', async () => {
+  test('a refusal by the proxy is not a response of the server', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     for (const status of [403, 404, 407, 502]) {
       tunnel.answer = status;
@@ -82,14 +82,14 @@ describe('a proxy of the environment', () => {
     }
   });
 
-  test('refused without the password of it: an address that is none', async () => {
+  test('a malformed proxy address is reported without its password', async () => {
     vi.stubEnv('HTTPS_PROXY', 'socks5://user:hunter2@127.0.0.1:1');
     const failure = await get().catch((error: unknown) => error);
     expect(String(failure)).toMatch(/HTTPS_PROXY must be/);
     expect(String(failure)).not.toContain('hunter2');
   });
 
-  test('is given up when it says nothing, as a server that does not answer', async () => {
+  test('a proxy that does not answer is a timeout', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     tunnel.answer = 'hang';
     const transport = nodeTransport({ timeoutMs: 300 });
@@ -97,7 +97,7 @@ describe('a proxy of the environment', () => {
     transport.close();
   });
 
-  test('is what KMS is asked through too, and what a role of the default chain', async () => {
+  test('KMS and STS are reached through the proxy, too', async () => {
     vi.stubEnv('HTTPS_PROXY', proxy);
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');

@@ -201,7 +201,7 @@ function sourceOf(name: string): string {
     : 'get_service as service (blind decrypted)';
 }
 
-describe('against the real server, the command line prints and answers what the recorded one did', () => {
+describe('the recorded commands against the real server', () => {
   for (const recording of all) {
     if (recording.stdin === null && ELSEWHERE[recording.name] === undefined)
       test(recording.name, () => compare(recording));
@@ -230,7 +230,7 @@ async function compare(recording: Recording): Promise<void> {
   expect(compared).toEqual(await translation.expected(otherwise?.instead?.(recorded) ?? recorded, compared));
 }
 
-describe('what our get_service prints, confidant-format makes into what was recorded', () => {
+describe('confidant-format of our get_service', () => {
   const piped = all.filter(({ name, stdin }) => stdin !== null && ELSEWHERE[name] === undefined);
   /** Bug 23: the original left the order of credentials to chance, and so that of what is made of them. */
   const statements = (text: string): string[] => text.split(/^(?=: \$\{)/m).toSorted();
@@ -253,7 +253,7 @@ describe('what our get_service prints, confidant-format makes into what was reco
   }
 });
 
-test('the session leaves the rows that the recorded one left', async () => {
+test('the recorded session leaves the same rows', async () => {
   const written = recordedTable().filter((row) => row['modified_date']!.S! >= SESSION_BEGAN);
   const missing = Object.keys(ROWS_NOT_LEFT);
   const compared = written.filter((row) => !missing.includes(row['id']!.S!));
@@ -280,7 +280,7 @@ function storedBy({ modified_date: written, ...row }: Item): Body {
   );
 }
 
-test('every recording is compared, here or elsewhere, and what was recorded is in the form that is compared', () => {
+test('every recording is compared by some test, and in the recorded form', () => {
   const names = new Set(all.map(({ name }) => name));
   for (const name of [...Object.keys(ELSEWHERE), ...Object.keys(OTHERWISE)]) expect(names).toContain(name);
   for (const { stdout } of all.filter(({ argv, stdout: text }) => argv[0] === 'confidant' && text.startsWith('{'))) {

@@ -55,7 +55,7 @@ async function failureOf(call: Promise<unknown>): Promise<ConfidantError> {
 }
 
 describe('requests', () => {
-  test('go to the addresses of the route table, with metadata_only as Python writes it', async () => {
+  test('requests go to the paths of the route table, with metadata_only as Python writes it', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(`${server.url}/`);
     await client.getService('web');
@@ -74,7 +74,7 @@ describe('requests', () => {
     ]);
   });
 
-  test('of a revert have a body only where a revision is expected', async () => {
+  test('a revert has a body only if a revision is expected', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(server.url);
     await client.revertCredential('c', 1, { expectedRevision: 4 });
@@ -92,7 +92,7 @@ describe('requests', () => {
     ]);
   });
 
-  test('are told one by one to who wants to know, with how they ended', async () => {
+  test('onAttempt is called for every attempt with its result', async () => {
     const busy = { status: 503, headers: { 'x-request-id': 'second' } };
     // The third time, the connection that answered the second ends: it is sent again over another.
     const server = await serve((_, count) => (count === 2 ? busy : count % 2 === 1 ? { drop: true } : { body: {} }));
@@ -108,7 +108,7 @@ describe('requests', () => {
     ]);
   });
 
-  test('are carried out whatever those throw who are only told', async () => {
+  test('errors of observers do not affect requests', async () => {
     const server = await serve((_, count) => (count === 1 ? { status: 503 } : { body: { id: 'x' } }));
     const observer = (): never => {
       throw new Error('of the observer');
@@ -117,13 +117,13 @@ describe('requests', () => {
     expect(await client.revertCredential('x', 1)).toEqual({ id: 'x' });
   });
 
-  test('keep the path of the server address', async () => {
+  test("the path in the server's address is kept", async () => {
     const server = await serve(() => ({ body: {} }));
     await clientOf(`${server.url}/confidant/`).getService('web');
     expect(server.seen[0]!.path).toBe('/confidant/v1/services/web?metadata_only=False');
   });
 
-  test('an id stays one part of the path, whatever is in it', async () => {
+  test('an id stays one segment of the path, whatever it contains', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(server.url);
     await client.getService('a/../b?c#d');
@@ -134,7 +134,7 @@ describe('requests', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('carry a body as JSON with its type and length; without one neither', async () => {
+  test('a body is sent as JSON with type and length, and without a body neither header is sent', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(server.url);
     await client.createCredential({ name: 'ü', credential_pairs: { big: new ExactNumber('12345678901234567890') } });
@@ -149,13 +149,13 @@ describe('requests', () => {
     expect(put!.headers).not.toHaveProperty('content-type');
   });
 
-  test('only http and https addresses without credentials in them are taken', () => {
+  test('only http and https addresses without credentials are accepted', () => {
     for (const url of ['confidant.example.com', 'ftp://x', 'file:///x', 'https://user:pass@x', '']) {
       expect(() => clientOf(url)).toThrow(TypeError);
     }
   });
 
-  test('reuse a connection', async () => {
+  test('connections are reused', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(server.url);
     for (let i = 0; i < 3; i += 1) await client.listServices();
@@ -164,7 +164,7 @@ describe('requests', () => {
 });
 
 describe('the client', () => {
-  test('has a method for every route', () => {
+  test('the client has a method for every route', () => {
     const client = clientOf('http://127.0.0.1:1') as unknown as Record<string, unknown>;
     // By getJwt; and the same as getUserEmail.
     const otherwise = ['getOwnToken', 'getToken', 'getTokenWithExpiry', 'postUserEmail'];
@@ -172,7 +172,7 @@ describe('the client', () => {
     expect(missing).toEqual([]);
   });
 
-  test('proves who calls, except where nobody asks', async () => {
+  test('the client authenticates, except for anonymous routes', async () => {
     const server = await serve(() => ({ body: {} }));
     const client = clientOf(server.url);
     await client.getUserEmail();
@@ -182,13 +182,13 @@ describe('the client', () => {
 });
 
 describe('answers', () => {
-  test('lose no digit', async () => {
+  test('numbers in responses keep every digit', async () => {
     const server = await serve(() => ({ body: '{"credential_pairs": {"a": 12345678901234567890, "b": 1.0}}' }));
     const { credential_pairs: pairs } = await clientOf(server.url).getCredential('x');
     expect(pairs).toEqual({ a: new ExactNumber('12345678901234567890'), b: new ExactNumber('1.0') });
   });
 
-  test('an error carries status, code, request id and body', async () => {
+  test('an error has status, code, request id and body', async () => {
     const server = await serve(() => ({
       status: 403,
       headers: { 'x-confidant-error': 'not_authorized', 'x-request-id': 'r-1' },
@@ -204,12 +204,12 @@ describe('answers', () => {
     });
   });
 
-  test('an error of a server of the original, an HTML page, is an error all the same', async () => {
+  test('an HTML error page of the original is an error', async () => {
     const server = await serve(() => ({ status: 500, headers: { 'content-type': 'text/html' }, body: '<h1>no' }));
     expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ status: 500, code: 'http_error' });
   });
 
-  test('a refusal that no Confidant server gives is told apart, and where nothing is there, asked about', async () => {
+  test('a refusal that does not come from Confidant is foreign, and a 404 asks whether this is a Confidant server', async () => {
     const question = '; is this a Confidant server?';
     // The form of the recorded pages.
     const page = (title: string) => ({
@@ -237,7 +237,7 @@ describe('answers', () => {
     }
   });
 
-  test('a success that is no JSON object is an error', async () => {
+  test('a 200 that is not a JSON object is an error', async () => {
     for (const body of ['<html>', '[1]', 'null', '"x"', '1.0']) {
       const server = await serve(() => ({ body }));
       expect(await failureOf(clientOf(server.url).listServices())).toMatchObject({ code: 'invalid_response' });
@@ -251,13 +251,13 @@ describe('answers', () => {
     expect(other.seen).toEqual([]);
   });
 
-  test('larger than allowed are not read to the end', async () => {
+  test('responses larger than allowed are not read to the end', async () => {
     const server = await serve(() => ({ body: { padding: 'x'.repeat(5000) } }));
     const client = clientOf(server.url, {}, { maxResponseBytes: 1000 });
     expect(await failureOf(client.listServices())).toMatchObject({ code: 'response_too_large' });
   });
 
-  test('no error tells what authenticated the call', async () => {
+  test('errors do not contain the authentication', async () => {
     for (const answer of [{ status: 500 }, { drop: true }, { status: 401, body: { error: 'no' } }] as Answer[]) {
       const server = await serve(() => answer);
       const error = await failureOf(clientOf(server.url).listServices());
@@ -266,11 +266,11 @@ describe('answers', () => {
   });
 });
 
-describe('repetitions', () => {
+describe('retries', () => {
   const flaky = (status: number, times: number) =>
     serve((_, count) => (count <= times ? { status } : { body: { ok: true } }));
 
-  test('GET and PUT are repeated after 500, 502, 503 and 504, with proof made anew each time', async () => {
+  test('GET and PUT are retried after 500, 502, 503 and 504, and authenticate again each time', async () => {
     for (const status of [500, 502, 503, 504]) {
       const server = await flaky(status, 2);
       let tokens = 0;
@@ -280,13 +280,13 @@ describe('repetitions', () => {
     }
   });
 
-  test('a 500 is repeated twice at most, however many repetitions there may be', async () => {
+  test('a 500 is retried at most twice, however many retries are allowed', async () => {
     const server = await flaky(500, 100);
     expect(await failureOf(clientOf(server.url, { retries: 5 }).listServices())).toMatchObject({ status: 500 });
     expect(server.seen).toHaveLength(3);
   });
 
-  test('POST never is', async () => {
+  test('POST is never retried', async () => {
     const server = await flaky(503, 1);
     const client = clientOf(server.url, { retries: 5 });
     const create = client.createCredential({ name: 'x', credential_pairs: { a: 'b' } });
@@ -294,7 +294,7 @@ describe('repetitions', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('nothing is repeated after an answer about the request itself', async () => {
+  test('errors about the request itself are not retried', async () => {
     for (const status of [400, 401, 403, 404, 409]) {
       const server = await flaky(status, 1);
       expect(await failureOf(clientOf(server.url, { retries: 5 }).getService('x'))).toMatchObject({ status });
@@ -302,7 +302,7 @@ describe('repetitions', () => {
     }
   });
 
-  test('there are no more than allowed, none by default', async () => {
+  test('there are at most `retries` retries, none by default', async () => {
     const server = await flaky(503, 100);
     expect(await failureOf(clientOf(server.url, { retries: 3 }).listServices())).toMatchObject({ status: 503 });
     expect(server.seen).toHaveLength(4);
@@ -310,13 +310,13 @@ describe('repetitions', () => {
     expect(server.seen).toHaveLength(5);
   });
 
-  test('a connection that breaks is repeated too', async () => {
+  test('requests are retried after a broken connection', async () => {
     const server = await serve((_, count) => (count === 1 ? { drop: true } : { body: {} }));
     await clientOf(server.url, { retries: 1 }).listServices();
     expect(server.seen).toHaveLength(2);
   });
 
-  test('pauses double with a random half left out, up to two minutes, and are told', async () => {
+  test('pauses double up to two minutes, minus a random part up to half, and are reported', async () => {
     const server = await flaky(503, 100);
     const told: RetryEvent[] = [];
     const controller = new AbortController();
@@ -347,7 +347,7 @@ describe('repetitions', () => {
     expect(capped[0]).toBeLessThanOrEqual(120_000);
   });
 
-  test('Retry-After is heeded within two minutes', async () => {
+  test('Retry-After is respected up to two minutes', async () => {
     const server = await serve(() => ({ status: 503, headers: { 'retry-after': '9999' } }));
     const stop = new AbortController();
     let pause = 0;
@@ -363,7 +363,7 @@ describe('repetitions', () => {
 describe('how often a request was sent', () => {
   const DENIED = { status: 403, body: { error: 'no' } };
 
-  test('does not count a connection that could not be made, and counts one that broke', async () => {
+  test('attempts do not include connections that could not be made, but those that broke', async () => {
     const refused = await failureOf(clientOf('http://127.0.0.1:1', { retries: 2, backoffMs: 1 }).getService('web'));
     expect(refused).toMatchObject({ code: 'network', unsent: true, attempts: 1 });
     const nobody = await failureOf(clientOf('http://no-such-host.invalid', { retries: 0 }).getService('web'));
@@ -373,7 +373,7 @@ describe('how often a request was sent', () => {
     expect(broken).toMatchObject({ status: 403, attempts: 2 });
   });
 
-  test('so a refusal that follows a refused connection is about the only request there was', async () => {
+  test('a refusal after a refused connection counts as one attempt', async () => {
     const server = await serve(() => DENIED);
     const there = nodeTransport({ timeoutMs: 60_000 });
     let count = 0;
@@ -390,13 +390,13 @@ describe('how often a request was sent', () => {
 });
 
 describe('time', () => {
-  test('a server that does not answer ends in a timeout, which counts as out of reach', async () => {
+  test('a server that does not respond is a timeout, which counts as unreachable', async () => {
     const server = await serve(() => ({ hang: true }));
     const error = await failureOf(clientOf(server.url, {}, { timeoutMs: 50 }).listServices());
     expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined });
   });
 
-  test('a deadline ends the whole call, however long one attempt may take, and nothing is waited for beyond it', async () => {
+  test('a deadline ends the whole call, and no pause goes beyond it', async () => {
     const server = await serve((_, count) => (count === 1 ? { status: 503 } : { hang: true }));
     const client = clientOf(server.url, { retries: 5, backoffMs: 1 }, { timeoutMs: 3_600_000 });
     // The time is said here, so that the second attempt is made in time however slow this machine is.
@@ -415,7 +415,7 @@ describe('time', () => {
     expect(await failureOf(refused)).toMatchObject({ status: 503 });
   });
 
-  test("a deadline leaves the caller's own signal what it was", async () => {
+  test("a deadline does not affect the caller's own signal", async () => {
     const server = await serve(() => ({ hang: true }));
     const stop = new AbortController();
     const call = clientOf(server.url).listServices({}, { signal: stop.signal, deadlineMs: 3_600_000 });
@@ -427,7 +427,7 @@ describe('time', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('a time that no timer can wait for is refused: it would be over at once', () => {
+  test('a timeout that no timer can wait for is refused, because it would end at once', () => {
     for (const timeoutMs of [0, -1, 86_400_001, Infinity, Number.NaN]) {
       expect(() => nodeTransport({ timeoutMs })).toThrow(RangeError);
     }
@@ -435,13 +435,13 @@ describe('time', () => {
     nodeTransport({ timeoutMs: 86_400_000 }).close();
   });
 
-  test('an answer that trickles for ever ends too', async () => {
+  test('an endless slow response ends by the time limit', async () => {
     const server = createTrickle();
     const error = await failureOf(clientOf(await server.url, {}, { timeoutMs: 40 }).listServices());
     expect(error.code).toBe('timeout');
   });
 
-  test('nobody there is out of reach', async () => {
+  test('a refused connection counts as unreachable', async () => {
     const server = await serve(() => undefined);
     await server.close();
     cleanups.pop();
@@ -473,7 +473,7 @@ function createTrickle(): { url: Promise<string> } {
 describe('certificates', () => {
   const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
-  test('are verified: an unknown authority is refused, the one of the CA file is taken', async () => {
+  test('certificates are verified: an unknown CA is refused, the one of the CA file is accepted', async () => {
     const server = createServer(
       { key: readFileSync(fixture('localhost-key.pem')), cert: readFileSync(fixture('localhost-cert.pem')) },
       (_, response) => response.end('{"services": []}'),

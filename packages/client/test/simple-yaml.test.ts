@@ -17,8 +17,8 @@ const agrees = (text: string): void => {
   if (plain !== undefined) expect([text, plain]).toEqual([text, parsed(text)]);
 };
 
-describe('the YAML that configuration files mostly are', () => {
-  test("is read without a parser: the guide's, the recipes', and one with everything that is plain", () => {
+describe('simple YAML', () => {
+  test('simple files are read without the YAML parser: those of the guide and the recipes, and one with all simple values', () => {
     const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
     const recipe = readFileSync(new URL('../../../docs/recipes/config.yaml', import.meta.url), 'utf8');
     const full = `# who asks
@@ -43,14 +43,14 @@ empty: # nothing
     }
   });
 
-  test('leaves keys that a parser takes for numbers to the parser', () => {
+  test('keys that YAML reads as numbers are left to the parser', () => {
     for (const text of ['e0: a', 'E12: a', 'e-12: a', 'e1_0:', 'default:\n  e5: 1']) {
       agrees(text);
       expect([text, parsePlainYaml(text)]).toEqual([text, undefined]);
     }
   });
 
-  test('is left to the parser wherever the two could differ', () => {
+  test('everything that could be read differently is left to the parser', () => {
     const values =
       'yes|No|ON|y|~|null|.5|1.0|0x1F|0o7|012|1:30|1_000|-1|1e3|2001-01-01|<<|*a|&a b|!t x|[a]|{a: b}|"a\\n"'
         .split('|')
@@ -98,7 +98,7 @@ empty: # nothing
     }
   });
 
-  test('gives what the parser gives, whatever the text', () => {
+  test('the result always equals that of the parser', () => {
     const token = fc.constantFrom(
       ...[
         'a',

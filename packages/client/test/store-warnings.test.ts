@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => at.close());
 
-describe('what was stored is told on standard error', () => {
-  test('names of keys are told as the server stored them, by a creation and by every update of pairs', async () => {
+describe('messages about what was stored', () => {
+  test('creating and updating pairs reports the keys as the server stored them', async () => {
     const stored = { body: credentialWith('c1', { api_key: 'old', other: 'o' }) };
     answers = {
       'POST /v1/credentials': stored,
@@ -31,7 +31,7 @@ describe('what was stored is told on standard error', () => {
     expect(await at.call([...update, '--disabled'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('a value or a key that no environment variable can hold is told when it is stored', async () => {
+  test('storing a key or value that no environment variable can hold is a warning', async () => {
     const stored = { body: credentialWith('c1', { 'a=b': 'old', a: 'o', c: 'v' }) };
     answers = {
       'POST /v1/credentials': stored,

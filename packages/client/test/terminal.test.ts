@@ -57,8 +57,8 @@ const create = (...words: string[]): string =>
 const onTerminal = (lines: string): Terminal => openTerminal(lines, { folder: at.folder, env: environment() });
 const sent = () => JSON.parse(at.server.seen.at(-1)!.body) as Record<string, unknown>;
 
-describe('values on standard input leave the terminal for questions', () => {
-  test('--mfa asks for its code there, and standard output holds the answer alone', async () => {
+describe('prompts with redirected standard input', () => {
+  test('--mfa asks on the terminal, and standard output gets only the result', async () => {
     writeFileSync(file('pairs.json'), '{"key": "from the file"}');
     const line = create('--mfa', 'create_credential', '--name', 'db', '--credential-pairs', '-');
     const terminal = onTerminal(`${line} <pairs.json >mfa.out`);
@@ -70,7 +70,7 @@ describe('values on standard input leave the terminal for questions', () => {
     expect(screen).not.toContain('123456');
   });
 
-  test('--prompt asks there, though standard error goes elsewhere too', async () => {
+  test('--prompt asks on the terminal, even if standard error is redirected, too', async () => {
     writeFileSync(file('metadata.json'), '{"team": "web"}');
     const line = create('create_credential', '--name', 'db', '--prompt', 'one', 'two', '--metadata', '-');
     const terminal = onTerminal(`${line} <metadata.json >prompt.out 2>prompt.err`);
@@ -87,7 +87,7 @@ describe('values on standard input leave the terminal for questions', () => {
     expect(screen).not.toMatch(/s3cret|geh/);
   });
 
-  test('without any terminal it says so', async () => {
+  test('without a terminal a prompt is an error that says so', async () => {
     // setsid leaves the terminal that runs the tests, if there is one.
     const words = `${create('create_credential', '--name', 'db', '--prompt', 'one')} <&- >no.out 2>no.err`;
     const terminal = onTerminal(`setsid --wait sh -c "${words}"`);
@@ -97,7 +97,7 @@ describe('values on standard input leave the terminal for questions', () => {
   });
 });
 
-test('standard input that is a terminal is asked on, though it controls nobody', async () => {
+test('a prompt uses standard input if that is a terminal, even if it is not the controlling one', async () => {
   const words = `${create('create_credential', '--name', 'db', '--prompt', 'one')} >own.out`;
   const terminal = onTerminal(`setsid --wait sh -c "${words}"`);
   await terminal.shown('one: ');
@@ -106,7 +106,7 @@ test('standard input that is a terminal is asked on, though it controls nobody',
   expect(read('own.out')).toBe('new-id\n');
 });
 
-describe('a question', () => {
+describe('a prompt', () => {
   const ask = () => create('create_credential', '--name', 'db', '--prompt', 'one', '--metadata', '-');
   const asking = async (lines: string): Promise<Terminal> => {
     const terminal = onTerminal(lines);
@@ -114,7 +114,7 @@ describe('a question', () => {
     return terminal;
   };
 
-  test('is given up with Ctrl-C: exit 130, nothing sent, the terminal echoes again', async () => {
+  test('Ctrl-C cancels with exit code 130, sends nothing and restores the echo', async () => {
     for (const key of [CTRL_C, CTRL_D]) {
       const terminal = await asking(`echo '{}' | ${ask()} >given-up.out\ncode=$?\nstty -a\nexit $code`);
       terminal.type(`half${key}`);
@@ -128,8 +128,8 @@ describe('a question', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  test('for a value that is answered with nothing is asked again, and three times at most', async () => {
-    const again = 'one (nothing was typed; Ctrl-C gives up): ';
+  test('an empty answer is asked for again, at most three times', async () => {
+    const again = 'one (nothing was typed; Ctrl-C cancels): ';
     const terminal = await asking(`echo '{}' | ${ask()} >again.out 2>again.err`);
     terminal.type('\r');
     await terminal.shown(again);
@@ -148,7 +148,7 @@ describe('a question', () => {
     expect(read('empty.err')).toContain('nothing was typed for one, and nothing is stored');
   });
 
-  test('that is ended by a signal leaves a terminal that echoes', async () => {
+  test('a signal that ends the program restores the echo', async () => {
     writeFileSync(file('asking.sh'), `echo $$ >pid.new && mv pid.new pid && echo {} >in && exec ${ask()} <in`);
     const terminal = await asking('sh asking.sh; echo "ended $?"; stty -a');
     process.kill(Number(read('pid')), 'SIGTERM');
@@ -157,7 +157,7 @@ describe('a question', () => {
     expect(screen).toMatch(/[^-]echo\b/);
   });
 
-  test('ends when the terminal goes away, also for a command that hang-ups do not end', async () => {
+  test('the prompt ends when the terminal goes away, even if the command ignores hang-ups', async () => {
     for (const first of ['', "trap '' HUP\n"]) {
       const name = first === '' ? 'hup' : 'nohup';
       const code = `echo $? >code.new && mv code.new ${name}.code`;
@@ -182,7 +182,7 @@ describe('a value of several lines', () => {
   const ask = (keys: string, out = 'lines') =>
     `${create('create_credential', '--name', 'db', '--prompt', keys)} >${out}.out 2>${out}.err\ncode=$?\nstty -a\nexit $code`;
 
-  test('that is pasted with marks is stored as it is, each under its key, and none of it is shown', async () => {
+  test('several lines that are pasted with marks are stored as they are, and not shown', async () => {
     const terminal = onTerminal(ask('cert key plain'));
     await terminal.shown('cert: ');
     expect(terminal.screen()).toContain(`${MARKS}cert: `);
@@ -203,7 +203,7 @@ describe('a value of several lines', () => {
     expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
   });
 
-  test('that comes without marks is an error that names the way, and nothing is stored or left to the shell', async () => {
+  test('several lines without marks are an error that names the alternative, and nothing is stored or left for the shell', async () => {
     // A key of 2048 bits: a terminal hands over so much at once, and more in parts, which may come late.
     for (const pasted of [pemOf(26).replaceAll('\n', '\r'), '\rbehind an empty line', 'two\r\nlines', 'a\rb\r']) {
       const terminal = onTerminal(ask('cert key', 'cut'));
@@ -217,7 +217,7 @@ describe('a value of several lines', () => {
     }
   });
 
-  test('is not what one line with its end is, or with empty ones behind', async () => {
+  test('one line with a line end, or with empty lines after it, is a single line', async () => {
     for (const typed of ['v\r\n', 'v\r\r', 'v\n']) {
       at.server.seen.length = 0;
       const terminal = onTerminal(ask('one'));
@@ -228,7 +228,7 @@ describe('a value of several lines', () => {
     }
   });
 
-  test('has a bound, and none of a larger one is stored or left to the shell', async () => {
+  test('an answer over the limit is an error, and nothing is stored or left for the shell', async () => {
     const terminal = onTerminal(ask('big', 'big'));
     await terminal.shown('big: ');
     terminal.type(`${marked('0123456789abcde\n'.repeat(16 * 1024 + 1))}\r`);
@@ -238,7 +238,7 @@ describe('a value of several lines', () => {
     expect(screen).not.toContain('abcde');
   });
 
-  test('leaves a terminal without marks after Ctrl-C, within a paste too, and after a signal', async () => {
+  test('Ctrl-C, also during a paste, and signals turn the marks off', async () => {
     for (const typed of [CTRL_C, `\x1b[200~half\r${CTRL_C}`]) {
       const terminal = onTerminal(ask('one'));
       await terminal.shown('one: ');
@@ -256,7 +256,7 @@ describe('a value of several lines', () => {
     expect(screen.lastIndexOf(NO_MARKS)).toBeGreaterThan(screen.lastIndexOf(MARKS));
   });
 
-  test('needs no marks from a terminal that knows only text, which gets none', async () => {
+  test('a terminal without escape sequences gets no marks, and pasting one line works', async () => {
     const terminal = onTerminal(`TERM=dumb\n${ask('one')}`);
     await terminal.shown('one: ');
     terminal.type('v\r');
@@ -266,7 +266,7 @@ describe('a value of several lines', () => {
   });
 });
 
-test('a line is typed and corrected with the usual keys', async () => {
+test('a line can be edited with the usual keys', async () => {
   const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one', 'two'));
   await terminal.shown('one: ');
   // Ctrl-U; left, left, backspace; Ctrl-A, delete; Ctrl-E.
@@ -282,7 +282,7 @@ describe('Ctrl-Z', () => {
   // A shell with job control that leaves the terminal's modes alone.
   const jobs = (line: string, then: string) => `set -m\n${line}\necho "suspended $?"\nstty -a >modes\n${then}`;
 
-  test('suspends a prompt, with a terminal that echoes and sets no marks; fg shows it again and it goes on', async () => {
+  test('Ctrl-Z suspends a prompt and restores the terminal, and fg shows the prompt again', async () => {
     const line = create('--mfa', 'create_credential', '--name', 'db', '--prompt', 'one', '>fg.out');
     const terminal = onTerminal(jobs(line, 'fg\nfg\necho "ended $?"\nstty -a'));
     await terminal.shown('one: ');
@@ -305,7 +305,7 @@ describe('Ctrl-Z', () => {
     expect(sent()).toMatchObject({ credential_pairs: { one: 'half and half' } });
   });
 
-  test('suspends the others of a pipeline too', async () => {
+  test('Ctrl-Z suspends the whole pipeline', async () => {
     const line = create('create_credential', '--name', 'db', '--prompt', 'one', '--metadata', '-');
     const terminal = onTerminal(jobs(`echo '{}' | ${line} | cat`, 'fg'));
     await terminal.shown('one: ');
@@ -315,7 +315,7 @@ describe('Ctrl-Z', () => {
     expect((await terminal.ended).screen).toContain('new-id');
   });
 
-  test('leaves a program that the shell can end', async () => {
+  test('the shell can end a suspended program', async () => {
     const line = create('create_credential', '--name', 'db', '--prompt', 'one');
     writeFileSync(file('killed.sh'), `echo $$ >killed.pid && exec ${line}`);
     const kill = 'kill $(cat killed.pid); kill -CONT %1; read line';
@@ -328,7 +328,7 @@ describe('Ctrl-Z', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  test('is nothing where no shell could take the program back', async () => {
+  test('Ctrl-Z is ignored if no shell could continue the program', async () => {
     const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one'));
     await terminal.shown('one: ');
     terminal.type(CTRL_Z);
@@ -337,7 +337,7 @@ describe('Ctrl-Z', () => {
     expect((await terminal.ended).code).toBe(0);
   });
 
-  test('of others: a prompt that was stopped from outside is shown again without echo', async () => {
+  test('a prompt that was stopped from outside is shown again, without echo', async () => {
     writeFileSync(
       file('stopped.sh'),
       `echo $$ >pid.new && mv pid.new stopped.pid && exec ${create('create_credential', '--name', 'db', '--prompt', 'one')}`,
@@ -366,7 +366,7 @@ describe('on a terminal without redirections', () => {
     expect(sent()).toMatchObject({ credential_pairs: { one: 'v' } });
   });
 
-  test('--mfa is given up with Ctrl-C too: exit 130, no word of KMS', async () => {
+  test('Ctrl-C cancels --mfa with exit code 130, without a message about KMS', async () => {
     const terminal = onTerminal(create('--mfa', 'create_credential', '--name', 'db', '--credential-pairs', "'{}'"));
     await terminal.shown('MFA code: ');
     terminal.type(CTRL_C);
@@ -376,10 +376,10 @@ describe('on a terminal without redirections', () => {
   });
 });
 
-describe('what others wrote', () => {
+describe('text from others', () => {
   const STEERING = '\u001b]52;c;eA==\u0007 \u009b2K \u202e';
 
-  test('is shown on a terminal, not obeyed: values, names and errors; a file gets values as they are', async () => {
+  test('values, names and errors cannot control a terminal, and a file gets values as they are', async () => {
     at.answer(({ path }) =>
       path.includes('/refused')
         ? { status: 400, body: { error: STEERING } }

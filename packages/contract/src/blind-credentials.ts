@@ -13,7 +13,7 @@ import {
 const fields = {
   id: z.string(),
   name: z.string(),
-  // Ciphertext made by the person: the server can not read it.
+  // Ciphertext made by the person: the server cannot read it.
   credential_pairs: textMap,
   credential_keys: z.array(z.string()),
   data_key: textMap,

@@ -163,8 +163,8 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
       new sdk.KMSClient({
         region: options.region,
         maxAttempts: options.maxAttempts,
-        ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-        ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
+        ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+        ...(options.credentials !== undefined && { credentials: options.credentials }),
         logger: silent,
         requestHandler: new NodeHttpHandler({
           connectionTimeout: options.connectTimeoutMs,

@@ -76,7 +76,7 @@ function connect(options: Partial<AwsKmsOptions> = {}) {
 const decryption = { ciphertext: Buffer.from('ciphertext'), context: { from: 'svc' } };
 
 describe('calls', () => {
-  test('encrypt under a key and context, and answer the ciphertext and the key', async () => {
+  test('encrypt returns the ciphertext under a key and context, and the ARN of the key', async () => {
     answers = [answer({ CiphertextBlob: base64('sealed'), KeyId: ARN })];
     const request = { keyId: 'alias/x', plaintext: Buffer.from('plain'), context: { a: '1', b: 'ü' } };
     const { ciphertext, keyArn } = await connect().encrypt(request);
@@ -86,7 +86,7 @@ describe('calls', () => {
     expect(asked).toEqual([{ operation: 'Encrypt', body }]);
   });
 
-  test('decrypt with the context, and answer the key KMS tells', async () => {
+  test('decrypt uses the context and returns the key that KMS reports', async () => {
     answers = [answer({ Plaintext: base64('plain'), KeyId: ARN })];
     const { plaintext, keyArn } = await connect().decrypt(decryption);
     expect(Buffer.from(plaintext).toString()).toBe('plain');
@@ -95,7 +95,7 @@ describe('calls', () => {
     expect(asked).toEqual([{ operation: 'Decrypt', body }]);
   });
 
-  test('get random bytes and the ARN of a key', async () => {
+  test('generateRandom returns random bytes, and describeKey the ARN of a key', async () => {
     answers = [answer({ Plaintext: base64('random') }), answer({ KeyMetadata: { KeyId: 'x', Arn: ARN } })];
     const kms = connect();
     expect(Buffer.from(await kms.generateRandom(6)).toString()).toBe('random');
@@ -106,7 +106,7 @@ describe('calls', () => {
     ]);
   });
 
-  test('list every page of grants', async () => {
+  test('listGrants returns the grants of every page', async () => {
     const grant = (id: string, constraints?: object) => ({
       GrantId: id,
       GranteePrincipal: `role/${id}`,
@@ -125,7 +125,7 @@ describe('calls', () => {
     expect(asked.map(({ body }) => body['Marker'])).toEqual([undefined, 'm']);
   });
 
-  test('create and revoke grants', async () => {
+  test('createGrant and revokeGrant create and revoke grants', async () => {
     answers = [answer({ GrantId: 'g', GrantToken: 't' }), answer({})];
     const kms = connect();
     const grant = { keyId: ARN, granteePrincipal: 'role', operations: ['Decrypt'], contextSubset: { to: 'svc' } };
@@ -155,7 +155,7 @@ describe('KMS refused', () => {
     'InvalidKeyUsageException',
     'InvalidGrantTokenException',
     'KMSInvalidStateException',
-  ])('with %s: a refusal with that code, after one attempt', async (code) => {
+  ])('%s is a KmsRefused with that code, after a single attempt', async (code) => {
     answers = [failure(code)];
     const error = await connect({ maxAttempts: 3 })
       .decrypt(decryption)
@@ -166,7 +166,7 @@ describe('KMS refused', () => {
   });
 });
 
-test('a quota of KMS that is used up is a refusal', async () => {
+test('an exhausted quota of KMS is a KmsRefused', async () => {
   answers = [failure('LimitExceededException')];
   const grant = { keyId: ARN, granteePrincipal: 'role', operations: ['Decrypt'], contextSubset: {} };
   await expect(connect().createGrant(grant)).rejects.toMatchObject({ code: 'LimitExceededException' });
@@ -194,7 +194,7 @@ describe('no usable answer', () => {
     ['IncompleteSignatureException', 400],
     ['MissingAuthenticationTokenException', 400],
     ['RequestExpired', 400],
-  ])('%s with status %d blames nobody', async (code, status) => {
+  ])('%s with status %d is a KmsUnavailable, not a refusal', async (code, status) => {
     answers = [failure(code, status)];
     expect(await unavailable(connect().decrypt(decryption))).toBe(code);
   });
@@ -205,12 +205,12 @@ describe('no usable answer', () => {
     ['an error without a name', 400, '{}'],
     ['an answer that is no JSON', 200, 'nonsense'],
     ['an answer that lacks its fields', 200, '{}'],
-  ])('%s is none', async (_what, status, body) => {
+  ])('%s is a KmsUnavailable', async (_what, status, body) => {
     answers = [answer(body, status)];
     await unavailable(connect().decrypt(decryption));
   });
 
-  test('a refused connection, a broken one and an unknown host', async () => {
+  test('refused connections, broken connections and unknown hosts are KmsUnavailable', async () => {
     const endpoint = 'http://127.0.0.1:1';
     expect(await unavailable(connect({ endpoint }).decrypt(decryption))).toBe('ECONNREFUSED');
     answers = [(response) => response.destroy()];
@@ -218,20 +218,20 @@ describe('no usable answer', () => {
     await unavailable(connect({ endpoint: 'http://kms.invalid' }).decrypt(decryption));
   });
 
-  test('credentials that cannot be found', async () => {
+  test('missing credentials are KmsUnavailable', async () => {
     const credentials = async () => Promise.reject(new Error('none here'));
     await unavailable(connect({ credentials }).decrypt(decryption));
     expect(asked).toEqual([]);
   });
 
-  test('a request without an answer ends by its time-out', async () => {
+  test('a request without a response ends after its timeout', async () => {
     answers = [() => undefined];
     expect(await unavailable(connect({ requestTimeoutMs: 50, deadlineMs: 60_000 }).decrypt(decryption))).toBe(
       'TimeoutError',
     );
   });
 
-  test('an answer that stops half-way ends by the deadline', async () => {
+  test('a response that stops half-way ends by the deadline', async () => {
     answers = [
       (response) => {
         response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', 'content-length': '1000' });
@@ -241,7 +241,7 @@ describe('no usable answer', () => {
     expect(await unavailable(connect({ deadlineMs: 100 }).decrypt(decryption))).toBe('DeadlineExceeded');
   });
 
-  test('a search for credentials without an end ends by the deadline', async () => {
+  test('an endless search for credentials ends by the deadline', async () => {
     const credentials = async () => new Promise<never>(() => undefined);
     expect(await unavailable(connect({ credentials, deadlineMs: 100 }).decrypt(decryption))).toBe('DeadlineExceeded');
   });
@@ -254,7 +254,7 @@ describe('no usable answer', () => {
     expect(attempts).toBeLessThan(50);
   });
 
-  test('the deadline is that of all attempts without pauses by default', async () => {
+  test('the default deadline is the timeouts of all attempts, without pauses', async () => {
     answers = [failure('ThrottlingException')];
     // 100 attempts of 4 ms: the pauses between them would take minutes.
     const kms = connect({ maxAttempts: 100, connectTimeoutMs: 1, requestTimeoutMs: 3 });
@@ -264,7 +264,7 @@ describe('no usable answer', () => {
 });
 
 describe('attempts', () => {
-  test('are repeated after a throttled one, up to their number', async () => {
+  test('throttled requests are retried up to maxAttempts', async () => {
     answers = [failure('ThrottlingException'), answer({ Plaintext: base64('plain'), KeyId: ARN })];
     await connect({ maxAttempts: 2 }).decrypt(decryption);
     expect(asked).toHaveLength(2);
@@ -272,7 +272,7 @@ describe('attempts', () => {
 });
 
 describe('errors', () => {
-  test('hold neither what was to be encrypted nor the credentials', async () => {
+  test('errors contain neither the plaintext nor the credentials', async () => {
     answers = [failure('AccessDeniedException'), failure('KMSInternalException', 500)];
     const secret = 'plaintext of a data key';
     const kms = connect();
@@ -289,7 +289,7 @@ describe('errors', () => {
 });
 
 describe('closing', () => {
-  test('ends idle connections, and is allowed before the first call and twice', async () => {
+  test('close ends idle connections, and may be called before the first call and twice', async () => {
     const unused = connect();
     unused.close();
     unused.close();
@@ -304,7 +304,7 @@ describe('closing', () => {
   });
 });
 
-test('only aws.ts names the SDK, and it loads it when it is first used', async () => {
+test('only aws.ts imports the SDK, and only on first use', async () => {
   const directory = new URL('../src/', import.meta.url);
   for (const name of await readdir(directory)) {
     const source = await readFile(new URL(name, directory), 'utf8');

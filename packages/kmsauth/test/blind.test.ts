@@ -44,7 +44,7 @@ describe("the original client's blind credentials", () => {
     // Made by hand for the HTTP recordings: no ciphertext in them.
     .filter(({ data_type, credential_pairs }) => /blind/.test(data_type.S) && /gAAAAAB/.test(credential_pairs.S));
 
-  test('open in every region to the same pairs, with the keys that were stored in clear', async () => {
+  test('the recorded credentials decrypt to the same pairs in every region, with the keys that were stored in the clear', async () => {
     expect(items.length).toBeGreaterThan(10);
     for (const item of items) {
       const opened = [];
@@ -64,7 +64,7 @@ describe("the original client's blind credentials", () => {
     }
   });
 
-  test('open to what its command line printed', async () => {
+  test('the recorded credentials decrypt to what the original command line printed', async () => {
     interface Blind extends BlindPairs {
       metadata: { context: Contexts };
       decrypted_credential_pairs?: Record<string, string>;
@@ -86,7 +86,7 @@ describe("the original client's blind credentials", () => {
 });
 
 describe('blind encryption', () => {
-  test('gives every region the same pairs under a data key of its own', async () => {
+  test('every region gets the same pairs under its own data key', async () => {
     const { kms, keys, contexts, kmsFor } = setUp();
     const pairs = { ssl_key: '-----BEGIN\nüx', b: '2' };
     const blind = await encryptBlind({ pairs, keys, contexts, kmsFor });
@@ -104,7 +104,7 @@ describe('blind encryption', () => {
     expect(Object.keys(blind)).toEqual(['credential_pairs', 'data_key']);
   });
 
-  test('brings back any pairs', async () => {
+  test('any pairs survive encryption and decryption', async () => {
     const { keys, contexts, kmsFor } = setUp();
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.string(), fc.string({ unit: 'binary' })), async (pairs) => {
@@ -115,20 +115,20 @@ describe('blind encryption', () => {
     );
   });
 
-  test('needs a region, and a context for each', async () => {
+  test('encryption requires at least one region, and a context for each', async () => {
     const { keys, kmsFor } = setUp();
     await expect(encryptBlind({ pairs: {}, keys: {}, contexts: {}, kmsFor })).rejects.toThrow(RangeError);
     const contexts: Contexts = { 'us-east-1': { to: 'svc' } };
     await expect(encryptBlind({ pairs: {}, keys, contexts, kmsFor })).rejects.toThrow(/us-west-2/);
   });
 
-  test('fails when one region fails, rather than leave it out', async () => {
+  test('encryption fails if one region fails, instead of leaving it out', async () => {
     const { kms, keys, contexts, kmsFor } = setUp();
     kms['us-west-2'].down.add('encrypt');
     await expect(encryptBlind({ pairs: {}, keys, contexts, kmsFor })).rejects.toThrow(KmsUnavailable);
   });
 
-  test('keeps the pairs from who has another context, from another region and from swapped parts', async () => {
+  test('decryption fails with another context, in another region and with swapped parts', async () => {
     const { keys, contexts, kmsFor } = setUp();
     const blind = await encryptBlind({ pairs: { a: 'b' }, keys, contexts, kmsFor });
     const request = { ...blind, contexts, region: 'us-east-1', kmsFor };
@@ -139,7 +139,7 @@ describe('blind encryption', () => {
     await expect(decryptBlind({ ...request, credential_pairs: swapped })).rejects.toThrow(FernetError);
   });
 
-  test('of a region that has no part is told so', async () => {
+  test('decryption in a region without a copy is a RangeError that names the region', async () => {
     const { keys, contexts, kmsFor } = setUp();
     const blind = await encryptBlind({ pairs: { a: 'b' }, keys, contexts, kmsFor });
     for (const region of ['eu-west-1', 'constructor', '__proto__']) {
@@ -189,7 +189,7 @@ describe('values', () => {
     });
   }
 
-  test('that are no text come back as they are, integers beyond 2^53 as text', async () => {
+  test('values that are not text are returned as they are, integers beyond 2^53 as text', async () => {
     const text =
       '{"n": 5, "f": -1.5e3, "t": true, "z": null, "big": 12345678901234567890, "s": "9007199254740993 \\" 1"}';
     expect(await holding(text)).toEqual({
@@ -202,7 +202,7 @@ describe('values', () => {
     });
   });
 
-  test('a key named __proto__ is a key', async () => {
+  test('__proto__ is an ordinary key', async () => {
     expect(Object.entries(await holding('{"__proto__": "x"}'))).toEqual([['__proto__', 'x']]);
   });
 

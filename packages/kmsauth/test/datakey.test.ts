@@ -38,7 +38,7 @@ interface StoredItem {
 }
 
 describe('what the original stored', () => {
-  test('the example opens to its plaintext', async () => {
+  test('the recorded example decrypts to its plaintext', async () => {
     const example = goldenJson<Record<string, string> & { item: StoredItem; encryption_context: { id: string } }>(
       'at-rest-example.json',
     );
@@ -54,7 +54,7 @@ describe('what the original stored', () => {
     expect(text(key.decrypt(example.item.credential_pairs.S))).toBe(example['credential_pairs_plaintext']);
   });
 
-  test('every credential of the recorded tables opens, and under no other id', async () => {
+  test('every credential of the recorded tables decrypts under its own id and no other', async () => {
     const { dataKeys } = setUp({ kms: recordedKms(), cacheSize: 1000 });
     const tables = golden('dynamodb-table.jsonl') + golden('dynamodb-archive-table.jsonl');
     const items = tables
@@ -73,7 +73,7 @@ describe('what the original stored', () => {
 });
 
 describe('a new data key', () => {
-  test('opens again from its wrapped form, under its context alone', async () => {
+  test('a new data key opens from its wrapped form, only under its own context', async () => {
     const { dataKeys } = setUp();
     const { key, wrapped } = await dataKeys.create(context);
     const token = key.encrypt(Buffer.from('secret'));
@@ -82,7 +82,7 @@ describe('a new data key', () => {
     await expect(dataKeys.open(wrapped, {})).rejects.toThrow(KmsRefused);
   });
 
-  test('is 32 bytes of KMS as 44 characters, wrapped under the master key, in base64', async () => {
+  test('a new data key is 32 bytes from KMS as 44 characters, wrapped under the master key, in base64', async () => {
     const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     expect(wrapped).toMatch(/^[A-Za-z0-9+/]+={0,2}$/);
@@ -92,22 +92,22 @@ describe('a new data key', () => {
     expect(kms.calls).toMatchObject({ generateRandom: 1, encrypt: 1 });
   });
 
-  test('is another one every time', async () => {
+  test('every call creates another data key', async () => {
     const { dataKeys } = setUp();
     const { key } = await dataKeys.create(context);
     const other = await dataKeys.create(context);
     expect(() => other.key.decrypt(key.encrypt(Buffer.from('x')))).toThrow(FernetError);
   });
 
-  test('is not made of too few random bytes', async () => {
+  test('a data key is never made from too few random bytes', async () => {
     const { kms, dataKeys } = setUp();
     kms.generateRandom = async () => Buffer.alloc(16);
     await expect(dataKeys.create(context)).rejects.toThrow(FernetError);
   });
 });
 
-describe('what is no wrapped key', () => {
-  test('is refused: not base64, too long, or no Fernet key inside', async () => {
+describe('malformed wrapped keys', () => {
+  test('a wrapped key that is not base64, too long or not a Fernet key is rejected', async () => {
     const { kms, dataKeys } = setUp();
     for (const wrapped of ['', 'AAA', 'not base64!', '-_-_', 'A'.repeat(8196)]) {
       await expect(dataKeys.open(wrapped, context)).rejects.toThrow(FernetError);
@@ -118,8 +118,8 @@ describe('what is no wrapped key', () => {
   });
 });
 
-describe('remembered keys', () => {
-  test('cost KMS nothing until they expire', async () => {
+describe('cached keys', () => {
+  test('a cached key needs no call to KMS until it expires', async () => {
     const { kms, clock, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     await dataKeys.open(wrapped, context);
@@ -131,7 +131,7 @@ describe('remembered keys', () => {
     expect(kms.calls.decrypt).toBe(2);
   });
 
-  test('are remembered with their context: a hit does not skip the check of it', async () => {
+  test('keys are cached with their context, so a hit does not skip the check of the context', async () => {
     const { dataKeys } = setUp();
     const two = { a: '1', b: '2' };
     const { wrapped } = await dataKeys.create(two);
@@ -141,7 +141,7 @@ describe('remembered keys', () => {
     }
   });
 
-  test('are the same whatever the order of the context', async () => {
+  test('the order of names in the context does not matter', async () => {
     const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create({ a: '1', b: '2' });
     await dataKeys.open(wrapped, { a: '1', b: '2' });
@@ -149,7 +149,7 @@ describe('remembered keys', () => {
     expect(kms.calls.decrypt).toBe(1);
   });
 
-  test('are as many as allowed; with a cache size of 0 there are none', async () => {
+  test('the cache holds at most cacheSize keys, and none if that is 0', async () => {
     for (const [cacheSize, calls] of [
       [2, 4],
       [0, 4],
@@ -163,7 +163,7 @@ describe('remembered keys', () => {
     }
   });
 
-  test('failures are not among them', async () => {
+  test('failures are not cached', async () => {
     const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     kms.down.add('decrypt');
@@ -172,7 +172,7 @@ describe('remembered keys', () => {
     await expect(dataKeys.open(wrapped, context)).resolves.toBeInstanceOf(FernetKey);
   });
 
-  test('many at once ask KMS once for the same key and context, and apart for another context', async () => {
+  test('concurrent calls share one request to KMS per key and context', async () => {
     const { kms, dataKeys } = setUp();
     const { wrapped } = await dataKeys.create(context);
     const same = Array.from({ length: 10 }, () => dataKeys.open(wrapped, context));
@@ -183,7 +183,7 @@ describe('remembered keys', () => {
   });
 });
 
-test('events count two for a key made, one for a key decrypted, none for a remembered one', async () => {
+test('events count two calls for a new key, one for a decrypted key, none for a cached key', async () => {
   const { events, dataKeys } = setUp();
   const { wrapped } = await dataKeys.create(context);
   await dataKeys.open(wrapped, context);

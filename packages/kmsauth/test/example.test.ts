@@ -35,7 +35,7 @@ const generator = (from: string, authKey = 'alias/authnz', to = 'invoices') =>
   new TokenGenerator({ kms, authKey, from, to, userType: 'service', version: 2, lifetimeMinutes: 10 });
 
 describe('the example', () => {
-  test('200: a service that is allowed, at the cost of one token and one decryption for all its calls', async () => {
+  test('an allowed service gets 200, with one token and one decryption for all its calls', async () => {
     const tokens = billingTokens(kms);
     for (let call = 0; call < 3; call += 1) {
       const response = await fetchAs(tokens, url);
@@ -44,11 +44,11 @@ describe('the example', () => {
     expect(kms.calls).toMatchObject({ encrypt: 1, decrypt: 1 });
   });
 
-  test('401: a request without a token', async () => {
+  test('a request without a token gets 401', async () => {
     expect((await fetch(url)).status).toBe(401);
   });
 
-  test('403: another service, another key, another receiver, another name', async () => {
+  test('a token of another service, key, receiver or name gets 403', async () => {
     expect((await fetchAs(generator('payroll'), url)).status).toBe(403);
     expect((await fetchAs(generator('billing', 'alias/other'), url)).status).toBe(403);
     expect((await fetchAs(generator('billing', 'alias/authnz', 'payroll'), url)).status).toBe(403);
@@ -57,14 +57,14 @@ describe('the example', () => {
     expect((await fetch(url, { headers })).status).toBe(403);
   });
 
-  test('503: KMS is out of reach', async () => {
+  test('the receiver answers 503 while KMS is unavailable', async () => {
     const tokens = billingTokens(kms);
     await tokens.token();
     kms.down.add('decrypt');
     expect((await fetchAs(tokens, url)).status).toBe(503);
   });
 
-  test('is the one the README shows', async () => {
+  test('the README shows this example', async () => {
     const file = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8');
     expect(await file('README.md')).toContain(await file('examples/service-to-service.ts'));
   });

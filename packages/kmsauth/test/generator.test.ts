@@ -48,21 +48,21 @@ const context = { from: 'alice', to: 'confidant-production', user_type: 'user' }
 const mode = async (path: string) => (await stat(path)).mode & 0o777;
 
 describe('a token', () => {
-  test('of version 2 starts three minutes ago and ends three minutes short of its lifetime', async () => {
+  test('a token of version 2 is valid from three minutes ago, for its lifetime', async () => {
     const { generator, payloadOf } = world();
     const { username, token } = await generator().token();
     expect(username).toBe('2/user/alice');
     expect(await payloadOf(token, context)).toEqual({ not_before: '20261121T223808Z', not_after: '20261121T224808Z' });
   });
 
-  test('of version 1 binds from and to alone, and a service is its bare name', async () => {
+  test('a token of version 1 binds only from and to, and its username is the bare name of the service', async () => {
     const { generator, payloadOf } = world();
     const { username, token } = await generator({ version: 1, userType: 'service', from: 'svc' }).token();
     expect(username).toBe('svc');
     expect(await payloadOf(token, { from: 'svc', to: 'confidant-production' })).toBeDefined();
   });
 
-  test('tells whether it was made or kept, and nothing while the same one is sent', async () => {
+  test('onToken reports whether a token was made or read from the cache, once per token', async () => {
     const { generator, clock } = world();
     const told: string[] = [];
     const onToken = (from: string) => told.push(from);
@@ -101,7 +101,7 @@ describe('a token', () => {
     },
   );
 
-  test('cannot be made for a name, a type or a lifetime no validator accepts', () => {
+  test('a name, user type or lifetime that no validator accepts is a RangeError', () => {
     const { generator } = world();
     for (const wrong of [
       { from: 'a/b' },
@@ -114,7 +114,7 @@ describe('a token', () => {
     }
   });
 
-  test('that KMS refuses to make is an error, and the next call tries again', async () => {
+  test('a refusal by KMS is an error, and the next call tries again', async () => {
     const { kms, generator } = world();
     const alice = generator({ authKey: 'alias/late', cacheFile });
     await expect(alice.token()).rejects.toThrow(KmsRefused);
@@ -124,7 +124,7 @@ describe('a token', () => {
 });
 
 describe('within one process', () => {
-  test('a token is used again until three minutes before its end, without a file', async () => {
+  test('a token is reused until three minutes before its expiry, without a cache file', async () => {
     const { kms, clock, generator } = world();
     const alice = generator({ cacheFile: '' });
     const first = await alice.token();
@@ -136,7 +136,7 @@ describe('within one process', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('a clock that went back gets a new token: the old one is not valid yet', async () => {
+  test('after the clock goes back a new token is made, because the old one is not valid yet', async () => {
     const { kms, clock, generator } = world();
     const alice = generator();
     await alice.token();
@@ -145,7 +145,7 @@ describe('within one process', () => {
     expect(kms.calls.encrypt).toBe(2);
   });
 
-  test('many at once make one token', async () => {
+  test('concurrent calls make one token', async () => {
     const { kms, generator } = world();
     const alice = generator({ cacheFile });
     const all = await Promise.all(Array.from({ length: 10 }, () => alice.token()));
@@ -155,7 +155,7 @@ describe('within one process', () => {
 });
 
 describe('the cache file', () => {
-  test("has the original's fields, and nobody else can read it or its directory", async () => {
+  test("the cache file has the original's fields, and only its owner can read it and its directory", async () => {
     const { generator } = world();
     const { token } = await generator({ cacheFile }).token();
     const file = JSON.parse(await readFile(cacheFile, 'utf8')) as Record<string, unknown>;
@@ -165,7 +165,7 @@ describe('the cache file', () => {
     expect(await mode(join(directory, 'kept'))).toBe(0o700);
   });
 
-  test('serves other processes until three minutes before the end of the token', async () => {
+  test('the cache file serves other processes until three minutes before the expiry of the token', async () => {
     const { kms, clock, generator } = world();
     const first = await generator({ cacheFile }).token();
     clock.now = START + 4 * MINUTE;
@@ -184,14 +184,14 @@ describe('the cache file', () => {
     ['key', { authKey: 'alias/other' }],
     ['region or endpoint', { cacheScope: 'us-west-2' }],
     ['lifetime', { lifetimeMinutes: 8 }],
-  ])('of another %s is not used', async (_what, other) => {
+  ])('a cache file for another %s is not used', async (_what, other) => {
     const { kms, generator } = world();
     await generator({ cacheFile }).token();
     await generator({ cacheFile, ...other }).token();
     expect(kms.calls.encrypt).toBe(2);
   });
 
-  test('of a smaller or larger context is not used', async () => {
+  test('a cache file with fewer or more context names is not used', async () => {
     const { kms, generator } = world();
     await generator({ cacheFile }).token();
     const file = JSON.parse(await readFile(cacheFile, 'utf8')) as object;
@@ -202,7 +202,7 @@ describe('the cache file', () => {
     expect(kms.calls.encrypt).toBe(5);
   });
 
-  test('of the original is not used: it does not tell its key', async () => {
+  test('a cache file of the original is not used, because it does not name the key', async () => {
     const { kms, generator } = world();
     await mkdir(join(directory, 'kept'));
     await writeFile(cacheFile, JSON.stringify(recordedTokens.token_cache_file_contents), { mode: 0o600 });
@@ -210,18 +210,21 @@ describe('the cache file', () => {
     expect(kms.calls.encrypt).toBe(1);
   });
 
-  test.each([0o620, 0o602, 0o666])('with mode %o is not used, and not left so', async (unsafe) => {
-    const { kms, warnings, generator } = world();
-    await generator({ cacheFile }).token();
-    await chmod(cacheFile, unsafe);
-    await generator({ cacheFile }).token();
-    expect(kms.calls.encrypt).toBe(2);
-    expect(warnings.join()).toMatch(/other users can write it/);
-    expect(await mode(cacheFile)).toBe(0o600);
-  });
+  test.each([0o620, 0o602, 0o666])(
+    'a cache file with mode %o is not used, and is replaced by a private one',
+    async (unsafe) => {
+      const { kms, warnings, generator } = world();
+      await generator({ cacheFile }).token();
+      await chmod(cacheFile, unsafe);
+      await generator({ cacheFile }).token();
+      expect(kms.calls.encrypt).toBe(2);
+      expect(warnings.join()).toMatch(/other users can write it/);
+      expect(await mode(cacheFile)).toBe(0o600);
+    },
+  );
 
   // Only root can give files away.
-  test.runIf(process.geteuid?.() === 0)('of another user is not used', async () => {
+  test.runIf(process.geteuid?.() === 0)('a cache file of another user is not used', async () => {
     const { kms, warnings, generator } = world();
     await generator({ cacheFile }).token();
     await chown(cacheFile, 65_534, 65_534);
@@ -230,7 +233,7 @@ describe('the cache file', () => {
     expect(warnings.join()).toMatch(/another user owns it/);
   });
 
-  test('that is a link is not followed, neither to read nor to write', async () => {
+  test('a cache file that is a link is not followed, neither for reading nor for writing', async () => {
     const { kms, generator } = world();
     const elsewhere = join(directory, 'elsewhere');
     await generator({ cacheFile: elsewhere }).token();
@@ -254,7 +257,7 @@ describe('the cache file', () => {
     },
   );
 
-  test('is replaced whole: who has the old one open keeps the old one, and no draft stays', async () => {
+  test('the cache file is replaced atomically, and no temporary file remains', async () => {
     const { clock, generator } = world();
     await generator({ cacheFile }).token();
     const old = join(directory, 'old');
@@ -267,14 +270,14 @@ describe('the cache file', () => {
     expect(await readdir(join(directory, 'kept'))).toEqual(['token']);
   });
 
-  test('that many processes write at once is whole', async () => {
+  test('the cache file stays intact when many processes write it at once', async () => {
     const { generator } = world();
     await Promise.all(Array.from({ length: 20 }, () => generator({ cacheFile }).token()));
     expect(JSON.parse(await readFile(cacheFile, 'utf8'))).toMatchObject({ auth_context: context });
     expect(await readdir(join(directory, 'kept'))).toEqual(['token']);
   });
 
-  test('that cannot be written is a warning without the token, not a failure', async () => {
+  test('a cache file that cannot be written is a warning without the token, not an error', async () => {
     const { warnings, generator } = world();
     const blocked = join(directory, 'file');
     await writeFile(blocked, '');
@@ -284,13 +287,13 @@ describe('the cache file', () => {
     expect(warnings.join()).not.toContain(token);
   });
 
-  test('where no directory can be made is a warning too, and no wait without end', async () => {
+  test('a cache directory that cannot be created is a warning, and does not hang', async () => {
     const { warnings, generator } = world();
     await generator({ cacheFile: '/proc/nonexistent/below/token' }).token();
     expect(warnings.join()).toMatch(/not written/);
   });
 
-  test('that is a pipe is a warning, and no wait without end', async () => {
+  test('a cache file that is a pipe is a warning, and does not hang', async () => {
     const { warnings, generator } = world();
     await mkdir(join(directory, 'kept'));
     execFileSync('mkfifo', ['-m', '600', cacheFile]);
@@ -298,7 +301,7 @@ describe('the cache file', () => {
     expect(warnings.join()).toMatch(/not a regular file/);
   });
 
-  test('that is a directory is a warning, and what is in it stays', async () => {
+  test('a cache file that is a directory is a warning, and its content stays', async () => {
     const { warnings, generator } = world();
     await mkdir(join(cacheFile, 'inside'), { recursive: true });
     await generator({ cacheFile }).token();

@@ -63,7 +63,7 @@ function chosen(environment: Record<string, string>, host = 'kms.us-east-1.amazo
 describe('the variables of a proxy', () => {
   const HTTPS_PROXY = 'http://proxy.corp:3128';
 
-  test('are read as the original does: lower case first, https before all', () => {
+  test('the variables are read as by the original: lower case first, HTTPS_PROXY before ALL_PROXY', () => {
     expect(chosen({})).toBeUndefined();
     expect(chosen({ HTTP_PROXY: HTTPS_PROXY, http_proxy: HTTPS_PROXY })).toBeUndefined();
     expect(chosen({ HTTPS_PROXY })).toBe('http://proxy.corp:3128/');
@@ -74,7 +74,7 @@ describe('the variables of a proxy', () => {
     expect(chosen({ HTTPS_PROXY, ALL_PROXY: 'http://all:1' })).toBe('http://proxy.corp:3128/');
   });
 
-  test('may hold an address without a scheme, which is one of http', () => {
+  test('an address without a scheme means http', () => {
     expect(chosen({ HTTPS_PROXY: 'proxy.corp:3128' })).toBe('http://proxy.corp:3128/');
     expect(chosen({ HTTPS_PROXY: 'user:pass@proxy.corp:3128' })).toBe('http://user:pass@proxy.corp:3128/');
     expect(chosen({ HTTPS_PROXY: 'https://proxy.corp' })).toBe('https://proxy.corp/');
@@ -113,11 +113,11 @@ describe('the variables of a proxy', () => {
     '169.254.169.254',
     '169.254.170.2',
     'fd00:ec2::254',
-  ])('never send %s through it: this machine, and what tells credentials', (host) =>
+  ])('%s is never reached through a proxy', (host) =>
     expect(chosen({ HTTPS_PROXY, NO_PROXY: '' }, host)).toBeUndefined(),
   );
 
-  test('load nothing when there are none', () => {
+  test('nothing is loaded if no variable is set', () => {
     const loaded = (environment: object): string => {
       const program = `import { proxyAgent } from '@confidant/kmsauth/proxy';
         await proxyAgent({ maxSockets: 1, connectTimeoutMs: 1 }, ${JSON.stringify(environment)});
@@ -130,12 +130,12 @@ describe('the variables of a proxy', () => {
     expect([loaded({}), loaded({ HTTPS_PROXY })]).toEqual(['false', 'true']);
   });
 
-  test('count for https alone', () => {
+  test('the variables apply to https only', () => {
     expect(goesThroughProxy('https://example.org', { HTTPS_PROXY })).toBe(true);
     expect(goesThroughProxy('http://example.org', { HTTPS_PROXY, ALL_PROXY: HTTPS_PROXY })).toBe(false);
   });
 
-  test('are at fault by name, without their value, when they hold no address', () => {
+  test('a malformed variable is reported by name, without its value', () => {
     for (const wrong of ['socks5://user:hunter2@proxy:1', 'http://', 'http://a b', 'http://user:%hunter2@proxy']) {
       expect(proxyFault({ all_proxy: wrong })).toEqual({
         variable: 'all_proxy',
@@ -151,7 +151,7 @@ describe('the variables of a proxy', () => {
 });
 
 describe('a connection through a proxy', () => {
-  test('is used again, and proves who asks', async () => {
+  test('a connection is reused, and the proxy gets its user name and password', async () => {
     const agent = await agentOf({ maxSockets: 1 });
     expect(await get(agent)).toEqual({ text: '/path', reused: false });
     expect(await get(agent)).toEqual({ text: '/path', reused: true });
@@ -160,13 +160,13 @@ describe('a connection through a proxy', () => {
     expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
   });
 
-  test('is one of at most maxSockets from when it is asked for', async () => {
+  test('a connection counts among maxSockets from the moment it is begun', async () => {
     const agent = await agentOf({ maxSockets: 2 });
     await Promise.all(Array.from({ length: 8 }, () => get(agent)));
     expect(proxy.asked).toHaveLength(2);
   });
 
-  test('carries large bodies both ways, also when the host closes it after its response', async () => {
+  test('a connection carries large bodies both ways, even if the host closes it after its response', async () => {
     const body = 'x'.repeat(8 * 1024 * 1024);
     for (const connection of ['keep-alive', 'close']) {
       const options = {
@@ -185,7 +185,7 @@ describe('a connection through a proxy', () => {
     }
   });
 
-  test('does not keep the process alive while it waits to be used again', async () => {
+  test('an idle connection does not keep the process alive', async () => {
     const program = `import { readFileSync } from 'node:fs';
       import { get } from 'node:https';
       import { proxyAgent } from '@confidant/kmsauth/proxy';
@@ -201,14 +201,14 @@ describe('a connection through a proxy', () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  test('is one for each host', async () => {
+  test('each host gets its own connection', async () => {
     const agent = await agentOf();
     expect([await get(agent), await get(agent, 'other.test')]).toHaveLength(2);
     expect(proxy.asked).toEqual([`${HOST}:443`, 'other.test:443']);
   });
 
   test.each([302, 403, 404, 407, 502])(
-    'is not there when the proxy answers %d: that is no answer of the host',
+    'a proxy that answers %d is a ProxyError, not a response of the host',
     async (status) => {
       proxy.answer = status;
       const failure: unknown = await get(await agentOf()).catch((error: unknown) => error);
@@ -218,7 +218,7 @@ describe('a connection through a proxy', () => {
     },
   );
 
-  test('fails those that wait for it, and leaves its place to the next', async () => {
+  test('requests that wait for a failed connection fail, and the next one connects again', async () => {
     const agent = await agentOf({ maxSockets: 1 });
     proxy.answer = 502;
     const asking = [get(agent), get(agent), get(agent)];
@@ -227,7 +227,7 @@ describe('a connection through a proxy', () => {
     expect((await get(agent)).text).toBe('/path');
   });
 
-  test('is given up when the proxy says nothing in time, and closed', async () => {
+  test('a connection is closed with an error if the proxy does not answer in time', async () => {
     const agent = await agentOf({ maxSockets: 1, connectTimeoutMs: 200 });
     proxy.answer = 'hang';
     // The agent's time is the test's: what follows may take longer than 200 ms.
@@ -245,18 +245,21 @@ describe('a connection through a proxy', () => {
     expect((await get(agent)).text).toBe('/path');
   });
 
-  test.each(['close', 'endless'] as const)('fails when the proxy answers by: %s', async (answer) => {
-    proxy.answer = answer;
-    await expect(get(await agentOf())).rejects.toBeInstanceOf(ProxyError);
-    await expect.poll(() => proxy.connections()).toBe(0);
-  });
+  test.each(['close', 'endless'] as const)(
+    'a proxy that misbehaves (%s) is a ProxyError, and the connection is closed',
+    async (answer) => {
+      proxy.answer = answer;
+      await expect(get(await agentOf())).rejects.toBeInstanceOf(ProxyError);
+      await expect.poll(() => proxy.connections()).toBe(0);
+    },
+  );
 
-  test('fails when nobody is there, and says who', async () => {
+  test('an unreachable proxy is a ProxyError that names it', async () => {
     const agent = await agentOf({}, 'http://user:hunter2@127.0.0.1:1');
     await expect(get(agent)).rejects.toThrow(new ProxyError('the proxy 127.0.0.1:1 cannot be reached (ECONNREFUSED)'));
   });
 
-  test('ends with its agent, also while it is made', async () => {
+  test('destroying the agent ends its connections, also those that are being made', async () => {
     const agent = await agentOf();
     await get(agent);
     proxy.answer = 'hang';
@@ -267,7 +270,7 @@ describe('a connection through a proxy', () => {
     await expect.poll(() => proxy.connections()).toBe(0);
   });
 
-  test('is verified: neither the host nor a proxy over TLS may be anyone', async () => {
+  test('the certificates of the host and of a proxy over TLS are verified', async () => {
     const asking = (agent: Agent) =>
       new Promise((resolve, reject) => request(`https://${HOST}/`, { agent }, resolve).on('error', reject).end());
     await expect(asking(await agentOf())).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });

@@ -128,7 +128,7 @@ function usernameOf({ headers }: Recording['request']): string {
 }
 
 describe('the recorded answers to tokens', () => {
-  test('are all told here', () => {
+  test('every recorded response about tokens has a test here', () => {
     expect(recordings.map(({ name }) => name).toSorted()).toEqual(Object.keys(TOKENS).toSorted());
   });
 

@@ -5,7 +5,7 @@ import { encodePayload, parsePayload } from '../src/token.js';
 import { recordedTokens } from './memory-kms.js';
 
 describe('usernames', () => {
-  test('the three forms are read', () => {
+  test('all three forms of a username are parsed', () => {
     expect(parseUsername('2/user/alice')).toEqual({ version: 2, userType: 'user', from: 'alice' });
     expect(parseUsername('1/user/alice')).toEqual({ version: 1, userType: 'user', from: 'alice' });
     expect(parseUsername('svc-production')).toEqual({ version: 1, userType: 'service', from: 'svc-production' });
@@ -36,15 +36,15 @@ describe('usernames', () => {
     'svc\u2028',
     'svc\ud800',
     'x'.repeat(513),
-  ])('%j is no username', (text) => {
+  ])('%j is not a username', (text) => {
     expect(parseUsername(text)).toBeUndefined();
   });
 
-  test('a username of 512 characters is the longest', () => {
+  test('a username has at most 512 characters', () => {
     expect(parseUsername('x'.repeat(512))?.from).toHaveLength(512);
   });
 
-  test('no text makes the parser throw, and what it reads has no slash and no control character', () => {
+  test('the parser never throws, and the parts that it returns have no slashes and no control characters', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[12]\/[^/]*\/[^/]*$/)), (text) => {
         const parsed = parseUsername(text);
@@ -53,7 +53,7 @@ describe('usernames', () => {
     );
   });
 
-  test('what is formatted is read back, and what cannot be read back is refused', () => {
+  test('a formatted username parses to the same parts, and one that would not is a RangeError', () => {
     for (const text of ['2/user/alice', '2/service/svc', '1/user/alice', 'svc']) {
       expect(formatUsername(parseUsername(text)!)).toBe(text);
     }
@@ -64,7 +64,7 @@ describe('usernames', () => {
     expect(() => formatUsername({ version: 2, userType: 'a/b', from: 'x' })).toThrow(RangeError);
   });
 
-  test('the context of the recorded tokens', () => {
+  test('the encryption context is that of the recorded tokens', () => {
     for (const { username_for_basic_auth, encryption_context, description } of recordedTokens.tokens) {
       const context = tokenContext(parseUsername(username_for_basic_auth)!, 'confidant-production');
       // The last one was made with more than version 1 has: the original refuses it as well.
@@ -75,12 +75,12 @@ describe('usernames', () => {
 });
 
 describe('payloads', () => {
-  test('are written as the original writes them', () => {
+  test('a payload is encoded as by the original', () => {
     const times = { notBefore: Date.UTC(2026, 10, 21, 22, 38, 8, 999), notAfter: Date.UTC(2026, 10, 21, 23, 28, 8) };
     expect(encodePayload(times).toString()).toBe(recordedTokens.tokens[0]!.plaintext_payload);
   });
 
-  test('are read back, to the second', () => {
+  test('a payload is parsed to the same times, in whole seconds', () => {
     const seconds = fc.integer({ min: 0, max: 253_402_300_799 });
     fc.assert(
       fc.property(seconds, seconds, (a, b) => {
@@ -90,7 +90,7 @@ describe('payloads', () => {
     );
   });
 
-  test('other fields and other spacing do not matter', () => {
+  test('other fields and other white space in a payload are ignored', () => {
     const payload = '{"v":1,"not_after":"20261121T232808Z","not_before":"20261121T223808Z"}';
     expect(parsePayload(Buffer.from(payload))).toEqual({
       notBefore: Date.UTC(2026, 10, 21, 22, 38, 8),
@@ -118,11 +118,11 @@ describe('payloads', () => {
     `{"not_before": ${time}, "not_after": "20261121T240000Z"}`,
     `{"not_before": ${time}, "not_after": "20261121T223860Z"}`,
     `{"not_before": ${time}, "not_after": ${time}`,
-  ])('%s is none', (text) => {
+  ])('a payload with %s is rejected', (text) => {
     expect(parsePayload(Buffer.from(text))).toBeUndefined();
   });
 
-  test('bytes that are no UTF-8 are none', () => {
+  test('a payload that is not UTF-8 is rejected', () => {
     const payload = Buffer.from(`{"x": "?", "not_before": ${time}, "not_after": ${time}}`);
     expect(parsePayload(payload)).toBeDefined();
     payload[payload.indexOf('?')] = 0xff;

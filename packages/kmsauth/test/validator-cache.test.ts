@@ -3,13 +3,13 @@ import { MemoryKms } from './memory-kms.js';
 import { MINUTE, START, setUp, SERVICE, mint, verdict } from './validator-setup.js';
 
 describe('aliases', () => {
-  test('are looked up once, not with every token', async () => {
+  test('aliases are resolved once, not for every token', async () => {
     const { kms, validator } = setUp();
     for (let index = 0; index < 5; index += 1) await validator.validate(SERVICE, await mint(kms));
     expect(kms.calls).toMatchObject({ decrypt: 5, describeKey: 3 });
   });
 
-  test('a new key behind an alias is noticed at its first token', async () => {
+  test('a new key behind an alias is accepted with its first token', async () => {
     const { kms, clock, validator } = setUp();
     await validator.validate(SERVICE, await mint(kms));
     clock.now += MINUTE;
@@ -17,7 +17,7 @@ describe('aliases', () => {
     expect(await verdict(validator.validate(SERVICE, await mint(kms)))).toBe('accepted');
   });
 
-  test('the old key behind a re-pointed alias is refused within minutes, remembered tokens included', async () => {
+  test('the old key of a re-pointed alias is rejected within minutes, also for cached tokens', async () => {
     const { kms, keys, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -27,7 +27,7 @@ describe('aliases', () => {
     expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: keys.service })))).toBe('key');
   });
 
-  test('tokens of foreign keys cannot cause look-ups without bound', async () => {
+  test('tokens of foreign keys cannot cause unlimited look-ups', async () => {
     const { kms, keys, clock, validator } = setUp();
     for (let second = 0; second < 60; second += 1) {
       clock.now += 1000;
@@ -37,14 +37,14 @@ describe('aliases', () => {
     expect(kms.calls.describeKey).toBeLessThanOrEqual(3 * 3);
   });
 
-  test('an alias that does not exist trusts nobody and does not lock out the others', async () => {
+  test('an alias that does not exist is never trusted, and does not affect other keys', async () => {
     const { kms, keys, validator } = setUp();
     kms.removeAlias('alias/authnz-sandbox');
     expect(await verdict(validator.validate(SERVICE, await mint(kms)))).toBe('accepted');
     expect(await verdict(validator.validate(SERVICE, await mint(kms, { keyId: keys.sandbox })))).toBe('key');
   });
 
-  test('a remembered token follows its key to another account', async () => {
+  test('a cached token follows its key to another account', async () => {
     const kms = new MemoryKms();
     const first = kms.addKey('alias/authnz-sandbox', 'alias/authnz-service');
     kms.addKey('alias/authnz-sandbox');
@@ -58,8 +58,8 @@ describe('aliases', () => {
   });
 });
 
-describe('remembered tokens', () => {
-  test('cost KMS nothing', async () => {
+describe('cached tokens', () => {
+  test('a cached token needs no call to KMS', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     const first = await validator.validate(SERVICE, token);
@@ -68,7 +68,7 @@ describe('remembered tokens', () => {
     expect(kms.calls).toEqual(calls);
   });
 
-  test('prove nothing under another version, user type or name', async () => {
+  test('a cached token is not valid for another version, user type or name', async () => {
     const { kms, validator } = setUp();
     const v2 = await mint(kms);
     const v1 = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
@@ -83,7 +83,7 @@ describe('remembered tokens', () => {
     expect(await verdict(validator.validate(SERVICE, v2))).toBe('accepted');
   });
 
-  test('expire, and then cost no call to KMS either to refuse once', async () => {
+  test('an expired cached token is rejected without a call to KMS', async () => {
     const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -94,7 +94,7 @@ describe('remembered tokens', () => {
     expect(kms.calls.decrypt).toBe(2);
   });
 
-  test('are not valid before their time when the clock goes back', async () => {
+  test('a cached token is not valid yet when the clock goes back', async () => {
     const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -102,7 +102,7 @@ describe('remembered tokens', () => {
     expect(await verdict(validator.validate(SERVICE, token))).toBe('not-yet-valid');
   });
 
-  test('are as many as allowed, and the least recently used leave first', async () => {
+  test('the cache holds at most cacheSize tokens and drops the least recently used', async () => {
     const { kms, validator } = setUp({ cacheSize: 2 });
     const tokens = [await mint(kms), await mint(kms), await mint(kms)] as const;
     await validator.validate(SERVICE, tokens[0]);
@@ -116,7 +116,7 @@ describe('remembered tokens', () => {
     expect(kms.calls.decrypt).toBe(4);
   });
 
-  test('with a cache size of 0 there are none', async () => {
+  test('a cacheSize of 0 turns the cache off', async () => {
     const { kms, validator } = setUp({ cacheSize: 0 });
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -124,7 +124,7 @@ describe('remembered tokens', () => {
     expect(kms.calls.decrypt).toBe(2);
   });
 
-  test('refusals are not among them', async () => {
+  test('rejections are not cached', async () => {
     const { kms, keys, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await verdict(validator.validate(SERVICE, token));
@@ -132,7 +132,7 @@ describe('remembered tokens', () => {
     expect(kms.calls.decrypt).toBe(2);
   });
 
-  test('cannot be changed by whoever got the answer', async () => {
+  test('callers cannot change a cached result', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     const answer = (await validator.validate(SERVICE, token)) as { from: string };
@@ -142,7 +142,7 @@ describe('remembered tokens', () => {
 });
 
 describe('concurrent requests', () => {
-  test('with one unknown token ask KMS once', async () => {
+  test('concurrent requests with one unknown token call KMS once', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     const all = await Promise.all(Array.from({ length: 20 }, () => validator.validate(SERVICE, token)));
@@ -150,21 +150,21 @@ describe('concurrent requests', () => {
     expect(kms.calls).toMatchObject({ decrypt: 1, describeKey: 3 });
   });
 
-  test('with many unknown tokens look up each key once', async () => {
+  test('concurrent requests with many unknown tokens resolve each key once', async () => {
     const { kms, validator } = setUp();
     const tokens = await Promise.all(Array.from({ length: 20 }, () => mint(kms)));
     await Promise.all(tokens.map((token) => validator.validate(SERVICE, token)));
     expect(kms.calls).toMatchObject({ decrypt: 20, describeKey: 3 });
   });
 
-  test('with one token under two names are two questions, and only one is answered yes', async () => {
+  test('one token under two usernames is verified twice, and only one is accepted', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     const both = [validator.validate(SERVICE, token), validator.validate('2/service/svc2', token)];
     expect(await Promise.all(both.map(verdict))).toEqual(['accepted', 'kms-refused']);
   });
 
-  test('share a failure, and the next one asks again', async () => {
+  test('concurrent requests share a failure, and the next one tries again', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('decrypt');
@@ -177,7 +177,7 @@ describe('concurrent requests', () => {
 });
 
 describe('events', () => {
-  test('count each token by version, time each validation, and time KMS only when it was asked', async () => {
+  test('events count tokens by version, and time every validation and every call to KMS', async () => {
     const { kms, events, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -197,7 +197,7 @@ describe('events', () => {
     }
   });
 
-  test('hold nothing of tokens or names', async () => {
+  test('events contain neither tokens nor names', async () => {
     const { kms, keys, events, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await verdict(validator.validate(SERVICE, token));

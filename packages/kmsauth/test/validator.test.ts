@@ -16,7 +16,7 @@ import {
 } from './validator-setup.js';
 
 describe('a good token', () => {
-  test('proves who sent it, by which key and until when', async () => {
+  test('a valid token proves its sender, its key and its expiry', async () => {
     const { kms, keys, validator } = setUp();
     expect(await validator.validate(SERVICE, await mint(kms))).toEqual({
       version: 2,
@@ -34,13 +34,13 @@ describe('a good token', () => {
     });
   });
 
-  test('of a scoped key proves the account', async () => {
+  test('a token of a scoped key proves the account', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms, { keyId: 'alias/authnz-sandbox' });
     expect((await validator.validate(SERVICE, token)).account).toBe('sandbox');
   });
 
-  test('of version 1 is opened with from and to alone, under the bare name and under 1/service', async () => {
+  test('a token of version 1 is decrypted with from and to only, for the bare name and for 1/service', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
     const expected = { version: 1, userType: 'service', from: 'svc' };
@@ -49,20 +49,20 @@ describe('a good token', () => {
     expect(kms.contexts[0]).toEqual({ from: 'svc', to: 'confidant' });
   });
 
-  test('of a user in version 1 is accepted under a key that is for users alone', async () => {
+  test('a user token of version 1 is accepted for a key that is only for users', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms, { keyId: 'alias/authnz-user', context: { from: 'alice', to: 'confidant' } });
     expect(await validator.validate('1/user/alice', token)).toMatchObject({ version: 1, userType: 'user' });
     expect(await verdict(validator.validate('alice', token))).toBe('key');
   });
 
-  test('may be broken into lines, as base64 tools do', async () => {
+  test('a token may contain line breaks, as base64 tools write them', async () => {
     const { kms, validator } = setUp();
     const token = (await mint(kms)).replaceAll(/.{60}/g, '$&\n');
     expect(await verdict(validator.validate(SERVICE, `${token}\n`))).toBe('accepted');
   });
 
-  test('is accepted for keys configured as ARN, as id and as bare alias name', async () => {
+  test('keys may be configured as ARN, as id and as bare alias name', async () => {
     for (const form of ['arn', 'id', 'bare'] as const) {
       const kms = new MemoryKms();
       const arn = kms.addKey('alias/auth');
@@ -75,7 +75,7 @@ describe('a good token', () => {
 });
 
 describe('a token is refused', () => {
-  test('under a malformed username, without a call to KMS', async () => {
+  test('a malformed username is rejected without a call to KMS', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     for (const username of ['', '2/service/svc/x', '2//svc', '2/service/', '0/service/svc', '2/service/svc\n']) {
@@ -84,7 +84,7 @@ describe('a token is refused', () => {
     expect(kms.calls.decrypt).toBe(0);
   });
 
-  test('when it is empty, no base64 or larger than KMS makes any, without a call to KMS', async () => {
+  test('a token that is empty, not base64 or too long is rejected without a call to KMS', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     const wrong = ['', '=', 'AAA', 'AAAAA', '====', `${token} `, `-${token.slice(1)}`, `${token.slice(0, -4)}A===`];
@@ -94,7 +94,7 @@ describe('a token is refused', () => {
     expect(kms.calls.decrypt).toBe(0);
   });
 
-  test('in a version that is not allowed', async () => {
+  test('a token of a disallowed version is rejected', async () => {
     const old = setUp({ maximumVersion: 1 });
     expect(await verdict(old.validator.validate(SERVICE, await mint(old.kms)))).toBe('version');
     const modern = setUp({ minimumVersion: 2 });
@@ -103,7 +103,7 @@ describe('a token is refused', () => {
     expect(await verdict(modern.validator.validate('1/service/svc', token))).toBe('version');
   });
 
-  test('of a user type that is not let in, or that has no keys', async () => {
+  test('a user type that is not accepted or has no keys is rejected', async () => {
     const { kms, keys, validator } = setUp({ userTypes: ['service', 'robot'] });
     const token = await mint(kms, { keyId: keys.user, context: userContext });
     expect(await verdict(validator.validate(USER, token))).toBe('user-type');
@@ -118,17 +118,17 @@ describe('a token is refused', () => {
     ['no user type', { from: 'svc', to: 'confidant' }],
     ['more than the three', { ...serviceContext, extra: 'x' }],
     ['the same text split elsewhere', { from: 'svc', to: 'confidantuser_type', service: '' }],
-  ])('made for %s', async (_what, context) => {
+  ])('a token made for %s is rejected', async (_what, context) => {
     const { kms, validator } = setUp();
     expect(await verdict(validator.validate(SERVICE, await mint(kms, { context })))).toBe('kms-refused');
   });
 
-  test('of random bytes', async () => {
+  test('random bytes are rejected', async () => {
     const { validator } = setUp();
     expect(await verdict(validator.validate(SERVICE, Buffer.alloc(150, 7).toString('base64')))).toBe('kms-refused');
   });
 
-  test('made with a key that is not trusted, or not for that user type', async () => {
+  test('a token made with an untrusted key, or a key for the other user type, is rejected', async () => {
     const { kms, keys, validator } = setUp();
     const cases: [string, Mint][] = [
       [SERVICE, { keyId: keys.unrelated }],
@@ -141,14 +141,14 @@ describe('a token is refused', () => {
     }
   });
 
-  test('with a payload that is none', async () => {
+  test('a malformed payload is rejected', async () => {
     const { kms, validator } = setUp();
     for (const payload of ['{}', 'null', 'x', `{"not_before": "${time(START)}"}`]) {
       expect(await verdict(validator.validate(SERVICE, await mint(kms, { payload })))).toBe('payload');
     }
   });
 
-  test('with a lifetime over the limit by a second, by whole days, or below nothing', async () => {
+  test('a lifetime that is too long, by a second or by days, or negative is rejected', async () => {
     const { kms, validator } = setUp();
     const lasting = (ms: number) => mint(kms, { notBefore: START - MINUTE, notAfter: START - MINUTE + ms });
     expect(await verdict(validator.validate(SERVICE, await lasting(60 * MINUTE)))).toBe('accepted');
@@ -157,7 +157,7 @@ describe('a token is refused', () => {
     expect(await verdict(validator.validate(SERVICE, await lasting(-1000)))).toBe('lifetime');
   });
 
-  test('before its first and after its last second, and not in them', async () => {
+  test('a token is rejected before its first and after its last second, and accepted in them', async () => {
     const { kms, clock, validator } = setUp({ cacheSize: 0 });
     const token = await mint(kms, { notBefore: START, notAfter: START + MINUTE });
     const at = async (now: number) => {
@@ -170,7 +170,7 @@ describe('a token is refused', () => {
     expect(await at(START + MINUTE + 1)).toBe('expired');
   });
 
-  test('and neither the reason nor the message shows token or username', async () => {
+  test('neither the reason nor the message of a rejection contains token or username', async () => {
     const { kms, keys, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     await expect(validator.validate(SERVICE, token)).rejects.toThrow(/^the token was refused \(key\)$/);
@@ -181,7 +181,7 @@ describe('services cannot pass for users', () => {
   const shared = (minimumVersion: 1 | 2) =>
     setUp({ serviceKeys: new Map([['alias/authnz-service', null]]), userKeys: ['authnz-service'], minimumVersion });
 
-  test('with a key of both while version 1 is allowed, whatever version they use', async () => {
+  test('a key for services and users does not prove a user while version 1 is allowed', async () => {
     const { kms, validator } = shared(1);
     const v1 = await mint(kms, { context: { from: 'svc', to: 'confidant' } });
     expect(await verdict(validator.validate('svc', v1))).toBe('accepted');
@@ -190,7 +190,7 @@ describe('services cannot pass for users', () => {
     expect(await verdict(validator.validate('2/user/svc', v2))).toBe('key');
   });
 
-  test('once version 2 is the minimum, the context keeps them apart', async () => {
+  test('once version 2 is the minimum, the context distinguishes services and users', async () => {
     const { kms, validator } = shared(2);
     expect(await verdict(validator.validate(USER, await mint(kms, { context: userContext })))).toBe('accepted');
     expect(await verdict(validator.validate('2/user/svc', await mint(kms)))).toBe('kms-refused');
@@ -198,7 +198,7 @@ describe('services cannot pass for users', () => {
 });
 
 describe('one key under several references', () => {
-  test('of different accounts proves no account', async () => {
+  test('a key configured for different accounts proves no account', async () => {
     const kms = new MemoryKms();
     kms.addKey('alias/one', 'alias/two');
     const serviceKeys = new Map([
@@ -211,7 +211,7 @@ describe('one key under several references', () => {
 });
 
 describe('KMS out of reach', () => {
-  test('is no verdict: it is not remembered, and the next try asks again', async () => {
+  test('an unavailable KMS is not cached, and the next validation tries again', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('decrypt');
@@ -220,7 +220,7 @@ describe('KMS out of reach', () => {
     expect(await verdict(validator.validate(SERVICE, token))).toBe('accepted');
   });
 
-  test('does not matter for a remembered token', async () => {
+  test('a cached token is accepted while KMS is unavailable', async () => {
     const { kms, clock, validator } = setUp();
     const token = await mint(kms);
     await validator.validate(SERVICE, token);
@@ -229,7 +229,7 @@ describe('KMS out of reach', () => {
     expect(await verdict(validator.validate(SERVICE, token))).toBe('accepted');
   });
 
-  test('while looking up a key is no verdict either, whichever key it is', async () => {
+  test('KMS failing to resolve any key is KmsUnavailable, not a rejection', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     kms.down.add('describeKey');
@@ -238,7 +238,7 @@ describe('KMS out of reach', () => {
     expect(await verdict(validator.validate(SERVICE, token))).toBe('accepted');
   });
 
-  test('does not keep an alias trusted for longer than an hour', async () => {
+  test('an alias is not trusted for longer than an hour while KMS is unavailable', async () => {
     const { kms, clock, validator } = setUp();
     const later = { notBefore: START + 61 * MINUTE, notAfter: START + 90 * MINUTE };
     await validator.validate(SERVICE, await mint(kms));

@@ -3,12 +3,12 @@ import type { Json, JsonObject, Scalar } from '@confidant/contract';
 import { isDangerousVariable } from '../text/dangerous-variables.js';
 import { isShellName, shellQuote, shownName, shownSource, variableName } from '../text/variables.js';
 
-/** The input can not be put in the form that was asked for. Names keys and credentials, never a value. */
+/** The input cannot be formatted. The message names keys and credentials, never a value. */
 export class FormatError extends Error {
   override readonly name = 'FormatError';
 }
 
-/** Told what is left out or overwritten. */
+/** Called with a message about what is left out or overwritten. */
 export type Warn = (message: string) => void;
 
 interface FormatterCredential {
@@ -17,7 +17,7 @@ interface FormatterCredential {
   revision: Json;
   metadata: JsonObject;
   isBlind: boolean;
-  /** Undefined for a blind credential that was not decrypted. */
+  /** Undefined if a blind credential is not decrypted. */
   pairs: Record<string, Scalar> | undefined;
 }
 
@@ -26,12 +26,12 @@ interface FormatterService {
   credentials: FormatterCredential[];
 }
 
-/** Reads what `get_service` prints; without a service there are no credentials. Throws {@link FormatError}. */
+/** Parses the output of `get_service`; without a service there are no credentials. Throws {@link FormatError}. */
 export function readService(input: Json): FormatterService {
   const { service, result, error } = asObject(input, 'the input');
   if (result === false) {
     const reason = typeof error === 'string' ? `: ${error.slice(0, 500)}` : '';
-    throw new FormatError(`the input is an answer of get_service that failed${reason}`);
+    throw new FormatError(`the input is the output of a get_service that failed${reason}`);
   }
   if (service === undefined || service === null) return { revision: null, credentials: [] };
   const { revision = null, ...fields } = asObject(service, 'service');
@@ -59,11 +59,11 @@ export function readService(input: Json): FormatterService {
 }
 
 /**
- * Lines for a shell that set each variable unless it is set already. compat: the form, and whose prefix counts: an
- * empty `env_var_prefix` means the default for credentials, but no prefix for blind ones. Blind credentials that were
- * not decrypted give nothing. Whoever writes a credential chooses its keys and its prefix: a name that is none of a
- * shell variable, or that decides what programs load, is left out with a warning. Throws {@link FormatError} for a
- * value that is not text (compat: recorded so for a number).
+ * Writes shell lines that set each variable unless it is already set. compat: the format, and the prefix: an empty
+ * `env_var_prefix` means the default prefix for credentials, but no prefix for blind ones. Blind credentials that are
+ * not decrypted are skipped. Names that are not valid for a shell, or that can make programs run other code, are
+ * skipped with a warning, because whoever writes a credential chooses them. Throws {@link FormatError} for a value that
+ * is not text (compat: as recorded for a number).
  */
 export function envExport({ credentials }: FormatterService, defaultPrefix: string, warn: Warn): string {
   return credentials
@@ -74,7 +74,7 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
         const name = variableName(prefix, key);
         if (!isShellName(key) || !isShellName(name)) {
           const what = isShellName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
-          warn(`${what} is no name of a shell variable and is left out`);
+          warn(`${what} is not the name of a shell variable and is left out`);
           return '';
         }
         if (isDangerousVariable(name)) {
@@ -83,7 +83,7 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
         }
         const what = `the value of ${shownName(key)} of ${shownText(title, id)}`;
         if (typeof value !== 'string') throw new FormatError(`${what} is not text: env --output shell prints it`);
-        if (value.includes('\0')) throw new FormatError(`${what} holds a NUL character`);
+        if (value.includes('\0')) throw new FormatError(`${what} contains a NUL character`);
         return `: \${${name}=${shellQuote(value)}}\nexport ${name}\n`;
       });
     })
@@ -91,8 +91,8 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
 }
 
 /**
- * All pairs in one map, where they come from, and the credentials without their values. The later of two credentials
- * with one key wins. Throws {@link FormatError} for a blind credential that was not decrypted.
+ * Combines all pairs into one map, with their sources and the credentials without their values. If two credentials have
+ * the same key, the later one wins. Throws {@link FormatError} for a blind credential that is not decrypted.
  */
 export function combineCredentials(
   { revision, credentials }: FormatterService,
@@ -114,7 +114,7 @@ export function combineCredentials(
     id,
     name,
     revision: of,
-    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(Object.keys(metadata).length > 0 && { metadata }),
   }));
   return {
     credentials: Object.fromEntries(combined),

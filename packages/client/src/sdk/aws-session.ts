@@ -11,22 +11,22 @@ export interface AwsSessionOptions {
   region: string;
   /** Name or ARN of a role to assume. A name means a role of the caller's own account. */
   assumeRole?: string;
-  /** Asked once for the code of the caller's MFA device. */
+  /** Asks for the code of the caller's MFA device; called once per session. */
   mfaCode?: () => Promise<string>;
   timeoutMs: number;
   /** As in {@link AwsKmsOptions}. */
   unbundled?: boolean;
 }
 
-/** AWS did not give what the client needs to authenticate. The message names the call and AWS's error, no secret. */
+/** A call to STS or IAM failed. The message names the call and AWS's error code, and contains no secret. */
 export class AwsSessionError extends Error {
   override readonly name = 'AwsSessionError';
 }
 
-/** Told apart for the command line, which has an option for it. */
+/** No region is configured. A class of its own, because the command line can suggest its option. */
 export class NoRegion extends ConfigError {}
 
-/** KMS refused, and with which key and where: the alias of another account or region is the usual reason. */
+/** KMS refused; the message adds key and region, because the usual reason is an alias of another account or region. */
 class KeyRefused extends KmsRefused {
   constructor(refused: KmsRefused, place: string) {
     super(refused.code, refused.cause === undefined ? {} : { cause: refused.cause });
@@ -34,14 +34,13 @@ class KeyRefused extends KmsRefused {
   }
 }
 
-/** Temporary credentials are renewed this long before they run out. */
+/** Temporary credentials are renewed this long before they expire. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 const MAX_ATTEMPTS = 3;
 
 /**
- * The AWS region to authenticate in: what was configured, then AWS_REGION or AWS_DEFAULT_REGION, then the region that
- * the profile of AWS_PROFILE has in AWS's own files, as the SDK reads them. Rejects with {@link NoRegion} when none of
- * them says one.
+ * Finds the AWS region to authenticate in: `configured`, AWS_REGION, AWS_DEFAULT_REGION, or the region of the AWS
+ * profile (AWS_PROFILE), in this order. Rejects with {@link NoRegion} if none of them is set.
  */
 export async function findRegion(configured?: string): Promise<string> {
   const region =
@@ -55,23 +54,23 @@ export async function findRegion(configured?: string): Promise<string> {
 async function regionOfAwsFiles(): Promise<string> {
   const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS } =
     await import('@smithy/core/config');
-  // The SDK would ask the network last, which takes seconds where nobody answers.
+  // Without a default the SDK would ask the instance metadata service, which takes seconds where there is none.
   return loadConfig({ ...NODE_REGION_CONFIG_OPTIONS, default: '' }, NODE_REGION_CONFIG_FILE_OPTIONS)();
 }
 
 /**
- * AWS as the client needs it: KMS of any region, and the caller's IAM name. Credentials come from the SDK's default
- * chain, looked up once for all; through STS when a role is assumed or MFA is asked for. Nothing is loaded or asked
- * before it is needed.
+ * AWS for the client: KMS in any region, and the caller's IAM user name. Credentials come from the SDK's default chain,
+ * and from STS if a role or MFA is requested; all regions share them. Nothing is loaded or requested before it is
+ * needed.
  */
 export class AwsSession {
   readonly #options: AwsSessionOptions;
   readonly #kms = new Map<string, ReturnType<typeof awsKms>>();
   #chain: Promise<CredentialProvider> | undefined;
   #temporary: Credentials | undefined;
-  #asking: Promise<Credentials> | undefined;
+  #request: Promise<Credentials> | undefined;
   #user: Promise<{ name: string; arn: string }> | undefined;
-  /** Why the last search for temporary credentials ended without any. */
+  /** Why STS gave no temporary credentials last time. */
   #failure: Error | undefined;
 
   constructor(options: AwsSessionOptions) {
@@ -79,8 +78,8 @@ export class AwsSession {
   }
 
   /**
-   * KMS of a region. Its methods reject as KmsLike says, with {@link AwsSessionError} when STS or IAM refuse, and with
-   * whatever `mfaCode` rejects with.
+   * Returns KMS of a region. Its methods reject as KmsLike says, with {@link AwsSessionError} if STS or IAM fails, and
+   * with whatever `mfaCode` rejects with.
    */
   kms(region: string): KmsLike {
     let kms = this.#kms.get(region);
@@ -92,7 +91,7 @@ export class AwsSession {
         requestTimeoutMs: timeoutMs,
         maxSockets: 10,
         maxAttempts: MAX_ATTEMPTS,
-        // Looking for credentials (instance metadata, SSO, a code typed by a person) takes longer than KMS does.
+        // The search for credentials (instance metadata, SSO, typing an MFA code) takes longer than KMS.
         deadlineMs: MAX_ATTEMPTS * 2 * timeoutMs + (this.#options.mfaCode === undefined ? 0 : 10 * 60_000),
         credentials: () => this.#credentials(),
         unbundled: this.#options.unbundled ?? false,
@@ -102,7 +101,7 @@ export class AwsSession {
     const { encrypt, decrypt, generateRandom, describeKey } = kms;
     const explain = (place: string) => async (error: unknown) => {
       if (error instanceof KmsUnavailable && error.cause instanceof ProxyError) await checkProxy();
-      throw error instanceof KmsRefused ? new KeyRefused(error, place) : this.#ofCredentials(error);
+      throw error instanceof KmsRefused ? new KeyRefused(error, place) : this.#unwrapCredentialsError(error);
     };
     return {
       encrypt: (request) => encrypt(request).catch(explain(`for ${request.keyId} in ${region}`)),
@@ -112,7 +111,9 @@ export class AwsSession {
     };
   }
 
-  /** The caller's IAM user name. Rejects with {@link AwsSessionError}, for example for a role, which has none. */
+  /**
+   * Returns the caller's IAM user name. Rejects with {@link AwsSessionError}, for example for a role, which has none.
+   */
   async userName(): Promise<string> {
     return (await this.#iamUser()).name;
   }
@@ -126,22 +127,22 @@ export class AwsSession {
     if (!assumeRole && mfaCode === undefined) return this.#base();
     const endsAtMs = this.#temporary?.expiration?.getTime() ?? 0;
     if (this.#temporary !== undefined && endsAtMs - Date.now() >= RENEW_BEFORE_MS) return this.#temporary;
-    // Calls at the same moment share one answer: a code of an MFA device is good once.
-    this.#asking ??= this.#askSts()
+    // Concurrent calls share one response, because an MFA code can be used only once.
+    this.#request ??= this.#askSts()
       .then((credentials) => (this.#temporary = credentials))
       .catch((error: unknown) => {
         this.#failure = error instanceof Error ? error : undefined;
         throw error;
       })
-      .finally(() => (this.#asking = undefined));
-    return this.#asking;
+      .finally(() => (this.#request = undefined));
+    return this.#request;
   }
 
-  /** Without credentials KMS is not asked, which it tells as being unavailable: what was thrown instead of them. */
-  #ofCredentials(error: unknown): unknown {
+  /** The SDK reports failed credentials as an unavailable KMS; this returns the original error from STS or IAM. */
+  #unwrapCredentialsError(error: unknown): unknown {
     const [failure, cause] = [this.#failure, error instanceof KmsUnavailable ? error.cause : undefined];
-    const isThat = failure !== undefined && cause instanceof Error && cause.message === failure.message;
-    return isThat && (error as KmsUnavailable).code === failure.name ? failure : error;
+    const isSame = failure !== undefined && cause instanceof Error && cause.message === failure.message;
+    return isSame && (error as KmsUnavailable).code === failure.name ? failure : error;
   }
 
   async #base(): Promise<Credentials> {
@@ -158,7 +159,7 @@ export class AwsSession {
       proxyAgent({ connectTimeoutMs: timeoutMs, maxSockets: 1 }),
     ]);
     if (httpsAgent === undefined) return defaultProvider();
-    // For STS and single sign-on; instance and container metadata are asked without it.
+    // The proxy is for STS and single sign-on, not for instance and container metadata.
     return defaultProvider({ clientConfig: { requestHandler: { connectionTimeout: timeoutMs, httpsAgent } } });
   }
 
@@ -211,7 +212,9 @@ export class AwsSession {
       if (!User?.UserName || !User.Arn) throw new Error('no user');
       return { name: User.UserName, arn: User.Arn };
     } catch (error) {
-      throw new AwsSessionError(`IAM did not tell the name of the user (GetUser): ${nameOf(error)}`, { cause: error });
+      throw new AwsSessionError(`could not get the name of the user from IAM (GetUser): ${nameOf(error)}`, {
+        cause: error,
+      });
     } finally {
       iam.destroy();
     }
@@ -232,17 +235,17 @@ export class AwsSession {
   }
 }
 
-/** The SDK's name for finding none anywhere. */
+/** The SDK's error name if it finds no credentials. */
 export const NO_CREDENTIALS = 'CredentialsProviderError';
 
 function nameOf(error: unknown): string {
   if (!(error instanceof Error)) return 'failed';
   if (error.name === NO_CREDENTIALS) return 'no AWS credentials were found';
-  // AWS's errors have names, those of the network codes: a host of several addresses fails as an AggregateError.
+  // Network errors have codes, AWS's errors have names. A host with several addresses fails as an AggregateError.
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
-interface StsAnswer {
+interface StsResponse {
   Credentials?:
     | {
         AccessKeyId?: string | undefined;
@@ -253,7 +256,7 @@ interface StsAnswer {
     | undefined;
 }
 
-function fromSts({ Credentials: found }: StsAnswer): Credentials {
+function fromSts({ Credentials: found }: StsResponse): Credentials {
   if (!found?.AccessKeyId || !found.SecretAccessKey) throw new Error('IncompleteAnswer');
   return {
     accessKeyId: found.AccessKeyId,

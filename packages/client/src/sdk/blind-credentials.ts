@@ -8,14 +8,14 @@ type AnyBlindCredential = Pick<
   'id' | 'name' | 'credential_pairs' | 'data_key' | 'metadata' | 'cipher_type' | 'cipher_version'
 >;
 
-/** A blind credential can not be opened, or not be made as asked. Holds no value. */
+/** A blind credential cannot be decrypted or created. The message contains no value. */
 export class BlindCredentialError extends Error {
   override readonly name = 'BlindCredentialError';
 }
 
 /**
- * Opens the copy of a region. Rejects with {@link BlindCredentialError} naming the credential when KMS refuses, the
- * region has no copy or the cipher is another one; with KmsUnavailable when KMS does not answer.
+ * Decrypts a region's copy of a blind credential. Rejects with {@link BlindCredentialError} if KMS refuses, the region
+ * has no copy or the cipher is unknown; with KmsUnavailable if KMS is unavailable.
  */
 export async function openBlindCredential(
   credential: AnyBlindCredential,
@@ -38,11 +38,11 @@ export async function openBlindCredential(
     });
   } catch (error) {
     if (!(error instanceof Error) || !['RangeError', 'FernetError', 'KmsRefused'].includes(error.name)) throw error;
-    throw new BlindCredentialError(`${what} can not be decrypted in ${region}: ${error.message}`, { cause: error });
+    throw new BlindCredentialError(`${what} cannot be decrypted in ${region}: ${error.message}`, { cause: error });
   }
 }
 
-/** The encryption contexts by region that a blind credential's metadata keeps under `context`; others are left out. */
+/** Returns the encryption contexts by region from a blind credential's metadata (`context`), without malformed ones. */
 export function contextsOf(metadata: Record<string, unknown>): Record<string, EncryptionContext> {
   const contexts = metadata['context'];
   if (!isPlainObject(contexts)) return {};

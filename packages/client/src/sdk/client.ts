@@ -2,26 +2,26 @@ import type { BodyOf, QueryOf, ResponseOf } from '@confidant/contract';
 import { RouteCaller, type CallOptions } from './route-caller.js';
 
 export interface RevertOptions extends CallOptions {
-  /** The revision that is to be the current one; with another the server refuses with `write_conflict`. */
+  /** The revision that must be the current one; otherwise the server refuses with `write_conflict`. */
   expectedRevision?: number | undefined;
 }
 
-/** None at all where nothing is expected, as clients of the original send it. */
+/** Returns no body if no revision is expected, like clients of the original. */
 function revertBody({ expectedRevision }: RevertOptions): BodyOf<'revertCredential'> {
   return expectedRevision === undefined ? undefined : { expected_revision: expectedRevision };
 }
 
 /**
- * Confidant's interface, a method for every use. Reads reject with a ConfidantError of status 404 for what does not
- * exist; see {@link RouteCaller} for the rest.
+ * A client with one method per route. Reads reject with a ConfidantError of status 404 if there is no such thing; see
+ * {@link RouteCaller} for other errors.
  */
 export class ConfidantClient extends RouteCaller {
-  /** Credentials without their values, by name. All of them, or a page of `limit`. */
+  /** Lists credentials without their values, by name: all of them, or a page of `limit`. */
   listCredentials(query: Partial<QueryOf<'listCredentials'>> = {}, options?: CallOptions) {
     return this.call('listCredentials', { query }, options);
   }
 
-  /** A credential with its values; without them when `metadataOnly`. */
+  /** Reads a credential with its values, or without them if `metadataOnly`. */
   getCredential(id: string, { metadataOnly = false }: { metadataOnly?: boolean } = {}, options?: CallOptions) {
     return this.call('getCredential', { params: { id }, query: { metadata_only: metadataOnly } }, options);
   }
@@ -30,12 +30,14 @@ export class ConfidantClient extends RouteCaller {
     return this.call('createCredential', { body }, options);
   }
 
-  /** Writes a new revision; what `body` leaves out stays. */
+  /** Writes a new revision; fields that `body` omits stay as they are. */
   updateCredential(id: string, body: BodyOf<'updateCredential'>, options?: CallOptions) {
     return this.call('updateCredential', { params: { id }, body }, options);
   }
 
-  /** Writes a new revision that equals an old one; rejects with `write_conflict` where not the expected one is current. */
+  /**
+   * Writes a new revision from an old one; rejects with `write_conflict` if the current one is not the expected one.
+   */
   revertCredential(id: string, revision: number, options: RevertOptions = {}) {
     return this.call('revertCredential', { params: { id, revision }, body: revertBody(options) }, options);
   }
@@ -48,7 +50,9 @@ export class ConfidantClient extends RouteCaller {
     return this.call('getCredentialServices', { params: { id } }, options);
   }
 
-  /** Moves a disabled, unmapped credential to the permanent archive; without `force` only says whether it would. */
+  /**
+   * Moves a disabled, unmapped credential to the permanent archive; without `force` it only checks whether it could.
+   */
   archiveCredential(id: string, { force = false }: { force?: boolean } = {}, options?: CallOptions) {
     return this.call('archiveCredential', { params: { id }, body: { force } }, options);
   }
@@ -65,12 +69,12 @@ export class ConfidantClient extends RouteCaller {
     return this.call('listServices', { query }, options);
   }
 
-  /** A service and the credentials mapped to it, with their values unless `metadataOnly`. */
+  /** Reads a service and the credentials mapped to it, with their values unless `metadataOnly`. */
   getService(id: string, { metadataOnly = false }: { metadataOnly?: boolean } = {}, options?: CallOptions) {
     return this.call('getService', { params: { id }, query: { metadata_only: metadataOnly } }, options);
   }
 
-  /** Creates a service or writes a new revision of it. */
+  /** Creates a service, or writes a new revision of it. */
   putService(id: string, body: BodyOf<'putService'>, options?: CallOptions) {
     return this.call('putService', { params: { id }, body }, options);
   }
@@ -91,12 +95,12 @@ export class ConfidantClient extends RouteCaller {
     return this.call('listServiceHistory', { query }, options);
   }
 
-  /** The name the server knows the caller by. */
+  /** Returns the caller's name, as the server knows it. */
   getUserEmail(options?: CallOptions) {
     return this.call('getUserEmail', {}, options);
   }
 
-  /** Blind credentials in short: without ciphertext, data keys and metadata. */
+  /** Lists blind credentials without ciphertext, data keys and metadata. */
   listBlindCredentials(options?: CallOptions) {
     return this.call('listBlindCredentials', {}, options);
   }
@@ -105,7 +109,7 @@ export class ConfidantClient extends RouteCaller {
     return this.call('getBlindCredential', { params: { id } }, options);
   }
 
-  /** Stores what `encryptBlind` made, with the contexts under `context` of the metadata. */
+  /** Stores the result of `encryptBlind`; put its contexts into the metadata, under `context`. */
   createBlindCredential(body: BodyOf<'createBlindCredential'>, options?: CallOptions) {
     return this.call('createBlindCredential', { body }, options);
   }
@@ -138,24 +142,24 @@ export class ConfidantClient extends RouteCaller {
     return this.call('getCertificateAuthority', { params: { ca } }, options);
   }
 
-  /** A certificate with a key made by the server; `validity` in days. */
+  /** Issues a certificate with a key made by the server; `validity` is in days. */
   getCertificate(ca: string, cn: string, query: { san?: string[]; validity?: number } = {}, options?: CallOptions) {
     return this.call('getCertificate', { params: { ca, cn }, query }, options);
   }
 
-  /** A certificate for the key of a PEM signing request; `validity` in days. */
+  /** Issues a certificate for a signing request in PEM; `validity` is in days. */
   signCertificateRequest(ca: string, body: BodyOf<'signCertificateRequest'>, options?: CallOptions) {
     return this.call('signCertificateRequest', { params: { ca }, body }, options);
   }
 
-  /** A JWT for the caller, or for `resourceId`; `expirySeconds` is never above what the server allows. */
+  /** Returns a JWT for the caller, or for `resourceId`; the server limits `expirySeconds`. */
   getJwt(
     environment: string,
     { resourceId, expirySeconds }: { resourceId?: string; expirySeconds?: number } = {},
     options?: CallOptions,
   ): Promise<ResponseOf<'getToken'>> {
     const query = { environment };
-    // compat: without an id the expiry stands where the id belongs, as the original's client sends it.
+    // compat: without an id, the original's client sends the expiry in its place.
     const id = resourceId ?? expirySeconds?.toString();
     if (id === undefined) return this.call('getOwnToken', { query }, options);
     if (resourceId === undefined || expirySeconds === undefined) {
@@ -164,27 +168,27 @@ export class ConfidantClient extends RouteCaller {
     return this.call('getTokenWithExpiry', { params: { id, expiry: expirySeconds }, query }, options);
   }
 
-  /** The keys that verify the JWTs of an environment. Needs no proof of who calls. */
+  /** Returns the public keys for the JWTs of an environment; needs no authentication. */
   getPublicKeys(environment: string, options?: CallOptions) {
     return this.call('getPublicKeys', { params: { environment } }, options);
   }
 
-  /** The IAM roles that services can be named after. */
+  /** Lists the IAM roles that services can be named after. */
   listRoles(options?: CallOptions) {
     return this.call('listRoles', {}, options);
   }
 
-  /** Whether a service has its KMS grants. */
+  /** Returns whether a service has its KMS grants. */
   getGrants(id: string, options?: CallOptions) {
     return this.call('getGrants', { params: { id } }, options);
   }
 
-  /** Makes the KMS grants of a service that are missing. */
+  /** Creates the missing KMS grants of a service. */
   ensureGrants(id: string, options?: CallOptions) {
     return this.call('ensureGrants', { params: { id } }, options);
   }
 
-  /** A random value for a new secret, made by the server. */
+  /** Returns a random value for a new secret, made by the server. */
   generateValue(options?: CallOptions) {
     return this.call('generateValue', {}, options);
   }

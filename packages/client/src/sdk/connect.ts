@@ -8,40 +8,40 @@ import { sessionTransport, type LoginSession } from './session-transport.js';
 import { nodeTransport, type Transport } from './transport.js';
 
 export interface ConnectOptions {
-  /** Asked for the code of an MFA device; with it every call of AWS uses a session that proved MFA. */
+  /** Asks for the code of an MFA device. If set, all calls to AWS use a session with MFA. */
   mfaCode?: () => Promise<string>;
   onRetry?: (event: RetryEvent) => void;
-  /** Told of every request when it is over. */
+  /** Called after every request. */
   onAttempt?: (event: AttemptEvent) => void;
-  /** Told where a token comes from: the cache file, or KMS. */
+  /** Called for every token with its origin: the cache file, or KMS. */
   onToken?: (from: 'cache' | 'kms') => void;
-  /** Told whom is asked; what it answers is called when the answer is there, or none comes. For showing progress. */
+  /** Called before waiting for `whom`; the returned function is called when the wait is over. For showing progress. */
   onAsking?: (whom: string) => () => void;
-  /** Told what is worth knowing but stops nothing, for example that the token cache can not be written. */
+  /** Called with problems that are not errors, for example a token cache that cannot be written. */
   onWarning?: (message: string) => void;
-  /** Loads the AWS SDK by `require`: quicker than by `import`, but a bundler leaves it out. Default: false. */
+  /** Loads the AWS SDK by `require`, which is faster than `import`, but invisible to bundlers. Default: false. */
   unbundled?: boolean;
 }
 
-/** A client, and AWS for what is encrypted blind. */
+/** A client, and AWS KMS for blind credentials. */
 export interface Connection {
   client: ConfidantClient;
-  /** The region in which blind credentials are opened. Rejects with ConfigError when none is known. */
+  /** The region in which blind credentials are decrypted. Rejects with ConfigError if none is configured. */
   readonly region: () => Promise<string>;
   readonly kmsFor: (region: string) => KmsLike;
-  /** Ends kept-alive connections, so that nothing holds the process. */
+  /** Closes idle connections, so that the process can end. */
   close(): void;
 }
 
 /** A client that authenticates with KMS tokens. */
 export interface KmsConnection extends Connection {
-  /** What proves who calls: for Basic authentication, or X-Auth-From and X-Auth-Token. */
+  /** The credentials for Basic authentication, or for X-Auth-From and X-Auth-Token. */
   readonly token: () => Promise<{ username: string; token: string }>;
 }
 
 /**
- * Puts a client together: KMS tokens over AWS credentials, node's HTTP, the time-outs and retries of `settings`.
- * Asks nobody yet. Rejects with ConfigError when no region is known, RangeError for names and lifetimes no token can
+ * Creates a client that authenticates with KMS tokens, with the timeouts and retries of `settings`. Sends no request
+ * yet. Rejects with ConfigError if no region is configured, and with RangeError for names and lifetimes no token can
  * have.
  */
 export async function connect(settings: ClientSettings, options: ConnectOptions = {}): Promise<KmsConnection> {
@@ -59,15 +59,15 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
       lifetimeMinutes: settings.tokenLifetimeMinutes,
       cacheFile: settings.tokenCacheFile,
       cacheScope: `${region} ${process.env['AWS_ENDPOINT_URL_KMS'] ?? ''} ${settings.assumeRole ?? ''}`,
-      ...(options.onToken === undefined ? {} : { onToken: options.onToken }),
-      ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+      ...(options.onToken !== undefined && { onToken: options.onToken }),
+      ...(options.onWarning !== undefined && { onWarning: options.onWarning }),
     });
   let generator = authContext.from === undefined ? undefined : generatorFor(authContext.from);
   const token = async (): Promise<{ username: string; token: string }> => {
-    // compat: a user without a configured name goes by the name IAM knows.
-    const ask = async () => (generator ??= generatorFor(await aws.userName())).token();
-    // Who is asked for a code needs no line about waiting.
-    return options.mfaCode === undefined ? waitFor('AWS KMS', ask, options) : ask();
+    // compat: without a configured name, the user's name in IAM is used.
+    const makeToken = async () => (generator ??= generatorFor(await aws.userName())).token();
+    // No progress is shown while the person is asked for an MFA code.
+    return options.mfaCode === undefined ? waitFor('AWS KMS', makeToken, options) : makeToken();
   };
   const transport = openTransport(settings);
   return {
@@ -83,8 +83,8 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
 }
 
 /**
- * The same with the session of a person's login. AWS is asked for blind credentials only. `onRenewed` is told of the
- * session when the server renews it.
+ * Creates a client that authenticates with the session of a person's login. It uses AWS for blind credentials only.
+ * `onRenewed` is called with the new session when the server renews it.
  */
 export function connectSession(
   settings: ServerSettings,
@@ -94,7 +94,7 @@ export function connectSession(
   const transport = openTransport(settings);
   let aws: AwsSession | undefined;
   return {
-    // The transport says who calls: what it says changes with the answers.
+    // The transport authenticates, because the session changes with the responses.
     client: openClient(settings, options, sessionTransport(transport, session, options.onRenewed), () => ({})),
     region: () => findRegion(settings.region),
     kmsFor(of) {
@@ -108,9 +108,9 @@ export function connectSession(
   };
 }
 
-/** HTTP with the time-outs and certificates of `settings`. Throws when its CA file can not be read. */
+/** Creates a transport with the timeouts and certificates of `settings`. Throws if the CA file cannot be read. */
 export function openTransport({ timeoutMs, caFile }: ServerSettings): ReturnType<typeof nodeTransport> {
-  return nodeTransport({ timeoutMs, ...(caFile === undefined ? {} : { caFile }) });
+  return nodeTransport({ timeoutMs, ...(caFile !== undefined && { caFile }) });
 }
 
 function openClient(
@@ -125,8 +125,8 @@ function openClient(
     auth,
     retries,
     backoffMs,
-    ...(options.onRetry === undefined ? {} : { onRetry: options.onRetry }),
-    ...(options.onAttempt === undefined ? {} : { onAttempt: options.onAttempt }),
+    ...(options.onRetry !== undefined && { onRetry: options.onRetry }),
+    ...(options.onAttempt !== undefined && { onAttempt: options.onAttempt }),
   });
 }
 
@@ -148,12 +148,12 @@ function awsSession(
     timeoutMs,
     region,
     unbundled,
-    ...(assumeRole === undefined ? {} : { assumeRole }),
-    ...(mfaCode === undefined ? {} : { mfaCode }),
+    ...(assumeRole !== undefined && { assumeRole }),
+    ...(mfaCode !== undefined && { mfaCode }),
   });
 }
 
-/** A header of Basic authentication; user names of KMS tokens hold no colon. */
+/** Returns the header for Basic authentication; usernames of KMS tokens cannot contain a colon. */
 export function basicAuthorization({ username, token }: { username: string; token: string }): {
   authorization: string;
 } {

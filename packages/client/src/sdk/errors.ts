@@ -1,11 +1,11 @@
 import type { ErrorCode, JsonObject } from '@confidant/contract';
 
 /**
- * What went wrong. The server's own codes, and those of the way there:
- * - `network`: no connection, or it broke; `timeout`: no answer in time; `aborted`: the caller's signal;
- * - `untrusted`: who is there speaks no TLS, or has no certificate that is trusted for this name; never repeated;
+ * What went wrong: the server's own codes, and codes for failures on the way to it:
+ * - `network`: no connection, or it broke; `timeout`: no response in time; `aborted`: the caller's signal;
+ * - `untrusted`: the server does not speak TLS, or its certificate is not trusted for this name; never retried;
  * - `redirected`: a 3xx, never followed; `invalid_response`: not JSON; `response_too_large`;
- * - `http_error`: an error status without a code, as servers of the original answer.
+ * - `http_error`: an error status without a code, as from servers of the original.
  */
 export type ConfidantErrorCode =
   | ErrorCode
@@ -20,26 +20,29 @@ export type ConfidantErrorCode =
 
 export interface ConfidantErrorDetails {
   code: ConfidantErrorCode;
-  /** The HTTP status; undefined when there was no answer. */
+  /** The HTTP status; undefined if there was no response. */
   status?: number;
-  /** The server's X-Request-Id: finds the cause in its log. */
+  /** The server's X-Request-Id, with which to find the cause in its log. */
   requestId?: string;
-  /** The error body of the server: `error`, and `reference` or `conflicts` where there are any. */
+  /** The server's error body: `error`, and perhaps `reference` or `conflicts`. */
   body?: JsonObject;
-  /** By how much the Date of the answer was ahead of this machine's clock: seconds count, less does not. */
+  /** How far the server's clock, by the Date header, is ahead of this machine's, to the second. */
   serverClockAheadMs?: number;
-  /** Nothing was sent that proves who calls: the answer is not about that. */
+  /** The request was sent without authentication, so that cannot be the reason. */
   anonymous?: boolean;
-  /** The answer tells nothing of what was asked for: it is a gateway's, something else's, or of a server without such a path. */
+  /**
+   * The response does not come from Confidant's route: it is a gateway's or another program's, or there is no such
+   * route.
+   */
   foreign?: boolean;
-  /** There was no connection to send anything over. */
+  /** Nothing was sent, because there was no connection. */
   unsent?: boolean;
   cause?: unknown;
 }
 
 /**
- * Every failure of a call. The message names method, path, status and the server's public text: no token, no query,
- * no value of a credential.
+ * A failed call. The message contains method, path, status and the server's public text, but no token, no query and no
+ * value of a credential.
  */
 export class ConfidantError extends Error {
   override readonly name = 'ConfidantError';
@@ -49,11 +52,14 @@ export class ConfidantError extends Error {
   readonly body: JsonObject | undefined;
   readonly serverClockAheadMs: number | undefined;
   readonly anonymous: boolean;
-  /** No server of Confidant told this of what was asked for: a 404 of such an answer does not mean that it is gone. */
+  /** The response does not come from Confidant's route: if it is a 404, the requested thing may still exist. */
   readonly foreign: boolean;
-  /** There was no connection to send anything over. */
+  /** Nothing was sent, because there was no connection. */
   readonly unsent: boolean;
-  /** How often the request was sent. Above 1, one before may have been carried out although its answer was lost. */
+  /**
+   * How often the request was sent. If more than once, an earlier one may have succeeded although its response was
+   * lost.
+   */
   attempts = 1;
 
   constructor(message: string, details: ConfidantErrorDetails) {
@@ -68,7 +74,9 @@ export class ConfidantError extends Error {
     this.unsent = details.unsent ?? false;
   }
 
-  /** True when nobody answered for Confidant: no network, no trust, no answer in time, or a gateway that says so. */
+  /**
+   * Whether the server could not be reached: no network, no trust, no response in time, or a gateway's 502, 503 or 504.
+   */
   get unreachable(): boolean {
     if (this.status !== undefined) return [502, 503, 504].includes(this.status);
     return ['network', 'untrusted', 'timeout'].includes(this.code);

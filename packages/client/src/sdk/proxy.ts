@@ -7,18 +7,18 @@ export interface ProxyOptions {
   connectTimeoutMs: number;
   idleTimeoutMs?: number;
   maxSockets: number;
-  /** The only address that will be asked for; left out: it is decided for each host. */
+  /** The only address that will be requested, if known; otherwise the agent decides for each host. */
   address?: string;
 }
 
 /**
- * The agent that goes through the proxy of the environment; undefined where there is none. Its requests fail with
- * kmsauth's ProxyError.
+ * Returns an agent that uses the environment's proxy; undefined if there is none. Its requests fail with kmsauth's
+ * ProxyError.
  *
- * @throws ConfigError when the address that is asked for needs the proxy, and that is none; it holds no password
+ * @throws ConfigError if `address` needs the proxy and its variable is malformed; the message contains no password
  */
 export async function proxyAgent(options: ProxyOptions): Promise<Agent | undefined> {
-  // Programs that run briefly load nothing for this.
+  // Short-lived programs should not load anything for this.
   if (!VARIABLES.some((name) => process.env[name])) return undefined;
   const proxies = await import('@confidant/kmsauth/proxy');
   if (options.address !== undefined && proxies.goesThroughProxy(options.address)) await checkProxy();
@@ -26,8 +26,8 @@ export async function proxyAgent(options: ProxyOptions): Promise<Agent | undefin
 }
 
 /**
- * The proxy that an address is reached through, `proxy.corp:3128`; `none` where the environment names one for other
- * addresses, undefined where it names none.
+ * The proxy for an address, `proxy.corp:3128`; `none` if the environment names one, but not for this address; undefined
+ * if it names none.
  */
 export async function proxyOf(address: string): Promise<string | undefined> {
   if (!VARIABLES.some((name) => process.env[name])) return undefined;
@@ -35,7 +35,7 @@ export async function proxyOf(address: string): Promise<string | undefined> {
   return proxies.namesProxy(process.env) ? (proxies.proxyOf(address) ?? 'none') : undefined;
 }
 
-/** @throws ConfigError when the proxy of the environment is no address of one; the message holds no password */
+/** @throws ConfigError if the environment's proxy variable is malformed; the message contains no password */
 export async function checkProxy(): Promise<void> {
   const { proxyFault } = await import('@confidant/kmsauth/proxy');
   const fault = proxyFault(process.env);

@@ -5,7 +5,7 @@ import type { TransportResponse } from './transport.js';
 
 const MAX_RETRY_AFTER_MS = 120_000;
 
-/** The server's answer said when to come back. */
+/** An error response with Retry-After. */
 export class RetryLater extends ConfidantError {
   readonly retryAfterMs: number;
 
@@ -16,8 +16,8 @@ export class RetryLater extends ConfidantError {
 }
 
 /**
- * The JSON object of a 200; every other answer is thrown as {@link ConfidantError}. `what` is the method and path, for
- * the message; `anonymous`: nothing was sent that proves who calls.
+ * Returns the JSON object of a 200; throws {@link ConfidantError} for every other response. `what` is the method and
+ * path, for the message. `anonymous`: the request was sent without authentication.
  */
 export function readResponse(
   what: string,
@@ -26,36 +26,36 @@ export function readResponse(
 ): JsonObject {
   const requestId = headers['x-request-id'];
   const aheadMs = Date.parse(headers['date'] ?? '') - Date.now();
-  const known = {
+  const common = {
     status,
     anonymous,
-    ...(requestId === undefined ? {} : { requestId }),
-    ...(Number.isNaN(aheadMs) ? {} : { serverClockAheadMs: aheadMs }),
+    ...(requestId !== undefined && { requestId }),
+    ...(!Number.isNaN(aheadMs) && { serverClockAheadMs: aheadMs }),
   };
   const body = parseObject(text);
   if (status === 200) {
     if (body !== undefined) return body;
     throw new ConfidantError(`${what}: the answer is not a JSON object; is this a Confidant server?`, {
-      ...known,
+      ...common,
       code: 'invalid_response',
       foreign: true,
     });
   }
   if (status >= 300 && status < 400) {
     throw new ConfidantError(`${what} answered ${status}, a redirect${describeTarget(headers['location'])}`, {
-      ...known,
+      ...common,
       code: 'redirected',
     });
   }
   const code = codeOf(headers['x-confidant-error']);
   const reason = typeof body?.['error'] === 'string' ? body['error'] : defaultText(code);
   const page = pageOfOriginal(text) === status;
-  const isNoRoute = status === 404 || status === 405;
-  const foreign = code === undefined && !saysInJson(body) && (isNoRoute || !page);
-  // What is no Confidant server has no such path; of other refusals one of its own gateways may be the reason.
-  const doubt = foreign && isNoRoute && !page ? '; is this a Confidant server?' : '';
+  const isMissing = status === 404 || status === 405;
+  const foreign = code === undefined && !hasErrorInJson(body) && (isMissing || !page);
+  // Something other than Confidant has no such path; other refusals may come from a gateway in front of Confidant.
+  const doubt = foreign && isMissing && !page ? '; is this a Confidant server?' : '';
   const message = `${what} answered ${status}${reason === undefined ? '' : `: ${reason.slice(0, 500)}`}${doubt}`;
-  const details = { ...known, foreign, code: code ?? 'http_error', ...(body === undefined ? {} : { body }) } as const;
+  const details = { ...common, foreign, code: code ?? 'http_error', ...(body !== undefined && { body }) } as const;
   const retryAfter = headers['retry-after'];
   if (retryAfter !== undefined && /^\d{1,6}$/.test(retryAfter)) {
     throw new RetryLater(message, details, Number(retryAfter));
@@ -63,18 +63,18 @@ export function readResponse(
   throw new ConfidantError(message, details);
 }
 
-/** compat: servers of the original have no codes, but say what is the matter in JSON, or nothing in it, of what they were asked for. */
-function saysInJson(body: JsonObject | undefined): boolean {
+/** compat: servers of the original send no code, but a JSON body with `error`, or an empty object. */
+function hasErrorInJson(body: JsonObject | undefined): boolean {
   return body !== undefined && (typeof body['error'] === 'string' || Object.keys(body).length === 0);
 }
 
-/** compat: the status of the page that the original answers for a token that it refuses, a fault, or a path it lacks. */
+/** compat: the status in the HTML page that the original sends for rejected tokens, failures and unknown paths. */
 function pageOfOriginal(text: string): number | undefined {
   const page = /^<!DOCTYPE HTML PUBLIC "-\/\/W3C\/\/DTD HTML 3\.2 Final\/\/EN">\s*<title>(\d{3}) /.exec(text);
   return page === null ? undefined : Number(page[1]);
 }
 
-/** Where to, without a query, which may hold anything; and what to do about it. */
+/** Describes the target of a redirect, without its query, which may contain secrets, and what to do about it. */
 function describeTarget(location: string | undefined): string {
   const target = location !== undefined && URL.canParse(location) ? new URL(location) : undefined;
   if (target === undefined) return ', which is not followed: correct the address';

@@ -5,31 +5,33 @@ import { RetryLater, readResponse } from './response.js';
 import { ConfidantError } from './errors.js';
 import type { Transport, TransportRequest } from './transport.js';
 
-/** Headers that prove who calls. Asked for every attempt, so what they hold may run out between two. */
+/**
+ * Returns the headers that authenticate a request. Called for every attempt, because a token may expire between two.
+ */
 export type AuthProvider = () => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>;
 
-/** A pause before another attempt. */
+/** A retry that is about to happen. */
 export interface RetryEvent {
-  /** 1 for the first repetition. */
+  /** 1 for the first retry. */
   attempt: number;
   retries: number;
   delayMs: number;
   error: ConfidantError;
 }
 
-/** A request that was answered, or got no answer. */
+/** A finished attempt, with or without a response. */
 export interface AttemptEvent {
   method: TransportRequest['method'];
   url: URL;
   /** 1 for the first. */
   attempt: number;
-  /** More than 1: a kept connection was closed, and it was sent again at once. */
+  /** How often it was sent: 2 if an idle connection turned out to be closed. */
   sent: number;
-  /** Without the time that it took to prove who calls. */
+  /** Without the time for authentication. */
   durationMs: number;
   status?: number;
   requestId?: string;
-  /** Why there is no answer. */
+  /** Why there is no response. */
   error?: unknown;
 }
 
@@ -38,18 +40,23 @@ export interface CallerOptions {
   url: string;
   auth: AuthProvider;
   transport: Transport;
-  /** How often GET and PUT are repeated after 502, 503, 504 and failures of the network, and at most twice after 500; POST never is. Default 0. */
+  /**
+   * How often to retry GET and PUT after 502, 503, 504 and network errors; at most twice after 500. POST is never
+   * retried. Default 0.
+   */
   retries?: number;
-  /** The first pause; it doubles each time up to two minutes, and a random half of it is left out. Default 1000. */
+  /**
+   * The first pause. It doubles each time, up to two minutes; a random part, up to half, is taken off. Default 1000.
+   */
   backoffMs?: number;
   onRetry?: (event: RetryEvent) => void;
-  /** Told of every attempt when it is over. What this and `onRetry` throw is lost: the call goes on as without them. */
+  /** Called after every attempt. Errors that this and `onRetry` throw are ignored. */
   onAttempt?: (event: AttemptEvent) => void;
 }
 
 export interface CallOptions {
   signal?: AbortSignal;
-  /** The call ends by then with code `timeout`, or before a pause that would last longer. `auth` is not cut short. */
+  /** The call ends by then with code `timeout`, or before a pause that would last longer. `auth` is not interrupted. */
   deadlineMs?: number;
 }
 
@@ -59,30 +66,30 @@ export interface RequestInput {
   params?: Readonly<Record<string, string | number>>;
   query?: Readonly<Record<string, QueryValue>>;
   body?: unknown;
-  /** Sends nothing that proves who calls. */
+  /** Sends no authentication. */
   anonymous?: boolean;
 }
 
-/** Leaves out what the route does not have, and what is optional of it may be left out. */
+/** The parameters, query and body that a route has. */
 type CallInput<Id extends RouteId> = ([ParamsOf<Id>] extends [undefined] ? unknown : { params: ParamsOf<Id> }) &
   ([QueryOf<Id>] extends [undefined] ? unknown : { query?: Partial<QueryOf<Id>> }) &
   ([BodyOf<Id>] extends [undefined] ? unknown : { body: BodyOf<Id> });
 
 const MAX_BACKOFF_MS = 120_000;
-const RETRIED = [500, 502, 503, 504];
-/** A server that fails at a request tends to fail at it again: unlike an outage, waiting longer mends nothing. */
+const RETRIED_STATUSES = [500, 502, 503, 504];
+/** A server that fails on a request usually fails again; unlike in an outage, waiting does not help. */
 const MAX_RETRIES_OF_500 = 2;
 
 /**
- * Calls routes over HTTP: proof, repetitions, answers. Knows nothing of AWS, files or a command line: how a call is
- * authenticated and carried is given to it. Every method rejects with {@link ConfidantError}, and with whatever `auth`
- * rejects with.
+ * Calls routes over HTTP, with authentication and retries. It is independent of AWS, files and the command line: `auth`
+ * and `transport` are passed in. Every method rejects with {@link ConfidantError}, or with whatever `auth` rejects
+ * with.
  */
 export class RouteCaller {
   readonly #options: CallerOptions;
   readonly #base: URL;
 
-  /** Throws TypeError when `url` is no http or https address, RangeError for a `backoffMs` that is no time. */
+  /** Throws TypeError if `url` is not an http or https address, RangeError if `backoffMs` is negative or NaN. */
   constructor(options: CallerOptions) {
     if (!((options.backoffMs ?? 0) >= 0)) throw new RangeError('backoffMs must be 0 or more');
     this.#options = options;
@@ -92,13 +99,13 @@ export class RouteCaller {
   /** Calls a route of the contract by its name. */
   async call<Id extends RouteId>(id: Id, input: CallInput<Id>, options?: CallOptions): Promise<ResponseOf<Id>> {
     const { method, path, access }: Address = ADDRESSES[id];
-    const asked = { ...(input as RequestInput), anonymous: access === 'anyone' };
-    return (await this.request(method, path, asked, options)) as ResponseOf<Id>;
+    const request = { ...(input as RequestInput), anonymous: access === 'anyone' };
+    return (await this.request(method, path, request, options)) as ResponseOf<Id>;
   }
 
   /**
-   * Calls any address: `path` as in the route table, `/v1/credentials/:id`. Answers the JSON object of a 200; numbers
-   * that JavaScript would change are `ExactNumber`s.
+   * Calls any path, written as in the route table: `/v1/credentials/:id`. Resolves to the JSON object of a 200; numbers
+   * that JavaScript cannot represent exactly are `ExactNumber`s.
    */
   async request(
     method: TransportRequest['method'],
@@ -146,10 +153,10 @@ export class RouteCaller {
         return await this.#attempt(method, path, input, options, { attempt, counted });
       } catch (error) {
         if (!(error instanceof ConfidantError)) throw error;
-        // A transport may send it more often than it is asked to, or not count.
-        const begun = Math.max(counted.sent, attempt);
+        // A transport may send a request more than once, or not count at all.
+        const sent = Math.max(counted.sent, attempt);
         if (error.unsent) unsent += 1;
-        error.attempts = Math.max(begun - unsent, 1);
+        error.attempts = Math.max(sent - unsent, 1);
         const retries = this.#retriesAfter(error);
         if (!isWorthRetrying(method, error) || attempt > retries) throw error;
         const delayMs = this.#delayMs(attempt, error);
@@ -178,32 +185,32 @@ export class RouteCaller {
       url,
       headers: {
         accept: 'application/json',
-        ...(input.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(input.body !== undefined && { 'content-type': 'application/json' }),
         ...(input.anonymous ? {} : await this.#options.auth()),
       },
-      ...(input.body === undefined ? {} : { body: stringifyJson(input.body) }),
-      ...(signal === undefined ? {} : { signal }),
+      ...(input.body !== undefined && { body: stringifyJson(input.body) }),
+      ...(signal !== undefined && { signal }),
       onSend: () => (counted.sent += 1),
     };
     const [startedAt, sentBefore] = [performance.now(), counted.sent];
-    const tell = (end: Pick<AttemptEvent, 'status' | 'requestId' | 'error'>): void =>
+    const report = (end: Pick<AttemptEvent, 'status' | 'requestId' | 'error'>): void =>
       observe(this.#options.onAttempt, {
         ...{ method, url, attempt, sent: counted.sent - sentBefore, durationMs: performance.now() - startedAt },
         ...end,
       });
     const response = await this.#options.transport(request).catch((error: unknown) => {
-      tell({ error });
+      report({ error });
       throw error;
     });
     const requestId = response.headers['x-request-id'];
-    tell({ status: response.status, ...(requestId === undefined ? {} : { requestId }) });
+    report({ status: response.status, ...(requestId !== undefined && { requestId }) });
     return readResponse(`${method} ${url.pathname}`, response, { anonymous: input.anonymous === true });
   }
 
   #urlOf(path: string, { params = {}, query = {} }: RequestInput): URL {
     const filled = path.replace(/:([a-z_]+)/g, (_, name: string) => {
       const value = params[name];
-      // A dot segment would be resolved away, and another address be asked.
+      // A dot segment would be resolved away, which leads to another path.
       if (value === undefined || /^\.{0,2}$/.test(String(value))) {
         throw new ConfidantError(`${path}: ${name} is missing`, { code: 'invalid_request' });
       }
@@ -228,7 +235,7 @@ export class RouteCaller {
   }
 }
 
-/** compat: booleans go as Python writes them, `metadata_only=False`. */
+/** compat: booleans are written as in Python, `metadata_only=False`. */
 function queryText(value: string | number | boolean): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   return String(value);
@@ -236,17 +243,17 @@ function queryText(value: string | number | boolean): string {
 
 function isWorthRetrying(method: string, error: ConfidantError): boolean {
   if (method === 'POST') return false;
-  if (error.status !== undefined) return RETRIED.includes(error.status);
-  // Waiting gives nobody a certificate.
+  if (error.status !== undefined) return RETRIED_STATUSES.includes(error.status);
+  // A certificate does not become trusted by waiting.
   return error.unreachable && error.code !== 'untrusted';
 }
 
-/** Who only looks on can not fail a call that was carried out. */
+/** Calls an observer, whose errors must not fail the request. */
 function observe<Event>(observer: ((event: Event) => void) | undefined, event: Event): void {
   try {
     observer?.(event);
   } catch {
-    // Told where observers are declared.
+    // Ignored, as CallerOptions says.
   }
 }
 

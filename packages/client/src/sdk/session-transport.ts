@@ -1,20 +1,20 @@
 import type { Transport } from './transport.js';
 
-/** A person's session, as `confidant login` gets it from a server. It is worth what the person may do. */
+/** A person's session, as `confidant login` gets it from a server. Whoever has it can act as the person. */
 export interface LoginSession {
   email: string;
   cookieName: string;
   /** Changes while the session is used. */
   cookie: string;
-  /** What X-XSRF-TOKEN must say. */
+  /** The value for the header X-XSRF-TOKEN. */
   csrfToken: string;
-  /** When it is over unless it is used before, in ISO 8601, by this machine's clock; undefined: the server did not say. */
+  /** When an unused session expires, in ISO 8601 by this machine's clock; undefined if the server did not say. */
   endsAt?: string;
 }
 
 /**
- * A transport that sends a session along, and takes over the cookie, and its end, when the server renews it.
- * `onRenewed` is told of the new one.
+ * Returns a transport that sends a session with every request. When the server renews the cookie, it uses the new one
+ * and calls `onRenewed` with it.
  */
 export function sessionTransport(
   transport: Transport,
@@ -40,8 +40,8 @@ export function sessionTransport(
 }
 
 /**
- * The value that Set-Cookie headers, joined by commas, give a cookie of this name, and when it ends: the last, as in
- * browsers. `now`: milliseconds of the epoch.
+ * Finds a cookie's value and expiry in Set-Cookie headers that are joined by commas. The last one counts, as in
+ * browsers. `now` is in milliseconds since the epoch.
  */
 export function cookieOf(
   setCookie: string | undefined,
@@ -49,14 +49,14 @@ export function cookieOf(
   now = Date.now(),
 ): Pick<LoginSession, 'cookie' | 'endsAt'> | undefined {
   const escaped = name.replace(/[^\w]/g, '\\$&');
-  // In a date, too, a comma stands: Expires=Thu, 01 Jan 2099.
+  // Dates contain a comma, too: Expires=Thu, 01 Jan 2099.
   const pattern = new RegExp(
     `(?:^|, )${escaped}=([\\w.~-]*)((?:; ?(?:[eE][xX][pP][iI][rR][eE][sS]=\\w+, [^;,]*|[^;,]*))*)`,
     'g',
   );
   const found = [...(setCookie ?? '').matchAll(pattern)].at(-1);
   if (found === undefined) return undefined;
-  // Not Expires: that is by the server's clock.
+  // Expires is ignored, because it depends on the server's clock.
   const seconds = /; ?max-age=(\d{1,9})\s*(?:;|$)/i.exec(found[2]!)?.[1];
   const ends = seconds === undefined ? {} : { endsAt: new Date(now + Number(seconds) * 1000).toISOString() };
   return { cookie: found[1]!, ...ends };

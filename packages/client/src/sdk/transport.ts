@@ -7,8 +7,8 @@ import { MAX_SECONDS } from './config/limits.js';
 import { proxyAgent } from './proxy.js';
 
 /**
- * `import` of node:http makes an object of all it exports, and for that Node 22 loads its WebSocket too: that takes
- * longer than most commands run. The second way is for Node before 20.16; bundles in CommonJS have no `import.meta.url`.
+ * Loads a module of Node. `import` of node:http would load all that it exports, in Node 22 WebSocket too, which takes
+ * longer than most commands run. `createRequire` is for Node before 20.16; CommonJS bundles have no `import.meta.url`.
  */
 function builtin(name: 'node:http' | 'node:https'): unknown {
   return process.getBuiltinModule?.(name) ?? createRequire(import.meta.url)(name);
@@ -21,7 +21,7 @@ export interface TransportRequest {
   headers: Record<string, string>;
   body?: string;
   signal?: AbortSignal;
-  /** Called whenever the request is about to be sent: again when a kept connection turns out to be closed. */
+  /** Called whenever the request is about to be sent; twice if an idle connection turns out to be closed. */
   onSend?: () => void;
 }
 
@@ -33,13 +33,13 @@ export interface TransportResponse {
 }
 
 /**
- * Carries one request, once. Rejects with {@link ConfidantError} of code `network`, `timeout`, `aborted` or
- * `response_too_large`; every HTTP status is an answer. Follows no redirect.
+ * Sends one request, without retries. Resolves for every HTTP status and does not follow redirects. Rejects with
+ * {@link ConfidantError} of code `network`, `untrusted`, `timeout`, `aborted` or `response_too_large`.
  */
 export type Transport = (request: TransportRequest) => Promise<TransportResponse>;
 
 export interface NodeTransportOptions {
-  /** To connect, and between two signs of life; a whole exchange may take ten times that. At most a day. */
+  /** For connecting, and for waiting for more data; a whole request may take ten times that. At most a day. */
   timeoutMs: number;
   /** A file of PEM certificates to trust instead of the system's. Certificates are always verified. */
   caFile?: string;
@@ -52,8 +52,8 @@ export interface NodeTransportOptions {
 const MAX_TIMEOUT_MS = MAX_SECONDS * 1000;
 
 /**
- * {@link Transport} over node:http with kept-alive connections, through the proxy of the environment where it names
- * one. Throws when `caFile` can not be read, and RangeError for a `timeoutMs` that is none.
+ * Creates a {@link Transport} over node:http, with keep-alive and the environment's proxy. Throws if `caFile` cannot be
+ * read, and RangeError if `timeoutMs` is out of range.
  */
 export function nodeTransport(options: NodeTransportOptions): Transport & { close(): void } {
   if (!(options.timeoutMs > 0 && options.timeoutMs <= MAX_TIMEOUT_MS)) {
@@ -62,10 +62,10 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
   const agentOptions = { keepAlive: true, maxSockets: options.maxSockets ?? 20, timeout: options.timeoutMs };
   const plain = new http.Agent(agentOptions);
   const ca = options.caFile === undefined ? {} : { ca: readFileSync(options.caFile) };
-  // Said aloud, because NODE_TLS_REJECT_UNAUTHORIZED in the environment would switch it off.
+  // Explicit, because otherwise NODE_TLS_REJECT_UNAUTHORIZED in the environment could turn it off.
   const verified = { ...ca, rejectUnauthorized: true };
   const tls = new Map<string, Https.Agent>();
-  const begin: Begin = (url, how) => {
+  const startRequest: StartRequest = (url, how) => {
     if (url.protocol !== 'https:') return http.request(url, { ...how, agent: plain });
     const https = builtin('node:https') as typeof Https;
     return https.request(url, { ...how, ...verified, agent: tls.get(url.origin) });
@@ -84,10 +84,11 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
       if (!tls.has(origin)) tls.set(origin, proxy ?? new https.Agent({ ...agentOptions, ...verified }));
     }
     try {
-      return await exchange(request, begin, options);
+      return await exchange(request, startRequest, options);
     } catch (error) {
-      // The server closed an idle connection while we took it up: this says nothing about the server.
-      if (error instanceof StaleConnection && request.method !== 'POST') return exchange(request, begin, options);
+      // The server closed an idle connection just when it was reused, which is not a failure of the server.
+      if (error instanceof StaleConnection && request.method !== 'POST')
+        return exchange(request, startRequest, options);
       throw error;
     }
   };
@@ -99,35 +100,39 @@ export function nodeTransport(options: NodeTransportOptions): Transport & { clos
   });
 }
 
-/** Starts a request over the connections of its protocol. */
-type Begin = (url: URL, how: Http.RequestOptions) => Http.ClientRequest;
+/** Starts a request with the agent of its protocol. */
+type StartRequest = (url: URL, how: Http.RequestOptions) => Http.ClientRequest;
 
-/** Codes of Node for what it finds wrong with a certificate (as OpenSSL names it), and for an answer that is no TLS. */
-const OF_TLS =
+/** Node's error codes for certificates (as in OpenSSL), and for responses that are not TLS. */
+const TLS_ERROR =
   /^(ERR_TLS_|ERR_SSL_|EPROTO$|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_(CA|PURPOSE)|HOSTNAME_)/;
 
 class StaleConnection extends ConfidantError {}
 
-/** What Node was doing when a connection could not be made. */
-const OF_CONNECTING = ['connect', 'getaddrinfo'];
+/** The system calls of failed connection attempts. */
+const CONNECT_CALLS = ['connect', 'getaddrinfo'];
 
-/** A host with several addresses fails at each of them. */
+/** A host with several addresses fails with one error per address. */
 function failures(error: Error): readonly NodeJS.ErrnoException[] {
   return error instanceof AggregateError ? (error.errors as NodeJS.ErrnoException[]) : [error];
 }
 
-function exchange(request: TransportRequest, begin: Begin, options: NodeTransportOptions): Promise<TransportResponse> {
+function exchange(
+  request: TransportRequest,
+  startRequest: StartRequest,
+  options: NodeTransportOptions,
+): Promise<TransportResponse> {
   const { timeoutMs, maxResponseBytes = 64 * 1024 * 1024 } = options;
   const what = `${request.method} ${request.url.pathname}`;
   return new Promise((resolve, reject) => {
     let answered = false;
     request.onSend?.();
-    const outgoing = begin(request.url, {
+    const outgoing = startRequest(request.url, {
       method: request.method,
       timeout: timeoutMs,
       headers: {
         ...request.headers,
-        ...(request.method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(request.body ?? '')) }),
+        ...(request.method !== 'GET' && { 'content-length': String(Buffer.byteLength(request.body ?? '')) }),
       },
     });
     const settle = (finish: () => void): void => {
@@ -146,13 +151,13 @@ function exchange(request: TransportRequest, begin: Begin, options: NodeTranspor
     const broken = (error: NodeJS.ErrnoException): void => {
       const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
       const Kind = isStale ? StaleConnection : ConfidantError;
-      // By its name: its class is loaded only where there is a proxy.
-      const isProxys = error.name === 'ProxyError';
-      const reason = isProxys ? error.message : (error.code ?? error.message);
-      const isTls = !isProxys && OF_TLS.test(error.code ?? '');
-      const code = isTls ? 'untrusted' : isProxys && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
-      const unsent = isProxys || failures(error).every(({ syscall }) => OF_CONNECTING.includes(syscall ?? ''));
-      fail(new Kind(`${what}: can not reach ${request.url.origin} (${reason})`, { code, unsent, cause: error }));
+      // Checked by name, because the class is loaded only if there is a proxy.
+      const isProxyError = error.name === 'ProxyError';
+      const reason = isProxyError ? error.message : (error.code ?? error.message);
+      const isTls = !isProxyError && TLS_ERROR.test(error.code ?? '');
+      const code = isTls ? 'untrusted' : isProxyError && error.code === 'ETIMEDOUT' ? 'timeout' : 'network';
+      const unsent = isProxyError || failures(error).every(({ syscall }) => CONNECT_CALLS.includes(syscall ?? ''));
+      fail(new Kind(`${what}: cannot reach ${request.url.origin} (${reason})`, { code, unsent, cause: error }));
     };
     const deadline = setTimeout(timedOut, timeoutMs * 10);
     request.signal?.addEventListener('abort', abort, { once: true });

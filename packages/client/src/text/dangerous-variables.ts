@@ -1,12 +1,12 @@
 /**
- * Variables by which whoever sets them runs code in the programs that see them: of the loader, shells, interpreters
- * and virtual machines, git and TLS libraries. No list of them is complete: a prefix is what keeps all of them away.
+ * Variables that can make a program run other code or trust others: those of the loader, shells, interpreters, virtual
+ * machines, git and TLS libraries. Such a list is never complete; only a prefix for all variables rules them out.
  */
-const DECIDING = new RegExp(
+const DANGEROUS = new RegExp(
   `^(?:${[
     // The loader and the C library.
     'LD_.*|DYLD_.*|GCONV_PATH|LOCPATH|NLSPATH|GLIBC_TUNABLES|MALLOC_.*|HOSTALIASES|RES_OPTIONS',
-    // Shells, and what they and their users start.
+    // Shells, and the programs that they and their users start.
     'PATH|IFS|ENV|BASH_ENV|BASH_FUNC_.*|BASHOPTS|SHELLOPTS|PROMPT_COMMAND|PS[0-4]|CDPATH|FPATH|GLOBIGNORE|ZDOTDIR',
     'SHELL|EDITOR|VISUAL|PAGER|MANPAGER|BROWSER|LESSOPEN|LESSCLOSE|TERMINFO|TERMCAP|MAKEFLAGS',
     // Where programs look for their configuration.
@@ -18,16 +18,16 @@ const DECIDING = new RegExp(
     'PHPRC|PHP_INI_SCAN_DIR|LUA_(?:C?PATH|INIT).*|R_(?:HOME|PROFILE.*|ENVIRON.*|LIBS.*)|GOFLAGS|RUSTC(?:_.*)?_WRAPPER',
     'ERL_(?:[AZ]?FLAGS|LIBS)|ELIXIR_ERL_OPTIONS',
     'DOTNET_(?:STARTUP_HOOKS|ADDITIONAL_DEPS|SHARED_STORE|ROOT)|COR(?:ECLR)?_PROFILER.*|COR(?:ECLR)?_ENABLE_PROFILING',
-    // Git runs programs that these name; GIT_TOKEN and the like are nothing to it.
+    // Git runs programs that these name; it does not read GIT_TOKEN and the like.
     'GIT_(?:SSH.*|CONFIG.*|EXEC_PATH|ASKPASS|EDITOR|SEQUENCE_EDITOR|PAGER|EXTERNAL_DIFF|PROXY_COMMAND|TEMPLATE_DIR|DIR)',
     'SSH_ASKPASS|SUDO_ASKPASS',
-    // What TLS trusts, and the modules it loads.
+    // What TLS trusts, and which modules it loads.
     'OPENSSL_(?:CONF|MODULES|ENGINES)|SSL_CERT_(?:FILE|DIR)|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|CURL_HOME',
   ].join('|')})$`,
   's',
 );
 
-/** Whether a variable of this name, in capitals, decides what code programs run or whom they trust. */
+/** Whether a variable of this name, in capitals, can change what code programs run or whom they trust. */
 export function isDangerousVariable(name: string): boolean {
-  return DECIDING.test(name);
+  return DANGEROUS.test(name);
 }

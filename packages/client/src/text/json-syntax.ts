@@ -1,9 +1,9 @@
-/** What `parseJson` does not tell of a JSON text: neither answer holds any of its values. */
+/** Details about a JSON text that `parseJson` does not report. They contain none of its values. */
 export interface JsonInspection {
-  /** Where the text breaks off from being JSON, its length when it ends too soon; undefined when it is JSON. */
-  fault?: number;
-  /** A key that the object at the top has twice. */
-  twice?: string;
+  /** The offset of the first syntax error, the text's length if it ends too soon; undefined if it is valid. */
+  errorOffset?: number;
+  /** A key that the top-level object has twice. */
+  duplicateKey?: string;
 }
 
 type Expects = 'value' | 'value or ]' | 'key' | 'key or }' | 'colon' | 'comma or end' | 'nothing';
@@ -12,11 +12,11 @@ const SPACE = /[ \t\n\r]*/y;
 const WORD = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
-/** Reads JSON text, of any depth, as `JSON.parse` does, whose errors name no place or quote the text. */
+/** Checks JSON text of any depth as `JSON.parse` does, whose errors quote the text or lack the position. */
 export function inspectJson(text: string): JsonInspection {
   const open: ('{' | '[')[] = [];
   const keys = new Set<string>();
-  let twice: string | undefined;
+  let duplicateKey: string | undefined;
   let expects: Expects = 'value';
   const ended = (): Expects => (open.length === 0 ? 'nothing' : 'comma or end');
   for (let at = endOf(SPACE, text, 0)!; at < text.length; at = endOf(SPACE, text, at)!) {
@@ -25,10 +25,10 @@ export function inspectJson(text: string): JsonInspection {
     const isValue: boolean = expects === 'value' || expects === 'value or ]';
     if (char === '"' && (isKey || isValue)) {
       const { end, fault } = readString(text, at);
-      if (fault !== undefined) return { fault };
+      if (fault !== undefined) return { errorOffset: fault };
       if (isKey && open.length === 1) {
         const key = JSON.parse(text.slice(at, end)) as string;
-        if (keys.has(key)) twice ??= key;
+        if (keys.has(key)) duplicateKey ??= key;
         keys.add(key);
       }
       expects = isKey ? 'colon' : ended();
@@ -47,25 +47,25 @@ export function inspectJson(text: string): JsonInspection {
       expects = 'value';
     } else {
       const end = isValue ? endOf(WORD, text, at) : undefined;
-      if (end === undefined) return { fault: at };
+      if (end === undefined) return { errorOffset: at };
       expects = ended();
       at = end;
       continue;
     }
     at += 1;
   }
-  if (expects !== 'nothing') return { fault: text.length };
-  return twice === undefined ? {} : { twice };
+  if (expects !== 'nothing') return { errorOffset: text.length };
+  return duplicateKey === undefined ? {} : { duplicateKey };
 }
 
-/** Why `parseJson` refuses a text, for people. */
+/** Describes for people why `parseJson` rejects a text: `is not valid JSON (line 1, column 2)`. */
 export function describeJsonError(text: string): string {
-  const { fault } = inspectJson(text);
-  if (fault === undefined) return 'is nested too deeply';
-  return `is no JSON: ${fault < text.length ? `fault in ${placeOf(text, fault)}` : 'it ends too soon'}`;
+  const { errorOffset } = inspectJson(text);
+  if (errorOffset === undefined) return 'is nested too deeply';
+  return `is not valid JSON (${errorOffset < text.length ? placeOf(text, errorOffset) : 'it ends too soon'})`;
 }
 
-/** A place in a text, for people. */
+/** Describes a position in a text for people: `line 1, column 2`. */
 export function placeOf(text: string, offset: number): string {
   const before = text.slice(0, offset).split('\n');
   return `line ${before.length}, column ${before.at(-1)!.length + 1}`;
@@ -76,7 +76,7 @@ function closes(char: string, expects: Expects, innermost: '{' | '[' | undefined
   return char === ']' && innermost === '[' && (expects === 'value or ]' || expects === 'comma or end');
 }
 
-/** The end of what matches there; undefined when nothing does. */
+/** The end of the match at `at`; undefined if the pattern does not match there. */
 function endOf(pattern: RegExp, text: string, at: number): number | undefined {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : undefined;

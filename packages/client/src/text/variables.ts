@@ -1,16 +1,16 @@
 import { ExactNumber } from '@confidant/contract/wire';
 import type { Scalar } from '@confidant/contract';
 
-/** One key and value of a credential, and the name it gets outside. */
+/** A key and value of a credential, and the name of its environment variable. */
 export interface Variable {
   name: string;
   key: string;
   value: Scalar;
-  /** Id and name of the credential it comes from. */
+  /** The credential that it comes from. */
   source: { id: string; name: string };
 }
 
-/** As much of a credential, blind or not, as its values need. */
+/** A credential, blind or not, as far as its variables need it. */
 export interface ValueSource {
   id: string;
   name: string;
@@ -22,7 +22,7 @@ export function variableName(prefix: string, key: string): string {
   return (prefix + key).toUpperCase();
 }
 
-/** The variables of credentials in order; a name may occur more than once. */
+/** Returns the variables of credentials in order; a name may occur more than once. */
 export function variablesOf(sources: readonly ValueSource[], prefix: string): Variable[] {
   return sources.flatMap(({ id, name, pairs }) =>
     Object.entries(pairs).map(([key, value]) => ({
@@ -34,7 +34,7 @@ export function variablesOf(sources: readonly ValueSource[], prefix: string): Va
   );
 }
 
-/** Names that more than one credential gives, each with the credential whose value counts: the last. */
+/** Returns a variable for each name that several credentials set; the last one, whose value counts. */
 export function conflictsOf(variables: readonly Variable[]): Variable[] {
   const seen = new Map<string, string>();
   const conflicts: Variable[] = [];
@@ -45,7 +45,7 @@ export function conflictsOf(variables: readonly Variable[]): Variable[] {
   return conflicts;
 }
 
-/** The text of a value: numbers as they were written, `true` and `false`, null as nothing. */
+/** The text of a value: numbers as they were written, `true` or `false`, nothing for null. */
 export function valueText(value: Scalar): string {
   if (value === null) return '';
   return value instanceof ExactNumber ? value.text : String(value);
@@ -57,32 +57,32 @@ export function fitsVariable(name: string, value: Scalar): boolean {
 }
 
 /**
- * compat: what the original takes for the name of a shell variable: letters, digits and underscores of any script
- * (Python's `\w`), no digit first.
+ * Whether the original accepts a name for a shell variable. compat: letters, digits and underscores of any script
+ * (Python's `\w`), not beginning with a digit.
  */
 export function isShellName(key: string): boolean {
   return /^(?!\p{Nd})[\p{L}\p{N}_]+$/u.test(key);
 }
 
-/** A name that every POSIX shell and every reader of dotenv takes. */
+/** Whether every POSIX shell and every reader of dotenv accepts a name. */
 export function isPortableName(name: string): boolean {
   return /^[A-Za-z_]\w*$/.test(name);
 }
 
 const MAX_SHOWN = 100;
 
-/** A name that others chose, in a message: it begins no line of its own, and is no longer than a line. */
+/** Formats a name from others for a message: in one line, and shortened if long. */
 export function shownName(name: string): string {
   const short = name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name;
   return /[\p{Cc}\u2028\u2029]/u.test(short) ? JSON.stringify(short) : short;
 }
 
-/** A credential in a message: its name, and its id. */
+/** Formats a credential for a message: `name (id)`. */
 export function shownSource({ id, name }: { id: string; name: string }): string {
   return `${shownName(name)} (${shownName(id)})`;
 }
 
-/** compat: as Python's shlex.quote: plain when nothing in it means anything to a shell, else in single quotes. */
+/** Quotes a word for a POSIX shell. compat: like Python's shlex.quote, only if it needs quotes. */
 export function shellQuote(text: string): string {
   if (text === '') return "''";
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;

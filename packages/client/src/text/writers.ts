@@ -3,19 +3,20 @@ import type { Scalar } from '@confidant/contract';
 import type { Scalar as YamlScalar } from 'yaml';
 import { shellQuote, valueText, type Variable } from './variables.js';
 
-/** A value can not be written in the form that was asked for. Names the variable, never the value. */
+/** A value cannot be written in the requested format. The message names the variable, never the value. */
 export class UnwritableValue extends Error {
   override readonly name = 'UnwritableValue';
 }
 
-/** Lines for `eval` or `.` of a POSIX shell. */
+/** Writes lines for `eval` or `.` of a POSIX shell. */
 export function toShell(variables: readonly Variable[]): string {
   return variables.map(({ name, value }) => `export ${name}=${shellQuote(noNul(name, valueText(value)))}\n`).join('');
 }
 
 /**
- * Lines that Node's --env-file, the dotenv packages of Node, Python and Ruby, and Docker Compose read alike. The form
- * has no quoting that all of them take for a value with every kind of quote: {@link UnwritableValue}.
+ * Writes lines that Node's --env-file, the dotenv packages of Node, Python and Ruby, and Docker Compose read alike.
+ * Throws {@link UnwritableValue} for values that no quoting makes them read alike, for example with both kinds of
+ * quotes.
  */
 export function toDotenv(variables: readonly Variable[]): string {
   return variables.map(({ name, value }) => `${name}=${dotenvQuote(name, noNul(name, valueText(value)))}\n`).join('');
@@ -23,15 +24,15 @@ export function toDotenv(variables: readonly Variable[]): string {
 
 function dotenvQuote(name: string, text: string): string {
   if (/^[\w@%+=:,./-]*$/.test(text)) return text;
-  // Single quotes are literal everywhere but for what some readers still change in them: Python's takes a backslash
-  // away before another and before the quote, and fills in ${…}; Node's changes line ends.
+  // Some readers change even single-quoted text: Python's removes a backslash before another one and before the quote,
+  // and expands ${…}; Node's changes line ends.
   const isLiteral = !/['\r]|\$\{|\\\\|\\$/.test(text);
   if (isLiteral) return `'${text}'`;
   if (!/["\\$`\r]/.test(text)) return `"${text}"`;
-  throw new UnwritableValue(`the value of ${name} can not be written as dotenv: use the output shell or json`);
+  throw new UnwritableValue(`the value of ${name} cannot be written as dotenv: use the output shell or json`);
 }
 
-/** Terraform variables; keys as they are in the credential. */
+/** Writes Terraform variables, named by the keys of the credential. */
 export function toTfvars(variables: readonly Variable[]): string {
   return variables.map(({ key, value }) => `${key} = ${hclValue(value)}\n`).join('');
 }
@@ -40,7 +41,7 @@ export function isTerraformName(key: string): boolean {
   return /^[\p{L}_][\p{L}\p{Nd}_-]*$/u.test(key);
 }
 
-/** Escapes of JSON that HCL has not. */
+/** Escapes of JSON that HCL does not have. */
 const HCL_ESCAPES: Record<string, string> = { '\\b': '\\u0008', '\\f': '\\u000c' };
 
 function hclValue(value: Scalar): string {
@@ -51,7 +52,7 @@ function hclValue(value: Scalar): string {
     .replaceAll(/\\./g, (escape) => HCL_ESCAPES[escape] ?? escape);
 }
 
-/** YAML that PyYAML reads too, and as the same. Numbers keep every digit. */
+/** Writes YAML that PyYAML reads as the same values. Numbers keep every digit. */
 export async function toYaml(body: unknown): Promise<string> {
   const { Document, Scalar, visit } = await import('yaml');
   const exact = (value: unknown): unknown => {
@@ -63,7 +64,7 @@ export async function toYaml(body: unknown): Promise<string> {
   const document = new Document(exact(body), {
     version: '1.1',
     merge: false,
-    // It would write the text << bare, whatever its type.
+    // With this tag, the text << would be written without quotes.
     customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:merge'),
     sortMapEntries: true,
   });
@@ -72,13 +73,13 @@ export async function toYaml(body: unknown): Promise<string> {
       if (typeof node.value === 'string' && NOT_PLAIN.test(node.value)) node.type = Scalar.QUOTE_DOUBLE;
     },
   });
-  // Now only double quotes hold such characters, where an escape says the same.
+  // Such characters now occur only in double quotes, where they can be escaped.
   return document.toString({ lineWidth: 0 }).replaceAll(UNPRINTABLE, escaped);
 }
 
-/** What YAML 1.1 calls not printable, or takes for a line end, though JSON does not. */
+/** Characters that are not printable or are line ends in YAML 1.1, but not in JSON. */
 const UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
-/** PyYAML refuses these bare, or takes them for something else: tabs and the above anywhere, and two marks alone. */
+/** Text that PyYAML rejects or reads differently without quotes. */
 const NOT_PLAIN = /[\t\r\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|^(=|<<)$/;
 
 function escaped(character: string): string {
@@ -89,11 +90,11 @@ function numberNode(text: string, Scalar: typeof YamlScalar): unknown {
   if (/^-?\d+$/.test(text)) return BigInt(text);
   const node = new Scalar(Number(text));
   node.minFractionDigits = /\.(\d+)$/.exec(text)?.[1]?.length ?? 0;
-  // What JavaScript can not hold to the last digit stays a text rather than become another number.
+  // A number that JavaScript cannot represent exactly is written as text instead of as another number.
   return String(node.value) === text || Number(text).toFixed(node.minFractionDigits) === text ? node : text;
 }
 
 function noNul(name: string, text: string): string {
-  if (text.includes('\0')) throw new UnwritableValue(`the value of ${name} holds a NUL character`);
+  if (text.includes('\0')) throw new UnwritableValue(`the value of ${name} contains a NUL character`);
   return text;
 }

@@ -45,12 +45,12 @@ function startContainer(script: string, added: Record<string, string> = {}): Run
 }
 
 describe('the container', () => {
-  test('gives the program its values in place of the marks of the image, and the words of CMD', async () => {
+  test('the program gets its values instead of the placeholders of the image, and the arguments of CMD', async () => {
     const end = await startContainer('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret|web||--port|8000|', stderr: '' });
   });
 
-  test('a stop reaches the program, which ends as it likes; so does any other signal', async () => {
+  test('a stop and other signals reach the program, which decides how to end', async () => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const trap = `trap 'echo got; sleep 0.2; exit 3' ${signal.slice(3)}`;
       const running = startContainer(`${trap}; echo ready; while :; do sleep 0.05; done`);
@@ -64,13 +64,13 @@ describe('the container', () => {
     expect((await startContainer('exit 7').ended).code).toBe(7);
   });
 
-  test('a value that is missing: the program does not start, and the container fails', async () => {
+  test('if a value is missing, the program does not start and the container fails', async () => {
     const end = await startContainer('echo ran', { API_KEY: 'confidant' }).ended;
     expect(end).toMatchObject({ code: 255, stdout: '' });
     expect(end.stderr).toContain('web-production gives no API_KEY');
   });
 
-  test('no secret is in the image or in an argument', async () => {
+  test('neither the image nor arguments contain secrets', async () => {
     // Every layer keeps these for ever.
     expect(all('ARG')).toEqual([]);
     const { PATH: _, ...marks } = variables;

@@ -111,7 +111,7 @@ const secretOf = (patch: string): Record<string, string> =>
   (JSON.parse(patch) as { stringData: Record<string, string> }).stringData;
 
 describe('External Secrets', () => {
-  test('reads every value of the ExternalSecret with the token that the job put into the Secret', async () => {
+  test('every value of the ExternalSecret is read with the token that the job put into the Secret', async () => {
     const { code, patch } = await runJob();
     expect(code).toBe(0);
     const values = await Promise.all(
@@ -120,7 +120,7 @@ describe('External Secrets', () => {
     expect(Object.fromEntries(values)).toEqual({ DB_PASSWORD: 'pä"s\nword', DB_USER: 'web' });
   });
 
-  test('a value that is not there, and another service: an error, no empty value', async () => {
+  test('a missing value and another service are errors, not empty values', async () => {
     const secret = secretOf((await runJob()).patch!);
     await expect(sync({ key: 'web-production', property: 'none' }, secret)).rejects.toThrow('no none');
     await expect(sync({ key: 'other', property: 'db_user' }, secret)).rejects.toThrow('403');
@@ -128,13 +128,13 @@ describe('External Secrets', () => {
     await expect(sync(data[0]!.remoteRef, { ...secret, token: 'AAAA' })).rejects.toThrow('403');
   });
 
-  test('a token that can not be made leaves the Secret as it was: the job fails before it writes a patch', async () => {
+  test('if no token can be made, the job fails before it patches the Secret', async () => {
     const end = await runJob({ AWS_ENDPOINT_URL_KMS: 'http://127.0.0.1:9', CONFIDANT_CONFIG_FILES: '/nowhere' });
     expect(end).toEqual({ code: expect.any(Number) as number });
     expect(end.code).not.toBe(0);
   });
 
-  test('the token lives as long as a server allows by default, and longer than three runs of the job', () => {
+  test('the lifetime of the token is the default maximum of the server, and longer than three intervals of the job', () => {
     expect(makeToken.command.join(' ')).toContain('--token-lifetime 60');
     const { schedule } = (manifest<CronJob>('CronJob') as unknown as { spec: { schedule: string } }).spec;
     const [, everyMinutes] = /^\*\/(\d+) \* \* \* \*$/.exec(schedule)!;
@@ -142,7 +142,7 @@ describe('External Secrets', () => {
     expect(Number(everyMinutes) * 3).toBeLessThan(57);
   });
 
-  test('the job may touch the Secret of the token and nothing else', () => {
+  test('the job may access only the Secret of the token', () => {
     const { rules } = manifest<Manifest & { rules: Record<string, string[]>[] }>('Role');
     const name = patchSecret.command[3]!;
     expect(patchSecret.command.slice(0, 4)).toEqual(['kubectl', 'patch', 'secret', manifest('Secret').metadata.name]);
@@ -156,7 +156,7 @@ describe('External Secrets', () => {
     expect(manifest('ServiceAccount').metadata.name).toBe(pod.serviceAccountName);
   });
 
-  test('the Secret is one that the webhook provider reads, and no value is committed in it', () => {
+  test('the webhook provider can read the Secret, and no value is committed in it', () => {
     const secret = manifest<Manifest & { data?: unknown; stringData?: unknown }>('Secret');
     expect(secret.metadata.labels).toEqual({ 'external-secrets.io/type': 'webhook' });
     expect(store.secrets.map(({ secretRef }) => secretRef.name)).toEqual([secret.metadata.name]);

@@ -8,7 +8,7 @@ const text = (path: string): string => readFileSync(ROOT + path, 'utf8');
 const guide = text('docs/recipes.md');
 
 describe('the guide to the recipes', () => {
-  test('points at every file, and at none that is not there', () => {
+  test('the guide links every recipe, and no missing file', () => {
     const files = readdirSync(`${ROOT}docs/recipes`, { recursive: true, encoding: 'utf8' })
       .map((path) => `recipes/${path}`)
       .filter((path) => statSync(`${ROOT}docs/${path}`).isFile());
@@ -16,12 +16,12 @@ describe('the guide to the recipes', () => {
     expect([...new Set(linked)].sort()).toEqual(files.sort());
   });
 
-  test('is found from the first page and from the guide to the command line', () => {
+  test('the README and the guide to the command line link the guide to the recipes', () => {
     expect(text('README.md')).toContain('(docs/recipes.md)');
     expect(text('docs/client.md')).toContain('(recipes.md)');
   });
 
-  test('shows command lines that can be parsed', () => {
+  test('the command lines in the guide can be parsed', () => {
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!).join('');
     const shown = [...blocks.matchAll(/\$\(confidant ([^)]*)\)/g), ...guide.matchAll(/`confidant ([a-z][^`]*)`/g)];
     expect(shown.length).toBeGreaterThan(3);

@@ -62,12 +62,12 @@ function startUnit(web: string | undefined, { service = 'web-production', enviro
 }
 
 describe('the systemd unit', () => {
-  test('gives the program its values and its own arguments', async () => {
+  test('the program gets its values and its own arguments', async () => {
     const end = await startUnit('printf "%s|" "$DB_PASSWORD" "$DB_USER" "$AWS_SECRET_ACCESS_KEY" "$@"').ended;
     expect(end).toMatchObject({ code: 0, stdout: 's3cret $HOME %n|web||--port|8000|', stderr: '' });
   });
 
-  test('no argument holds a value: not of confidant, not of the program', async () => {
+  test('neither the arguments of confidant nor those of the program contain a value', async () => {
     const running = startUnit('echo "$$ has $DB_PASSWORD"; while :; do sleep 0.05; done');
     await running.printed(' has s3cret');
     const program = Number.parseInt(running.output(), 10);
@@ -78,7 +78,7 @@ describe('the systemd unit', () => {
     expect(await running.ended).toMatchObject({ code: null, signal: 'SIGTERM' });
   });
 
-  test('a stop is one SIGTERM for the program: the unit sends it to confidant alone, which hands it on', async () => {
+  test('a stop sends one SIGTERM to confidant, which passes it on to the program', async () => {
     expect(unit('Service', 'KillMode')).toEqual(['mixed']);
     expect(unit('Service', 'KillSignal')).toEqual([]);
     const running = startUnit(`trap 'echo stopping; sleep 0.3; exit 0' TERM; echo ready; while :; do sleep 0.05; done`);
@@ -87,14 +87,14 @@ describe('the systemd unit', () => {
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'ready\nstopping\n' });
   });
 
-  test('the end of the program is the end of the service: its code, by which systemd restarts it', async () => {
+  test("the service ends with the program's exit code, which makes systemd restart it", async () => {
     expect(unit('Service', 'Restart')).toEqual(['on-failure']);
     expect((await startUnit('exit 7').ended).code).toBe(7);
     expect((await startUnit(undefined).ended).code).toBe(127);
     expect(unit('Service', 'RestartPreventExitStatus')[0]!.split(' ')).toContain('127');
   });
 
-  test('a value that is missing, or another service: the program does not start, and it is a failure', async () => {
+  test('if a value is missing or the service is another one, the program does not start and the unit fails', async () => {
     const missing = await startUnit('echo ran', { environment: { API_KEY: 'confidant' } }).ended;
     expect(missing).toMatchObject({ code: 255, stdout: '' });
     expect(missing.stderr).toContain('web-production gives no API_KEY');

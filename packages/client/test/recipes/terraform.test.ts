@@ -51,22 +51,22 @@ async function plan(given: Record<string, string> = {}, of = file): Promise<Reco
 }
 
 describe('Terraform', () => {
-  test('reads a value of the service with the token of the environment', async () => {
+  test('Terraform reads a value of the service with the token of the environment', async () => {
     expect(await plan()).toEqual({ db_password: '${not} "replaced"' });
   });
 
-  test('another service, a bad token, a service that is not there: an error with the status, no value', async () => {
+  test('another service, a bad token and a missing service are errors with the status', async () => {
     await expect(plan({ confidant_service: 'other' })).rejects.toThrow('Confidant answered 403 for other.');
     await expect(plan({ confidant_token: '2/service/web-production:AAAA' })).rejects.toThrow('answered 403');
     await expect(plan({ confidant_token: '' })).rejects.toThrow('answered 401');
   });
 
-  test('a value that is not there is an error', async () => {
+  test('a missing value is an error', async () => {
     const other = parseHcl(source.replace('local.secrets["db_password"]', 'local.secrets["none"]'));
     await expect(plan({}, other)).rejects.toThrow('there is no none');
   });
 
-  test('the token and every value are marked sensitive, and tries and time are bounded', () => {
+  test('the token and every value are sensitive, and attempts and time are limited', () => {
     const marked = (one: Block): boolean => one.attributes.get('sensitive') !== undefined;
     expect(marked(block(file, 'variable', 'confidant_token'))).toBe(true);
     expect(blocks(file, 'output').map(marked)).toEqual([true]);

@@ -92,8 +92,10 @@ function parseObject(text: string, uniqueKeys: boolean): { object?: JsonObject; 
   }
   const isObject = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   if (!isObject) return { fault: 'is JSON, but no object' };
-  const { twice } = uniqueKeys ? inspectJson(text) : {};
-  return twice === undefined ? { object: value as JsonObject } : { fault: `has the key ${shownName(twice)} twice` };
+  const { duplicateKey } = uniqueKeys ? inspectJson(text) : {};
+  return duplicateKey === undefined
+    ? { object: value as JsonObject }
+    : { fault: `has the key ${shownName(duplicateKey)} twice` };
 }
 
 function isFile(path: string): boolean {

@@ -9,20 +9,22 @@ import { localEnvironment } from '../local-environment.js';
 import { adviseKmsUnreachable, adviseServerUnreachable } from './unreachable.js';
 import { UsageError, CommandError } from '../arguments/errors.js';
 
-/** A failure in words for a person. Of what was not foreseen only the kind is told: its message may quote anything. */
+/**
+ * Describes an error for people. For an unexpected one it gives only the class, because the message may quote anything.
+ */
 export function describeError(error: unknown): string {
   if (error instanceof ConfidantError) {
     const request = error.requestId === undefined ? '' : ` (request ${error.requestId})`;
     return [
       `${error.message}${request}${adviseServerUnreachable(error)}`,
-      // What was sent twice may have been done by the first.
+      // If the request was sent twice, the first one may have succeeded.
       ...(error.code === 'write_conflict' && error.attempts === 1 ? ['nothing was changed'] : []),
       ...describeConflicts(error.body?.['conflicts']),
     ].join('; ');
   }
   if (error instanceof KmsRefused || error instanceof KmsUnavailable) return describeKms(error);
   if (error instanceof AwsSessionError && error.cause instanceof Error) {
-    const fault = describeAwsError(error.cause.name, error.cause.message, { isOfKms: false });
+    const fault = describeAwsError(error.cause.name, error.cause.message, { isFromKms: false });
     return `${error.message}${fault === undefined ? '' : `: ${fault}`}`;
   }
   if (error instanceof NoRegion) return `${error.message}, or give --region`;
@@ -35,11 +37,11 @@ export function describeError(error: unknown): string {
 
 function describeKms(error: KmsRefused | KmsUnavailable): string {
   const reason = error.cause instanceof Error ? error.cause.message : undefined;
-  const told = `${error.message}${reason === undefined ? '' : `: ${reason}`}`;
-  if (error instanceof KmsRefused) return told;
+  const described = `${error.message}${reason === undefined ? '' : `: ${reason}`}`;
+  if (error instanceof KmsRefused) return described;
   if (error.code === NO_CREDENTIALS) return describeExpiredSession(reason ?? '') ?? describeNoCredentials();
-  const fault = describeAwsError(error.code, reason ?? '', { isOfKms: true });
-  return fault === undefined ? `${told}${adviseKmsUnreachable(error)}` : `${fault} (${error.code})`;
+  const fault = describeAwsError(error.code, reason ?? '', { isFromKms: true });
+  return fault === undefined ? `${described}${adviseKmsUnreachable(error)}` : `${fault} (${error.code})`;
 }
 
 function describeNoCredentials(): string {
@@ -50,14 +52,17 @@ function describeNoCredentials(): string {
   );
 }
 
-/** What standard output says of a failure: the server's own words where it said any, else {@link describeError}. */
+/**
+ * The JSON body that standard output gets for an error: the server's own text if it sent one, else {@link
+ * describeError}.
+ */
 export function failureBody(error: unknown): Record<string, unknown> {
   if (error instanceof ConfidantError && typeof error.body?.['error'] === 'string') {
     const { error: text, reference, conflicts } = error.body;
     return {
       error: text,
-      ...(reference === undefined ? {} : { reference }),
-      ...(conflicts === undefined ? {} : { conflicts }),
+      ...(reference !== undefined && { reference }),
+      ...(conflicts !== undefined && { conflicts }),
     };
   }
   return { error: describeError(error) };
@@ -66,14 +71,14 @@ export function failureBody(error: unknown): Record<string, unknown> {
 const MAX_CONFLICTS = 20;
 
 /**
- * `db_password is in ID, ID` for each key of `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`;
- * nothing for what has another shape, since nobody but the server says what it answers.
+ * Describes the conflicts of an error body, `{key: {credentials: [ID], blind_credentials: [ID], services: [name]}}`, as
+ * one text `db_password is in ID, ID` per key. Skips whatever has another shape.
  */
 function describeConflicts(conflicts: unknown): string[] {
   if (!isPlainObject(conflicts)) return [];
-  const described = Object.entries(conflicts).flatMap(([key, carriers]) => {
+  const described = Object.entries(conflicts).flatMap(([key, conflict]) => {
     const listed = (field: string): string[] => {
-      const list = isPlainObject(carriers) ? carriers[field] : undefined;
+      const list = isPlainObject(conflict) ? conflict[field] : undefined;
       return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : [];
     };
     const ids = [...listed('credentials'), ...listed('blind_credentials')];

@@ -2,17 +2,17 @@ import { isLoopback } from '@confidant/contract/wire';
 import type { KmsUnavailable } from '@confidant/kmsauth/sender';
 import type { ConfidantError } from '../../sdk/errors.js';
 
-/** What OpenSSL says of an answer that is no TLS; codes and words differ between releases of Node. */
+/** OpenSSL's error for a response that is not TLS; its code and text differ between releases of Node. */
 const NOT_TLS = /wrong.version.number|packet.length.too.long/i;
 
-/** What to do where KMS could not be reached, to put after that; else empty. */
+/** Advice to append to the message of an unreachable KMS; empty if there is none. */
 export function adviseKmsUnreachable({ code }: KmsUnavailable): string {
   return code === 'ECONNREFUSED' && isKmsLocal()
-    ? '; is the server running? (npm start; if it was started with other ports, take in its client.env again)'
+    ? '; is the server running? (npm start; if its ports have changed, run `. data/client.env` again)'
     : '';
 }
 
-/** The same of the server: `; is the server running?`. */
+/** The same for an unreachable server: `; is the server running?`. */
 export function adviseServerUnreachable(error: ConfidantError): string {
   if (!(error.cause instanceof Error)) return '';
   if (error.code === 'untrusted') return adviseUntrusted(error.cause);
@@ -25,17 +25,17 @@ export function adviseServerUnreachable(error: ConfidantError): string {
 }
 
 function adviseUntrusted({ code = '', message }: NodeJS.ErrnoException): string {
-  if (NOT_TLS.test(`${code} ${message}`)) return '; the server speaks plain http there';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return '; the certificate there is for another name';
+  if (NOT_TLS.test(`${code} ${message}`)) return '; the server speaks plain http there, not https';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return '; its certificate is for another name';
   if (/EXPIRED|NOT_YET_VALID/.test(code)) {
-    return "; the certificate there is out of date, or this machine's clock is wrong";
+    return "; its certificate is not valid at this time, or this machine's clock is wrong";
   }
   return /CERT|ISSUER|SIGNATURE/.test(code)
-    ? '; the certificate there is not trusted here: verify in the configuration names a file of the CA certificates to trust'
+    ? '; its certificate is not trusted: set verify in the configuration to a file of the CA certificates to trust'
     : '';
 }
 
-/** A name with several addresses fails at each of them. */
+/** A name with several addresses fails with one error per address. */
 function addressesOf(error: Error): string[] {
   const failures: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
   return failures.flatMap((failure) => {
@@ -44,7 +44,7 @@ function addressesOf(error: Error): string[] {
   });
 }
 
-/** Whether KMS is on this machine, by where the AWS SDK was told that it is. */
+/** Whether KMS runs on this machine, according to the AWS SDK's endpoint variables. */
 export function isKmsLocal(): boolean {
   const endpoint = process.env['AWS_ENDPOINT_URL_KMS'] ?? process.env['AWS_ENDPOINT_URL'] ?? '';
   return URL.canParse(endpoint) && isLoopback(new URL(endpoint).hostname);

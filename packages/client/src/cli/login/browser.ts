@@ -1,30 +1,30 @@
 import { spawn } from 'node:child_process';
 
-/** A browser that does not start says so at once; one that has started may run on for hours. */
-const DECISION_MS = 3000;
+/** A browser that cannot start fails sooner than this; one that starts may run for hours. */
+const START_TIMEOUT_MS = 3000;
 
-/** The program that shows an address; undefined where there is no screen to show it on. */
-function opener(): { program: string; before: readonly string[] } | undefined {
+/** The program that opens an address; undefined if there is no screen. */
+function findOpener(): { program: string; before: readonly string[] } | undefined {
   const { BROWSER, DISPLAY, WAYLAND_DISPLAY } = process.env;
   if (BROWSER) return { program: BROWSER, before: [] };
   if (process.platform === 'darwin') return { program: 'open', before: [] };
-  // Unlike `start` it interprets nothing in the address.
+  // Unlike `start`, it does not interpret anything in the address.
   if (process.platform === 'win32') return { program: 'rundll32', before: ['url.dll,FileProtocolHandler'] };
   return DISPLAY || WAYLAND_DISPLAY ? { program: 'xdg-open', before: [] } : undefined;
 }
 
-/** Whether {@link openBrowser} has anything to try: there is a screen, or BROWSER names a program. */
+/** Whether {@link openBrowser} can open anything: there is a screen, or BROWSER names a program. */
 export function hasBrowser(): boolean {
-  return opener() !== undefined;
+  return findOpener() !== undefined;
 }
 
-/** Shows an address in the person's browser: the program of BROWSER, or the system's. Answers whether one started. */
+/** Opens an address in the browser that BROWSER names, or in the system's. Resolves to whether it started. */
 export function openBrowser(url: string): Promise<boolean> {
-  const found = opener();
+  const found = findOpener();
   if (found === undefined) return Promise.resolve(false);
   return new Promise((resolve) => {
     const child = spawn(found.program, [...found.before, url], { stdio: 'ignore', detached: true });
-    const timer = setTimeout(() => resolve(true), DECISION_MS).unref();
+    const timer = setTimeout(() => resolve(true), START_TIMEOUT_MS).unref();
     const decide = (started: boolean): void => {
       clearTimeout(timer);
       resolve(started);

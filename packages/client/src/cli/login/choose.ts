@@ -1,36 +1,38 @@
 import { listLogins } from './store.js';
 
 export interface LoginChoice {
-  /** Whether a login may say which server it is. */
+  /** Whether a saved login may choose the server. */
   mayUse: boolean;
-  /** Also one that has ended, where there is no other: it is begun anew, or taken away. */
+  /** Whether this may be one that has ended if there is no other, to renew or remove it. */
   mayHaveEnded: boolean;
 }
 
-const SAY_WHICH = 'say which by --url, CONFIDANT_URL or url in the configuration';
+const HOW_TO_CHOOSE = 'choose one with --url, CONFIDANT_URL or url in the configuration';
 
 /**
- * The server that the only login which has not ended was made for, where nothing else names a server. Undefined where
- * there is no such login or several, or there may be several, or none may be used; `hints` say then which there are, and
- * how to choose.
+ * Chooses the server when nothing else names one: that of the only saved login which has not ended. `server` is
+ * undefined if there is no such login, or several, or perhaps several, or if none may be used; then `hints` say which
+ * logins there are and how to choose one.
  */
 export async function chooseLogin({
   mayUse,
   mayHaveEnded,
 }: LoginChoice): Promise<{ server: string | undefined; hints: readonly string[] }> {
-  const { logins, isPart } = await listLogins();
+  const { logins, incomplete } = await listLogins();
   const usable = logins.filter(({ hasEnded }) => !hasEnded);
   const candidates = usable.length === 0 && mayHaveEnded ? logins : usable;
   const shown = (candidates.length === 0 ? logins : candidates).map(({ server }) => server);
   const none = (...hints: string[]) => ({ server: undefined, hints });
-  if (isPart !== undefined) {
-    const others = shown.length === 0 ? '' : `, and logins are kept for ${shown.join(' and ')}`;
-    return none(`${isPart}${others}: ${SAY_WHICH}`);
+  if (incomplete !== undefined) {
+    const others = shown.length === 0 ? '' : `, and you are logged in at ${shown.join(' and ')}`;
+    return none(`${incomplete}${others}: ${HOW_TO_CHOOSE}`);
   }
   const [only, another] = candidates.map(({ server }) => server);
   if (only !== undefined && another === undefined) {
-    return mayUse ? { server: only, hints: [] } : none(`a login is kept for ${only}: --login --url ${only} uses it`);
+    return mayUse
+      ? { server: only, hints: [] }
+      : none(`you are logged in at ${only}: to use this login, give --login --url ${only}`);
   }
-  if (candidates.length > 0) return none(`logins are kept for ${shown.join(' and ')}: ${SAY_WHICH}`);
+  if (candidates.length > 0) return none(`you are logged in at ${shown.join(' and ')}: ${HOW_TO_CHOOSE}`);
   return none(...shown.map((server) => `the login at ${server} has ended: confidant --url ${server} login`));
 }

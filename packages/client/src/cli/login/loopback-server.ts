@@ -2,30 +2,29 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What to do with the codes that come. */
+/** What to do with the codes that browsers bring. */
 export interface Reception<T> {
-  /** Undefined: it was no code of this login, and another one may come. */
+  /** Exchanges a code. Resolves to undefined if it is not a code of this login; then another may follow. */
   take(code: string): Promise<T | undefined>;
-  /** Told of a refused one, with how many more may come. */
+  /** Called for a refused code, with the number of tries that are left. */
   refused(left: number): void;
   tries: number;
   timeoutMs: number;
 }
 
-/** Listens on this machine for a browser that brings a code back (RFC 8252). */
+/** A server on this machine to which the browser brings the code of a login (RFC 8252). */
 export interface Loopback {
   port: number;
   /**
-   * Waits for a code that comes with `state` and that is taken, and tells the browser how that ended. Resolves with what
-   * was taken and rejects with what `take` rejects with, both once the browser has its answer; undefined when nothing
-   * right came in time.
+   * Waits for a code that comes with `state` and that `take` accepts. Resolves to the result of `take`, or to undefined
+   * if there was none in time or within `tries`; rejects as `take` does. The browser gets its response first.
    */
   receive<T>(state: string, reception: Reception<T>): Promise<T | undefined>;
-  /** Ends all connections: what others keep open holds nothing. */
+  /** Stops the server and ends all connections, also those that others keep open. */
   close(): void;
 }
 
-/** Listens on 127.0.0.1, on a port that is free. */
+/** Starts a server on a free port of 127.0.0.1. */
 export async function listenOnLoopback(): Promise<Loopback> {
   const server = createServer({ requestTimeout: 5000, headersTimeout: 5000, connectionsCheckingInterval: 1000 });
   server.maxConnections = 200;
@@ -55,7 +54,7 @@ export async function listenOnLoopback(): Promise<Loopback> {
             401,
             'Not logged in',
             left > 0
-              ? 'The letters were not those of your terminal. Go back to the page, load it again, and type them.'
+              ? 'The letters do not match those in your terminal. Go back to the page, reload it and type them again.'
               : 'Start again in your terminal.',
           );
           if (left <= 0) resolve(undefined);
@@ -63,7 +62,7 @@ export async function listenOnLoopback(): Promise<Loopback> {
         server.on('request', (request, response) => {
           const code = readCode(request.method, request.headers.host, request.url ?? '', port, state);
           if (code === undefined || isBusy || left <= 0) {
-            void answer(response, 404, 'Nothing to see', 'This address works for the login that began it.');
+            void answer(response, 404, 'Not found', 'This address works only for the login that opened it.');
             return;
           }
           isBusy = true;
@@ -89,7 +88,7 @@ export async function listenOnLoopback(): Promise<Loopback> {
   };
 }
 
-/** The code of a request that names this very address and the state; undefined for every other. */
+/** The code in a request to exactly this address with the right state; undefined for any other request. */
 function readCode(
   method: string | undefined,
   host: string | undefined,
@@ -97,12 +96,12 @@ function readCode(
   port: number,
   state: string,
 ): string | undefined {
-  // Another name that resolves to this machine is somebody's page.
+  // Any other host name that resolves to this machine belongs to somebody else's page.
   if (method !== 'GET' || host !== `127.0.0.1:${port}` || !address.startsWith('/?')) return undefined;
   const query = new URLSearchParams(address.slice(2));
-  const given = Buffer.from(query.get('state') ?? '');
+  const received = Buffer.from(query.get('state') ?? '');
   const expected = Buffer.from(state);
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+  if (received.length !== expected.length || !timingSafeEqual(received, expected)) return undefined;
   return query.get('code') ?? undefined;
 }
 
@@ -110,7 +109,7 @@ const STYLE =
   ':root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}body{margin:4rem auto;max-width:26rem;padding:0 1rem}';
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** Resolves when it is sent, or the browser is gone. */
+/** Resolves when the response has been sent, or the browser is gone. */
 function answer(response: ServerResponse, status: number, title: string, text: string): Promise<void> {
   response.writeHead(status, {
     'content-type': 'text/html; charset=utf-8',

@@ -3,16 +3,17 @@ import { accessSync, constants as fileModes, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** Handed on to the command. Those of the terminal reach it without us, see {@link superviseChild}. */
+/** Signals passed on to the command. Those from the terminal reach it directly, see {@link forwardSignals}. */
 const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'] as const;
-/** Who sends one of these wants an end, of us too. */
+/** Signals that ask a program to end. */
 export const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'];
-const OF_THE_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
+/** Signals that a terminal sends to the whole foreground process group. */
+const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'];
 
-/** How a command ended: with a code, or killed by a signal. */
+/** How a command ended: with an exit code, or by a signal. */
 export type ChildEnd = { code: number } | { signal: NodeJS.Signals };
 
-/** The command can not be started; `exitCode` as shells have it: 127 not found, 126 not runnable. */
+/** The command cannot be started. `exitCode` is as in shells: 127 if it was not found, 126 if it cannot be run. */
 export class NotRunnable extends Error {
   override readonly name = 'NotRunnable';
   constructor(
@@ -20,25 +21,25 @@ export class NotRunnable extends Error {
     readonly exitCode: 126 | 127,
     why = '',
   ) {
-    super(`${command}: ${exitCode === 127 ? 'command not found' : 'can not be run'}${why}`);
+    super(`${command}: ${exitCode === 127 ? 'command not found' : 'cannot be run'}${why}`);
   }
 }
 
 export interface Child {
-  /** Rejects with {@link NotRunnable} when the command could not be started after all. */
+  /** Rejects with {@link NotRunnable} if the command fails to start. */
   readonly started: Promise<void>;
   readonly ended: Promise<ChildEnd>;
   kill(signal: NodeJS.Signals): void;
 }
 
 /**
- * Starts a command with this environment and our standard streams. It can be signalled from here on. Throws
- * {@link NotRunnable} when there is no such program.
+ * Starts a command with this environment and our standard streams. Throws {@link NotRunnable} if there is no such
+ * program.
  */
 export function startChild(words: readonly string[], environment: Record<string, string>): Child {
   const [command, ...rest] = words as [string, ...string[]];
-  // Looked up in our own PATH: the command's environment may have none.
-  const child = begin(command, rest, environment);
+  // The program is looked up in our own PATH, because the command's environment may have none.
+  const child = spawnProgram(command, rest, environment);
   const started = new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error: NodeJS.ErrnoException) =>
@@ -48,8 +49,8 @@ export function startChild(words: readonly string[], environment: Record<string,
   return { started, ended: endOf(child), kill: (signal) => void child.kill(signal) };
 }
 
-/** Some failures Node throws at once; the others its child tells. */
-function begin(command: string, rest: readonly string[], environment: Record<string, string>): ChildProcess {
+/** Throws the failures that Node throws at once; the others are `error` events of the child. */
+function spawnProgram(command: string, rest: readonly string[], environment: Record<string, string>): ChildProcess {
   const program = findProgram(command);
   try {
     return spawn(program, rest, { stdio: 'inherit', env: environment, argv0: command });
@@ -83,9 +84,9 @@ function findProgram(command: string): string {
 }
 
 /**
- * Hands our signals on to whatever `current` answers, until the returned function is called; while there is none, they
- * end this process. What a terminal sends (Ctrl-C) reaches the whole foreground group, so the command has it already:
- * a second one would make it give up. `heard` is told of each.
+ * Passes our signals on to the child that `current` returns, until the returned function is called. While there is no
+ * child, they end this process. Signals from the terminal (Ctrl-C) are not passed on: they reach the whole foreground
+ * group, and many programs abort at a second one. `heard` is called with each signal.
  */
 export function forwardSignals(
   current: () => Child | undefined,
@@ -97,7 +98,7 @@ export function forwardSignals(
       heard(signal);
       const child = current();
       if (child === undefined) process.exit(128 + constants.signals[signal]);
-      if (!isOnTerminal || !OF_THE_TERMINAL.includes(signal)) child.kill(signal);
+      if (!isOnTerminal || !FROM_TERMINAL.includes(signal)) child.kill(signal);
     };
     process.on(signal, forward);
     return () => process.off(signal, forward);
@@ -105,10 +106,10 @@ export function forwardSignals(
   return () => listeners.forEach((remove) => remove());
 }
 
-/** Ends this process as the command ended: with its code, or by its signal. */
+/** Returns the command's exit code, or ends this process by the signal that ended the command. */
 export function endAs(end: ChildEnd): number {
   if ('code' in end) return end.code;
   process.kill(process.pid, end.signal);
-  // Some signals do not end Node: then as shells say it.
+  // Some signals do not end Node; then the exit code is that of shells.
   return 128 + constants.signals[end.signal];
 }

@@ -4,22 +4,22 @@ import { ENDING, forwardSignals, type Child, type ChildEnd } from './child.js';
 import { describeError } from '../failures/describe-error.js';
 import type { Log } from '../terminal/log.js';
 
-/** How long a command may take to end before it is killed and started anew. */
+/** How long a command may take to stop before it is killed, for a restart. */
 const STOP_TIMEOUT_MS = 30_000;
 
 export interface WatchOptions {
   intervalMs: number;
-  /** Sent to the command when something changed; without it the command is stopped (SIGTERM) and started again. */
+  /** Sent to the command after a change; if undefined, the command is stopped (SIGTERM) and started again. */
   signal?: NodeJS.Signals;
   /**
-   * Says in words what changed; undefined while the command has what it would be given now. A failure is logged, and
-   * looked again later: the command goes on.
+   * Describes what changed since the command was started; undefined if nothing that it gets changed. If this rejects,
+   * the error is logged, the command keeps running, and the next check follows later.
    */
   lookForChange(): Promise<string | undefined>;
   log: Log;
 }
 
-/** Which revisions of what a service is made of: while it stays the same, so do the values. */
+/** The revisions of a service's credentials as one text; while it stays the same, so do the values. */
 export function fingerprintOf(service: ServiceBody): string {
   const revisions = [...service.credentials, ...service.blind_credentials].map(
     ({ id, revision }) => `${id}:${revision}`,
@@ -28,8 +28,8 @@ export function fingerprintOf(service: ServiceBody): string {
 }
 
 /**
- * The credentials by which a command would be given other variables than it has, each once: those whose value counts
- * now, or did for a variable that is gone. Of a name that is given twice the last value counts.
+ * The credentials whose variables differ between `before` and `now`, each once: those with a new or changed variable,
+ * and those whose variable is gone. If two credentials set the same name, the last one counts.
  */
 export function changedSources(before: readonly Variable[], now: readonly Variable[]): Variable['source'][] {
   const [had, has] = [before, now].map((variables) => new Map(variables.map((each) => [each.name, each])));
@@ -44,18 +44,18 @@ export function changedSources(before: readonly Variable[], now: readonly Variab
 }
 
 /**
- * Runs a command to its end with our signals handed on to it; with `watch`, as often as something changes. Answers
- * how the command ended by itself. Rejects with NotRunnable when it can not be started.
+ * Runs a command to its end and passes our signals on to it; with `watch`, restarts or signals it after changes.
+ * Resolves to how the command ended. Rejects with NotRunnable if it cannot be started.
  */
 export async function runUntilDone(start: () => Child, watch?: WatchOptions): Promise<ChildEnd> {
   let child: Child | undefined;
-  let isToEnd = false;
+  let isEnding = false;
   let isTerminated = false;
-  // From before the start: a signal that comes first would end us alone and leave the command without anybody.
+  // Forward before the start: otherwise an early signal would end this process and leave the command running alone.
   const stopForwarding = forwardSignals(
     () => child,
     (signal) => {
-      isToEnd ||= ENDING.includes(signal);
+      isEnding ||= ENDING.includes(signal);
       isTerminated ||= signal === 'SIGTERM';
     },
   );
@@ -66,7 +66,7 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
     for (;;) {
       const happened = await Promise.race([child.ended, changed(watch, child.ended)]);
       if (typeof happened !== 'string') return happened;
-      // It takes its time to end, or does not want to: in no case is it started again.
+      // After a SIGTERM the command is never started again, however long it takes to end.
       if (isTerminated) return await child.ended;
       if (watch.signal !== undefined) {
         watch.log.info(`${happened}: sending ${watch.signal}`);
@@ -74,10 +74,10 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
         continue;
       }
       watch.log.info(`${happened}: restarting the command`);
-      // What came before, as SIGHUP, was for the command, which went on.
-      isToEnd = false;
+      // Earlier signals, such as SIGHUP, were for the command, which kept running.
+      isEnding = false;
       const stopped = await stop(child);
-      if (isToEnd) return stopped;
+      if (isEnding) return stopped;
       child = undefined;
       child = start();
       await child.started;
@@ -87,7 +87,7 @@ export async function runUntilDone(start: () => Child, watch?: WatchOptions): Pr
   }
 }
 
-/** Resolves with what changed once something did, and with the end when the command ends before that. */
+/** Resolves to a description of the next change, or to the command's end if that comes first. */
 async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<ChildEnd | string> {
   for (;;) {
     const end = await Promise.race([ended, after(watch.intervalMs)]);
@@ -96,7 +96,7 @@ async function changed(watch: WatchOptions, ended: Promise<ChildEnd>): Promise<C
       const change = await watch.lookForChange();
       if (change !== undefined) return change;
     } catch (error) {
-      watch.log.warning(`could not look for changes, the command goes on as it is: ${describeError(error)}`);
+      watch.log.warning(`could not check for changes, the command keeps running: ${describeError(error)}`);
     }
   }
 }

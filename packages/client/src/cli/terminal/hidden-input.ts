@@ -1,15 +1,15 @@
 import type { Key } from 'node:readline';
 
-/** Characters (UTF-16) of one answer; as many as fit, encrypted, into one row of a database. */
+/** Maximum length of an answer in UTF-16 characters; that much fits, encrypted, into a database row. */
 export const MAX_ANSWER = 256 * 1024;
 
-/** What a key asks of whoever reads the line. */
-type Wish = 'enter' | 'give-up' | 'suspend' | undefined;
+/** What the reader of the line must do after a key. */
+type Action = 'submit' | 'cancel' | 'suspend' | undefined;
 
 /**
- * A line that a person types without seeing it, with the usual keys for going back and deleting. What is pasted between
- * the marks of a terminal ("bracketed paste") is text, line ends and control characters too; except Ctrl-C, or a
- * terminal that loses the second mark could not be left. Line ends of every kind become `\n`.
+ * Edits a line that is typed without echo, with the usual keys for moving and deleting. Text that the terminal marks as
+ * pasted ("bracketed paste") is taken literally, with line ends and control characters; only Ctrl-C still cancels, for
+ * terminals that lose the end mark. All kinds of line ends become `\n`.
  */
 export class HiddenInput {
   #before = '';
@@ -17,23 +17,23 @@ export class HiddenInput {
   #pasted: string | undefined;
   #isTooLong = false;
 
-  /** More than {@link MAX_ANSWER} characters came; none of them are kept. */
+  /** Whether there were more than {@link MAX_ANSWER} characters, which are all discarded. */
   get isTooLong(): boolean {
     return this.#isTooLong;
   }
 
   /**
-   * What was typed and pasted. Several lines are given as they are, with a line end behind the last one or without. One
-   * line is given without the line end that is pasted along when a whole line was copied: Enter would have been meant.
+   * What was typed and pasted. Several lines keep the line end of the last one, if any. A single line loses its line
+   * end, which is often copied along with it.
    */
   get text(): string {
     const text = this.#before + this.#after;
     return text.indexOf('\n') === text.length - 1 ? text.slice(0, -1) : text;
   }
 
-  /** Takes one key, as `keypress` events of node:readline tell it. */
-  press(typed: string | undefined, key: Key): Wish {
-    if (isCtrlC(key)) return 'give-up';
+  /** Handles a `keypress` event of node:readline. */
+  press(typed: string | undefined, key: Key): Action {
+    if (isCtrlC(key)) return 'cancel';
     if (this.#pasted !== undefined) this.#paste(key);
     else if (key.name === 'paste-start') this.#pasted = '';
     else if (key.ctrl === true) return this.#control(key);
@@ -54,22 +54,22 @@ export class HiddenInput {
     this.#pasted = '';
   }
 
-  #plain(typed: string | undefined, { name }: Key): Wish {
-    if (isLineEnd(name)) return 'enter';
+  #plain(typed: string | undefined, { name }: Key): Action {
+    if (isLineEnd(name)) return 'submit';
     if (name === 'backspace') this.#before = withoutLast(this.#before);
     else if (name === 'delete') this.#after = withoutFirst(this.#after);
     else if (name === 'left') this.#go(withoutLast(this.#before).length);
     else if (name === 'right') this.#right();
     else if (name === 'home') this.#go(0);
     else if (name === 'end') this.#go(Infinity);
-    // Other keys of control characters say nothing here.
+    // Other control characters are ignored.
     else if (typed !== undefined && (typed === '\t' || typed >= ' ')) this.#insert(typed);
     return undefined;
   }
 
-  #control({ name }: Key): Wish {
+  #control({ name }: Key): Action {
     if (name === 'z') return 'suspend';
-    if (name === 'd' && this.#before + this.#after === '') return 'give-up';
+    if (name === 'd' && this.#before + this.#after === '') return 'cancel';
     if (name === 'd') this.#after = withoutFirst(this.#after);
     else if (name === 'h') this.#before = withoutLast(this.#before);
     else if (name === 'u') this.#before = '';

@@ -3,9 +3,9 @@ import type { Writable } from 'node:stream';
 const LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
 export type LogLevel = (typeof LEVELS)[number];
 
-/** Lines for people, on standard error. Nothing that is logged holds a value of a credential or a token. */
+/** Logs lines for people on standard error. Values of credentials and tokens must not be logged. */
 export interface Log {
-  /** Whether `debug` writes anything: what takes time to find out need not be found out otherwise. */
+  /** Whether `debug` writes anything; if not, callers can skip expensive messages. */
   readonly isDebug: boolean;
   debug(message: string): void;
   info(message: string): void;
@@ -14,9 +14,8 @@ export interface Log {
 }
 
 /**
- * Text with what a terminal would obey instead of show, or not show at all, as `\u001b`: control characters, marks that
- * turn the direction of writing, what has no width. Names and errors come from others, and no two are to look alike.
- * Tabs and line ends stay.
+ * Escapes control characters, marks that change the direction of writing and invisible characters as `\u001b`, so that
+ * names and errors from others cannot control the terminal or look like other names. Keeps tabs and line ends.
  */
 export function visible(text: string): string {
   return text.replace(/(?![\t\n])[\p{Cc}\p{Cf}]/gu, (char) => {
@@ -25,7 +24,7 @@ export function visible(text: string): string {
   });
 }
 
-/** Writes what is at least as grave as `level`; every line begins with the program's name. */
+/** Opens a log that writes messages of at least `level`; every line begins with the program's name. */
 export function openLog(level: LogLevel, program: string, stream: Writable = process.stderr): Log {
   const write = (of: LogLevel, message: string): void => {
     if (LEVELS.indexOf(of) < LEVELS.indexOf(level)) return;

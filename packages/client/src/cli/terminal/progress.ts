@@ -1,28 +1,28 @@
 import type { Writable } from 'node:stream';
 import { PROGRAM } from '../arguments/command-spec.js';
 
-/** What takes less needs no words. */
+/** Shorter waits are not shown. */
 const SILENT_MS = 2000;
 const STEP_MS = 1000;
 const CLEAR_LINE = '\r\x1b[K';
 
 /**
- * One line on a person's terminal that says whom a command waits for, and for how long. It is gone when the answer is
- * there. Nothing is written to what is no terminal.
+ * Shows on a terminal what a command is waiting for, and for how long, in one line that disappears afterwards. Writes
+ * nothing if the stream is not a terminal.
  */
 export class Progress {
   readonly #waiting = new Map<symbol, { whom: string; since: number }>();
   #timer: NodeJS.Timeout | undefined;
   #isShown = false;
-  #isOver: boolean;
+  #isStopped: boolean;
 
   constructor(private readonly stream: Writable & { isTTY?: boolean } = process.stderr) {
-    this.#isOver = stream.isTTY !== true;
+    this.#isStopped = stream.isTTY !== true;
   }
 
-  /** Somebody was asked; call what it returns when the answer is there. */
+  /** Starts waiting for `whom`, a server for example. Call the returned function when the response is there. */
   readonly asking = (whom: string): (() => void) => {
-    if (this.#isOver) return () => undefined;
+    if (this.#isStopped) return () => undefined;
     const key = Symbol(whom);
     this.#waiting.set(key, { whom, since: Date.now() });
     this.#timer ??= setInterval(() => this.#show(), STEP_MS).unref();
@@ -32,9 +32,9 @@ export class Progress {
     };
   };
 
-  /** From now on the terminal belongs to somebody else. */
+  /** Stops for good, before another program uses the terminal. */
   stop(): void {
-    this.#isOver = true;
+    this.#isStopped = true;
     this.#clear();
   }
 

@@ -3,17 +3,17 @@ import { TtyPrompt, openTty } from './tty.js';
 import { MAX_ANSWER, HiddenInput, isCtrlC, isLineEnd } from './hidden-input.js';
 import { UsageError, CommandError } from '../arguments/errors.js';
 
-/** The person pressed Ctrl-C instead of answering, or the terminal went away. */
+/** The prompt was cancelled with Ctrl-C, or the terminal went away. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
 /**
- * Asks a person for a code of one line, without echo, on the controlling terminal: standard input may hold values,
- * standard output the answer. The first line end ends it, a pasted one too. Ctrl-Z suspends the program as elsewhere;
- * when it goes on, it asks again, and what was typed stays. Throws {@link UsageError} when there is no terminal,
- * {@link Interrupted} after Ctrl-C, Ctrl-D on an empty line, or when the terminal goes away, and {@link CommandError}
- * for more than {@link MAX_ANSWER} characters.
+ * Asks for one line without echo on the controlling terminal, because standard input and output may be redirected. The
+ * first line end ends the line, even a pasted one. Ctrl-Z suspends the program; when it continues, it asks again and
+ * keeps what was typed. Throws {@link UsageError} if there is no terminal, {@link Interrupted} after Ctrl-C, after
+ * Ctrl-D on an empty line and when the terminal goes away, and {@link CommandError} for more than {@link MAX_ANSWER}
+ * characters.
  */
 export async function askSecret(message: string): Promise<string> {
   const { text, fault } = await ask(message, { isValue: false });
@@ -21,36 +21,35 @@ export async function askSecret(message: string): Promise<string> {
   return text;
 }
 
-/** Times that a person is asked for one value. */
-const MAX_ASKED = 3;
+/** How often to ask for a value while the answers are empty. */
+const MAX_ATTEMPTS = 3;
 
 /**
- * Asks for a value as {@link askSecret} does for a code, and again when it is empty: Enter was pressed too early, or
- * something was pasted that a terminal drops.
+ * Asks for a value as {@link askSecret} does, and again if it is empty: Enter may have been pressed too early, or the
+ * terminal may have dropped what was pasted.
  *
- * A value may have several lines if they are pasted and the terminal marks what is pasted; Enter ends it. It is then
- * what was pasted, with a line end behind the last line or without, as a file with it would be taken; only line ends
- * are all `\n` (terminals change them), and one line loses the line end that was copied with it.
+ * A value can have several lines if they are pasted and the terminal marks pasted text; then Enter ends it. Line ends
+ * become `\n`, because terminals change them, and a single line loses the line end that was copied with it.
  *
- * Without marks a line end ends the value, as Enter. What comes less than {@link PASTE_GAP_MS} later was pasted with
- * it: people are slower. What they type ahead later than that is the answer to the next question.
+ * If the terminal does not mark pasted text, the first line end ends the value. Input that follows within
+ * {@link PASTE_GAP_MS} counts as pasted, because nobody types that fast; later input answers the next question.
  *
- * Throws {@link CommandError} when all answers were empty, for a value of several lines without marks, and for one of
- * more than {@link MAX_ANSWER} characters.
+ * Throws {@link CommandError} if all answers were empty, for several lines from a terminal that does not mark them, and
+ * for more than {@link MAX_ANSWER} characters.
  */
 export async function askValue(key: string): Promise<string> {
-  for (let time = 1; time <= MAX_ASKED; time += 1) {
-    const message = time === 1 ? key : `${key} (nothing was typed; Ctrl-C gives up)`;
+  for (let time = 1; time <= MAX_ATTEMPTS; time += 1) {
+    const message = time === 1 ? key : `${key} (nothing was typed; Ctrl-C cancels)`;
     const { text, fault } = await ask(message, { isValue: true });
     if (fault !== undefined) {
       throw new CommandError(
-        `${FAULTS[fault]} for ${key}, and nothing is stored: --credential-pairs @file takes such a value`,
+        `${FAULTS[fault]} for ${key}, and nothing is stored: use --credential-pairs @file for such a value`,
       );
     }
     if (text !== '') return text;
   }
   throw new CommandError(
-    `nothing was typed for ${key}, and nothing is stored (--credential-pairs takes an empty value, if one is meant)`,
+    `nothing was typed for ${key}, and nothing is stored: use --credential-pairs for an empty value`,
   );
 }
 
@@ -65,10 +64,10 @@ interface Answer {
   fault?: keyof typeof FAULTS;
 }
 
-/** Milliseconds of silence that tell a pasted line end from Enter. */
+/** Milliseconds without input after which a line end counts as Enter, not as pasted. */
 const PASTE_GAP_MS = 100;
 
-/** `isValue`: of any number of lines, and nothing that is pasted may be lost. */
+/** `isValue`: the answer may have several lines, and nothing that is pasted may be lost. */
 async function ask(message: string, { isValue }: { isValue: boolean }): Promise<Answer> {
   const terminal = openTty();
   if (terminal === undefined) throw new UsageError(`${message} can only be asked for on a terminal`);
@@ -76,85 +75,86 @@ async function ask(message: string, { isValue }: { isValue: boolean }): Promise<
   const { emitKeypressEvents } = await import('node:readline');
   emitKeypressEvents(input);
   const prompt = new TtyPrompt(terminal, `${message}: `, { marksPastes: isValue });
-  let forget = (): void => undefined;
+  let removeListeners = (): void => undefined;
   try {
     return await new Promise((resolve, reject) => {
-      const giveUp = (): void => reject(new Interrupted());
-      const answering = new Answering({ isValue, resolve, giveUp, suspend: () => prompt.suspend() });
-      const onKey = (typed: string | undefined, key: Key): void => answering.press(typed, key);
-      // A terminal that goes away is its end, or a failed read.
-      input.on('keypress', onKey).on('end', giveUp).on('error', giveUp);
-      forget = () => {
-        answering.stop();
-        input.off('keypress', onKey).off('end', giveUp).off('error', giveUp);
+      const cancel = (): void => reject(new Interrupted());
+      const reader = new AnswerReader({ isValue, resolve, cancel, suspend: () => prompt.suspend() });
+      const onKey = (typed: string | undefined, key: Key): void => reader.press(typed, key);
+      // When a terminal goes away, its stream ends, or a read fails.
+      input.on('keypress', onKey).on('end', cancel).on('error', cancel);
+      removeListeners = () => {
+        reader.stop();
+        input.off('keypress', onKey).off('end', cancel).off('error', cancel);
       };
       prompt.show();
       input.resume();
     });
   } finally {
     prompt.leave();
-    forget();
+    removeListeners();
     terminal.close();
   }
 }
 
-/** Who waits for an answer. */
-interface Asker {
+/** What to do with the keys of a prompt. */
+interface PromptHandlers {
   isValue: boolean;
   resolve(answer: Answer): void;
-  giveUp(): void;
+  cancel(): void;
   suspend(): void;
 }
 
-/** Makes an answer of keys. */
-class Answering {
+/** Collects keys until the answer is complete. */
+class AnswerReader {
   readonly #line = new HiddenInput();
-  readonly #to: Asker;
-  /** Runs behind the line end. */
+  readonly #handlers: PromptHandlers;
+  /** Runs after a line end, until it counts as Enter. */
   #gap: NodeJS.Timeout | undefined;
-  #keysBehind = 0;
-  #isMore = false;
-  #isOver = false;
+  #keysAfterLineEnd = 0;
+  #hasMoreLines = false;
+  #isDone = false;
 
-  constructor(to: Asker) {
-    this.#to = to;
+  constructor(handlers: PromptHandlers) {
+    this.#handlers = handlers;
   }
 
   press(typed: string | undefined, key: Key): void {
-    if (this.#isOver) return;
+    if (this.#isDone) return;
     if (this.#gap !== undefined && !isCtrlC(key)) {
-      this.#keysBehind += 1;
-      // Empty lines, and the second half of a line end, lose nothing.
-      this.#isMore ||= !isLineEnd(key.name);
+      this.#keysAfterLineEnd += 1;
+      // Nothing is lost with empty lines and the second half of a line end.
+      this.#hasMoreLines ||= !isLineEnd(key.name);
       this.#gap.refresh();
       return;
     }
-    const wish = this.#line.press(typed, key);
-    if (wish === 'suspend') this.#to.suspend();
-    else if (wish === 'enter' && this.#to.isValue) this.#gap = setTimeout(() => this.#endUnlessMore(), PASTE_GAP_MS);
-    else if (wish === 'enter') this.#end();
-    else if (wish === 'give-up') {
+    const action = this.#line.press(typed, key);
+    if (action === 'suspend') this.#handlers.suspend();
+    else if (action === 'submit' && this.#handlers.isValue)
+      this.#gap = setTimeout(() => this.#endUnlessKeysFollow(), PASTE_GAP_MS);
+    else if (action === 'submit') this.#end();
+    else if (action === 'cancel') {
       this.stop();
-      this.#to.giveUp();
+      this.#handlers.cancel();
     }
   }
 
   stop(): void {
-    this.#isOver = true;
+    this.#isDone = true;
     clearTimeout(this.#gap);
   }
 
-  /** What has arrived while this program had no time is read first. */
-  #endUnlessMore(): void {
-    const keys = this.#keysBehind;
+  /** Handles keys first that arrived while this program was busy. */
+  #endUnlessKeysFollow(): void {
+    const keys = this.#keysAfterLineEnd;
     setImmediate(() => {
-      if (keys === this.#keysBehind && !this.#isOver) this.#end();
+      if (keys === this.#keysAfterLineEnd && !this.#isDone) this.#end();
     });
   }
 
   #end(): void {
     this.stop();
-    const fault = this.#line.isTooLong ? 'too-long' : this.#isMore ? 'several-lines' : undefined;
-    this.#to.resolve({ text: this.#line.text, ...(fault && { fault }) });
+    const fault = this.#line.isTooLong ? 'too-long' : this.#hasMoreLines ? 'several-lines' : undefined;
+    this.#handlers.resolve({ text: this.#line.text, ...(fault && { fault }) });
   }
 }

@@ -1,100 +1,106 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { ReadStream, isatty } from 'node:tty';
 
-/** The terminal that a person sits at. */
+/** The terminal of the person who runs the program. */
 interface Tty {
   input: ReadStream;
-  /** Whether what is written gets to a terminal that understands more than text. */
-  takesCodes: boolean;
+  /** Whether written escape sequences reach a terminal that understands them. */
+  supportsEscapes: boolean;
   write(text: string): void;
   close(): void;
 }
 
-/** The controlling terminal; where there is none, standard input if that is one. */
+/** Opens the controlling terminal, or standard input if that is a terminal; undefined if there is none. */
 export function openTty(): Tty | undefined {
   const fd = openControlling();
   if (fd !== undefined) {
     const input = new ReadStream(fd);
-    // It went away, and its mode can not be put back.
+    // The terminal went away, so its mode cannot be restored.
     input.on('error', () => undefined);
-    return { input, takesCodes: takesCodes(), write: (text) => writeTo(fd, text), close: () => void input.destroy() };
+    return {
+      input,
+      supportsEscapes: supportsEscapes(),
+      write: (text) => writeTo(fd, text),
+      close: () => void input.destroy(),
+    };
   }
   if (!process.stdin.isTTY) return undefined;
-  // A terminal that controls nobody, as some containers have it; or Windows.
+  // Some containers have a terminal that is not a controlling one, and Windows has no /dev/tty.
   return {
     input: process.stdin,
-    takesCodes: process.stderr.isTTY && takesCodes(),
+    supportsEscapes: process.stderr.isTTY && supportsEscapes(),
     write: (text) => void process.stderr.write(text),
     close: () => void process.stdin.pause(),
   };
 }
 
-/** Asks the terminal to put marks around what is pasted ("bracketed paste"), and not to any more. */
+/** Turns marks around pasted text ("bracketed paste") on and off. */
 const MARK_PASTES = '\x1b[?2004h';
-const MARK_NO_PASTES = '\x1b[?2004l';
+const UNMARK_PASTES = '\x1b[?2004l';
 
-/** Signals that end this program, and which it can heed before. A hang-up has no terminal, and may be ignored. */
+/** Signals before which to restore the terminal. Not SIGHUP: then the terminal is gone. */
 const ENDING = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * A prompt on a terminal without echo. Whenever the program does not ask, suspended by Ctrl-Z, ended by a signal or
- * done, the terminal is as it was; when the program goes on, the prompt is shown again.
+ * A prompt without echo. It restores the terminal when the prompt is done, the program is suspended by Ctrl-Z or a
+ * signal ends it, and shows the prompt again when the program continues.
  */
 export class TtyPrompt {
   readonly #terminal: Tty;
   readonly #text: string;
   readonly #marksPastes: boolean;
-  #isOver = false;
+  #isDone = false;
   #isSuspended = false;
 
   constructor(terminal: Tty, text: string, { marksPastes }: { marksPastes: boolean }) {
     this.#terminal = terminal;
     this.#text = text;
-    this.#marksPastes = marksPastes && terminal.takesCodes;
+    this.#marksPastes = marksPastes && terminal.supportsEscapes;
   }
 
   show(): void {
     for (const signal of ENDING) process.on(signal, this.#end);
-    this.#take();
+    this.#takeTerminal();
   }
 
   leave(): void {
-    this.#isOver = true;
-    this.#giveBack();
+    this.#isDone = true;
+    this.#restoreTerminal();
     for (const signal of ENDING) process.off(signal, this.#end);
     this.#terminal.write('\n');
   }
 
-  /** Suspends the program, and all that runs with it in a pipeline, as the terminal does where a program reads no keys. */
+  /** Suspends the program and its whole pipeline, as terminals do on Ctrl-Z for programs that do not read keys. */
   suspend(): void {
     if (process.platform === 'win32' || this.#isSuspended) return;
     this.#isSuspended = true;
-    this.#giveBack();
-    // Returns when the program goes on; or at once, where nobody could make it go on.
+    this.#restoreTerminal();
+    // Returns when the program continues, or at once if no shell could continue it.
     process.kill(0, 'SIGTSTP');
-    // A signal that came meanwhile ends the program first: to take the terminal in the background would suspend it again.
-    setImmediate(() => setImmediate(() => this.#isOver || this.#take()));
+    // A signal may have ended the program meanwhile; taking the terminal in the background would suspend it again.
+    setImmediate(() => setImmediate(() => this.#isDone || this.#takeTerminal()));
   }
 
-  #take(): void {
+  #takeTerminal(): void {
     this.#isSuspended = false;
-    // Suspends a program in the background, and returns when it goes on: only then is there something to heed.
+    // In the background this suspends the program and returns when it continues, so SIGCONT is handled only from here
+    // on.
     this.#terminal.input.setRawMode(true);
-    process.on('SIGCONT', this.#goOn);
-    // Only now: what is typed before would be shown.
+    process.on('SIGCONT', this.#resume);
+    // The prompt comes last, because the terminal echoes what is typed before raw mode.
     this.#terminal.write(`${this.#marksPastes ? MARK_PASTES : ''}${this.#text}`);
   }
 
-  #giveBack(): void {
-    process.off('SIGCONT', this.#goOn);
-    if (this.#marksPastes) this.#terminal.write(MARK_NO_PASTES);
+  #restoreTerminal(): void {
+    process.off('SIGCONT', this.#resume);
+    if (this.#marksPastes) this.#terminal.write(UNMARK_PASTES);
     this.#terminal.input.setRawMode(false);
   }
 
-  /** Others may have stopped the program, and the shell has set the terminal's mode, which Node.js does not know. */
-  readonly #goOn = (): void => {
-    this.#giveBack();
-    this.#take();
+  /** After SIGCONT the shell may have changed the terminal's mode without Node knowing. */
+  readonly #resume = (): void => {
+    this.#restoreTerminal();
+    this.#takeTerminal();
   };
 
   readonly #end = (signal: NodeJS.Signals): void => {
@@ -103,7 +109,7 @@ export class TtyPrompt {
   };
 }
 
-function takesCodes(): boolean {
+function supportsEscapes(): boolean {
   return process.platform !== 'win32' && !['', 'dumb'].includes(process.env['TERM'] ?? '');
 }
 
@@ -123,6 +129,6 @@ function writeTo(fd: number, text: string): void {
   try {
     writeSync(fd, text);
   } catch {
-    // It went away, which is noticed by reading.
+    // The terminal went away; the reader notices that, too.
   }
 }

@@ -337,7 +337,7 @@ async function parseYamlConfig(file: string, content: string): Promise<unknown> 
   } catch (error) {
     const { placeOf, inspectJson } = await import('../../text/json-syntax.js');
     // Of a file that looks like JSON the YAML parser says where it is no YAML either.
-    const json = content.trimStart().startsWith('{') ? inspectJson(content).fault : undefined;
+    const json = content.trimStart().startsWith('{') ? inspectJson(content).errorOffset : undefined;
     const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
     // The parser's message may quote the file.
     const where = offset === undefined ? '' : `: fault in ${placeOf(content, offset)}`;
