@@ -455,7 +455,7 @@ describe('--watch', () => {
     await running.printed('started one');
     revision = 2;
     while (!running.told().includes('CREDENTIALS_A')) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(running.told()).toMatch(/the command goes on as it is: CREDENTIALS_A of .* is too large/);
+    expect(running.told()).toMatch(/the command keeps running: CREDENTIALS_A of .* is too large/);
     running.process.kill('SIGTERM');
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'started one\nstopped\n' });
   });
