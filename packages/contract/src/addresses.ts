@@ -1,5 +1,5 @@
 /**
- * Where each route is, without its schemas: what a client has to load before it can call one. The rest of a route is in
+ * Method and path of every route, without schemas: all that a client must load to call one. The rest of a route is in
  * routes.ts.
  */
 export interface Address {

@@ -13,7 +13,7 @@ import {
 const fields = {
   id: z.string(),
   name: z.string(),
-  // Ciphertext made by the person: the server cannot read it.
+  // Ciphertext made by the client; the server cannot decrypt it.
   credential_pairs: textMap,
   credential_keys: z.array(z.string()),
   data_key: textMap,
@@ -26,7 +26,7 @@ const fields = {
   modified_by: z.string().nullable(),
 };
 
-/** A blind credential as answered by its own routes. compat: RFC 1123 here, ISO inside a service. */
+/** A blind credential in responses of its own routes. compat: dates are RFC 1123 here, ISO 8601 inside a service. */
 export const blindCredential = z.object({ ...fields, modified_date: rfc1123Date.nullable() });
 export type BlindCredentialBody = z.infer<typeof blindCredential>;
 
@@ -34,7 +34,7 @@ export type BlindCredentialBody = z.infer<typeof blindCredential>;
 export const mappedBlindCredential = z.object({ ...fields, modified_date: isoDate.nullable() });
 export type MappedBlindCredentialBody = z.infer<typeof mappedBlindCredential>;
 
-/** compat: the list carries neither ciphertext nor keys nor metadata. */
+/** compat: the list contains neither ciphertext nor keys nor metadata. */
 export const blindCredentialSummary = blindCredential.pick({
   id: true,
   name: true,
@@ -67,7 +67,7 @@ const enabled = z
   .optional()
   .meta({ type: 'boolean' });
 
-// A key is what the person called a pair; one that is long or strange is the person's own affair, within bounds.
+// The names of the pairs are up to the client, within these bounds.
 const keys = z.array(z.string().max(1024)).max(1000).nullish();
 
 const described = {
@@ -77,7 +77,7 @@ const described = {
   enabled,
 };
 
-/** compat: what is missing is told in these words. */
+/** compat: clients compare this text for a missing field. */
 function requiredField(field: string, kind: string) {
   return {
     params: SENTENCE,
@@ -90,7 +90,7 @@ function requiredField(field: string, kind: string) {
 
 const REGION_MAP = 'a dict with a region/key mapping';
 
-/** What POST blind_credentials takes: ciphertext made by the person, by region. Unknown fields are ignored. */
+/** The body of POST blind_credentials: ciphertext made by the client, by region. Unknown fields are ignored. */
 export const blindCredentialCreate = z.object({
   ...described,
   name,
@@ -106,8 +106,8 @@ export const blindCredentialCreate = z.object({
 export type BlindCredentialCreate = z.infer<typeof blindCredentialCreate>;
 
 /**
- * What PUT blind_credentials takes: only the fields present change, and `data_key`, `cipher_type` and `cipher_version`
- * only together with `credential_pairs`, which they belong to.
+ * The body of PUT blind_credentials. Only the fields that are present change; `data_key`, `cipher_type` and
+ * `cipher_version` change only together with `credential_pairs`, to which they belong.
  */
 export const blindCredentialUpdate = z.object({
   ...described,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { idParam, SECRET } from './primitives.js';
 
-/** Asked for when the request says nothing: cut to what the CA allows. */
+/** Optional; the CA limits it. */
 const NO_VALIDITY = {
   type: 'integer',
   description: 'days; cut to the longest that the CA allows, which is the default',
@@ -11,7 +11,7 @@ export const caParams = z.object({ ca: idParam });
 export const certificateParams = z.object({ ca: idParam, cn: idParam });
 
 export const certificateQuery = z.object({
-  /** Given once for each name. */
+  /** May be repeated, once per name. */
   san: z
     .array(z.string().max(253))
     .max(100)
@@ -30,7 +30,7 @@ export const certificateQuery = z.object({
     .meta(NO_VALIDITY),
 });
 
-/** compat: a `csr` that is left out has an answer of its own, so it is optional here. */
+/** compat: a missing `csr` has a response of its own, so it is optional here. */
 export const certificateFromCsr = z.object({
   csr: z.string().max(32_768).nullish().meta({ description: 'PKCS #10 request, PEM' }),
   validity: z.number().int().nullish().meta(NO_VALIDITY),

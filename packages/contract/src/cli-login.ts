@@ -1,21 +1,24 @@
 /**
- * How a person logs a command line in through the browser: the command line shows letters and opens
- * {@link CLI_LOGIN_PAGE}, the person types the letters there, and the code that comes back is exchanged at
- * {@link CLI_LOGIN_PATH} for a session. Only who made the challenge can exchange it (RFC 7636), only at the server it was
- * made for, only with the letters of its own terminal; and it comes back to the loopback address alone (RFC 8252).
+ * How a command line logs in through the browser. It shows letters and opens {@link CLI_LOGIN_PAGE}; the person types
+ * the letters there; the command line receives a code and exchanges it at {@link CLI_LOGIN_PATH} for a session. Only
+ * the maker of the challenge can exchange the code (RFC 7636), only at the server it was made for and with the letters
+ * of its own terminal. The browser delivers the code only to the loopback address (RFC 8252).
  */
 
 /**
- * The page that asks the person. Query: `challenge`, and `port` with `state` when the code is to be brought to
- * `http://127.0.0.1:port/`; without them the page shows it.
+ * The page on which the person types the letters. Query: `challenge`, and `port` with `state` to deliver the code to
+ * `http://127.0.0.1:port/`; without them the page shows the code.
  */
 export const CLI_LOGIN_PAGE = '/cli';
 
-/** GET: {@link CliLoginOffer} where a command line can log in. POST {@link CliLoginExchange}: {@link CliLoginAnswer} and the session's cookie. */
+/**
+ * GET: {@link CliLoginOffer} if a command line can log in. POST {@link CliLoginExchange}: {@link CliLoginAnswer} and
+ * the session's cookie.
+ */
 export const CLI_LOGIN_PATH = '/v1/login/cli';
 
 export interface CliLoginOffer {
-  /** The server's root address, as it knows itself. */
+  /** The server's own root address. */
   server: string;
 }
 
@@ -27,9 +30,9 @@ export interface CliLoginExchange {
 
 export interface CliLoginAnswer {
   email: string;
-  /** Name of the cookie that is the session. */
+  /** Name of the session cookie. */
   session_cookie: string;
-  /** To be repeated in X-XSRF-TOKEN. */
+  /** For the header X-XSRF-TOKEN. */
   csrf_token: string;
 }
 
@@ -37,8 +40,8 @@ export interface CliLoginAnswer {
 export const CHALLENGE_PATTERN = /^[\w-]{43}$/;
 
 /**
- * What the SHA-256 of a challenge is made of. A code that another server passes on, or that was given for letters of
- * another terminal, has another challenge.
+ * The text whose SHA-256 is the challenge. A code that was made for another server, or for the letters of another
+ * terminal, has another challenge.
  *
  * @param server root address: scheme, host, port and path, without a slash at its end
  */
@@ -46,16 +49,16 @@ export function challengeText(parts: { verifier: string; server: string; letters
   return `${parts.verifier}\n${parts.server}\n${normalLetters(parts.letters)}`;
 }
 
-/** No vowels, so that no word appears, and nothing that looks like something else. */
+/** Without vowels, so that no words appear, and without letters that look alike. */
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ';
 
-/** Eight letters, `BCDF-GHJK`, of at least eight random bytes. */
+/** Makes eight letters, `BCDF-GHJK`, from at least eight random bytes. */
 export function lettersOf(random: Uint8Array): string {
   const letters = Array.from(random.subarray(0, 8), (byte) => LETTERS[byte % LETTERS.length]).join('');
   return `${letters.slice(0, 4)}-${letters.slice(4)}`;
 }
 
-/** The letters as they count: large and small ones, spaces and dashes are the same to who types them. */
+/** Normalizes typed letters: case, spaces and dashes do not matter. */
 export function normalLetters(typed: string): string {
   return typed.replace(/[\s-]/g, '').toUpperCase();
 }

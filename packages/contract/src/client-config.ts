@@ -3,9 +3,9 @@ import { jsonObject } from './primitives.js';
 
 const listAndCreate = z.object({ list: z.boolean(), create: z.boolean() });
 
-/** What a client needs to know of the server. Permissions are hints, for clients that hide buttons. */
+/** What a client needs to know about the server. Permissions are hints, for clients that hide buttons. */
 export const clientConfig = z.object({
-  /** CLIENT_CONFIG as it was set. */
+  /** The setting CLIENT_CONFIG. */
   defined: jsonObject,
   generated: z.object({
     kms_auth_manage_grants: z.boolean(),
@@ -13,7 +13,7 @@ export const clientConfig = z.object({
     xsrf_cookie_name: z.string(),
     maintenance_mode: z.boolean(),
     history_page_limit: z.number().int().nullable(),
-    /** Tags that the rotation settings name. */
+    /** Tags that occur in the rotation settings. */
     defined_tags: z.array(z.string()),
     permissions: z.object({
       credentials: listAndCreate,

@@ -11,7 +11,7 @@ import {
   SECRET,
 } from './primitives.js';
 
-/** A credential as answered. In lists and with `metadata_only`, `credential_pairs` is empty. */
+/** A credential in responses. In lists and with `metadata_only`, `credential_pairs` is empty. */
 export const credential = z.object({
   id: z.string(),
   name: z.string(),
@@ -43,7 +43,7 @@ const optional = {
   enabled: z.boolean().optional(),
 };
 
-/** What POST credentials takes; unknown fields are ignored, because clients send answers back. */
+/** The body of POST credentials. Unknown fields are ignored, because clients send responses back. */
 export const credentialCreate = z.object({
   ...optional,
   name,
@@ -51,7 +51,7 @@ export const credentialCreate = z.object({
 });
 export type CredentialCreate = z.infer<typeof credentialCreate>;
 
-/** What PUT credentials takes: only the fields present change. */
+/** The body of PUT credentials. Only the fields that are present change. */
 export const credentialUpdate = z.object({
   ...optional,
   name: name.optional(),
@@ -64,7 +64,7 @@ export const credentialUpdate = z.object({
 });
 export type CredentialUpdate = z.infer<typeof credentialUpdate>;
 
-/** compat: added and removed hold keys only, never values; dates are RFC 1123. */
+/** compat: `added` and `removed` contain keys only, never values; dates are RFC 1123. */
 export const diff = z.record(
   z.string(),
   z.object({
@@ -85,6 +85,6 @@ export type MappedServicesBody = z.infer<typeof mappedServices>;
 
 export const generatedValue = z.object({ value: z.string().meta(SECRET) });
 
-/** What POST credentials/:id/archive takes; without `force` it only tells whether archiving would work. */
+/** The body of POST credentials/:id/archive. Without `force` it only checks whether archiving would work. */
 export const archiveRequest = z.object({ force: z.boolean().nullish() }).nullish();
 export const archiveResult = z.object({ result: z.enum(['success', 'dry-run success']) });

@@ -1,7 +1,7 @@
 /**
- * Every way a request can fail, by code. The text is what the caller is told when nothing more precise is known;
- * it never holds a secret. The HTTP body is `{"error": text, "reference"?, "conflicts"?}` and the code travels in the
- * header `X-Confidant-Error`, because clients of the original compare bodies.
+ * Every way a request can fail, by code. The text is the default for the caller and never contains a secret. The HTTP
+ * body is `{"error": text, "reference"?, "conflicts"?}` and the code travels in the header `X-Confidant-Error`, because
+ * clients of the original compare bodies.
  */
 export const ERRORS = {
   unauthenticated: { status: 401, text: 'Authentication is required.' },

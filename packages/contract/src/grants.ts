@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 export const roles = z.object({ roles: z.array(z.string()) });
 
-/** Whether the KMS grants that let a service make and show its tokens are there. */
+/** Whether a service has the KMS grants with which it makes tokens (encrypt) and they are checked (decrypt). */
 export const grants = z.object({
   id: z.string(),
   grants: z.object({ encrypt_grant: z.boolean(), decrypt_grant: z.boolean() }),

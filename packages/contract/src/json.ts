@@ -2,7 +2,7 @@
 export class ExactNumber {
   constructor(readonly text: string) {}
 
-  /** `JSON.stringify` cannot write a number from its text; {@link stringifyJson} takes the slow road instead. */
+  /** `JSON.stringify` cannot write a number from its text; {@link stringifyJson} catches this and uses a slower way. */
   toJSON(): never {
     throw new NeedsExactNumbers();
   }
@@ -25,9 +25,9 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
- * Parses JSON text without losing a digit: a number that would not come back as it was written becomes an
- * {@link ExactNumber}, every other value is as from `JSON.parse`. Duplicate keys: the last one wins.
- * Nesting is bounded by `maxDepth`. Throws SyntaxError, whose message holds no part of the text.
+ * Parses JSON text without losing a digit: a number that JavaScript cannot represent exactly becomes an {@link
+ * ExactNumber}; every other value is as from `JSON.parse`. Of duplicate keys the last one wins. `maxDepth` limits
+ * nesting. Throws SyntaxError, whose message contains no part of the text.
  */
 export function parseJson(text: string, maxDepth = 64): Json {
   let value = parsePlain(text);
@@ -47,7 +47,7 @@ function parsePlain(text: string, reviver?: (key: string, value: Json) => Json):
   }
 }
 
-/** Numbers travel through JSON.parse as strings that begin with NUL; strings that do so already get a second one. */
+/** Passes numbers through JSON.parse as strings that begin with NUL; strings that already do get a second NUL. */
 function parseExact(text: string): Json {
   const marked = text.replace(TOKENS, (token, key: string | undefined) => {
     if (key !== undefined) return token;
@@ -60,7 +60,7 @@ function parseExact(text: string): Json {
   });
 }
 
-/** How deep a value is (no further than one beyond `limit`), and whether numbers occur in it. */
+/** How deep a value is (counted up to one beyond `limit`), and whether it contains numbers. */
 function survey(value: Json, limit: number): { depth: number; hasNumbers: boolean } {
   if (typeof value !== 'object' || value === null) return { depth: 0, hasNumbers: typeof value === 'number' };
   if (limit < 0) return { depth: 1, hasNumbers: false };
@@ -90,7 +90,7 @@ export function stringifyJson(value: unknown): string {
   }
 }
 
-/** The way back of {@link parseExact}. */
+/** The inverse of {@link parseExact}. */
 function marked(value: unknown): unknown {
   if (value instanceof ExactNumber) return `\0${value.text}`;
   if (typeof value === 'string') return value.startsWith('\0') ? `\0${value}` : value;
@@ -100,8 +100,8 @@ function marked(value: unknown): unknown {
 }
 
 /**
- * JSON text as Python's `json.dumps` writes it: `", "` and `": "` between, non-ASCII escaped, optionally keys sorted
- * (by code point) and indented. compat: rows and the command line's output have this form.
+ * Writes JSON text as Python's `json.dumps` does: with `", "` and `": "`, non-ASCII escaped, optionally indented and
+ * with keys sorted by code point. compat: rows and the command line's output have this format.
  */
 export function pythonJson(value: unknown, options: { sortKeys?: boolean; indent?: number } = {}): string {
   return write(value, options, 0);
@@ -130,7 +130,7 @@ function entriesOf(value: object, sorted: boolean): [string, unknown][] {
   return sorted ? entries.sort(([a], [b]) => compareCodePoints(a, b)) : entries;
 }
 
-/** Python sorts text by code point, JavaScript by UTF-16 unit: they part above U+FFFF. Negative when `a` is first. */
+/** Compares by code point, as Python sorts; JavaScript's order differs above U+FFFF. Negative if `a` comes first. */
 export function compareCodePoints(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {

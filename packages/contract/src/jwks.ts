@@ -3,7 +3,7 @@ import { idParam, SECRET } from './primitives.js';
 
 export const tokenParams = z.object({ id: idParam });
 
-/** `expiry` is in seconds. Anything but a positive whole number names nothing, which is a 404. */
+/** `expiry` is in seconds. Anything but a positive integer is a 404. */
 export const tokenWithExpiryParams = z.object({
   id: idParam,
   expiry: z
@@ -15,7 +15,7 @@ export const tokenWithExpiryParams = z.object({
 
 export const environmentParams = z.object({ environment: idParam });
 
-/** compat: an environment that is left out has an answer of its own, so it is optional here. */
+/** compat: a missing environment has a response of its own, so it is optional here. */
 export const tokenQuery = z.object({ environment: z.string().max(256).optional() });
 
 export const token = z.object({ token: z.string().meta(SECRET) });

@@ -6,8 +6,9 @@ const MAPPED_IPV4 = /^\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]$/;
  * Whether a host is this machine: the name `localhost`, an IPv4 address of 127.0.0.0/8, the IPv6 address ::1, or an
  * address of 127.0.0.0/8 mapped into IPv6 (::ffff:127.0.0.1).
  *
- * Names are not resolved, and abbreviations such as `127.1` are not addresses here; `URL` expands them. Other names that
- * resolve to this machine, `a.localhost` for example, are not loopback: where this decides what is safe, "no" is safer.
+ * Names are not resolved, and abbreviations such as `127.1` are not addresses here; `URL` expands them. Other names
+ * that resolve to this machine, `a.localhost` for example, are not loopback: where this decides what is safe, "no" is
+ * safer.
  *
  * @param host a host name or IP address in any case, an IPv6 address with or without brackets; no port
  */

@@ -7,7 +7,7 @@ import { service } from './services.js';
 
 type Schema = Record<string, unknown>;
 
-/** What stands under components, and is referred to wherever it occurs. */
+/** Schemas that are listed under `components` and referred to by name. */
 const NAMED = new Map<unknown, string>([
   [credential, 'Credential'],
   [service, 'Service'],
@@ -17,8 +17,8 @@ const NAMED = new Map<unknown, string>([
 ]);
 
 /**
- * The interface as an OpenAPI 3.1 document, made from the route table. The same table gives the same document byte for
- * byte, so that the committed copy can be compared.
+ * Makes an OpenAPI 3.1 document from the route table. The result is deterministic, so that the committed copy can be
+ * compared with it.
  */
 export function openApi(): Schema {
   const paths: Record<string, Record<string, Schema>> = {};
@@ -91,7 +91,7 @@ function operation(id: string, route: Route): Schema {
   };
 }
 
-/** Statuses that a route can answer with, from what the table says of it. */
+/** The error statuses that a route can respond with. */
 function errorResponses(route: Route): Schema {
   const statuses = new Set([500, 503]);
   if (route.params) statuses.add(404);
@@ -134,7 +134,7 @@ function refer(schema: z.ZodType): Schema {
   return name === undefined ? jsonSchema(schema, 'output') : { $ref: `#/components/schemas/${name}` };
 }
 
-/** Schemas that JSON Schema cannot say are described by their `meta`, which wins. */
+/** Schemas that JSON Schema cannot express are described by their `meta`, which takes precedence. */
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Schema {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
     io,
@@ -149,7 +149,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Schema {
       const { secret, ...meta } = z.globalRegistry.get(zodSchema) ?? {};
       Object.assign(made, meta, secret === true && { 'x-secret': true });
       delete (made as Schema)['secret'];
-      // Answers may gain fields, and unknown ones in requests are ignored.
+      // Responses may get more fields, and unknown fields in requests are ignored.
       if (made.additionalProperties === false) delete made.additionalProperties;
     },
   });

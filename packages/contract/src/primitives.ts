@@ -19,7 +19,7 @@ const scalar = z.custom<string | number | boolean | null | ExactNumber>(
 
 export type Scalar = z.infer<typeof scalar>;
 
-/** Marks a schema whose values are secrets: logging and documentation leave them out. */
+/** Marks a schema whose values are secret, for logging and documentation. */
 export const SECRET = { secret: true } as const;
 
 /** Key/value pairs of a credential. Insertion order is kept; `__proto__` is an ordinary key. */
@@ -34,13 +34,13 @@ export const credentialPairs = z
     additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
   });
 
-/** Text maps, as blind credentials carry them: region to ciphertext. */
+/** A map of text, in blind credentials of region to ciphertext. */
 export const textMap = z.record(z.string(), z.string());
 
 /** Marks an issue whose message is the whole answer, without the field's name before it (recorded texts). */
 export const SENTENCE = { sentence: true } as const;
 
-/** A text map with at least one entry, with words of its own for what is wrong. */
+/** A map of text with at least one entry, with its own error message. */
 export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
   return z
     .custom<Record<string, string>>((value) => {
@@ -54,12 +54,12 @@ export function nonEmptyTextMap(problem: z.core.$ZodCustomParams) {
 const STEERING_CLASS =
   '\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff';
 /**
- * Characters that terminals and pages obey instead of show: controls, line ends, marks that turn the direction of
- * writing, and those that nobody sees, with which one name looks like another.
+ * Characters that control terminals and pages, or that are invisible: control characters, line ends, marks that change
+ * the direction of writing, and characters with which one name can look like another.
  */
 export const STEERING = new RegExp(`[${STEERING_CLASS}]`);
 
-/** Text of one line, for names and tags: policies and logs take them at their word. */
+/** Text of one line without such characters, for names and tags, on which policies and logs rely. */
 export const plainText = z
   .string()
   .regex(new RegExp(`^[^${STEERING_CLASS}]*$`), 'must not contain control or invisible characters');
@@ -69,7 +69,10 @@ export const name = plainText.min(1, 'name must not be empty').max(1024);
 
 const WHOLE = 'must be a whole number, 0 or more';
 
-/** In an update or a revert: refused with `write_conflict` when another revision is the current one. Of a new service it is 0. */
+/**
+ * The revision that an update or revert expects; otherwise it is refused with `write_conflict`. For a new service it is
+ * 0.
+ */
 export const expectedRevision = z
   .number(WHOLE)
   .int(WHOLE)
@@ -77,7 +80,9 @@ export const expectedRevision = z
   .optional()
   .meta({ description: 'the change is refused when another revision is the current one; 0: there is none yet' });
 
-/** What a revert may take. Clients of the original send nothing or `null`, and fields of their own, which are ignored. */
+/**
+ * The optional body of a revert. Clients of the original send none, `null`, or fields of their own, which are ignored.
+ */
 export const revertRequest = z.object({ expected_revision: expectedRevision }).nullish();
 
 export const permissions = z.record(z.string(), z.boolean());
@@ -104,14 +109,14 @@ export const pageQuery = z.object({
   page: z.string().max(4096).optional(),
 });
 
-/** Positive integers only (bug 2): anything else in a path names nothing, which is a 404. */
+/** Only positive integers (bug 2); anything else in a path is a 404. */
 export const revisionParam = z
   .string()
   .regex(/^[1-9]\d{0,14}$/)
   .transform(Number)
   .meta({ type: 'integer' });
 
-/** Row ids hold no slash (rows that must stay out of reach do) and no control character. */
+/** An id of a row. Ids with a slash belong to internal rows, which must stay out of reach. */
 export const idParam = z
   .string()
   .min(1)

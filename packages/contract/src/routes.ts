@@ -37,17 +37,17 @@ import { environmentParams, jwks, token, tokenParams, tokenQuery, tokenWithExpir
 import { idParam, metadataOnly, pageQuery, revertRequest, revisionParam } from './primitives.js';
 import { service, serviceList, servicePut, serviceRevisions } from './services.js';
 
-/** One address of the interface. Everything about the wire that is not a use-case is said here, once. */
+/** A route of the API: everything about it except its use-case. */
 export interface Route extends Address {
   summary: string;
-  /** A write: a browser session must prove it meant it (CSRF), and maintenance mode refuses it. */
+  /** Whether it changes anything. Then browser sessions need a CSRF token, and maintenance mode refuses it. */
   write: boolean;
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
-  /** An empty body is allowed, whatever its content type. */
+  /** An empty body is allowed, with any content type. */
   bodyOptional?: true;
-  /** The schema of the 200 answer. */
+  /** The schema of the 200 response. */
   response: z.ZodType;
 }
 

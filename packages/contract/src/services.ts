@@ -3,7 +3,7 @@ import { mappedBlindCredential } from './blind-credentials.js';
 import { credential } from './credentials.js';
 import { expectedRevision, isoDate, permissions } from './primitives.js';
 
-/** A service as answered. In lists and histories `credentials` and `blind_credentials` are empty. */
+/** A service in responses. In lists and histories `credentials` and `blind_credentials` are empty. */
 export const service = z.object({
   id: z.string(),
   revision: z.number().int(),
@@ -23,10 +23,10 @@ export type ServiceListBody = z.infer<typeof serviceList>;
 export const serviceRevisions = z.object({ revisions: z.array(service), next_page: z.string().nullable() });
 export type ServiceRevisionsBody = z.infer<typeof serviceRevisions>;
 
-// DynamoDB holds a row to 400 kB; a thousand ids of 32 characters stay well within it.
+// DynamoDB limits a row to 400 kB; a thousand ids of 32 characters are well below it.
 const ids = z.array(z.string().min(1).max(128)).max(1000).nullish();
 
-/** What PUT services takes. Omitted or null ids: none when the service is new, unchanged when it exists. */
+/** The body of PUT services. Omitted or null ids mean none for a new service, and no change for an existing one. */
 export const servicePut = z.object({
   credentials: ids,
   blind_credentials: ids,
