@@ -6,7 +6,7 @@ import { programPath } from './support/cli.js';
 // What holds nothing: as a full disk.
 const FULL = '/dev/full';
 
-describe.skipIf(!existsSync(FULL))('an output that can not be written', () => {
+describe.skipIf(!existsSync(FULL))('an output that cannot be written', () => {
   const ends = (command: string, ...programs: string[]) => {
     const env = { PATH: process.env['PATH'], HOME: '/nonexistent' };
     const input = '{"service": {"credentials": []}}';

@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { isLoopback } from '@confidant/contract/wire';
+import { goesThroughProxy } from '@confidant/kmsauth/proxy';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ConnectProxy, startConnectProxy } from '../../kmsauth/test/connect-proxy.js';
 import { AwsSession } from '../src/sdk/aws-session.js';
@@ -69,6 +71,16 @@ describe('a proxy of the environment', () => {
     await expect(here(request)).rejects.toThrow(/\((EPROTO|ERR_SSL\w*)\)/);
     here.close();
     expect(tunnel.asked).toEqual([]);
+  });
+
+  test('every loopback host is reached directly', () => {
+    for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f09:1]']) {
+      expect([host, isLoopback(host), goesThroughProxy(`https://${host}`, { HTTPS_PROXY: proxy })]).toEqual([
+        host,
+        true,
+        false,
+      ]);
+    }
   });
 
   test('a refusal by the proxy is not a response of the server', async () => {
