@@ -198,7 +198,7 @@ describe('installed into an empty project', () => {
 });
 
 const BUNDLED = `
-import { completeSettings, connect, loadProfile, ConfidantClient, ConfidantError, nodeTransport } from '@confidant/client';
+import { completeSettings, connect, loadProfile } from '@confidant/client';
 
 (async () => {
   const { profile } = await loadProfile();
@@ -210,6 +210,7 @@ import { completeSettings, connect, loadProfile, ConfidantClient, ConfidantError
 `;
 
 const APP = `
+import { ConfidantClient, ConfidantError, completeSettings, connect, loadProfile, nodeTransport } from '@confidant/client';
 import { encryptBlind } from '@confidant/kmsauth';
 import { awsKms } from '@confidant/kmsauth/sender';
 import { ROUTES, type ResponseOf } from '@confidant/contract';
