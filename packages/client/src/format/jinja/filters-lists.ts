@@ -1,25 +1,19 @@
 import { Fault } from './numbers.js';
-import { TESTS } from './predicates.js';
-import { taking, type JinjaFilter } from './taking.js';
+import { taking, type JinjaFilter } from './parameters.js';
+import { TESTS } from './tests.js';
 import {
   checkLength,
   compare,
   isList,
   isMap,
-  isMissing,
-  isNone,
   isText,
   isTrue,
   itemsOf,
   kindOf,
-  list,
-  missing,
+  Namespace,
   numberOf,
   sameMarkup,
-  text,
   textOf,
-  whole,
-  type JinjaMap,
   type JinjaValue,
 } from './values.js';
 
@@ -27,11 +21,11 @@ export const LIST_FILTERS: readonly (readonly [string, JinjaFilter])[] = [
   ['count', taking('', length)],
   ['dictsort', taking('case_sensitive by reverse', dictsort)],
   ['first', taking('', (operand) => endOf(operand, 0))],
-  ['items', taking('', (operand) => (isMissing(operand) ? list([]) : list(pairsOf(operand))))],
+  ['items', taking('', (operand) => (operand === undefined ? [] : pairsOf(operand)))],
   ['join', taking('d attribute', join)],
   ['last', taking('', (operand) => endOf(operand, -1))],
   ['length', taking('', length)],
-  ['list', taking('', (operand) => list(itemsOf(operand)))],
+  ['list', taking('', itemsOf)],
   ['rejectattr', (operand, args) => selectByAttribute(operand, args, false)],
   ['reverse', taking('', reverse)],
   ['selectattr', (operand, args) => selectByAttribute(operand, args, true)],
@@ -40,133 +34,117 @@ export const LIST_FILTERS: readonly (readonly [string, JinjaFilter])[] = [
 ];
 
 function length(operand: JinjaValue): JinjaValue {
-  if (isMap(operand)) return whole(BigInt(operand.value.size));
-  if (!isText(operand)) return whole(BigInt(itemsOf(operand).length));
-  const { value } = operand;
-  let units = 0;
-  let characters = 0;
-  for (; units < value.length; characters += 1) units += value.codePointAt(units)! > 0xffff ? 2 : 1;
-  return whole(BigInt(characters));
+  if (!isText(operand)) return BigInt(itemsOf(operand).length);
+  // Characters outside the Basic Multilingual Plane are two UTF-16 units long.
+  const text = textOf(operand);
+  return BigInt(text.length - (text.match(/[\u{10000}-\u{10ffff}]/gu)?.length ?? 0));
 }
 
-/** The first or last of a list, of the keys of a map, or of the characters of a text. */
+/** Returns the first or last item of a list, key of a map, or character of a text. */
 function endOf(operand: JinjaValue, at: 0 | -1): JinjaValue {
-  // A character may be two units long: more of the text need not be taken apart.
-  const near = isText(operand) ? text(at === 0 ? operand.value.slice(0, 2) : operand.value.slice(-2)) : operand;
-  return itemsOf(near).at(at) ?? missing();
+  // A character may be two units long; the rest of the text need not be taken apart.
+  return itemsOf(isText(operand) ? textOf(operand).slice(...(at === 0 ? [0, 2] : [-2])) : operand).at(at);
 }
 
 function join(operand: JinjaValue, between?: JinjaValue, attribute?: JinjaValue): JinjaValue {
   const get = getter(attribute);
-  const separator = between === undefined ? '' : textOf(between);
+  const separator = textOf(between);
   let size = 0;
   const parts = itemsOf(operand).map((item, index) => {
     const part = textOf(get(item));
     checkLength((size += part.length + (index === 0 ? 0 : separator.length)));
     return part;
   });
-  return text(parts.join(separator));
+  return parts.join(separator);
 }
 
 function reverse(operand: JinjaValue): JinjaValue {
   const turned = itemsOf(operand).toReversed();
-  return isText(operand) ? sameMarkup(operand, turned.map(textOf).join('')) : list(turned);
+  return isText(operand) ? sameMarkup(operand, turned.map(textOf).join('')) : turned;
 }
 
 function sort(operand: JinjaValue, reversed?: JinjaValue, exactCase?: JinjaValue, attribute?: JinjaValue): JinjaValue {
-  const paths = isText(attribute) ? attribute.value.split(',').map(text) : [attribute];
-  const getters = paths.map((path) => getter(path));
-  const keyed = itemsOf(operand).map((item) => ({
-    item,
-    key: list(getters.map((get) => foldedUnless(exactCase, get(item)))),
-  }));
-  return list(sorted(keyed, reversed).map(({ item }) => item));
+  const getters = isText(attribute) ? textOf(attribute).split(',').map(getter) : [getter(attribute)];
+  return sorted(itemsOf(operand), reversed, (item) => getters.map((get) => foldedUnless(exactCase, get(item))));
 }
 
-function sorted<T extends { key: JinjaValue }>(keyed: T[], reversed: JinjaValue | undefined): T[] {
+function sorted(
+  items: readonly JinjaValue[],
+  reversed: JinjaValue,
+  keyOf: (item: JinjaValue) => JinjaValue,
+): JinjaValue {
   const sign = isTrue(reversed) ? -1 : 1;
-  return keyed.sort((a, b) => sign * compare(a.key, b.key));
+  const keyed = items.map((item) => ({ item, key: keyOf(item) }));
+  return keyed.sort((a, b) => sign * compare(a.key, b.key)).map(({ item }) => item);
 }
 
-/** In lower case, if cases count as the same. */
-function foldedUnless(exactCase: JinjaValue | undefined, value: JinjaValue): JinjaValue {
-  return isText(value) && !isTrue(exactCase) ? text(value.value.toLowerCase()) : value;
+/** Returns texts in lower case, unless their case counts. */
+function foldedUnless(exactCase: JinjaValue, value: JinjaValue): JinjaValue {
+  return isText(value) && !isTrue(exactCase) ? textOf(value).toLowerCase() : value;
 }
 
-function dictsort(operand: JinjaValue, exactCase?: JinjaValue, by?: JinjaValue, reversed?: JinjaValue): JinjaValue {
-  const order = by === undefined ? 'key' : textOf(by);
+function dictsort(operand: JinjaValue, exactCase?: JinjaValue, by: JinjaValue = 'key', reversed?: JinjaValue) {
+  const order = textOf(by);
   if (order !== 'key' && order !== 'value') throw new Fault('sorts by key or value');
-  const keyed = pairsOf(operand).map((pair) => {
-    const key = itemsOf(pair)[order === 'key' ? 0 : 1]!;
-    return { pair, key: foldedUnless(exactCase, key) };
-  });
-  return list(sorted(keyed, reversed).map(({ pair }) => pair));
+  return sorted(pairsOf(operand), reversed, (pair) => foldedUnless(exactCase, itemsOf(pair)[order === 'key' ? 0 : 1]));
 }
 
-function pairsOf(operand: JinjaValue): JinjaValue[] {
+function pairsOf(operand: JinjaValue): readonly JinjaValue[] {
   if (!isMap(operand)) throw new Fault(`does not take ${kindOf(operand)}`);
-  return [...operand.value].map(([key, value]) => list([text(key), value]));
+  return [...operand];
 }
 
 function unique(operand: JinjaValue, exactCase?: JinjaValue, attribute?: JinjaValue): JinjaValue {
   const get = getter(attribute);
   const seen = new Set<unknown>();
-  const made = itemsOf(operand).filter((item) => {
+  return itemsOf(operand).filter((item) => {
     const key = foldedUnless(exactCase, get(item));
     if (isList(key) || isMap(key)) throw new Fault('does not compare lists and maps');
-    const number = numberOf(key);
-    // Python's true is one; what is not defined is not none.
-    const known = number === undefined || typeof key.value === 'bigint' ? key.value : number;
-    if (seen.has(known)) return false;
+    // As in Python, true, 1 and 1.0 are equal.
+    const number = typeof key === 'bigint' ? key : numberOf(key);
+    const known = isText(key) ? textOf(key) : Number.isInteger(number) ? BigInt(number!) : (number ?? key);
+    const isNew = !seen.has(known);
     seen.add(known);
-    return true;
+    return isNew;
   });
-  return list(made);
 }
 
-/** What is at a path like `a.0.b`, or at a number; `instead` where there is nothing, at each step as in Jinja2. */
-function getter(path: JinjaValue | undefined, instead?: JinjaValue): (item: JinjaValue) => JinjaValue {
-  if (path === undefined || isNone(path)) return (item) => item;
+/** Gets what is at a path like `a.0.b`, or at a number, and at each step `fallback` where there is nothing. */
+function getter(path: JinjaValue, fallback?: JinjaValue): (item: JinjaValue) => JinjaValue {
+  if (path === undefined || path === null) return (item) => item;
   const steps = textOf(path).split('.');
-  return (item) => {
-    let at = item;
-    for (const step of steps) {
-      if (isMissing(at)) throw new Fault('finds nothing at this attribute');
-      const found = isList(at) && /^\d+$/.test(step) ? at.value[Number(step)] : fieldOf(at, step);
-      at = found === undefined || isMissing(found) ? (instead ?? missing()) : found;
-    }
-    return at;
-  };
+  return (item) =>
+    steps.reduce((at: JinjaValue, step) => {
+      if (at === undefined) throw new Fault('finds nothing at this attribute');
+      if (isList(at)) return (/^\d+$/.test(step) ? at[Number(step)] : undefined) ?? fallback;
+      const fields = at instanceof Namespace ? at.variables : at;
+      return (isMap(fields) ? fields.get(step) : undefined) ?? fallback;
+    }, item);
 }
 
-function fieldOf(value: JinjaValue, key: string): JinjaValue | undefined {
-  return value.value instanceof Map ? (value as JinjaMap).value.get(key) : undefined;
-}
-
-/** Maps each item: by its attribute, or by the filter that the first argument names. */
+/** Makes the filter that maps each item to its attribute, or by the filter that the first argument names. */
 export function mapBy(filters: () => ReadonlyMap<string, JinjaFilter>): JinjaFilter {
   return (operand, args, named) => {
     const [name, ...rest] = args;
     const items = itemsOf(operand);
-    if (name !== undefined) {
+    if (args.length > 0) {
       const filter = filters().get(textOf(name));
-      // The name may be a value.
+      // The message does not repeat the name, which may be a value.
       if (filter === undefined) throw new Fault('is given the name of no filter');
-      return list(items.map((item) => filter(item, rest, named)));
+      return items.map((item) => filter(item, rest, named));
     }
-    const attribute = named.get('attribute');
     const isKnown = [...named.keys()].every((key) => key === 'attribute' || key === 'default');
-    if (attribute === undefined || !isKnown) throw new Fault('needs an attribute or the name of a filter');
-    return list(items.map(getter(attribute, named.get('default'))));
+    if (!named.has('attribute') || !isKnown) throw new Fault('needs an attribute or the name of a filter');
+    return items.map(getter(named.get('attribute'), named.get('default')));
   };
 }
 
-/** The items of which an attribute passes a test, which is being true by default; or those of which it does not. */
+/** Selects the items whose attribute is true, or passes the test that is named; or those whose attribute does not. */
 function selectByAttribute(operand: JinjaValue, args: readonly JinjaValue[], isWanted: boolean): JinjaValue {
   const [path, name, ...rest] = args;
-  if (path === undefined) throw new Fault('needs an attribute');
+  if (args.length === 0) throw new Fault('needs an attribute');
   const get = getter(path);
-  const test = name === undefined ? isTrue : TESTS.get(textOf(name));
+  const test = args.length === 1 ? isTrue : TESTS.get(textOf(name));
   if (test === undefined) throw new Fault('is given the name of no test');
-  return list(itemsOf(operand).filter((item) => test(get(item), ...rest) === isWanted));
+  return itemsOf(operand).filter((item) => test(get(item), ...rest) === isWanted);
 }

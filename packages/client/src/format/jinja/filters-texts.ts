@@ -1,56 +1,57 @@
-import { escaped, format } from './format.js';
+import { format, markupOf } from './format.js';
 import { Fault } from './numbers.js';
-import { taking, type JinjaFilter } from './taking.js';
+import { taking, type JinjaFilter } from './parameters.js';
 import {
   checkLength,
   isList,
   isMap,
-  isMarkup,
-  isNone,
   isText,
   isTrue,
   kindOf,
-  markupText,
+  Markup,
   numberOf,
   sameMarkup,
-  text,
   textOf,
   wholeOf,
   type JinjaValue,
 } from './values.js';
 
+/** What Python's `str.isspace` accepts. */
 const BLANKS =
   '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a' +
   '\u2028\u2029\u202f\u205f\u3000';
 
 export const TEXT_FILTERS: readonly (readonly [string, JinjaFilter])[] = [
   ['capitalize', changing(capitalized)],
-  ['e', taking('', escape)],
-  ['escape', taking('', escape)],
-  ['forceescape', taking('', (operand) => markupText(escaped(textOf(operand))))],
+  ['e', taking('', (operand) => new Markup(markupOf(operand)))],
+  ['escape', taking('', (operand) => new Markup(markupOf(operand)))],
+  ['forceescape', taking('', (operand) => new Markup(markupOf(textOf(operand))))],
   ['format', format],
   ['indent', taking('width first blank', indent)],
-  ['lower', changing((whole) => whole.toLowerCase())],
-  ['replace', taking('old new count', replace)],
-  ['title', taking('', (operand) => text(textOf(operand).replace(/[^-\s({[<]+/gu, capitalized)))],
+  ['lower', changing((text) => text.toLowerCase())],
+  ['replace', taking('old! new! count', replace)],
+  ['title', taking('', (operand) => textOf(operand).replace(/[^-\s({[<]+/gu, capitalized))],
   ['trim', trimming({ left: true, right: true })],
-  ['upper', changing((whole) => whole.toUpperCase())],
-  ['urlencode', taking('', (operand) => text(urlencoded(operand)))],
+  ['upper', changing((text) => text.toUpperCase())],
+  ['urlencode', taking('', urlencoded)],
 ];
 
-/** Methods of texts, where the engine has others than Python, or does not bound what they make. */
+/** Python's methods of texts that are here. */
 export const TEXT_METHODS: ReadonlyMap<string, JinjaFilter> = new Map([
   ['capitalize', changing(capitalized)],
-  ['lower', changing((whole) => whole.toLowerCase())],
+  ['endswith', taking('suffix!', (operand, suffix) => hasOneOf(suffix, (part) => textOf(operand).endsWith(part)))],
+  ['lower', changing((text) => text.toLowerCase())],
   ['lstrip', trimming({ left: true })],
-  ['replace', taking('old new count', replace)],
+  ['replace', taking('old! new! count', replace)],
   ['rstrip', trimming({ right: true })],
+  ['split', taking('sep maxsplit', split)],
+  ['startswith', taking('prefix!', (operand, prefix) => hasOneOf(prefix, (part) => textOf(operand).startsWith(part)))],
   ['strip', trimming({ left: true, right: true })],
-  ['title', changing((whole) => whole.replace(/\p{L}+/gu, capitalized))],
-  ['upper', changing((whole) => whole.toUpperCase())],
+  ['title', changing((text) => text.replace(/\p{L}+/gu, capitalized))],
+  ['upper', changing((text) => text.toUpperCase())],
 ]);
 
-function changing(change: (whole: string) => string): JinjaFilter {
+function changing(change: (text: string) => string): JinjaFilter {
   return taking('', (operand) => sameMarkup(operand, change(textOf(operand))));
 }
 
@@ -59,20 +60,24 @@ function capitalized(word: string): string {
   return first.toUpperCase() + word.slice(first.length).toLowerCase();
 }
 
-function escape(operand: JinjaValue): JinjaValue {
-  return isMarkup(operand) ? operand : markupText(escaped(textOf(operand)));
+/** Finds whether a text, or one of a list of texts, passes. */
+function hasOneOf(parts: JinjaValue, passes: (part: string) => boolean): boolean {
+  return (isList(parts) ? parts : [parts]).some((part) => {
+    if (!isText(part)) throw new Fault(`does not take ${kindOf(part)}`);
+    return passes(textOf(part));
+  });
 }
 
 const LINE_BREAK = /\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/;
 
-function indent(operand: JinjaValue, width?: JinjaValue, first?: JinjaValue, blank?: JinjaValue): JinjaValue {
+function indent(operand: JinjaValue, width: JinjaValue = 4n, first?: JinjaValue, blank?: JinjaValue): JinjaValue {
   if (!isText(operand)) throw new Fault(`does not take ${kindOf(operand)}`);
-  const number = width === undefined ? 4 : numberOf(width);
-  if (number === undefined && !isText(width)) throw new Fault('takes a number or a text as its width');
-  checkLength(number ?? 0);
-  const before = isText(width) ? width.value : ' '.repeat(Math.max(0, Math.trunc(number!)));
-  const lines = operand.value.split(LINE_BREAK);
-  checkLength(operand.value.length + lines.length * before.length);
+  const spaces = numberOf(width) ?? 0;
+  if (!isText(width) && numberOf(width) === undefined) throw new Fault('takes a number or a text as its width');
+  checkLength(spaces);
+  const before = isText(width) ? textOf(width) : ' '.repeat(Math.max(0, Math.trunc(spaces)));
+  const lines = textOf(operand).split(LINE_BREAK);
+  checkLength(textOf(operand).length + lines.length * before.length);
   const made = lines.map((line, index) => {
     const isIndented = index === 0 ? isTrue(first) : line !== '' || isTrue(blank);
     return isIndented ? before + line : line;
@@ -80,71 +85,86 @@ function indent(operand: JinjaValue, width?: JinjaValue, first?: JinjaValue, bla
   return sameMarkup(operand, made.join('\n'));
 }
 
-function replace(operand: JinjaValue, old?: JinjaValue, by?: JinjaValue, count?: JinjaValue): JinjaValue {
-  if (old === undefined || by === undefined) throw new Fault('needs what to replace, and by what');
-  const [whole, from, to] = [operand, old, by].map(textOf) as [string, string, string];
-  if (from === '') throw new Fault('can not replace an empty text');
-  const limit = count === undefined || isNone(count) ? -1 : Number(wholeOf(count) ?? NaN);
-  if (Number.isNaN(limit)) throw new Fault('takes a whole number as its count');
+function replace(operand: JinjaValue, old: JinjaValue, by: JinjaValue, count?: JinjaValue): JinjaValue {
+  const [text, from, to] = [textOf(operand), textOf(old), textOf(by)];
+  if (from === '') throw new Fault('cannot replace an empty text');
+  const limit = limitOf(count);
   let found = 0;
   let end = 0;
-  for (let at = whole.indexOf(from); at >= 0 && found !== limit; at = whole.indexOf(from, end)) {
+  for (let at = text.indexOf(from); at >= 0 && found !== limit; at = text.indexOf(from, end)) {
     found += 1;
     end = at + from.length;
   }
-  checkLength(whole.length + found * (to.length - from.length));
-  // With an expression and without a function, as this one takes least memory.
+  checkLength(text.length + found * (to.length - from.length));
+  // An expression without a function takes the least memory.
   const all = new RegExp(from.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), 'g');
-  return text(whole.slice(0, end).replace(all, to.replaceAll('$', '$$$$')) + whole.slice(end));
+  return text.slice(0, end).replace(all, to.replaceAll('$', '$$$$')) + text.slice(end);
 }
 
-/** Python's `strip` of the sides that are asked for: of blanks, or of these characters. */
+/** Reads how often something is done. -1, which is the default, is no limit. */
+function limitOf(count: JinjaValue): number {
+  const limit = wholeOf(count ?? -1n);
+  if (limit === undefined) throw new Fault('takes a whole number as its limit');
+  return Number(limit);
+}
+
+function split(operand: JinjaValue, separator?: JinjaValue, most?: JinjaValue): JinjaValue {
+  const [text, limit] = [textOf(operand), limitOf(most)];
+  if (isText(separator)) {
+    if (textOf(separator) === '') throw new Fault('cannot split at an empty text');
+    const parts = text.split(textOf(separator));
+    if (limit >= 0 && parts.length > limit) parts.push(parts.splice(limit).join(textOf(separator)));
+    return parts;
+  }
+  if (separator !== undefined && separator !== null) throw new Fault(`does not take ${kindOf(separator)}`);
+  const words: string[] = [];
+  for (const { 0: word, index } of text.matchAll(new RegExp(`[^${BLANKS}]+`, 'gu'))) {
+    words.push(words.length === limit ? text.slice(index) : word);
+    if (words.length === limit + 1) break;
+  }
+  return words;
+}
+
+/** Makes the filter that takes blanks, or the characters of its argument, from sides of a text. */
 function trimming({ left = false, right = false }): JinjaFilter {
   return taking('chars', (operand, characters) => {
-    const whole = textOf(operand);
-    const given = characters === undefined || isNone(characters) ? undefined : textOf(characters);
-    const goes = new Set(given ?? BLANKS);
-    const start = left ? leading(whole, goes) : 0;
-    const end = right ? trailing(whole, goes) : whole.length;
-    return sameMarkup(operand, whole.slice(start, Math.max(start, end)));
+    const text = textOf(operand);
+    const goes = new Set((characters ?? undefined) === undefined ? BLANKS : textOf(characters));
+    const start = left ? leading(text, goes) : 0;
+    const end = right ? trailing(text, goes) : text.length;
+    return sameMarkup(operand, text.slice(start, Math.max(start, end)));
   });
 }
 
-/** Where the first character stands that is none of these. */
-function leading(whole: string, goes: ReadonlySet<string>): number {
+/** Finds where the first other character begins. */
+function leading(text: string, goes: ReadonlySet<string>): number {
   let start = 0;
-  while (start < whole.length) {
-    const character = String.fromCodePoint(whole.codePointAt(start)!);
+  while (start < text.length) {
+    const character = String.fromCodePoint(text.codePointAt(start)!);
     if (!goes.has(character)) break;
     start += character.length;
   }
   return start;
 }
 
-/** Behind the last one. */
-function trailing(whole: string, goes: ReadonlySet<string>): number {
-  let end = whole.length;
+/** Finds where the last other character ends. */
+function trailing(text: string, goes: ReadonlySet<string>): number {
+  let end = text.length;
   while (end > 0) {
-    const character = /.$/su.exec(whole.slice(Math.max(0, end - 2), end))![0];
+    const character = /.$/su.exec(text.slice(Math.max(0, end - 2), end))![0];
     if (!goes.has(character)) break;
     end -= character.length;
   }
   return end;
 }
 
-function urlencoded(operand: JinjaValue): string {
-  if (isMap(operand))
-    return [...operand.value].map(([key, value]) => `${quoted(key)}=${quoted(textOf(value))}`).join('&');
-  if (!isList(operand)) return percentEncoded(textOf(operand)).replaceAll('%2F', '/');
-  const pairs = operand.value.map((pair) => {
-    if (!isList(pair) || pair.value.length !== 2) throw new Fault('takes a list of pairs only');
-    return pair.value.map((item) => quoted(textOf(item))).join('=');
+function urlencoded(operand: JinjaValue): JinjaValue {
+  if (!isMap(operand) && !isList(operand)) return percentEncoded(textOf(operand)).replaceAll('%2F', '/');
+  const pairs = [...operand].map((pair) => {
+    if (!isList(pair) || pair.length !== 2) throw new Fault('takes a list of pairs only');
+    return pair.map((item) => percentEncoded(textOf(item)).replaceAll('%20', '+')).join('=');
   });
   return pairs.join('&');
-}
-
-function quoted(plain: string): string {
-  return percentEncoded(plain).replaceAll('%20', '+');
 }
 
 function percentEncoded(plain: string): string {

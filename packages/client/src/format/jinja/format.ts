@@ -1,6 +1,6 @@
 import { Fault, fixed } from './numbers.js';
-import type { JinjaFilter } from './taking.js';
-import { checkLength, isMarkup, numberOf, sameMarkup, textOf, wholeOf, type JinjaValue } from './values.js';
+import type { JinjaFilter } from './parameters.js';
+import { checkLength, Markup, numberOf, sameMarkup, textOf, wholeOf, type JinjaValue } from './values.js';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -10,9 +10,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': '&#34;',
 };
 
-/** A text for HTML. */
-export function escaped(plain: string): string {
-  return plain.replace(/[&<>'"]/g, (character) => ESCAPES[character]!);
+/** Returns a value's text with the signs of HTML escaped, unless it is markup already. */
+export function markupOf(value: JinjaValue): string {
+  return value instanceof Markup ? value.text : textOf(value).replace(/[&<>'"]/g, (sign) => ESCAPES[sign]!);
 }
 
 const MAX_WIDTH = 10_000;
@@ -25,14 +25,15 @@ interface Conversion {
   precision: number | undefined;
 }
 
-/** Python's `%`: `%s`, `%d`, `%i`, `%x`, `%X`, `%o`, `%f`, `%F` with flags, width and precision. */
+/** Formats as Python's `%` does: `%s`, `%d`, `%i`, `%x`, `%X`, `%o`, `%f`, `%F` with flags, width and precision. */
 export const format: JinjaFilter = (operand, args, named) => {
   if (args.length > 0 && named.size > 0) throw new Fault('takes arguments by place or by name, not both');
   let used = 0;
   let length = 0;
   const convert = (name: string | undefined, conversion: Conversion): string => {
+    const isGiven = name === undefined ? used < args.length : named.has(name);
     const value = name === undefined ? args[used++] : named.get(name);
-    const made = value === undefined ? undefined : converted(value, conversion, isMarkup(operand));
+    const made = isGiven ? converted(value, conversion, operand instanceof Markup) : undefined;
     if (made === undefined) throw new Fault(`has not what %${conversion.kind} asks for`);
     const result = padded(made, conversion);
     checkLength((length += result.length));
@@ -41,46 +42,35 @@ export const format: JinjaFilter = (operand, args, named) => {
   const made = textOf(operand).replace(
     CONVERSION,
     (
-      whole: string,
+      found: string,
       name: string | undefined,
       flags: string,
       width: string,
       precision: string | undefined,
       kind: string,
-    ) =>
-      whole === '%%'
-        ? '%'
-        : convert(
-            name,
-            checked({
-              kind,
-              flags,
-              width: Number(width),
-              precision: precision === undefined ? undefined : Number(precision),
-            }),
-          ),
+    ) => (found === '%%' ? '%' : convert(name, checked(kind, flags, Number(width), precision))),
   );
   if (used < args.length) throw new Fault('is given more than is used');
   return sameMarkup(operand, made);
 };
 
-function checked(conversion: Conversion): Conversion {
-  const { kind, flags, width, precision } = conversion;
-  // What else stands there may be part of a value.
+function checked(kind: string, flags: string, width: number, digits: string | undefined): Conversion {
+  const precision = digits === undefined ? undefined : Number(digits);
+  // The message does not repeat another character, which may be part of a value.
   if (!/^[a-zA-Z]$/.test(kind)) throw new Fault('finds a lone %');
   if (!/^[sdixXofF]$/.test(kind)) throw new Fault(`does not know %${kind}`);
   if (flags.includes('#')) throw new Fault(`does not know %#${kind}`);
-  if (Math.max(width, precision ?? 0) > MAX_WIDTH)
+  if (Math.max(width, precision ?? 0) > MAX_WIDTH) {
     throw new Fault(`makes at most ${MAX_WIDTH} characters of one value`);
-  return conversion;
+  }
+  return { kind, flags, width, precision };
 }
 
-/** Undefined for a value that is none for this conversion. */
+/** Returns undefined for a value that this conversion does not take. */
 function converted(value: JinjaValue, { kind, flags, precision }: Conversion, isEscaped: boolean): string | undefined {
   if (kind === 's') {
-    const plain = textOf(value);
-    const whole = isEscaped && !isMarkup(value) ? escaped(plain) : plain;
-    return precision === undefined ? whole : [...whole].slice(0, precision).join('');
+    const text = isEscaped ? markupOf(value) : textOf(value);
+    return precision === undefined ? text : [...text].slice(0, precision).join('');
   }
   const digits = /[fF]/.test(kind) ? decimals(value, precision) : wholeDigits(value, kind, precision);
   if (digits === undefined || digits.startsWith('-')) return digits;
@@ -103,7 +93,7 @@ function wholeDigits(value: JinjaValue, kind: string, precision = 0): string | u
 }
 
 function padded(made: string, { kind, flags, width }: Conversion): string {
-  // A text of this many units has as many characters, whatever they are.
+  // A text of twice as many UTF-16 units has enough characters, whatever they are.
   if (made.length >= 2 * width) return made;
   const missing = Math.max(0, width - [...made].length);
   if (flags.includes('-')) return made + ' '.repeat(missing);

@@ -1,14 +1,15 @@
-/** What is wrong, in words that may follow the name of a filter or operator; holds no value. */
+/** A fault in a template. The message may follow the name of a filter or operator, and repeats no value. */
 export class Fault extends Error {
   override readonly name = 'Fault';
 }
 
-/** Of a whole number, as in Python. */
+/** Maximum digits of a whole number, as in Python. */
 const MAX_DIGITS = 4300;
 const TOO_LARGE = 10n ** BigInt(MAX_DIGITS);
+const TOO_MANY_DIGITS = 'makes a number of too many digits';
 const PREFIXES: Readonly<Record<number, string>> = { 2: '0b', 8: '0o', 16: '0x' };
 
-/** As Python's `repr` of a float. */
+/** Writes a float as Python's `repr` does. */
 export function floatText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
   if (Object.is(value, -0)) return '-0.0';
@@ -20,7 +21,7 @@ export function floatText(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
-/** As Python's `int(text, base)`, base 0 or 2 to 36; undefined for what is no such number. Throws {@link Fault}. */
+/** Reads what Python's `int(text, base)` reads, base 0 or 2 to 36; else returns undefined. Throws {@link Fault}. */
 export function readWhole(written: string, base: number): bigint | undefined {
   const [, sign, unsigned] = /^([-+]?)(.*)$/s.exec(written.toLowerCase())!;
   const [prefixed] = Object.entries(PREFIXES).find(([, prefix]) => unsigned!.startsWith(prefix)) ?? ['10'];
@@ -31,12 +32,12 @@ export function readWhole(written: string, base: number): bigint | undefined {
   if (radix < 2 || radix > 36 || !/^[0-9a-z]+(?:_[0-9a-z]+)*$/.test(digits)) return undefined;
   const values = [...digits.replaceAll('_', '')].map((digit) => parseInt(digit, 36));
   if (values.some((value) => value >= radix)) return undefined;
-  if (values.length > MAX_DIGITS) throw new Fault('makes a number of too many digits');
+  if (values.length > MAX_DIGITS) throw new Fault(TOO_MANY_DIGITS);
   const size = values.reduce((sum, value) => sum * BigInt(radix) + BigInt(value), 0n);
   return sign === '-' ? -size : size;
 }
 
-/** As Python's `float(text)`; undefined for what is no such number. */
+/** Reads what Python's `float(text)` reads; else returns undefined. */
 export function readFloat(written: string): number | undefined {
   const digits = String.raw`\d+(?:_\d+)*`;
   const number = new RegExp(`^[-+]?(?:${digits}\\.?(?:${digits})?|\\.${digits})(?:e[-+]?${digits})?$`, 'i');
@@ -46,75 +47,55 @@ export function readFloat(written: string): number | undefined {
   return special[2] === undefined ? NaN : special[1] === '-' ? -Infinity : Infinity;
 }
 
-/** Python's operators of whole numbers. Throws {@link Fault}, also for an operator that is not known. */
+const DIVISIONS = ['/', '//', '%'];
+
+const WHOLE: Readonly<Record<string, (left: bigint, right: bigint) => bigint>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '//': (left, right) => (left - floorRest(left, right)) / right,
+  '%': floorRest,
+  '**': (left, right) => {
+    if (right * BigInt(left.toString(2).length - 1) > 4n * BigInt(MAX_DIGITS)) throw new Fault(TOO_MANY_DIGITS);
+    return left ** right;
+  },
+};
+
+const FLOAT: Readonly<Record<string, (left: number, right: number) => number>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '/': (left, right) => left / right,
+  // The difference is a multiple of the divisor, but for what rounding does to it.
+  '//': (left, right) => Math.round((left - floorModulo(left, right)) / right),
+  '%': floorModulo,
+  '**': (left, right) => left ** right,
+};
+
+/** Calculates with whole numbers as Python does. Throws {@link Fault}. */
 export function calculateWhole(operator: string, left: bigint, right: bigint): bigint | number {
-  const made = resultOf(operator, left, right);
-  if (typeof made === 'bigint' && (made >= TOO_LARGE || made <= -TOO_LARGE)) {
-    throw new Fault('makes a number of too many digits');
+  const calculate = WHOLE[operator];
+  const isFloat = calculate === undefined || (operator === '**' && right < 0n);
+  if (isFloat || (right === 0n && DIVISIONS.includes(operator))) {
+    return calculateFloat(operator, Number(left), Number(right));
   }
+  const made = calculate(left, right);
+  if (made >= TOO_LARGE || made <= -TOO_LARGE) throw new Fault(TOO_MANY_DIGITS);
   return made;
 }
 
-function resultOf(operator: string, left: bigint, right: bigint): bigint | number {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '//':
-      refuseZero(right);
-      return (left - floorRest(left, right)) / right;
-    case '%':
-      refuseZero(right);
-      return floorRest(left, right);
-    case '**':
-      if (right < 0n) return calculateFloat('**', Number(left), Number(right));
-      if (right * BigInt(left.toString(2).length - 1) > 4n * BigInt(MAX_DIGITS)) {
-        throw new Fault('makes a number of too many digits');
-      }
-      return left ** right;
-    default:
-      return calculateFloat(operator, Number(left), Number(right));
-  }
+/** Calculates with floats as Python does. Throws {@link Fault}. */
+export function calculateFloat(operator: string, left: number, right: number): number {
+  const divisor = operator === '**' && right < 0 ? left : DIVISIONS.includes(operator) ? right : 1;
+  if (divisor === 0) throw new Fault('divides by zero');
+  const made = FLOAT[operator]!(left, right);
+  if (!Number.isFinite(made)) throw new Fault('makes no finite number');
+  return made;
 }
 
 function floorRest(left: bigint, right: bigint): bigint {
   const rest = left % right;
   return rest !== 0n && rest < 0n !== right < 0n ? rest + right : rest;
-}
-
-/** The same of other numbers. */
-export function calculateFloat(operator: string, left: number, right: number): number {
-  const made = floatResult(operator, left, right);
-  if (!Number.isFinite(made)) throw new Fault('makes no finite number');
-  return made;
-}
-
-function floatResult(operator: string, left: number, right: number): number {
-  switch (operator) {
-    case '+':
-      return left + right;
-    case '-':
-      return left - right;
-    case '*':
-      return left * right;
-    case '/':
-      refuseZero(right);
-      return left / right;
-    case '//':
-      refuseZero(right);
-      return floorDivision(left, right);
-    case '%':
-      refuseZero(right);
-      return floorModulo(left, right);
-    case '**':
-      if (left === 0 && right < 0) throw new Fault('divides by zero');
-      return left ** right;
-    default:
-      throw new Fault('does not take a number');
-  }
 }
 
 function floorModulo(left: number, right: number): number {
@@ -123,16 +104,7 @@ function floorModulo(left: number, right: number): number {
   return rest < 0 !== right < 0 ? rest + right : rest;
 }
 
-function floorDivision(left: number, right: number): number {
-  // The difference is a multiple of `right`, but for what rounding does to it.
-  return Math.round((left - floorModulo(left, right)) / right);
-}
-
-function refuseZero(value: number | bigint): void {
-  if (Number(value) === 0) throw new Fault('divides by zero');
-}
-
-/** As Python's `%.Nf`: rounded from the exact value, a half to the even digit. For finite numbers. */
+/** Writes a finite number as Python's `%.Nf` does: rounded from the exact value, a half to the even digit. */
 export function fixed(value: number, precision: number): string {
   const bits = new DataView(new ArrayBuffer(8));
   bits.setFloat64(0, Math.abs(value));
