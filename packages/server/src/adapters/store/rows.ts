@@ -1,5 +1,6 @@
-import { ExactNumber, parseJson, type JsonObject } from '@confidant/contract';
+import { parseJson, type JsonObject } from '@confidant/contract';
 import { instantOf, parseInstant, type Instant } from '../../domain/instant.js';
+import { isPlainObject } from '../../domain/plain-object.js';
 import type { Kind } from '../../domain/records.js';
 import { DamagedRow, type Found } from '../../ports/store.js';
 
@@ -80,8 +81,6 @@ export function parseObject(text: string): JsonObject {
   if (text === '{}') return {};
   const value = parseJson(text);
   if (value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value) || value instanceof ExactNumber) {
-    throw new SyntaxError('not a JSON object');
-  }
+  if (!isPlainObject(value)) throw new SyntaxError('not a JSON object');
   return value;
 }

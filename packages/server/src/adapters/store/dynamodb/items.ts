@@ -1,16 +1,7 @@
 import { pythonJson, type JsonObject } from '@confidant/contract';
-import type {
-  BlindCredential,
-  Credential,
-  CredentialMetadata,
-  Kind,
-  Listed,
-  Records,
-  SealedPairs,
-  Service,
-} from '../../../domain/records.js';
-import { DamagedRow } from '../../../ports/store.js';
-import { archiveId, dataTypeOf, parseObject, readInstant, sortedSet } from '../rows.js';
+import type { Kind, Listed, Records, SealedPairs } from '../../../domain/records.js';
+import { damaged, decodeListed, decodeRecord, type RowFields } from '../decode.js';
+import { archiveId, dataTypeOf, parseObject, sortedSet } from '../rows.js';
 
 /** An attribute value as DynamoDB's JSON writes it. */
 export interface Attribute {
@@ -84,15 +75,14 @@ function setSet(item: Item, name: string, members: readonly string[]): void {
   if (members.length > 0) item[name] = { SS: sortedSet(members) };
 }
 
-/** The record in a row whose data_type is `kind` or `archive-<kind>`. Throws {@link DamagedRow}. */
+/** The record in a row whose data_type is `kind` or `archive-<kind>`. Throws DamagedRow. */
 export function recordOf<K extends Kind>(kind: K, item: Item): Records[K] {
-  return DECODE[kind](item);
+  return decodeRecord(kind, new ItemFields(item));
 }
 
-/** As {@link recordOf}, of a row read with {@link LISTED_ATTRIBUTES}. Throws {@link DamagedRow}. */
+/** As {@link recordOf}, of a row read with {@link LISTED_ATTRIBUTES}. Throws DamagedRow. */
 export function listedOf<K extends Kind>(kind: K, item: Item): Listed[K] {
-  // The types cannot follow that every record is a listed one, and a credential's metadata the listed credential.
-  return (kind === 'credential' ? metadataOf(item) : recordOf(kind, item)) as Listed[K];
+  return decodeListed(kind, new ItemFields(item));
 }
 
 /** The attributes of a credential that lists show: all but its ciphertext, which would be most of the transfer. */
@@ -111,123 +101,91 @@ export const LISTED_ATTRIBUTES = [
   'last_rotation_date',
 ] as const;
 
-// Every field stands in every decoder: building a record from a shared part with `...` takes five times as long as all
-// the rest of its decoding, and a service fetch decodes each of its credentials.
-const DECODE: { [K in Kind]: (item: Item) => Records[K] } = {
-  credential(item): Credential {
-    const credential: CredentialMetadata & { sealed?: SealedPairs } = metadataOf(item);
-    // Without ciphertext a credential can be shown and given new pairs; its old ones do not open.
-    credential.sealed = {
-      token: text(item, 'credential_pairs') ?? '',
-      dataKey: binaryText(item, 'data_key'),
-      cipherVersion: number(item, 'cipher_version') ?? 2,
+class ItemFields implements RowFields {
+  readonly rowId: string | null;
+  readonly isArchived: boolean;
+
+  constructor(private readonly item: Item) {
+    this.rowId = item['id']?.S ?? null;
+    this.isArchived = item['data_type']?.S?.startsWith('archive-') === true;
+  }
+
+  text(field: string): string | null {
+    const attribute = this.#present(field);
+    return attribute === undefined ? null : (attribute.S ?? damaged(this, `${field} is not a text`));
+  }
+
+  number(field: string): number | null {
+    const attribute = this.#present(field);
+    if (attribute === undefined) return null;
+    const value = Number(attribute.N ?? Number.NaN);
+    return Number.isFinite(value) ? value : damaged(this, `${field} is not a number`);
+  }
+
+  /** compat: very old rows hold the numbers 0 and 1. */
+  flag(field: string): boolean {
+    const attribute = this.#present(field);
+    if (attribute === undefined) return true;
+    if (typeof attribute.BOOL === 'boolean') return attribute.BOOL;
+    return attribute.N === undefined ? damaged(this, `${field} is not a boolean`) : Number(attribute.N) !== 0;
+  }
+
+  /** compat: the original stored what it was sent, and shows numbers and booleans as Python writes them. */
+  textList(field: string): string[] {
+    const attribute = this.#present(field);
+    if (attribute === undefined) return [];
+    const members = attribute.L ?? damaged(this, `${field} is not a list`);
+    return members.map(({ S, N, BOOL }) => {
+      if (BOOL !== undefined) return BOOL ? 'True' : 'False';
+      return S ?? N ?? damaged(this, `${field} is not a list of texts`);
+    });
+  }
+
+  /** compat: members in very old rows are JSON strings, quotes included. */
+  textSet(field: string): string[] {
+    const attribute = this.#present(field);
+    if (attribute === undefined) return [];
+    const members = attribute.SS ?? damaged(this, `${field} is not a set of texts`);
+    return sortedSet(members.map(unquoted));
+  }
+
+  textMap(field: string): Record<string, string> {
+    const map = this.json(field);
+    for (const value of Object.values(map)) {
+      if (typeof value !== 'string') damaged(this, `${field} is not a map of texts`);
+    }
+    return map as Record<string, string>;
+  }
+
+  json(field: string): JsonObject {
+    const value = this.text(field);
+    if (value === null) return {};
+    try {
+      return parseObject(value);
+    } catch (error) {
+      return damaged(this, `${field} is not a JSON object`, { cause: error });
+    }
+  }
+
+  /** A credential without ciphertext can be shown and given new pairs; its old ones do not open. */
+  sealedPairs(): SealedPairs {
+    return {
+      token: this.text('credential_pairs') ?? '',
+      dataKey: this.#binaryText('data_key'),
+      cipherVersion: this.number('cipher_version') ?? 2,
     };
-    return credential as Credential;
-  },
-  'blind-credential': (item): BlindCredential => ({
-    id: idOf(item),
-    revision: revisionOf(item),
-    enabled: flag(item, 'enabled'),
-    modifiedBy: text(item, 'modified_by'),
-    modifiedDate: readInstant(text(item, 'modified_date')),
-    name: nameOf(item),
-    credentialPairs: textMap(item, 'credential_pairs'),
-    dataKey: textMap(item, 'data_key'),
-    credentialKeys: textSet(item, 'credential_keys'),
-    cipherType: text(item, 'cipher_type'),
-    cipherVersion: number(item, 'cipher_version'),
-    metadata: json(item, 'metadata'),
-    documentation: text(item, 'documentation'),
-  }),
-  service: (item): Service => ({
-    id: idOf(item),
-    revision: revisionOf(item),
-    enabled: flag(item, 'enabled'),
-    modifiedBy: text(item, 'modified_by'),
-    modifiedDate: readInstant(text(item, 'modified_date')),
-    credentials: textSet(item, 'credentials'),
-    blindCredentials: textSet(item, 'blind_credentials'),
-    account: text(item, 'account'),
-  }),
-};
+  }
 
-function metadataOf(item: Item): CredentialMetadata {
-  return {
-    id: idOf(item),
-    revision: revisionOf(item),
-    enabled: flag(item, 'enabled'),
-    modifiedBy: text(item, 'modified_by'),
-    modifiedDate: readInstant(text(item, 'modified_date')),
-    name: nameOf(item),
-    tags: textList(item, 'tags'),
-    metadata: json(item, 'metadata'),
-    documentation: text(item, 'documentation'),
-    lastRotationDate: readInstant(text(item, 'last_rotation_date')),
-    lastDecryptedDate: readInstant(text(item, 'last_decrypted_date')),
-  };
-}
+  #binaryText(field: string): string {
+    const attribute = this.#present(field);
+    if (attribute === undefined) return '';
+    return Buffer.from(attribute.B ?? damaged(this, `${field} is not binary`), 'base64').toString('latin1');
+  }
 
-/** The id without revision. */
-function idOf(item: Item): string {
-  const rowId = text(item, 'id') ?? damaged(item, 'it has no id');
-  if (item['data_type']?.S?.startsWith('archive-') !== true) return rowId;
-  const suffix = `-${revisionOf(item)}`;
-  return rowId.endsWith(suffix) ? rowId.slice(0, -suffix.length) : damaged(item, 'its id and its revision disagree');
-}
-
-function revisionOf(item: Item): number {
-  const revision = number(item, 'revision');
-  return revision !== null && Number.isSafeInteger(revision) && revision > 0
-    ? revision
-    : damaged(item, 'it has no revision');
-}
-
-function nameOf(item: Item): string {
-  return text(item, 'name') ?? damaged(item, 'it has no name');
-}
-
-function damaged(item: Item, problem: string, options?: ErrorOptions): never {
-  throw new DamagedRow(item['id']?.S ?? '(without id)', problem, options);
-}
-
-function present(item: Item, name: string): Attribute | undefined {
-  const attribute = item[name];
-  return attribute?.NULL === true ? undefined : attribute;
-}
-
-function text(item: Item, name: string): string | null {
-  return present(item, name) === undefined ? null : (item[name]?.S ?? damaged(item, `${name} is no text`));
-}
-
-function number(item: Item, name: string): number | null {
-  if (present(item, name) === undefined) return null;
-  const value = Number(item[name]?.N ?? Number.NaN);
-  return Number.isFinite(value) ? value : damaged(item, `${name} is no number`);
-}
-
-/** compat: very old rows hold the numbers 0 and 1. Absent means true. */
-function flag(item: Item, name: string): boolean {
-  const attribute = present(item, name);
-  if (attribute === undefined) return true;
-  if (typeof attribute.BOOL === 'boolean') return attribute.BOOL;
-  return attribute.N === undefined ? damaged(item, `${name} is no boolean`) : Number(attribute.N) !== 0;
-}
-
-/** compat: the original stored what it was sent, and shows numbers and booleans as Python writes them. */
-function textList(item: Item, name: string): string[] {
-  if (present(item, name) === undefined) return [];
-  const members = item[name]?.L ?? damaged(item, `${name} is no list`);
-  return members.map(({ S, N, BOOL }) => {
-    if (BOOL !== undefined) return BOOL ? 'True' : 'False';
-    return S ?? N ?? damaged(item, `${name} is no list of texts`);
-  });
-}
-
-/** compat: members in very old rows are JSON strings, quotes included. */
-function textSet(item: Item, name: string): string[] {
-  if (present(item, name) === undefined) return [];
-  const members = item[name]?.SS ?? damaged(item, `${name} is no set of texts`);
-  return sortedSet(members.map(unquoted));
+  #present(field: string): Attribute | undefined {
+    const attribute = this.item[field];
+    return attribute?.NULL === true ? undefined : attribute;
+  }
 }
 
 function unquoted(member: string): string {
@@ -238,27 +196,4 @@ function unquoted(member: string): string {
   } catch {
     return member;
   }
-}
-
-function binaryText(item: Item, name: string): string {
-  if (present(item, name) === undefined) return '';
-  return Buffer.from(item[name]?.B ?? damaged(item, `${name} is no binary`), 'base64').toString('latin1');
-}
-
-function json(item: Item, name: string): JsonObject {
-  const value = text(item, name);
-  if (value === null) return {};
-  try {
-    return parseObject(value);
-  } catch (error) {
-    return damaged(item, `${name} is no JSON object`, { cause: error });
-  }
-}
-
-function textMap(item: Item, name: string): Record<string, string> {
-  const map = json(item, name);
-  for (const value of Object.values(map)) {
-    if (typeof value !== 'string') damaged(item, `${name} is no map of texts`);
-  }
-  return map as Record<string, string>;
 }

@@ -13,19 +13,11 @@ import {
 } from '../../../ports/store.js';
 import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { AwsRefusal, backoffMs, type AwsJsonClient } from '../../aws/json-client.js';
+import { changedNameOf } from '../decode.js';
 import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './client.js';
 import { type Item, LISTED_ATTRIBUTES, listedOf, recordOf } from './items.js';
 import { isRevision, putRevision } from './revision.js';
-import {
-  archiveId,
-  dataTypeOf,
-  historyIds,
-  isReserved,
-  mappedIds,
-  NAME_ROWS,
-  type OnDamagedRow,
-  readInstant,
-} from '../rows.js';
+import { archiveId, dataTypeOf, historyIds, isReserved, mappedIds, NAME_ROWS, type OnDamagedRow } from '../rows.js';
 
 export { nameRow } from './revision.js';
 export { createDynamoTable } from './table.js';
@@ -153,12 +145,9 @@ class DynamoStore implements Store {
     since: Instant | null,
   ): Promise<{ id: string; name: string; modifiedDate: Instant }[]> {
     const items = await this.#changed(kind, since, projection(['id', 'name', 'modified_date']));
-    return this.#readable(items, (item) => {
-      const [id, name, date] = [item['id']?.S, item['name']?.S, readInstant(item['modified_date']?.S ?? null)];
-      if (id === undefined || name === undefined) throw new DamagedRow(id ?? '(without id)', 'it has no name');
-      // A date that cannot be read is as old as can be: the name counts all the same.
-      return { id, name, modifiedDate: date ?? EPOCH };
-    });
+    return this.#readable(items, ({ id, name, modified_date: date }) =>
+      changedNameOf(id?.S ?? null, name?.S ?? null, date?.S ?? null),
+    );
   }
 
   async setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean> {
@@ -305,8 +294,6 @@ interface Query {
   ProjectionExpression?: string;
   ExpressionAttributeNames?: Record<string, string>;
 }
-
-const EPOCH = '1970-01-01T00:00:00.000000+0000' as Instant;
 
 function projection(attributes: readonly string[]): Query {
   return {

@@ -1,7 +1,7 @@
 import type { Instant } from '../../../domain/instant.js';
-import type { Service } from '../../../domain/records.js';
 import { type Archive, DamagedRow, type RestoreOutcome } from '../../../ports/store.js';
 import { everyRevisionId } from '../rows.js';
+import { recordOf } from './columns.js';
 import { type Database, openDatabase } from './schema.js';
 import type { SqliteOptions } from './store.js';
 import { inTransaction, patiently } from './transaction.js';
@@ -28,7 +28,9 @@ class SqliteArchive implements Archive {
     return this.#run(() => {
       const mapped = new Map<string, string[]>();
       for (const [id, body] of this.#all("SELECT id, body FROM rows WHERE data_type = 'service' ORDER BY id")) {
-        for (const credential of credentialsOf(id!, body!)) {
+        // A service that cannot be read may map anything: no decision rests on a list without it.
+        const service = recordOf('service', { id: id!, isArchived: false, body: body!, lastDecryptedDate: null });
+        for (const credential of service.credentials) {
           mapped.set(credential, [...(mapped.get(credential) ?? []), id!]);
         }
       }
@@ -154,14 +156,5 @@ class SqliteArchive implements Archive {
     });
     await this.#ready;
     return inTransaction(this.database, this.busyTimeoutMs, work);
-  }
-}
-
-/** A service that cannot be read may map anything: no decision rests on a list without it. */
-function credentialsOf(id: string, body: string): readonly string[] {
-  try {
-    return (JSON.parse(body) as Service).credentials;
-  } catch (error) {
-    throw new DamagedRow(id, 'its text is no JSON', { cause: error });
   }
 }

@@ -1,14 +1,5 @@
-import { stringifyJson, type JsonObject } from '@confidant/contract';
 import type { Instant } from '../../../domain/instant.js';
-import type {
-  BlindCredential,
-  Credential,
-  Kind,
-  Listed,
-  Records,
-  SealedPairs,
-  Service,
-} from '../../../domain/records.js';
+import type { Kind, Listed, Records, Service } from '../../../domain/records.js';
 import {
   DamagedRow,
   type Found,
@@ -18,18 +9,11 @@ import {
   type Store,
   type WriteOutcome,
 } from '../../../ports/store.js';
-import {
-  archiveId,
-  type DataType,
-  dataTypeOf,
-  historyIds,
-  isReserved,
-  mappedIds,
-  type OnDamagedRow,
-  parseObject,
-  sortedSet,
-} from '../rows.js';
-import { type Database, openDatabase, type Statement } from './schema.js';
+import { changedNameOf } from '../decode.js';
+import { archiveId, type DataType, dataTypeOf, historyIds, isReserved, mappedIds, type OnDamagedRow } from '../rows.js';
+import { columnsOf, listedOf, recordOf, recordsIn } from './columns.js';
+import { type Database, openDatabase } from './schema.js';
+import { prepareAll } from './statements.js';
 import { inTransaction, patiently } from './transaction.js';
 
 export interface SqliteOptions {
@@ -71,7 +55,7 @@ class SqliteStore implements Store {
       if (isReserved(id)) return 'other-kind';
       const row = this.#statements.get.get(id) as StoredRow | undefined;
       if (row === undefined) return 'absent';
-      return row[0] === kind ? recordOf(kind, id, row) : 'other-kind';
+      return row[0] === kind ? recordIn(kind, id, row) : 'other-kind';
     });
   }
 
@@ -84,7 +68,7 @@ class SqliteStore implements Store {
     return this.#patiently(() => {
       const rowId = archiveId(id, revision);
       const row = this.#statements.get.get(rowId) as StoredRow | undefined;
-      return row?.[0] === dataTypeOf(kind, true) ? recordOf(kind, rowId, row) : undefined;
+      return row?.[0] === dataTypeOf(kind, true) ? recordIn(kind, rowId, row) : undefined;
     });
   }
 
@@ -134,11 +118,13 @@ class SqliteStore implements Store {
       const { list, listAfter } = this.#statements;
       const found = (
         after === undefined ? list.all(dataType, most) : listAfter.all(dataType, after.modifiedDate, after.id, most)
-      ) as [id: string, modifiedDate: Instant, body: string, lastDecryptedDate: Instant | null][];
+      ) as [id: string, modifiedDate: Instant, body: string, lastDecryptedDate: string | null][];
       const page = limit === undefined ? found : found.slice(0, limit);
       const last = page.at(-1);
       return {
-        rows: this.#readable(page, ([id, , body, date]) => listedOf(kind, id, body, date)),
+        rows: this.#readable(page, ([id, , body, lastDecryptedDate]) =>
+          listedOf(kind, { id, isArchived: archived, body, lastDecryptedDate }),
+        ),
         next: last !== undefined && found.length > page.length ? { id: last[0], modifiedDate: last[1] } : null,
       };
     });
@@ -147,7 +133,9 @@ class SqliteStore implements Store {
   changedServices(since: Instant | null): Promise<Service[]> {
     return this.#patiently(() => {
       const found = this.#statements.changed.all('service', since ?? '') as [id: string, body: string][];
-      return this.#readable(found, ([id, body]) => listedOf('service', id, body, null));
+      return this.#readable(found, ([id, body]) =>
+        listedOf('service', { id, isArchived: false, body, lastDecryptedDate: null }),
+      );
     });
   }
 
@@ -156,8 +144,8 @@ class SqliteStore implements Store {
     since: Instant | null,
   ): Promise<{ id: string; name: string; modifiedDate: Instant }[]> {
     return this.#patiently(() => {
-      const found = this.#statements.changedNames.all(kind, since ?? '') as [string, string, Instant][];
-      return found.map(([id, name, modifiedDate]) => ({ id, name, modifiedDate }));
+      const found = this.#statements.changedNames.all(kind, since ?? '') as [string, string | null, string][];
+      return this.#readable(found, ([id, name, date]) => changedNameOf(id, name, date));
     });
   }
 
@@ -196,18 +184,17 @@ class SqliteStore implements Store {
   }
 
   #chunk<K extends Kind>(kind: K, dataType: DataType, ids: readonly string[], onDamaged?: OnDamagedRow): Records[K][] {
-    // All rows come as one JSON text: crossing into JavaScript costs more for each value than reading it.
+    // All rows come as one JSON text: passing each value into JavaScript on its own costs more than parsing it.
     const [text] = this.#statements.getMany.get(JSON.stringify(ids), dataType) as [string | null];
     if (text === null) return [];
     try {
-      const rows = JSON.parse(text) as [Body, SealedPairs | null, Instant | null][];
-      return rows.map((row) => completed(kind, ...row));
+      return recordsIn(kind, dataType !== kind, JSON.parse(text) as unknown[][]);
     } catch {
       return this.#oneByOne(kind, dataType, ids, onDamaged);
     }
   }
 
-  /** The slow road, which finds out whose text is damaged. */
+  /** The slow way, which finds out which row is damaged. */
   #oneByOne<K extends Kind>(
     kind: K,
     dataType: DataType,
@@ -216,10 +203,11 @@ class SqliteStore implements Store {
   ): Records[K][] {
     const rows = [...new Set(ids)].map((id) => [id, this.#statements.get.get(id) as StoredRow | undefined] as const);
     const wanted = rows.filter((row): row is [string, StoredRow] => row[1]?.[0] === dataType);
-    const decode = ([id, row]: readonly [string, StoredRow]): Records[K] => recordOf(kind, id, row);
+    const decode = ([id, row]: readonly [string, StoredRow]): Records[K] => recordIn(kind, id, row);
     return onDamaged === undefined ? wanted.map(decode) : this.#readable(wanted, decode);
   }
 
+  /** Decodes rows, leaving out and reporting the damaged ones. */
   #readable<Row, T>(rows: readonly Row[], decode: (row: Row) => T): T[] {
     const readable: T[] = [];
     for (const row of rows) {
@@ -242,104 +230,12 @@ class SqliteStore implements Store {
   }
 }
 
-function prepareAll(database: Database) {
-  const prepare = (sql: string): Statement => database.prepare(sql);
-  const listed = 'SELECT id, modified_date, body, last_decrypted_date FROM rows WHERE data_type = ?';
-  const newestFirst = 'ORDER BY modified_date DESC, id DESC LIMIT ?';
-  return {
-    get: prepare('SELECT data_type, body, sealed, last_decrypted_date FROM rows WHERE id = ?'),
-    getMany: prepare(`
-      SELECT '[' || group_concat(
-        '[' || body || ',' || coalesce(sealed, 'null') || ',' || json_quote(last_decrypted_date) || ']'
-      ) || ']'
-      FROM json_each(?) AS wanted CROSS JOIN rows ON rows.id = wanted.value WHERE data_type = ?`),
-    current: prepare('SELECT data_type, revision, last_decrypted_date FROM rows WHERE id = ?'),
-    exists: prepare('SELECT 1 FROM rows WHERE id = ?'),
-    insert: prepare(`
-      INSERT OR REPLACE INTO rows (id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
-    holder: prepare('SELECT holder FROM names WHERE kind = ? AND name = ?'),
-    claim: prepare('INSERT OR REPLACE INTO names (kind, name, holder) VALUES (?, ?, ?)'),
-    release: prepare('DELETE FROM names WHERE kind = ? AND name = ? AND holder = ?'),
-    list: prepare(`${listed} AND modified_date IS NOT NULL ${newestFirst}`),
-    listAfter: prepare(`${listed} AND (modified_date, id) < (?, ?) ${newestFirst}`),
-    changed: prepare('SELECT id, body FROM rows WHERE data_type = ? AND modified_date >= ?'),
-    changedNames: prepare('SELECT id, name, modified_date FROM rows WHERE data_type = ? AND modified_date >= ?'),
-    setLastDecrypted: prepare(
-      'UPDATE rows SET last_decrypted_date = ? WHERE id = ? AND data_type = ? AND revision = ?',
-    ),
-  };
-}
+type StoredRow = [dataType: string, body: string, sealed: string | null, lastDecryptedDate: string | null];
 
-type StoredRow = [dataType: string, body: string, sealed: string | null, lastDecryptedDate: Instant | null];
-
-/** A record as its `body` holds it: metadata as JSON text, since only that keeps every digit of its numbers. */
-type Body = Record<string, unknown> & { metadata?: string };
-
-type Columns = [number, string | null, string | null, string | null, string, string | null];
-
-/** revision, modified_date, name, last_decrypted_date, body and sealed. */
-function columnsOf<K extends Kind>(kind: K, record: Records[K]): Columns {
-  const { revision, modifiedDate } = record;
-  if (kind === 'service') {
-    const service = record as Service;
-    const sets = {
-      credentials: sortedSet(service.credentials),
-      blindCredentials: sortedSet(service.blindCredentials),
-    };
-    return [revision, modifiedDate, null, null, JSON.stringify({ ...service, ...sets }), null];
-  }
-  const metadata = stringifyJson((record as Credential | BlindCredential).metadata);
-  if (kind === 'blind-credential') {
-    const blind = record as BlindCredential;
-    const body = { ...blind, metadata, credentialKeys: sortedSet(blind.credentialKeys) };
-    return [revision, modifiedDate, blind.name, null, JSON.stringify(body), null];
-  }
-  const { sealed, lastDecryptedDate, ...rest } = record as Credential;
-  const body = JSON.stringify({ ...rest, metadata });
-  return [revision, modifiedDate, rest.name, lastDecryptedDate, body, JSON.stringify(sealed)];
-}
-
-function recordOf<K extends Kind>(kind: K, rowId: string, [, body, sealed, date]: StoredRow): Records[K] {
-  return unbroken(rowId, () => {
-    const pairs = sealed === null ? null : (JSON.parse(sealed) as SealedPairs);
-    return completed(kind, JSON.parse(body) as Body, pairs, date);
-  });
-}
-
-function listedOf<K extends Kind>(kind: K, rowId: string, body: string, date: Instant | null): Listed[K] {
-  return unbroken(rowId, () => {
-    const record = opened(JSON.parse(body) as Body);
-    if (kind === 'credential') record['lastDecryptedDate'] = date;
-    return record as unknown as Listed[K];
-  });
-}
-
-/** Only hands other than this store's can have broken a row. */
-function unbroken<T>(rowId: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    throw new DamagedRow(rowId, 'its text is no JSON', { cause: error });
-  }
-}
-
-function completed<K extends Kind>(
+function recordIn<K extends Kind>(
   kind: K,
-  body: Body,
-  sealed: SealedPairs | null,
-  lastDecryptedDate: Instant | null,
+  id: string,
+  [dataType, body, sealed, lastDecryptedDate]: StoredRow,
 ): Records[K] {
-  const record = opened(body);
-  if (kind === 'credential') {
-    record['sealed'] = sealed;
-    record['lastDecryptedDate'] = lastDecryptedDate;
-  }
-  return record as unknown as Records[K];
-}
-
-function opened(body: Body): Record<string, unknown> {
-  const record: Record<string, unknown> = body;
-  if (body.metadata !== undefined) record['metadata'] = parseObject(body.metadata) satisfies JsonObject;
-  return record;
+  return recordOf(kind, { id, isArchived: dataType !== kind, body, sealed, lastDecryptedDate });
 }
