@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { certify, KeyMaker, NO_SUBJECT } from '../../../src/adapters/signing/x509/certificate.js';
+import * as asn from '../../../src/adapters/signing/x509/der.js';
+import { OID } from '../../../src/adapters/signing/x509/parts.js';
 import { readRequest } from '../../../src/adapters/signing/x509/signing-request.js';
-import { KeyMaker, NO_SUBJECT } from '../../../src/adapters/signing/x509/certificate.js';
 import { Refusal } from '../../../src/domain/refusal.js';
 import { x509 } from '../../stand-ins/x509.js';
 import { makeCsr } from './tools.js';
@@ -137,7 +140,7 @@ describe('a signing request is refused', () => {
   });
 
   test('with names that are none, or of kinds that nothing can check', async () => {
-    expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a b' }] }))).toContain('no DNS name');
+    expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a b' }] }))).toContain('not a DNS name');
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a\0.example.com' }] }))).toBe(
       'csr could not be decoded',
     );
@@ -156,6 +159,89 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ extensions: [san], attributes: [attribute] }))).not.toBe('accepted');
     const hidden = new x509.Attribute('1.3.6.1.4.1.311.2.1.14', attribute.values);
     expect(refusalOf(await makeCsr({ attributes: [hidden] }))).toContain('Microsoft');
+  });
+
+  test('with a part that only a lenient reader takes, although its key has signed it', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spki = publicKey.export({ type: 'spki', format: 'der' });
+    const version = asn.der(asn.TAG.integer, Buffer.from([0]));
+    const attribute = (value: Buffer): Buffer => asn.sequence(asn.oid(OID.commonName), value);
+    const name = (...attributes: Buffer[]): Buffer => asn.sequence(asn.der(asn.TAG.set, ...attributes));
+    const subject = name(attribute(asn.utf8('web')));
+    const none = asn.der(asn.contextTag(0, true));
+    const signed = (parts: readonly Buffer[], algorithm = asn.sequence(asn.oid(OID.ecdsaWithSha256))): string => {
+      const info = asn.sequence(...parts);
+      return refusalOf(armour(asn.sequence(info, algorithm, asn.bitString(sign('sha256', info, privateKey)))));
+    };
+    expect(signed([version, subject, spki, none])).toBe('accepted');
+
+    const unusedBits = Buffer.from(spki);
+    unusedBits[spki.length - 66]! = 1;
+    const other = (content: Buffer): Buffer =>
+      asn.der(asn.contextTag(0, true), asn.sequence(asn.oid('1.2.840.113549.1.9.7'), content));
+    const twoNames = asn.sequence(
+      asn.der(asn.TAG.set, attribute(asn.utf8('web'))),
+      asn.der(asn.TAG.set, asn.sequence(asn.oid(OID.organizationName), asn.der(asn.TAG.octetString, Buffer.from('x')))),
+    );
+    const refused: Record<string, string> = {
+      'a key with unused bits': signed([version, subject, unusedBits, none]),
+      'an attribute with broken DER': signed([
+        version,
+        subject,
+        spki,
+        other(asn.der(asn.TAG.set, Buffer.from([48, 5]))),
+      ]),
+      'broken DER deep in an attribute': signed([
+        version,
+        subject,
+        spki,
+        other(asn.der(asn.TAG.set, asn.sequence(asn.sequence(Buffer.from([4, 0x84]))))),
+      ]),
+      'an attribute without a value': signed([version, subject, spki, other(asn.der(asn.TAG.set))]),
+      'another version': signed([asn.der(asn.TAG.integer, Buffer.from([1])), subject, spki, none]),
+      'an empty version': signed([asn.der(asn.TAG.integer), subject, spki, none]),
+      'a part of the subject that is not text': signed([version, twoNames, spki, none]),
+      'an empty part of the subject': signed([
+        version,
+        asn.sequence(asn.der(asn.TAG.set), subject.subarray(2)),
+        spki,
+        none,
+      ]),
+      'an algorithm with parameters': signed(
+        [version, subject, spki, none],
+        asn.sequence(asn.oid(OID.ecdsaWithSha256), asn.sequence()),
+      ),
+    };
+    expect(refused).toEqual(Object.fromEntries(Object.keys(refused).map((key) => [key, 'csr could not be decoded'])));
+  });
+
+  test('property: or gets a certificate that can be read, whatever is changed before its key signs it', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const info = new asn.DerReader(der).enter(asn.TAG.sequence).next(asn.TAG.sequence).content;
+    const ownKey = new asn.DerReader(info);
+    ownKey.next();
+    ownKey.next();
+    const whole = Buffer.from(info);
+    publicKey.export({ type: 'spki', format: 'der' }).copy(whole, info.indexOf(ownKey.next().whole));
+    const issuer = { key: privateKey, name: asn.sequence(), keyIdentifier: undefined };
+    const validity = { notBefore: new Date(0), notAfter: new Date(1) };
+    const answers = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(255), async (at, octet) => {
+        const changed = Buffer.from(whole);
+        changed[at] = octet;
+        const body = asn.sequence(changed);
+        const algorithm = asn.sequence(asn.oid(OID.ecdsaWithSha256));
+        const pem = armour(asn.sequence(body, algorithm, asn.bitString(sign('sha256', body, privateKey))));
+        const answer = refusalOf(pem);
+        answers.add(answer);
+        if (answer !== 'accepted') return;
+        // Node reads certificates with openssl: what it takes, other programs take.
+        new X509Certificate(await certify(issuer, readRequest(pem), validity));
+      }),
+      { numRuns: 500 },
+    );
+    expect([...answers]).toEqual(expect.arrayContaining(['accepted', 'csr could not be decoded']));
   });
 
   test('with a key that is weak', async () => {

@@ -6,7 +6,7 @@ import type { SigningRequest } from '../../../ports/certificates.js';
 import type { Clock } from '../../../ports/clock.js';
 import * as asn from './der.js';
 import type { RequestParts } from './signing-request.js';
-import { bitsOf, CURVE_SIGNATURES, OID, readExtensions, SIGNATURES } from './parts.js';
+import { CURVE_SIGNATURES, keyBitsOf, OID, readExtensions, SIGNATURES } from './parts.js';
 
 /** The subject beside the CN; empty text leaves an attribute out. */
 export interface Subject {
@@ -191,10 +191,7 @@ function pemOf(label: string, bytes: Buffer): string {
 
 /** RFC 7093, method 1. */
 function keyIdentifierOf(spki: Buffer): Buffer {
-  const info = new asn.DerReader(spki).enter(asn.TAG.sequence);
-  info.next(asn.TAG.sequence);
-  const bits = bitsOf(info.next(asn.TAG.bitString).content);
-  return createHash('sha256').update(bits).digest().subarray(0, 20);
+  return createHash('sha256').update(keyBitsOf(spki)).digest().subarray(0, 20);
 }
 
 /** The subject of a request made here; attributes in the original's order. */

@@ -11,10 +11,13 @@ export const TAG = {
   null: 0x05,
   oid: 0x06,
   utf8: 0x0c,
+  numeric: 0x12,
   printable: 0x13,
+  teletex: 0x14,
   ia5: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  bmp: 0x1e,
   sequence: 0x30,
   set: 0x31,
 } as const;
@@ -22,7 +25,7 @@ export const TAG = {
 /** Tag of `[number]`, with elements inside or with plain content. */
 export const contextTag = (number: number, constructed: boolean): number => (constructed ? 0xa0 : 0x80) + number;
 
-/** Bytes that are no DER, or not the DER that was expected. */
+/** The bytes are not DER, or not the DER that was expected. */
 export class BadDer extends Error {}
 
 export interface Element {
@@ -69,7 +72,7 @@ export class DerReader {
     return new DerReader(this.next(tag).content);
   }
 
-  /** Nothing may follow. */
+  /** Throws unless every element has been read. */
   end(): void {
     if (!this.atEnd) throw new BadDer('something follows where nothing may');
   }
@@ -91,6 +94,24 @@ export class DerReader {
     if (length < 0x80 || length < 256 ** (octets - 1)) throw new BadDer('a length longer than need be');
     return length;
   }
+}
+
+/** Whether elements of this tag hold elements, as opposed to plain content. */
+const isConstructed = (tag: number): boolean => (tag & 0x20) !== 0;
+
+/** Elements in elements: a few in anything that certificates hold. */
+const MAX_DEPTH = 20;
+
+/** Throws {@link BadDer} unless `bytes` are whole elements, and so is everything inside them. Returns how many. */
+export function countElements(bytes: Buffer, depth = 0): number {
+  if (depth > MAX_DEPTH) throw new BadDer('elements are nested too deeply');
+  const reader = new DerReader(bytes);
+  let count = 0;
+  for (; !reader.atEnd; count++) {
+    const { tag, content } = reader.next();
+    if (isConstructed(tag)) countElements(content, depth + 1);
+  }
+  return count;
 }
 
 /** `1.2.840.113549` from the content of an object identifier. */

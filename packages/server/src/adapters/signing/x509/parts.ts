@@ -1,4 +1,4 @@
-import { BadDer, type DerReader, readOid, TAG } from './der.js';
+import { BadDer, DerReader, readOid, TAG } from './der.js';
 
 /** Object identifiers of what certificates and signing requests hold. */
 export const OID = {
@@ -56,11 +56,23 @@ export function readExtensions(holder: DerReader): Extension[] {
   while (!list.atEnd) {
     const item = list.enter(TAG.sequence);
     const id = readOid(item.next(TAG.oid).content);
-    item.optional(TAG.boolean);
+    const critical = item.optional(TAG.boolean);
+    if (critical !== undefined && critical.content.length !== 1) throw new BadDer('a boolean of several octets');
     extensions.push({ id, value: item.next(TAG.octetString).content });
     item.end();
   }
   return extensions;
+}
+
+/** The octets of the key in a SubjectPublicKeyInfo. Throws {@link BadDer} when they are not whole octets. */
+export function keyBitsOf(spki: Buffer): Buffer {
+  const outer = new DerReader(spki);
+  const info = outer.enter(TAG.sequence);
+  outer.end();
+  info.next(TAG.sequence);
+  const bits = bitsOf(info.next(TAG.bitString).content);
+  info.end();
+  return bits;
 }
 
 /** The octets of a bit string without unused bits. */

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isCommonName, isDnsName } from '../../../domain/ca-names.js';
 import { Refusal } from '../../../domain/refusal.js';
 import * as asn from './der.js';
-import { bitsOf, CURVE_SIGNATURES, type Extension, OID, readExtensions, SIGNATURES } from './parts.js';
+import { bitsOf, CURVE_SIGNATURES, type Extension, keyBitsOf, OID, readExtensions, SIGNATURES } from './parts.js';
 
 /** What a certificate is made from: the parts of a request, each as it stands there. */
 export interface RequestParts {
@@ -33,7 +33,7 @@ export function readRequest(pem: string): RequestParts {
     outer.end();
     const info = request.next(asn.TAG.sequence);
     unsigned = info.whole;
-    algorithm = asn.readOid(request.enter(asn.TAG.sequence).next(asn.TAG.oid).content);
+    algorithm = readAlgorithm(request.enter(asn.TAG.sequence));
     signature = bitsOf(request.next(asn.TAG.bitString).content);
     request.end();
     parts = readInfo(new asn.DerReader(info.content));
@@ -59,15 +59,29 @@ function decodePem(pem: string): Buffer {
   const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`];
   if (label === undefined || !text.endsWith(end)) throw new asn.BadDer('not a PEM signing request');
   const body = text.slice(begin.length, -end.length).replace(/\s/g, '');
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(body)) throw new asn.BadDer('not base64');
+  if (body.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(body)) throw new asn.BadDer('not base64');
   return Buffer.from(body, 'base64');
 }
 
-/** CertificationRequestInfo. */
+/** The object identifier of an AlgorithmIdentifier whose parameters, if there are any, are NULL. */
+function readAlgorithm(identifier: asn.DerReader): string {
+  const algorithm = asn.readOid(identifier.next(asn.TAG.oid).content);
+  const parameters = identifier.optional(asn.TAG.null);
+  identifier.end();
+  if (parameters !== undefined && (parameters.content.length > 0 || algorithm === OID.ed25519)) {
+    throw new asn.BadDer('a signature algorithm with parameters');
+  }
+  return algorithm;
+}
+
+/** Reads a CertificationRequestInfo. */
 function readInfo(info: asn.DerReader): RequestParts {
-  info.next(asn.TAG.integer);
+  const version = info.next(asn.TAG.integer).content;
+  if (version.length !== 1 || version[0] !== 0) throw new asn.BadDer('a version other than 0');
   const subject = info.next(asn.TAG.sequence);
   const publicKey = info.next(asn.TAG.sequence).whole;
+  // A certificate names its key by these octets.
+  keyBitsOf(publicKey);
   // Attributes must be there even if there are none, but some programs leave them out.
   const attributes = info.optional(asn.contextTag(0, true));
   info.end();
@@ -91,19 +105,21 @@ function readInfo(info: asn.DerReader): RequestParts {
   };
 }
 
-/** The extensions that are asked for. */
+/** Reads the attributes and returns the extensions that the request asks for. */
 function readAttributes(attributes: asn.DerReader): Extension[] {
   const extensions: Extension[] = [];
   while (!attributes.atEnd) {
     const attribute = attributes.enter(asn.TAG.sequence);
     const id = asn.readOid(attribute.next(asn.TAG.oid).content);
-    const values = attribute.enter(asn.TAG.set);
+    const { content } = attribute.next(asn.TAG.set);
     attribute.end();
+    if (asn.countElements(content) === 0) throw new asn.BadDer('an attribute without a value');
     if (id === OID.microsoftExtensionRequest) {
       // A second place for extensions, which some CAs read and others do not.
       throw new Refusal('invalid_request', 'csr holds extensions in the form of Microsoft, which is not supported');
     }
     if (id !== OID.extensionRequest) continue;
+    const values = new asn.DerReader(content);
     extensions.push(...readExtensions(values));
     values.end();
   }
@@ -114,19 +130,31 @@ function readCommonName(name: asn.DerReader): string {
   const found: string[] = [];
   while (!name.atEnd) {
     const relative = name.enter(asn.TAG.set);
-    while (!relative.atEnd) {
+    do {
       const attribute = relative.enter(asn.TAG.sequence);
       const id = asn.readOid(attribute.next(asn.TAG.oid).content);
       const value = attribute.next();
       attribute.end();
+      assertText(value);
       if (id === OID.commonName) found.push(textOf(value));
-    }
+    } while (!relative.atEnd);
   }
   const [commonName] = found;
   if (found.length !== 1 || commonName === undefined || !isCommonName(commonName)) {
     throw new Refusal('invalid_request', 'csr must have exactly one common name, of at most 64 characters');
   }
   return commonName;
+}
+
+/** The subject is copied into the certificate: every text in it must be one that other programs can read. */
+function assertText({ tag, content }: asn.Element): void {
+  const { utf8, numeric, printable, teletex, ia5, bmp } = asn.TAG;
+  if (tag === utf8) utf8Decoder.decode(content);
+  else if (
+    tag === bmp ? content.length % 2 !== 0 : ![numeric, printable, teletex, ia5].some((known) => tag === known)
+  ) {
+    throw new asn.BadDer('an attribute of the subject that is not text');
+  }
 }
 
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -161,7 +189,7 @@ function readGeneralNames(value: Buffer): string[] {
 }
 
 function dnsName(name: string): string {
-  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr holds an alternative name that is no DNS name');
+  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr holds an alternative name that is not a DNS name');
   return name;
 }
 
