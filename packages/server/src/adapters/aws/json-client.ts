@@ -1,11 +1,12 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
+import { signRequest } from '../../aws/sigv4.js';
+import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import type { CredentialsCache } from './credentials.js';
-import { signRequest } from '../../aws/sigv4.js';
+import { exchange, type ExchangeOptions, Transient } from './exchange.js';
 
 export interface AwsJsonOptions {
   /** A word for the log and for {@link BackendUnavailable}. */
@@ -48,17 +49,6 @@ export class AwsRefusal extends Error {
   }
 }
 
-/** Something that a further attempt may mend; `cause` of the {@link BackendUnavailable} when it did not. */
-class Transient extends Error {
-  constructor(
-    message: string,
-    readonly staleConnection = false,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
 const DEFAULT_MAX_ATTEMPTS = 5;
 /** Above the 16 MB of a BatchGetItem answer, for what JSON's escapes add. */
 const DEFAULT_MAX_RESPONSE_BYTES = 48 * 1024 * 1024;
@@ -88,35 +78,33 @@ const CREDENTIALS_EXPIRED = new Set(['ExpiredTokenException', 'ExpiredToken', 'R
  */
 export class AwsJsonClient {
   readonly #options: AwsJsonOptions;
-  readonly #transport: typeof http | typeof https;
-  /** Undefined: made by the first call, because it goes through a proxy. */
+  readonly #host: string;
+  readonly #exchange: ExchangeOptions;
+  /** Undefined until the first call when requests go through a proxy. */
   #agent: http.Agent | undefined;
   #opening: Promise<http.Agent> | undefined;
-  readonly #target: { host: string; hostname: string; port: number; path: string; connectedEvent: string };
-  readonly #maxResponseBytes: number;
-  /** The connections that are ready for use, with TLS. */
-  readonly #connected = new WeakSet<Socket>();
-  /** ` through the proxy proxy.corp:3128`, for messages; empty without a proxy. */
-  readonly #through: string;
 
   constructor(options: AwsJsonOptions) {
     this.#options = options;
     const url = new URL(options.endpoint);
-    const secure = url.protocol === 'https:';
-    if (!secure && url.protocol !== 'http:')
-      throw new TypeError(`${options.backend}: the endpoint is no http(s) address`);
-    this.#transport = secure ? https : http;
+    const isSecure = url.protocol === 'https:';
+    if (!isSecure && url.protocol !== 'http:') {
+      throw new TypeError(`${options.backend}: the endpoint is not an http(s) address`);
+    }
     const proxy = proxyOf(options.endpoint);
-    this.#through = proxy === undefined ? '' : ` through the proxy ${proxy}`;
-    if (proxy === undefined) this.#agent = this.#directAgent();
-    this.#target = {
-      host: url.host,
+    this.#host = url.host;
+    this.#exchange = {
+      transport: isSecure ? https : http,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+      port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
       path: url.pathname,
-      connectedEvent: secure ? 'secureConnect' : 'connect',
+      connectTimeoutMs: options.connectTimeoutMs,
+      readTimeoutMs: options.readTimeoutMs,
+      maxResponseBytes: options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+      connectedEvent: isSecure ? 'secureConnect' : 'connect',
+      through: proxy === undefined ? '' : ` through the proxy ${proxy}`,
     };
-    this.#maxResponseBytes = options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES;
+    if (proxy === undefined) this.#agent = this.#directAgent();
   }
 
   /** The time one call may take, all its attempts together, unless its caller says less. */
@@ -145,7 +133,7 @@ export class AwsJsonClient {
           continue;
         }
         if (!(error instanceof Transient)) throw error;
-        const pauseMs = error.staleConnection ? 0 : backoffMs(attempt);
+        const pauseMs = error.isStaleConnection ? 0 : backoffMs(attempt);
         if (attempt >= maxAttempts || performance.now() + pauseMs >= deadline) throw this.#unavailable(error);
         if (pauseMs > 0) await sleep(pauseMs);
       }
@@ -158,7 +146,7 @@ export class AwsJsonClient {
 
   #directAgent(): http.Agent {
     const { maxSockets } = this.#options;
-    return new this.#transport.Agent({
+    return new this.#exchange.transport.Agent({
       keepAlive: true,
       maxSockets,
       maxFreeSockets: maxSockets,
@@ -189,11 +177,10 @@ export class AwsJsonClient {
       'content-type': `application/x-amz-json-${jsonVersion}`,
       'x-amz-target': `${targetPrefix}.${operation}`,
     };
-    const { host, path } = this.#target;
     const signed = signRequest({
       method: 'POST',
-      host,
-      path,
+      host: this.#host,
+      path: this.#exchange.path,
       headers,
       body,
       service,
@@ -202,8 +189,8 @@ export class AwsJsonClient {
       now: new Date(),
     });
     const agent = this.#agent ?? (await this.#openAgent());
-    const { status, text } = await this.#exchange(agent, { ...headers, ...signed }, body, deadline);
-    return understand(status, text);
+    const { status, text } = await exchange(this.#exchange, agent, { ...headers, ...signed }, body, deadline);
+    return parseAnswer(status, text);
   }
 
   async #loadCredentials(deadline: number): ReturnType<CredentialsCache['load']> {
@@ -221,73 +208,10 @@ export class AwsJsonClient {
       abort.abort();
     }
   }
-
-  /** One request and its whole answer, by `deadline` or not at all. */
-  #exchange(
-    agent: http.Agent,
-    headers: Record<string, string>,
-    body: string,
-    deadline: number,
-  ): Promise<{ status: number; text: string }> {
-    const { connectTimeoutMs, readTimeoutMs } = this.#options;
-    const { hostname, port, path, connectedEvent } = this.#target;
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const fail = (error: Error): void => {
-        clearTimeout(timer);
-        reject(
-          error instanceof Transient
-            ? error
-            : new Transient('the connection failed', request.reusedSocket && isReset(error), { cause: error }),
-        );
-        request.destroy();
-      };
-      /** Replaces the time limit; the deadline holds whatever the limit. */
-      const allow = (limitMs: number, what: string): void => {
-        clearTimeout(timer);
-        const leftMs = Math.min(limitMs, deadline - performance.now());
-        timer = setTimeout(() => fail(new Transient(`${what} within ${Math.round(leftMs)} ms`)), Math.max(0, leftMs));
-      };
-      const request = this.#transport.request({
-        method: 'POST',
-        hostname,
-        port,
-        path,
-        headers,
-        agent,
-      });
-      allow(Infinity, `no free connection${this.#through}`);
-      request.on('socket', (socket) => {
-        // Not by socket.connecting: that says nothing of TLS, or of a connection through a proxy.
-        if (this.#connected.has(socket)) return allow(readTimeoutMs, 'no answer');
-        allow(connectTimeoutMs, `no connection${this.#through}`);
-        socket.once(connectedEvent, () => {
-          this.#connected.add(socket);
-          allow(readTimeoutMs, 'no answer');
-        });
-      });
-      request.on('error', fail);
-      request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        let length = 0;
-        response.on('data', (chunk: Buffer) => {
-          length += chunk.length;
-          if (length > this.#maxResponseBytes) fail(new Transient('the answer is too long'));
-          else chunks.push(chunk);
-        });
-        response.on('error', fail);
-        response.on('end', () => {
-          clearTimeout(timer);
-          const text = chunks.length === 1 ? chunks[0]!.toString('utf8') : Buffer.concat(chunks).toString('utf8');
-          resolve({ status: response.statusCode ?? 0, text });
-        });
-      });
-      request.end(body);
-    });
-  }
 }
 
-function understand(status: number, text: string): unknown {
+/** The answer of the service. Throws {@link AwsRefusal}, or {@link Transient} when it is not one to act on. */
+function parseAnswer(status: number, text: string): unknown {
   let answer: unknown;
   try {
     answer = JSON.parse(text);
@@ -295,20 +219,15 @@ function understand(status: number, text: string): unknown {
     // A proxy's page, or half an answer. The text is not kept: it may hold rows.
     throw new Transient(`status ${status} without JSON`);
   }
-  if (typeof answer !== 'object' || answer === null) throw new Transient(`status ${status} without a JSON object`);
+  if (!isPlainObject(answer)) throw new Transient(`status ${status} without a JSON object`);
   if (status >= 200 && status < 300) return answer;
-  const fields = answer as Record<string, unknown>;
   // `prefix#Name`, and for some services `Name:address`.
-  const type = typeof fields['__type'] === 'string' ? fields['__type'] : '';
+  const type = typeof answer['__type'] === 'string' ? answer['__type'] : '';
   const code = type.replace(/^.*#/, '').replace(/:.*$/, '') || `status ${status}`;
-  const said = fields['message'] ?? fields['Message'];
+  const said = answer['message'] ?? answer['Message'];
   const message = typeof said === 'string' ? said.slice(0, MAX_MESSAGE_LENGTH) : 'no message';
   if (status >= 500 || status === 429 || RETRYABLE.has(code)) throw new Transient(`${code}: ${message}`);
-  throw new AwsRefusal(code, message, fields);
-}
-
-function isReset(error: Error): boolean {
-  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  throw new AwsRefusal(code, message, answer);
 }
 
 /** Doubles with each attempt, with full jitter so that those who failed together do not return together. */
