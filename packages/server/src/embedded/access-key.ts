@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { isPlainObject } from '../domain/plain-object.js';
 import { ensurePrivateDirectory, LocalFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
 
 /** What a client signs its requests to the local KMS endpoint with, in AWS's form. */
@@ -50,8 +51,8 @@ function parseAccessKey(text: string): AccessKey | undefined {
     // Neither the parser's message nor its cause may travel: they quote the file.
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { accessKeyId, secretAccessKey } = value as Record<string, unknown>;
+  if (!isPlainObject(value)) return undefined;
+  const { accessKeyId, secretAccessKey } = value;
   if (typeof accessKeyId !== 'string' || typeof secretAccessKey !== 'string') return undefined;
   return ID.test(accessKeyId) && SECRET.test(secretAccessKey) ? { accessKeyId, secretAccessKey } : undefined;
 }

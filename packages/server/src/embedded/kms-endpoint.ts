@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { isIPv4, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
+import { isLoopback } from '../domain/loopback.js';
+import { isPlainObject } from '../domain/plain-object.js';
 import type { AccessKey } from './access-key.js';
 import type { Keyring } from './keyring.js';
 import { KMS_OPERATIONS } from './kms-operations.js';
@@ -77,10 +79,12 @@ export async function startKmsEndpoint(options: {
   onFault?: (error: unknown) => void;
 }): Promise<{ url: string; close(): Promise<void> }> {
   const { keyring, accessKey, port, now = () => new Date(), onFault = () => undefined } = options;
-  const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
-  if (!(isIPv4(host) && host.startsWith('127.')) && host !== '::1') {
-    throw new TypeError(`the local KMS listens on loopback only (127.0.0.1, ::1 or localhost), not on ${host}`);
+  if (!isLoopback(options.host)) {
+    throw new TypeError(
+      `the embedded KMS listens on loopback only (127.0.0.1, ::1 or localhost), not on ${options.host}`,
+    );
   }
+  const host = /^localhost\.?$/i.test(options.host) ? '127.0.0.1' : options.host.replace(/^\[(.*)\]$/, '$1');
 
   const answer = async (request: IncomingMessage): Promise<object | undefined> => {
     if (!isLoopbackHost(request.headers.host)) throw new KmsRefused('AccessDeniedException');
@@ -130,7 +134,7 @@ export async function startKmsEndpoint(options: {
   });
   const address = server.address() as AddressInfo;
   return {
-    url: `http://${host === '::1' ? '[::1]' : host}:${address.port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     close: () =>
       new Promise((resolve) => {
         const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
@@ -143,10 +147,10 @@ export async function startKmsEndpoint(options: {
   };
 }
 
-function isLoopbackHost(host: string | undefined): boolean {
-  const name = /^(.+?)(:\d{1,5})?$/.exec(host ?? '')?.[1]?.toLowerCase();
-  if (name === undefined) return false;
-  return name === 'localhost' || name === '[::1]' || (isIPv4(name) && name.startsWith('127.'));
+/** Whether a Host header, with or without a port, addresses this machine. */
+function isLoopbackHost(header: string | undefined): boolean {
+  const name = /^(.+?)(:\d{1,5})?$/.exec(header ?? '')?.[1];
+  return name !== undefined && isLoopback(name);
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -173,7 +177,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 function parseJson(body: Buffer): unknown {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    if (isPlainObject(value)) return value;
   } catch {
     // Not with the parser's message: it quotes the body.
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { KmsRefused, type EncryptionContext } from '@confidant/kmsauth';
+import { isPlainObject } from '../domain/plain-object.js';
 import type { LocalKey } from './key-store.js';
 import { keyArnOf, LOCAL_ACCOUNT_ID, type Keyring } from './keyring.js';
 
@@ -22,11 +23,7 @@ const blob = (maxBytes: number) =>
 
 // Not z.record: it drops the name `__proto__`, and a context is bound whole or not at all.
 const context = z.custom<EncryptionContext>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.values(value).every((item) => typeof item === 'string'),
+  (value) => isPlainObject(value) && Object.values(value).every((item) => typeof item === 'string'),
 );
 const optionalContext = context.optional().transform((value) => value ?? {});
 const algorithm = z.literal(SYMMETRIC).optional();

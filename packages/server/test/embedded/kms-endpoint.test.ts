@@ -252,9 +252,9 @@ describe('an AWS SDK client', () => {
     ).rejects.toMatchObject({ name: 'UnknownOperationException' });
   });
 
-  test('works over ::1, where there is IPv6, and localhost', async () => {
+  test('works over every loopback address, of IPv6 where there is IPv6, and localhost', async () => {
     const hasIPv6 = Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === '::1'));
-    for (const host of [...(hasIPv6 ? ['::1'] : []), 'localhost']) {
+    for (const host of [...(hasIPv6 ? ['::1', '[::1]', '::ffff:127.0.0.1'] : []), 'localhost', 'LOCALHOST']) {
       const { client } = await startEndpoint({ host });
       expect((await client().send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).Plaintext).toHaveLength(1);
     }
@@ -295,12 +295,19 @@ describe('an AWS SDK client', () => {
 });
 
 describe('the door', () => {
-  test.each(['0.0.0.0', '::', '', '192.168.1.1', '10.0.0.1', 'example.org', '127.evil.example', '::ffff:127.0.0.1'])(
-    'listening on %j is refused',
-    async (host) => {
-      await expect(startEndpoint({ host })).rejects.toThrow(/loopback only/);
-    },
-  );
+  test.each([
+    '0.0.0.0',
+    '::',
+    '',
+    '192.168.1.1',
+    '10.0.0.1',
+    'example.org',
+    '127.evil.example',
+    '127.1',
+    '::ffff:10.0.0.1',
+  ])('listening on %j is refused', async (host) => {
+    await expect(startEndpoint({ host })).rejects.toThrow(/loopback only/);
+  });
 
   test('a taken port is an error, not another port', async () => {
     const { endpoint, keyring, accessKey } = await startEndpoint();

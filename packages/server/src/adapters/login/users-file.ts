@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'yaml';
+import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 
 /** A list of people is small; more than this is another file. */
@@ -39,8 +40,8 @@ function read(path: string): ReadonlySet<string> {
   if (statSync(path).size > MAX_BYTES) throw new Error('USERS_FILE is too large');
   const content: unknown = parse(readFileSync(path, 'utf8'), { schema: 'core', maxAliasCount: 0 });
   // An empty file is an empty list: nobody.
-  const entries = Array.isArray(content) ? content : content === null ? [] : Object.keys(content as object);
-  if (typeof content === 'string' || entries.some((entry) => typeof entry !== 'string')) {
+  const entries: unknown = isPlainObject(content) ? Object.keys(content) : (content ?? []);
+  if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== 'string')) {
     throw new Error('USERS_FILE must be a YAML map of e-mail to name, or a list of e-mails');
   }
   return new Set((entries as string[]).map((entry) => entry.trim().toLowerCase()));

@@ -1,6 +1,7 @@
 import { parseJson, pythonJson } from '@confidant/contract';
 import { type DataKeys, FernetError, FernetKey, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import type { Pairs } from '../../domain/pairs.js';
+import { isPlainObject } from '../../domain/plain-object.js';
 import type { SealedPairs } from '../../domain/records.js';
 import { type Sealer, Unreadable } from '../../ports/sealer.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
@@ -60,9 +61,7 @@ function encode(pairs: Pairs): Buffer {
 
 function decode(plaintext: Uint8Array): Pairs {
   const pairs = parseJson(Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength).toString('utf8'));
-  if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs)) {
-    throw new Unreadable('the plaintext is not a JSON object');
-  }
+  if (!isPlainObject(pairs)) throw new Unreadable('the plaintext is not a JSON object');
   return pairs as Pairs;
 }
 
@@ -75,7 +74,7 @@ function sealingFailed(error: unknown): never {
 function translate(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
   if (error instanceof KmsRefused || error instanceof FernetError || error instanceof SyntaxError) {
-    throw new Unreadable('a credential can not be decrypted', { cause: error });
+    throw new Unreadable('a credential cannot be decrypted', { cause: error });
   }
   throw error;
 }

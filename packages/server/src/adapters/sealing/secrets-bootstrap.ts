@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { DataKeys, FernetError, type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import { ProxyError } from '@confidant/kmsauth/proxy';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
+import { isPlainObject } from '../../domain/plain-object.js';
 
 /** compat: what the bootstrap's data key is bound to. */
 const CONTEXT = { type: 'bootstrap' } as const;
@@ -68,7 +69,7 @@ function parts(blob: string): { dataKey: string; secrets: string } {
       'expected the JSON that confidant-admin generate_secrets_bootstrap writes, or file://path',
     );
   }
-  const { data_key: dataKey, secrets } = (value ?? {}) as Record<string, unknown>;
+  const { data_key: dataKey, secrets } = isPlainObject(value) ? value : {};
   if (typeof dataKey !== 'string' || typeof secrets !== 'string') {
     throw new BootstrapError('expected JSON with data_key and secrets');
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { isPlainObject } from '../../domain/plain-object.js';
 import { Refusal } from '../../domain/refusal.js';
 import type {
   CertificateAuthority,
@@ -12,7 +13,7 @@ import type {
 import type { Clock } from '../../ports/clock.js';
 import type { Metrics } from '../../ports/telemetry.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
-import { type CredentialsProvider, CredentialsCache, defaultCredentials } from '../aws/credentials.js';
+import { CredentialsCache, type CredentialsProvider, defaultCredentials } from '../aws/credentials.js';
 import { AwsJsonClient, AwsRefusal } from '../aws/json-client.js';
 import { selfSigned } from './self-signed.js';
 import type { KeyMaker } from './x509/certificate.js';
@@ -172,8 +173,8 @@ export class AcmPca implements CertificateAuthority {
     let next: unknown;
     for (let page = 0; page < MAX_TAG_PAGES; page++) {
       const answer = await this.#call('ListTags', typeof next === 'string' ? { NextToken: next } : {});
-      const list = answer['Tags'];
-      for (const { Key, Value } of Array.isArray(list) ? (list as { Key?: unknown; Value?: unknown }[]) : []) {
+      const list: unknown[] = Array.isArray(answer['Tags']) ? answer['Tags'] : [];
+      for (const { Key, Value } of list.filter(isPlainObject)) {
         if (typeof Key === 'string') tags[Key] = typeof Value === 'string' ? Value : '';
       }
       next = answer['NextToken'];

@@ -46,7 +46,7 @@ describe('a sealed credential', () => {
   test('opens under its own id and no other', async () => {
     const sealed = await sealer.seal('one', { k: 'v' });
     expect(await sealer.open('one', sealed)).toEqual({ k: 'v' });
-    await expect(sealer.open('two', sealed)).rejects.toThrow('can not be decrypted');
+    await expect(sealer.open('two', sealed)).rejects.toThrow('cannot be decrypted');
   });
 
   test('opens not at all once a bit of ciphertext, data key or version is another', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instant } from '../../../domain/instant.js';
+import { isPlainObject } from '../../../domain/plain-object.js';
 import { type Archive, DamagedRow, type RestoreOutcome } from '../../../ports/store.js';
 import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type AwsJsonClient, AwsRefusal, backoffMs } from '../../aws/json-client.js';
@@ -298,7 +299,7 @@ function isStill(item: Item): object {
 /** Equal for equal rows: attributes and sets have no order. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (!isPlainObject(value)) return JSON.stringify(value);
   const entries = Object.entries(value).map(([name, child]): [string, string] => {
     const isSet = /^(SS|NS|BS)$/.test(name) && Array.isArray(child);
     return [name, canonical(isSet ? [...(child as string[])].sort() : child)];
