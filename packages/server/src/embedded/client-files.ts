@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import type { AccessKey } from './access-key.js';
 import { FIRST_KEYS } from './key-store.js';
 import { ensurePrivateDirectory, replacePrivateFile } from './private-files.js';
+import { shellQuote } from './shell-quote.js';
 
 /** The service that the `demo` profile authenticates as. */
 const DEMO_SERVICE = 'demo-app';
@@ -65,5 +66,3 @@ export function writeClientFiles(options: {
   replacePrivateFile(envPath, `${lines.join('\n')}\n`);
   return { configPath, envPath };
 }
-
-const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
