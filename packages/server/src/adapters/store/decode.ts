@@ -10,7 +10,7 @@ import type {
   SealedPairs,
   Service,
 } from '../../domain/records.js';
-import { DamagedRow, type Store } from '../../ports/store.js';
+import { DamagedRow } from '../../ports/store.js';
 import { readInstant } from './rows.js';
 
 /**
@@ -46,7 +46,7 @@ export function decodeListed<K extends Kind>(kind: K, row: RowFields): Listed[K]
 
 const EPOCH = '1970-01-01T00:00:00.000000+0000' as Instant;
 
-/** The name in a row, for {@link Store.changedNames}. Throws {@link DamagedRow} when it has none. */
+/** The name in a row, for the changed names of a store. Throws {@link DamagedRow} when it has none. */
 export function changedNameOf(
   id: string | null,
   name: string | null,

@@ -58,6 +58,15 @@ describe('a sealed credential', () => {
     }
   });
 
+  test('whose plaintext is not a JSON object does not open', async () => {
+    const clear = clearSealer(() => randomBytes(32));
+    const sealed = await clear.seal('one', { k: 'v' });
+    for (const plaintext of ['1.50', '[]', 'null', '"text"']) {
+      const token = `DANGER_NOT_ENCRYPTED_${Buffer.from(plaintext).toString('base64')}`;
+      await expect(async () => clear.open('one', { ...sealed, token })).rejects.toThrow('not a JSON object');
+    }
+  });
+
   test('in clear and encrypted are told apart, both ways', async () => {
     const clear = clearSealer(() => randomBytes(32));
     const open = await clear.seal('one', { k: 'ü' });

@@ -176,7 +176,7 @@ describe('a signing request is refused', () => {
     expect(signed([version, subject, spki, none])).toBe('accepted');
 
     const unusedBits = Buffer.from(spki);
-    unusedBits[spki.length - 66]! = 1;
+    unusedBits.writeUInt8(1, spki.length - 66);
     const other = (content: Buffer): Buffer =>
       asn.der(asn.contextTag(0, true), asn.sequence(asn.oid('1.2.840.113549.1.9.7'), content));
     const twoNames = asn.sequence(

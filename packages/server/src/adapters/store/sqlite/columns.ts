@@ -115,10 +115,10 @@ class BodyFields implements RowFields {
   ) {
     this.rowId = rowId;
     this.isArchived = isArchived;
-    const own = body['id'];
-    if (own === undefined) return;
-    const revision = body['revision'];
-    const expected = isArchived && typeof revision === 'number' ? archiveId(String(own), revision) : own;
+    const { id, revision } = body;
+    if (id === undefined) return;
+    const expected =
+      isArchived && typeof id === 'string' && typeof revision === 'number' ? archiveId(id, revision) : id;
     if (expected !== rowId) damaged(this, 'its id and its text disagree');
   }
 
@@ -140,7 +140,7 @@ class BodyFields implements RowFields {
     const value = this.#value(field);
     if (value === null) return [];
     const isList = Array.isArray(value) && value.every((member) => typeof member === 'string');
-    return isList ? (value as string[]) : damaged(this, `${field} is not a list of texts`);
+    return isList ? value : damaged(this, `${field} is not a list of texts`);
   }
 
   textSet(field: string): string[] {
