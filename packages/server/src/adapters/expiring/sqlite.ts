@@ -1,7 +1,7 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 import type { ExpiringStore } from '../../ports/expiring.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
-import { makePrivate } from '../store/sqlite/schema.js';
+import { makePrivate } from '../private-database.js';
 
 export interface ExpiringSqliteOptions {
   /** Made with mode 0600 when it is missing; its directory must exist. */

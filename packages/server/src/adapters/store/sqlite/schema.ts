@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from '@photostructure/sqlite';
+import { makePrivate } from '../../private-database.js';
 
 export type Database = InstanceType<typeof DatabaseSync>;
 export type Statement = ReturnType<Database['prepare']>;
@@ -62,17 +62,6 @@ export function openDatabase(file: string, busyTimeoutMs: number): Database {
   } catch (error) {
     database.close();
     throw error;
-  }
-}
-
-/** Makes the file with mode 0600. SQLite gives its journals the mode of the file. */
-export function makePrivate(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    // Not opened: closing any descriptor of the file would drop the locks this process holds on it.
-    chmodSync(file, 0o600);
   }
 }
 
