@@ -3,7 +3,7 @@ import { AcmPca, acmPcaClient } from '../adapters/signing/acm-pca.js';
 import type { AwsJsonClient } from '../adapters/aws/json-client.js';
 import { customAuthorities } from '../adapters/signing/custom-ca.js';
 import { readRequest } from '../adapters/signing/x509/signing-request.js';
-import { KeyMaker, NO_SUBJECT } from '../adapters/signing/x509/certificate.js';
+import { KeyMaker, NO_SUBJECT } from '../adapters/signing/x509/key-maker.js';
 import type { CaSettings } from '../config/ca-settings.js';
 import type { Settings } from '../config/server-settings.js';
 import { CaNames } from '../domain/ca-names.js';

@@ -6,7 +6,7 @@ import { authKeyGrants } from '../adapters/aws/kms-grants.js';
 import { systemClock } from '../adapters/clock.js';
 import { auditLog } from '../adapters/telemetry/log.js';
 import type { Prometheus } from '../adapters/telemetry/prometheus.js';
-import { rememberingSealer } from '../adapters/sealing/caching-sealer.js';
+import { cachingSealer } from '../adapters/sealing/caching-sealer.js';
 import { clearSealer, fernetSealer } from '../adapters/sealing/fernet-sealer.js';
 import type { App } from '../app/app.js';
 import { NameIndex, ServiceIndex } from '../app/indexes.js';
@@ -138,7 +138,7 @@ function openSealer(settings: Settings, kms: KmsLike, metrics: Metrics): Sealer 
     cacheTtlMs: settings.DATA_KEY_CACHE_TTL_SECONDS * 1000,
     onEvent: ({ name, count }) => metrics.count(name, count),
   });
-  return rememberingSealer(fernetSealer(dataKeys), {
+  return cachingSealer(fernetSealer(dataKeys), {
     entries: settings.OPENED_CREDENTIAL_CACHE_SIZE,
     ttlMs: settings.OPENED_CREDENTIAL_CACHE_TTL_SECONDS * 1000,
     maxCharacters: OPENED_CHARACTERS,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { openEvents } from '../adapters/telemetry/events.js';
-import { fanOut } from '../adapters/telemetry/metrics.js';
+import { fanOut } from '../adapters/telemetry/fan-out.js';
 import { clusterMetrics, openPrometheus, type Prometheus } from '../adapters/telemetry/prometheus.js';
 import { type MetricsServer, startMetricsServer } from '../adapters/telemetry/metrics-server.js';
 import { openStatsd } from '../adapters/telemetry/statsd.js';

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
-import { expiringMemory, type SharedEntry, toldEntries } from '../adapters/expiring/memory.js';
+import { expiringMemory, type SharedEntry, knownEntries } from '../adapters/expiring/memory.js';
 import type { ExpiringStore } from '../ports/expiring.js';
 import { stopRequested } from './stop-signal.js';
 
@@ -94,7 +94,7 @@ export function superviseWorkers(
     let exitCode = 0;
 
     // Kept for workers that start later: without them, a session that was ended would be valid there.
-    const entries = toldEntries();
+    const entries = knownEntries();
 
     // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
     let alive = 0;

@@ -13,7 +13,7 @@ export interface SharedEntry {
 }
 
 /** What all workers have told each other, kept for those that start later. When full, the oldest is forgotten. */
-export function toldEntries(maxEntries = 3 * MAX_ENTRIES): { keep(entry: SharedEntry): void; all(): SharedEntry[] } {
+export function knownEntries(maxEntries = 3 * MAX_ENTRIES): { keep(entry: SharedEntry): void; all(): SharedEntry[] } {
   const told = new LRUCache<string, string>({ max: maxEntries });
   return {
     keep: ({ key, value, ttlSeconds }) => void told.set(key, value, { ttl: Math.max(1, ttlSeconds * 1000) }),

@@ -11,7 +11,7 @@ import type { Sealer } from '../../ports/sealer.js';
  * Keyed by everything that decides the outcome: another id with the same ciphertext is another question, which the
  * sealer answers (it is refused). Failures are not remembered. Bounded by entries and by characters of ciphertext.
  */
-export function rememberingSealer(
+export function cachingSealer(
   sealer: Sealer,
   options: { entries: number; ttlMs: number; maxCharacters: number },
 ): Sealer {

@@ -16,7 +16,7 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 import { CredentialsCache, type CredentialsProvider, defaultCredentials } from '../aws/credentials.js';
 import { AwsJsonClient, AwsRefusal } from '../aws/json-client.js';
 import { selfSigned } from './self-signed.js';
-import type { KeyMaker } from './x509/certificate.js';
+import type { KeyMaker } from './x509/key-maker.js';
 
 const BACKEND = 'acm-pca';
 /** ACM Private CA has no settings of its own for this; it answers slower than a store does. */

@@ -10,7 +10,8 @@ import type { Clock } from '../../ports/clock.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import { type KeyEntry, readKeyEntries } from './key-entries.js';
 import { readRequest } from './x509/signing-request.js';
-import { certify, type Issuer, issuerOf, type KeyMaker, validityFrom } from './x509/certificate.js';
+import { certify, type Issuer, issuerOf, validityFrom } from './x509/certificate.js';
+import type { KeyMaker } from './x509/key-maker.js';
 
 export interface CustomCaOptions {
   /** Base64 of JSON: name to a list of `{kid, key, crt, rootcrt, passphrase}`. */

@@ -1,7 +1,8 @@
 import type { IssuedKeyPair } from '../../ports/certificates.js';
 import type { Clock } from '../../ports/clock.js';
 import { readRequest } from './x509/signing-request.js';
-import { certifyItself, type KeyMaker, validityFrom } from './x509/certificate.js';
+import { certifyItself, validityFrom } from './x509/certificate.js';
+import type { KeyMaker } from './x509/key-maker.js';
 
 /**
  * A key and a certificate that it signs itself: for development, where a client is told to trust just that. compat: the

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { rememberingSealer } from '../../../src/adapters/sealing/caching-sealer.js';
+import { cachingSealer } from '../../../src/adapters/sealing/caching-sealer.js';
 import { clearSealer, fernetSealer } from '../../../src/adapters/sealing/fernet-sealer.js';
 import { Keyring } from '../../../src/embedded/keyring.js';
 import type { Sealer } from '../../../src/ports/sealer.js';
@@ -79,7 +79,7 @@ describe('a sealed credential', () => {
 
 describe('what was opened is remembered', () => {
   test('and opened again without decrypting, but only for the same id, data key and version', async () => {
-    const remembering = rememberingSealer(sealer, limits);
+    const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     expect(await remembering.open('one', sealed)).toEqual({ k: 'v' });
     expect(await remembering.open('one', { ...sealed })).toEqual({ k: 'v' });
@@ -92,18 +92,18 @@ describe('what was opened is remembered', () => {
   });
 
   test('for a bounded number of credentials, and never when it is switched off', async () => {
-    const remembering = rememberingSealer(sealer, limits);
+    const remembering = cachingSealer(sealer, limits);
     const three = await Promise.all(['a', 'b', 'c'].map(async (id) => ({ id, sealed: await sealer.seal(id, { id }) })));
     for (const { id, sealed } of [...three, three[0]!]) await remembering.open(id, sealed);
     expect(opened).toBe(4);
-    const off = rememberingSealer(sealer, { ...limits, entries: 0 });
+    const off = cachingSealer(sealer, { ...limits, entries: 0 });
     await off.open('a', three[0]!.sealed);
     await off.open('a', three[0]!.sealed);
     expect(opened).toBe(6);
   });
 
   test('and cannot be changed by who got it', async () => {
-    const remembering = rememberingSealer(sealer, limits);
+    const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     await remembering.open('one', sealed);
     const pairs = (await remembering.open('one', sealed)) as Record<string, unknown>;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AcmPca, acmPcaClient } from '../../../src/adapters/signing/acm-pca.js';
 import type { AwsJsonClient } from '../../../src/adapters/aws/json-client.js';
 import { systemClock } from '../../../src/adapters/clock.js';
-import { KeyMaker, NO_SUBJECT } from '../../../src/adapters/signing/x509/certificate.js';
+import { KeyMaker, NO_SUBJECT } from '../../../src/adapters/signing/x509/key-maker.js';
 import type { Metrics } from '../../../src/ports/telemetry.js';
 import { BackendUnavailable } from '../../../src/ports/unavailable.js';
 import { type AcmPcaStandIn, startAcmPca } from '../../stand-ins/acm-pca.js';

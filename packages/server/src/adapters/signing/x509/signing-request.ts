@@ -2,7 +2,8 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { isCommonName, isDnsName } from '../../../domain/ca-names.js';
 import { Refusal } from '../../../domain/refusal.js';
 import * as asn from './der.js';
-import { bitsOf, CURVE_SIGNATURES, type Extension, keyBitsOf, OID, readExtensions, SIGNATURES } from './parts.js';
+import { CURVE_SIGNATURES, OID, SIGNATURES } from './identifiers.js';
+import { bitsOf, type Extension, keyBitsOf, readExtensions } from './structures.js';
 
 /** What a certificate is made from: the parts of a request, each as it stands there. */
 export interface RequestParts {

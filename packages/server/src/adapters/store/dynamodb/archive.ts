@@ -5,9 +5,9 @@ import { isPlainObject } from '../../../domain/plain-object.js';
 import { type Archive, DamagedRow, type RestoreOutcome } from '../../../ports/store.js';
 import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type AwsJsonClient, AwsRefusal, backoffMs } from '../../aws/json-client.js';
-import { nameRow } from './store.js';
 import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './client.js';
 import { type Item, recordOf } from './items.js';
+import { nameRow } from './put-revision.js';
 import { everyRevisionId, isReserved } from '../rows.js';
 
 /** BatchGetItem's and BatchWriteItem's own limits. */

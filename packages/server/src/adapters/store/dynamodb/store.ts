@@ -16,11 +16,8 @@ import { AwsRefusal, backoffMs, type AwsJsonClient } from '../../aws/json-client
 import { changedNameOf } from '../decode.js';
 import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './client.js';
 import { type Item, LISTED_ATTRIBUTES, listedOf, recordOf } from './items.js';
-import { isRevision, putRevision } from './revision.js';
+import { isRevision, putRevision } from './put-revision.js';
 import { archiveId, dataTypeOf, historyIds, isReserved, mappedIds, NAME_ROWS, type OnDamagedRow } from '../rows.js';
-
-export { nameRow } from './revision.js';
-export { createDynamoTable } from './table.js';
 
 /** BatchGetItem's own limit. */
 const BATCH_SIZE = 100;

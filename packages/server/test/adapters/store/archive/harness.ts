@@ -1,7 +1,7 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 import { openDynamoArchive } from '../../../../src/adapters/store/dynamodb/archive.js';
 import type { DynamoOptions } from '../../../../src/adapters/store/dynamodb/client.js';
-import { createDynamoTable } from '../../../../src/adapters/store/dynamodb/store.js';
+import { createDynamoTable } from '../../../../src/adapters/store/dynamodb/create-table.js';
 import { openSqliteArchive } from '../../../../src/adapters/store/sqlite/archive.js';
 import type { Archive, Store } from '../../../../src/ports/store.js';
 import type { Credential } from '../../../../src/domain/records.js';

@@ -1,5 +1,3 @@
-import { BadDer, DerReader, readOid, TAG } from './der.js';
-
 /** Object identifiers of what certificates and signing requests hold. */
 export const OID = {
   commonName: '2.5.4.3',
@@ -43,40 +41,3 @@ export const CURVE_SIGNATURES: Readonly<Record<string, string>> = {
   secp384r1: OID.ecdsaWithSha384,
   secp521r1: OID.ecdsaWithSha512,
 };
-
-export interface Extension {
-  id: string;
-  value: Buffer;
-}
-
-/** Extensions, of a certificate or asked for by a request. */
-export function readExtensions(holder: DerReader): Extension[] {
-  const list = holder.enter(TAG.sequence);
-  const extensions: Extension[] = [];
-  while (!list.atEnd) {
-    const item = list.enter(TAG.sequence);
-    const id = readOid(item.next(TAG.oid).content);
-    const critical = item.optional(TAG.boolean);
-    if (critical !== undefined && critical.content.length !== 1) throw new BadDer('a boolean of several octets');
-    extensions.push({ id, value: item.next(TAG.octetString).content });
-    item.end();
-  }
-  return extensions;
-}
-
-/** The octets of the key in a SubjectPublicKeyInfo. Throws {@link BadDer} when they are not whole octets. */
-export function keyBitsOf(spki: Buffer): Buffer {
-  const outer = new DerReader(spki);
-  const info = outer.enter(TAG.sequence);
-  outer.end();
-  info.next(TAG.sequence);
-  const bits = bitsOf(info.next(TAG.bitString).content);
-  info.end();
-  return bits;
-}
-
-/** The octets of a bit string without unused bits. */
-export function bitsOf(content: Buffer): Buffer {
-  if (content[0] !== 0) throw new BadDer('expected whole octets');
-  return content.subarray(1);
-}

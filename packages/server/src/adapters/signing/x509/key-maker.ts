@@ -1,0 +1,111 @@
+import { generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { Refusal } from '../../../domain/refusal.js';
+import type { SigningRequest } from '../../../ports/certificates.js';
+import * as asn from './der.js';
+import { OID } from './identifiers.js';
+import { pemOf, signed } from './sign.js';
+import { extension } from './structures.js';
+
+/** The subject beside the CN; empty text leaves an attribute out. */
+export interface Subject {
+  countryName: string;
+  stateOrProvinceName: string;
+  localityName: string;
+  organizationName: string;
+}
+
+export const NO_SUBJECT: Subject = {
+  countryName: '',
+  stateOrProvinceName: '',
+  localityName: '',
+  organizationName: '',
+};
+
+/** A key that was made here, and a request for it. */
+export interface MadeKey {
+  privateKey: KeyObject;
+  /** PKCS #1 PEM, which whoever reads the original's keys can read. */
+  keyPem: string;
+  request: SigningRequest;
+}
+
+/** Making a key takes one core for a second or so, and the pool of threads that do it also resolves names. */
+const MAX_AT_WORK = 2;
+const MAX_WAITING = 100;
+
+/** Makes RSA keys and requests for them, a few at a time. */
+export class KeyMaker {
+  #atWork = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {}
+
+  /** Throws a {@link Refusal} 429 when too many wait already. */
+  async make(names: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
+    if (this.#atWork < MAX_AT_WORK) this.#atWork++;
+    else if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else throw new Refusal('too_many_requests');
+    try {
+      return await this.#make(names);
+    } finally {
+      // Whoever is next takes the place over.
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#atWork--;
+    }
+  }
+
+  async #make({ commonName, dnsNames }: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
+    const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', {
+      modulusLength: this.options.bits,
+      publicExponent: this.options.publicExponent,
+    });
+    const names = generalNames(dnsNames);
+    const attributes =
+      names === undefined
+        ? []
+        : [
+            asn.sequence(
+              asn.oid(OID.extensionRequest),
+              asn.der(asn.TAG.set, asn.sequence(extension(OID.subjectAltName, false, names))),
+            ),
+          ];
+    const info = asn.sequence(
+      asn.der(asn.TAG.integer, Buffer.from([0])),
+      subjectName(commonName, this.options.subject),
+      publicKey.export({ type: 'spki', format: 'der' }),
+      asn.der(asn.contextTag(0, true), ...attributes),
+    );
+    return {
+      privateKey,
+      keyPem: privateKey.export({ type: 'pkcs1', format: 'pem' }).toString(),
+      request: {
+        pem: pemOf('CERTIFICATE REQUEST', await signed(info, privateKey)),
+        commonName,
+        alternativeNames: dnsNames,
+      },
+    };
+  }
+}
+
+/** The subject of a request made here; attributes in the original's order. */
+function subjectName(commonName: string, subject: Subject): Buffer {
+  const attribute = (id: string, value: Buffer): Buffer => asn.der(asn.TAG.set, asn.sequence(asn.oid(id), value));
+  const optional = (['countryName', 'stateOrProvinceName', 'localityName', 'organizationName'] as const)
+    .filter((name) => subject[name] !== '')
+    .map((name) =>
+      attribute(
+        OID[name],
+        name === 'countryName'
+          ? asn.der(asn.TAG.printable, Buffer.from(subject[name], 'latin1'))
+          : asn.utf8(subject[name]),
+      ),
+    );
+  return asn.sequence(attribute(OID.commonName, asn.utf8(commonName)), ...optional);
+}
+
+function generalNames(dnsNames: readonly string[]): Buffer | undefined {
+  if (dnsNames.length === 0) return undefined;
+  return asn.sequence(...dnsNames.map((name) => asn.der(asn.contextTag(2, false), Buffer.from(name, 'latin1'))));
+}
