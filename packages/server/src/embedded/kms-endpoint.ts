@@ -84,7 +84,7 @@ export async function startKmsEndpoint(options: {
       `the embedded KMS listens on loopback only (127.0.0.1, ::1 or localhost), not on ${options.host}`,
     );
   }
-  const host = /^localhost\.?$/i.test(options.host) ? '127.0.0.1' : options.host.replace(/^\[(.*)\]$/, '$1');
+  const host = listenAddress(options.host);
 
   const answer = async (request: IncomingMessage): Promise<object | undefined> => {
     if (!isLoopbackHost(request.headers.host)) throw new KmsRefused('AccessDeniedException');
@@ -145,6 +145,12 @@ export async function startKmsEndpoint(options: {
         server.closeIdleConnections();
       }),
   };
+}
+
+/** The address to listen on: plain, so that clients that write it their own way in Host still match. */
+function listenAddress(loopback: string): string {
+  const name = loopback.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  return /^localhost\.?$/.test(name) ? '127.0.0.1' : name.replace(/^::ffff:/, '');
 }
 
 /** Whether a Host header, with or without a port, addresses this machine. */

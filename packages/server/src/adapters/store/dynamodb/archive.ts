@@ -1,20 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instant } from '../../../domain/instant.js';
-import { isPlainObject } from '../../../domain/plain-object.js';
 import { type Archive, DamagedRow, type RestoreOutcome } from '../../../ports/store.js';
-import { BackendUnavailable } from '../../../ports/unavailable.js';
-import { type AwsJsonClient, AwsRefusal, backoffMs } from '../../aws/json-client.js';
-import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } from './client.js';
+import { type AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
+import { everyRevisionId, isReserved } from '../rows.js';
+import { Batches } from './batches.js';
+import { asUnavailable, dynamoClient, type DynamoOptions } from './client.js';
 import { type Item, recordOf } from './items.js';
 import { nameRow } from './put-revision.js';
-import { everyRevisionId, isReserved } from '../rows.js';
+import { projection, TableReads } from './reads.js';
+import { isSameRow } from './same-row.js';
 
-/** BatchGetItem's and BatchWriteItem's own limits. */
-const READ_BATCH = 100;
-const WRITE_BATCH = 25;
-/** Answers in a row that bring nothing, before DynamoDB counts as unavailable. */
-const MAX_FRUITLESS = 8;
 const CREDENTIAL = 'credential';
 const REVISION = 'archive-credential';
 
@@ -27,16 +22,20 @@ export function openDynamoArchive(options: DynamoOptions & { archiveTable: strin
 }
 
 class DynamoArchive implements Archive {
+  readonly #batches: Batches;
+
   constructor(
     private readonly client: AwsJsonClient,
     private readonly live: string,
     private readonly archive: string,
-  ) {}
+  ) {
+    this.#batches = new Batches(client);
+  }
 
   async mappings(): Promise<Map<string, string[]>> {
     const mapped = new Map<string, string[]>();
-    // Which services there are is told by the index, which may lag; what they map by the rows, which do not.
-    for (const item of await this.#read(this.live, await this.#idsByDate(this.live, 'service'))) {
+    // The index says which services there are, and may lag; the rows say what they map, and do not.
+    for (const item of await this.#batches.read(this.live, await this.#idsByDate(this.live, 'service'))) {
       if (item['data_type']?.S !== 'service') continue;
       const service = recordOf('service', item);
       for (const id of service.credentials) mapped.set(id, [...(mapped.get(id) ?? []), service.id].sort());
@@ -46,7 +45,7 @@ class DynamoArchive implements Archive {
 
   async move(id: string, revision: number, date: Instant): Promise<'ok' | 'conflict'> {
     if (isReserved(id)) return 'conflict';
-    const [current] = await this.#read(this.live, [id]);
+    const [current] = await this.#batches.read(this.live, [id]);
     if (current === undefined || !isCredential(current) || revisionOf(current) !== revision) return 'conflict';
     const revisions = await this.#revisions(this.live, id, revision);
     await this.#copy([current, ...revisions], date);
@@ -57,10 +56,10 @@ class DynamoArchive implements Archive {
 
   async finish(id: string, date: Instant): Promise<boolean> {
     if (isReserved(id)) return false;
-    const [archived] = await this.#read(this.archive, [id]);
+    const [archived] = await this.#batches.read(this.archive, [id]);
     if (archived === undefined || !isCredential(archived)) return false;
     const left = await this.#revisions(this.live, id, revisionOf(archived));
-    if (left.length === 0 || (await this.#read(this.live, [id])).length > 0) return false;
+    if (left.length === 0 || (await this.#batches.read(this.live, [id])).length > 0) return false;
     await this.#copy(left, date);
     await this.#deleteCopied(left);
     return true;
@@ -71,7 +70,7 @@ class DynamoArchive implements Archive {
   }
 
   async nameOf(id: string): Promise<string | undefined> {
-    const [archived] = await this.#read(this.archive, [id]);
+    const [archived] = await this.#batches.read(this.archive, [id]);
     return archived && isCredential(archived) ? archived['name']?.S : undefined;
   }
 
@@ -92,92 +91,38 @@ class DynamoArchive implements Archive {
   }
 
   async #missing(id: string): Promise<Item[]> {
-    const [archived] = isReserved(id) ? [] : await this.#read(this.archive, [id]);
+    const [archived] = isReserved(id) ? [] : await this.#batches.read(this.archive, [id]);
     if (archived === undefined || !isCredential(archived)) return [];
     const rows = [archived, ...(await this.#revisions(this.archive, id, revisionOf(archived)))];
-    const live = new Set((await this.#read(this.live, rows.map(rowId))).map(rowId));
+    const live = new Set((await this.#batches.read(this.live, rows.map(rowId))).map(rowId));
     return rows.filter((row) => !live.has(rowId(row)));
+  }
+
+  async #idsByDate(table: string, dataType: string): Promise<string[]> {
+    const items = await new TableReads(this.client, table).query(dataType, projection(['id']));
+    return items.map(rowId);
   }
 
   /** The rows of a credential's revisions, ascending. */
   async #revisions(table: string, id: string, current: number): Promise<Item[]> {
-    const rows = await this.#read(table, everyRevisionId(id, current));
+    const rows = await this.#batches.read(table, everyRevisionId(id, current));
     return rows.filter((row) => row['data_type']?.S === REVISION).sort((a, b) => revisionOf(a) - revisionOf(b));
   }
 
   /** Writes the copies, then reads them back: resolves only when each is what the live row is. */
   async #copy(rows: readonly Item[], date: Instant): Promise<void> {
     const copies = rows.map((row) => ({ ...row, archive_date: { S: date } }));
-    for (let at = 0; at < copies.length; at += WRITE_BATCH) await this.#write(copies.slice(at, at + WRITE_BATCH));
-    const found = new Map((await this.#read(this.archive, rows.map(rowId))).map((row) => [rowId(row), row]));
+    await this.#batches.write(this.archive, copies);
+    const found = new Map((await this.#batches.read(this.archive, rows.map(rowId))).map((row) => [rowId(row), row]));
     for (const row of rows) {
       const { archive_date: _date, ...copy } = found.get(rowId(row)) ?? {};
-      if (canonical(copy) !== canonical(row)) {
+      if (!isSameRow(copy, row)) {
         throw new DamagedRow(rowId(row), 'its copy in the archive is not the same');
       }
     }
   }
 
-  async #write(items: readonly Item[]): Promise<void> {
-    let requests: unknown[] = items.map((item) => ({ PutRequest: { Item: item } }));
-    for (let fruitless = 0; ;) {
-      const answer = (await this.#call('BatchWriteItem', { RequestItems: { [this.archive]: requests } })) as {
-        UnprocessedItems?: Record<string, unknown[]>;
-      };
-      const left = answer.UnprocessedItems?.[this.archive] ?? [];
-      if (left.length === 0) return;
-      fruitless = left.length < requests.length ? 0 : fruitless + 1;
-      requests = left;
-      await this.#pause(fruitless);
-    }
-  }
-
-  /** The rows under these ids as they are now, in no order. */
-  async #read(table: string, ids: readonly string[]): Promise<Item[]> {
-    const found: Item[] = [];
-    for (let at = 0; at < ids.length; at += READ_BATCH) {
-      let keys: unknown[] = ids.slice(at, at + READ_BATCH).map((id) => ({ id: { S: id } }));
-      for (let fruitless = 0; keys.length > 0;) {
-        const answer = (await this.#call('BatchGetItem', {
-          RequestItems: { [table]: { Keys: keys, ConsistentRead: true } },
-        })) as { Responses?: Record<string, Item[]>; UnprocessedKeys?: Record<string, { Keys?: unknown[] }> };
-        const rows = answer.Responses?.[table] ?? [];
-        found.push(...rows);
-        keys = answer.UnprocessedKeys?.[table]?.Keys ?? [];
-        fruitless = rows.length > 0 ? 0 : fruitless + 1;
-        if (keys.length > 0) await this.#pause(fruitless);
-      }
-    }
-    return found;
-  }
-
-  async #pause(fruitless: number): Promise<void> {
-    if (fruitless > MAX_FRUITLESS) {
-      throw new BackendUnavailable(BACKEND, { cause: new Error('a batch stayed unprocessed') });
-    }
-    await sleep(backoffMs(fruitless + 1));
-  }
-
-  async #idsByDate(table: string, dataType: string): Promise<string[]> {
-    const found: string[] = [];
-    let start: Item | undefined;
-    do {
-      const answer = (await this.#call('Query', {
-        TableName: table,
-        IndexName: DATE_INDEX,
-        KeyConditionExpression: '#type = :type',
-        ProjectionExpression: 'id',
-        ExpressionAttributeNames: { '#type': 'data_type' },
-        ExpressionAttributeValues: { ':type': { S: dataType } },
-        ...(start && { ExclusiveStartKey: start }),
-      })) as { Items?: Item[]; LastEvaluatedKey?: Item };
-      found.push(...(answer.Items ?? []).map(rowId));
-      start = answer.LastEvaluatedKey;
-    } while (start !== undefined);
-    return found;
-  }
-
-  /** The point of no return. False when the row is not what was copied any more. */
+  /** The point of no return. False when the row is no longer what was copied. */
   async #deleteCurrent(current: Item): Promise<boolean> {
     const name = current['name']?.S;
     const Delete = { TableName: this.live, Key: { id: current['id'] }, ...isStill(current) };
@@ -193,7 +138,7 @@ class DynamoArchive implements Archive {
     if (release) {
       const failed = await this.#transact([{ Delete }, release]);
       if (failed === undefined) return true;
-      // Its name is another's by now: there is none to give up.
+      // Another credential holds the name by now: there is no claim to give up.
       if (failed !== 1) return false;
     }
     return (await this.#transact([{ Delete }])) === undefined;
@@ -207,8 +152,8 @@ class DynamoArchive implements Archive {
         if (!(error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException')) {
           throw asUnavailable(error);
         }
-        // An attempt whose answer was lost, or another server at the same work.
-        const [left] = await this.#read(this.live, [rowId(row)]);
+        // Either an earlier attempt deleted it and the answer was lost, or another server does the same work.
+        const [left] = await this.#batches.read(this.live, [rowId(row)]);
         if (left !== undefined) throw new DamagedRow(rowId(row), 'it changed while it was archived');
       }
     }
@@ -237,7 +182,7 @@ class DynamoArchive implements Archive {
     };
     const failed = await this.#transact([{ Put }, { Put: claim }]);
     if (failed !== 1) return { status: 'ok' };
-    const [holder] = await this.#read(this.live, [name]);
+    const [holder] = await this.#batches.read(this.live, [name]);
     return { status: 'name-taken', holder: holder?.['holder']?.S ?? '' };
   }
 
@@ -257,15 +202,7 @@ class DynamoArchive implements Archive {
         if (!reasons.some(({ Code }) => Code === 'TransactionConflict')) throw asUnavailable(error);
       }
       contended += 1;
-      await this.#pause(contended);
-    }
-  }
-
-  async #call(operation: string, input: object): Promise<unknown> {
-    try {
-      return await this.client.call(operation, input);
-    } catch (error) {
-      throw asUnavailable(error);
+      await this.#batches.pause(contended);
     }
   }
 }
@@ -294,18 +231,4 @@ function isStill(item: Item): object {
     ExpressionAttributeNames: Object.fromEntries(names.map((name, index) => [`#a${index}`, name])),
     ExpressionAttributeValues: Object.fromEntries(names.map((name, index) => [`:a${index}`, item[name]])),
   };
-}
-
-/** Equal for equal rows: attributes and sets have no order. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  if (!isPlainObject(value)) return JSON.stringify(value);
-  const entries = Object.entries(value).map(([name, child]): [string, string] => {
-    const isSet = /^(SS|NS|BS)$/.test(name) && Array.isArray(child);
-    return [name, canonical(isSet ? [...(child as string[])].sort() : child)];
-  });
-  return `{${entries
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
-    .join()}}`;
 }

@@ -1,0 +1,21 @@
+import { isPlainObject } from '../../../domain/plain-object.js';
+import type { Item } from './items.js';
+
+/** Whether two rows have the same attributes; attributes and the members of sets have no order. */
+export function isSameRow(one: Item, other: Item): boolean {
+  return canonical(one) === canonical(other);
+}
+
+/** Equal for equal rows: attributes and sets have no order. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (!isPlainObject(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).map(([name, child]): [string, string] => {
+    const isSet = /^(SS|NS|BS)$/.test(name) && Array.isArray(child);
+    return [name, canonical(isSet ? [...(child as string[])].sort() : child)];
+  });
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
+    .join()}}`;
+}
