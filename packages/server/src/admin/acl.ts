@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import { pino } from 'pino';
 import { requestFromKwargs } from '../adapters/access/acl-module.js';
-import { parsePolicy } from '../adapters/access/policy-file.js';
+import { parsePolicy } from '../adapters/access/parse-policy.js';
 import { openAccessPolicy } from '../compose/access-policy.js';
 import { type AccessRequest, type CredentialDescription, noAcl } from '../domain/acl.js';
 import { AdminError, commas, type CommandGroup } from './command.js';

@@ -15,7 +15,7 @@ const EMBEDDED_REGION = 'us-east-1';
  * Opens the keyring of the embedded server. A keyring that was lost while there are rows is not replaced: new keys could
  * open none of them.
  *
- * @throws LocalFileError with advice for the operator
+ * @throws PrivateFileError with advice for the operator
  */
 export function openKeyring(settings: Settings): Keyring {
   return Keyring.open(settings.CONFIDANT_DATA_DIR, { mustExist: existsSync(databaseFile(settings)) });

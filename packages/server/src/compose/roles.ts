@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { iamRoles } from '../adapters/aws/iam-roles.js';
 import type { Settings } from '../config/server-settings.js';
-import { LOCAL_ACCOUNT_ID } from '../embedded/keyring.js';
+import { EMBEDDED_ACCOUNT_ID } from '../embedded/keyring.js';
 import type { Roles } from '../ports/grants.js';
 import type { Store } from '../ports/store.js';
 import { MAX_ATTEMPTS } from './timeouts.js';
@@ -37,7 +37,7 @@ function openIamRoles(settings: Settings, logger: Logger): Roles {
 function embeddedRoles(store: Store): Roles {
   return {
     list: async () => (await store.list('service', { archived: false })).rows.map(({ id }) => id).sort(),
-    arnOf: (name) => Promise.resolve(`arn:aws:iam::${LOCAL_ACCOUNT_ID}:role/${name}`),
+    arnOf: (name) => Promise.resolve(`arn:aws:iam::${EMBEDDED_ACCOUNT_ID}:role/${name}`),
     close: () => undefined,
   };
 }

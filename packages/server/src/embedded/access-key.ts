@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { isPlainObject } from '../domain/plain-object.js';
-import { ensurePrivateDirectory, LocalFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
+import { ensurePrivateDirectory, PrivateFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
 
 /** What a client signs its requests to the local KMS endpoint with, in AWS's form. */
 export interface AccessKey {
@@ -20,7 +20,7 @@ const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
  * The access key of the data directory, `<dataDir>/access-key.json` (0600), made at first start. Processes that start
  * at once agree on one. To replace it, stop the server and delete the file.
  *
- * @throws LocalFileError when others can read the file or it holds no access key
+ * @throws PrivateFileError when others can read the file or it holds no access key
  */
 export function openAccessKey(dataDir: string): AccessKey {
   ensurePrivateDirectory(dataDir);
@@ -33,7 +33,7 @@ export function openAccessKey(dataDir: string): AccessKey {
   }
   const accessKey = text === undefined ? undefined : parseAccessKey(text);
   if (accessKey === undefined) {
-    throw new LocalFileError(`${path} holds no access key; delete it and a new one is made at the next start`);
+    throw new PrivateFileError(`${path} holds no access key; delete it and a new one is made at the next start`);
   }
   return accessKey;
 }

@@ -19,7 +19,7 @@ const DEMO_SERVICE = 'demo-app';
  * @param options.userName who `default` authenticates as, usually the operating system's user
  * @param options.authContext the server's AUTH_CONTEXT, the `to` of every token
  * @returns the absolute paths of the two files
- * @throws LocalFileError when the data directory can be written by others
+ * @throws PrivateFileError when the data directory can be written by others
  */
 export function writeClientFiles(options: {
   dataDir: string;

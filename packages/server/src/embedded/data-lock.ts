@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import {
   ensurePrivateDirectory,
-  LocalFileError,
+  PrivateFileError,
   privateFileExists,
   readPrivateFile,
   touchPrivateFile,
@@ -18,7 +18,7 @@ const FILE_NAME = 'server.lock';
  * there is nothing to clean up after a crash.
  *
  * @returns what gives the directory free again
- * @throws LocalFileError when another server has it, or the directory cannot be trusted
+ * @throws PrivateFileError when another server has it, or the directory cannot be trusted
  */
 export function lockDataDirectory(dataDir: string): () => void {
   ensurePrivateDirectory(dataDir);
@@ -32,7 +32,7 @@ export function lockDataDirectory(dataDir: string): () => void {
   } catch (error) {
     db?.close();
     const isTaken = error instanceof Error && /locked/.test(error.message);
-    throw new LocalFileError(
+    throw new PrivateFileError(
       isTaken
         ? `another server runs with the data directory ${dataDir}${address(dataDir)}. Stop it, or set CONFIDANT_DATA_DIR ` +
             `to another directory.`

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { KmsRefused, type EncryptionContext, type KmsGrants, type KmsLike } from '@confidant/kmsauth';
 import { blobKeyId, canonicalContext, openBlob, sealBlob } from './ciphertext-blob.js';
-import { KeyStore, type LocalAlias, type LocalGrant, type LocalKey } from './key-store.js';
+import { KeyStore, type KeyringAlias, type KeyringGrant, type KeyringKey } from './key-store.js';
 
 /** The account that local ARNs name; AWS gives it to nobody. */
-export const LOCAL_ACCOUNT_ID = '000000000000';
+export const EMBEDDED_ACCOUNT_ID = '000000000000';
 
 /** AWS's limit for GenerateRandom. */
 const MAX_RANDOM_BYTES = 1024;
@@ -26,8 +26,8 @@ const GRANT_OPERATIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** `arn:aws:kms:<region>:000000000000:key/<uuid>` */
-export const keyArnOf = (key: Pick<LocalKey, 'region' | 'id'>): string =>
-  `arn:aws:kms:${key.region}:${LOCAL_ACCOUNT_ID}:key/${key.id}`;
+export const keyArnOf = (key: Pick<KeyringKey, 'region' | 'id'>): string =>
+  `arn:aws:kms:${key.region}:${EMBEDDED_ACCOUNT_ID}:key/${key.id}`;
 
 /**
  * The embedded default's KMS: symmetric keys in the data directory, apart by region as AWS keeps them apart. A
@@ -52,7 +52,7 @@ export class Keyring {
    * @param options.mustExist throw instead of starting a new keyring: for a data directory that already holds
    * credentials, which new keys could never open
    * @param options.busyTimeoutMs how long every call waits, and holds up this process, while another one writes; 2 s
-   * @throws LocalFileError with what to do about it: file readable by others, directory writable by others, not a
+   * @throws PrivateFileError with what to do about it: file readable by others, directory writable by others, not a
    * keyring, missing
    */
   static open(dataDir: string, options: { mustExist?: boolean; busyTimeoutMs?: number } = {}): Keyring {
@@ -69,7 +69,7 @@ export class Keyring {
    *
    * @throws KmsRefused AlreadyExistsException when the region has the alias; ValidationException; LimitExceededException
    */
-  createKey(region: string, alias?: string): LocalKey {
+  createKey(region: string, alias?: string): KeyringKey {
     if (!REGION.test(region)) throw new KmsRefused('ValidationException');
     if (alias !== undefined && !ALIAS.test(alias)) throw new KmsRefused('ValidationException');
     return this.#store.createKey(region, alias);
@@ -82,11 +82,11 @@ export class Keyring {
   }
 
   /** The region's key that `keyId` names. @throws KmsRefused NotFoundException */
-  find(region: string, keyId: string): LocalKey {
+  find(region: string, keyId: string): KeyringKey {
     let reference = keyId;
     if (keyId.startsWith('arn:')) {
       const [, arnRegion, account, resource, id] = ARN.exec(keyId) ?? [];
-      if (arnRegion !== region || account !== LOCAL_ACCOUNT_ID || resource === undefined) {
+      if (arnRegion !== region || account !== EMBEDDED_ACCOUNT_ID || resource === undefined) {
         throw new KmsRefused('NotFoundException');
       }
       reference = id ?? resource;
@@ -99,17 +99,17 @@ export class Keyring {
   }
 
   /** The region's keys, by id. */
-  keys(region: string): LocalKey[] {
+  keys(region: string): KeyringKey[] {
     return this.#store.keys(region);
   }
 
   /** The region's aliases, by name. */
-  aliases(region: string): LocalAlias[] {
+  aliases(region: string): KeyringAlias[] {
     return this.#store.aliases(region);
   }
 
   /** The key's grants, by id. @throws KmsRefused NotFoundException */
-  grants(region: string, keyId: string): LocalGrant[] {
+  grants(region: string, keyId: string): KeyringGrant[] {
     return this.#store.grants(this.find(region, keyId));
   }
 

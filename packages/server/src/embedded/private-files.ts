@@ -18,8 +18,8 @@ import {
 import { dirname } from 'node:path';
 
 /** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
-export class LocalFileError extends Error {
-  override readonly name = 'LocalFileError';
+export class PrivateFileError extends Error {
+  override readonly name = 'PrivateFileError';
 }
 
 // Windows has no permission bits worth reading: there, the user's profile directory protects these files.
@@ -32,8 +32,8 @@ function isForeign({ uid }: Stats): boolean {
   return process.getuid !== undefined && uid !== process.getuid();
 }
 
-function foreignOwner(path: string, { uid }: Stats): LocalFileError {
-  return new LocalFileError(
+function foreignOwner(path: string, { uid }: Stats): PrivateFileError {
+  return new PrivateFileError(
     `${path} belongs to another user (uid ${uid}, this process runs as ${process.getuid?.()}); run as its owner, ` +
       `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${path}`,
   );
@@ -50,13 +50,13 @@ function codeOf(error: unknown): string | undefined {
  * write to the directory can put a key file of their own in place of ours. It may be reached by a link that we or root
  * made.
  *
- * @throws LocalFileError when it is no directory, belongs to another user, or others can write to it
+ * @throws PrivateFileError when it is no directory, belongs to another user, or others can write to it
  */
 export function ensurePrivateDirectory(path: string): void {
   try {
     makeDirectory(path);
   } catch (error) {
-    throw new LocalFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
+    throw new PrivateFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
       cause: error,
     });
   }
@@ -66,7 +66,7 @@ export function ensurePrivateDirectory(path: string): void {
   const { mode } = stats;
   if (isForeign(stats)) throw foreignOwner(path, stats);
   if (hasModes && (mode & 0o022) !== 0) {
-    throw new LocalFileError(
+    throw new PrivateFileError(
       `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${path}`,
     );
   }
@@ -91,7 +91,7 @@ function makeDirectory(path: string, mayMakeParents = true): void {
 /**
  * Whether the private file exists.
  *
- * @throws LocalFileError when it is no regular file (a link is none), belongs to another user, or its mode lets anybody
+ * @throws PrivateFileError when it is no regular file (a link is none), belongs to another user, or its mode lets anybody
  * but the owner read or write it: a key that others could read has to be treated as known to them, so it is not used
  * until someone has looked at it
  */
@@ -104,21 +104,21 @@ export function privateFileExists(path: string): boolean {
 
 function assertPrivate(path: string, stats: Stats): void {
   if (stats.isSymbolicLink()) {
-    throw new LocalFileError(
+    throw new PrivateFileError(
       `${path} is a symbolic link, which could lead to anybody's file; put the file itself there`,
     );
   }
-  if (!stats.isFile()) throw new LocalFileError(`${path} is not a regular file`);
+  if (!stats.isFile()) throw new PrivateFileError(`${path} is not a regular file`);
   if (isForeign(stats)) throw foreignOwner(path, stats);
   if (hasModes && (stats.mode & 0o077) !== 0) {
-    throw new LocalFileError(
+    throw new PrivateFileError(
       `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
         `if nobody has read it, run: chmod 600 ${path}`,
     );
   }
 }
 
-/** The text of a private file, undefined when there is none. @throws LocalFileError as {@link privateFileExists} */
+/** The text of a private file, undefined when there is none. @throws PrivateFileError as {@link privateFileExists} */
 export function readPrivateFile(path: string): string | undefined {
   if (!privateFileExists(path)) return undefined;
   // What is read is what was looked at, also when another file takes the name in between.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parsePolicy } from '../../src/adapters/access/policy-file.js';
+import { parsePolicy } from '../../src/adapters/access/parse-policy.js';
 import { type AccessRequest, type Acl, type CredentialDescription, noAcl } from '../../src/domain/acl.js';
 import { decide, type Rule } from '../../src/domain/policy.js';
 import type { Principal } from '../../src/domain/principal.js';

@@ -1,7 +1,7 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ensurePrivateDirectory, LocalFileError } from '../../src/embedded/private-files.js';
+import { ensurePrivateDirectory, PrivateFileError } from '../../src/embedded/private-files.js';
 import { run } from '../harness/program.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
@@ -18,7 +18,7 @@ describe('a data directory', () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
     expect(() => ensurePrivateDirectory(file)).toThrow(/cannot be made \(EEXIST\)/);
-    expect(() => ensurePrivateDirectory(join(file, 'data'))).toThrow(LocalFileError);
+    expect(() => ensurePrivateDirectory(join(file, 'data'))).toThrow(PrivateFileError);
   });
 
   // In a program of its own, which can be ended: Node's way of making several directories never came back from there.

@@ -6,7 +6,7 @@ import { KmsRefused, KmsUnavailable, type EncryptionContext } from '@confidant/k
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { canonicalContext } from '../../src/embedded/ciphertext-blob.js';
 import { Keyring, keyArnOf } from '../../src/embedded/keyring.js';
-import { LocalFileError } from '../../src/embedded/private-files.js';
+import { PrivateFileError } from '../../src/embedded/private-files.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 const MASTER = 'alias/confidant-master';
@@ -62,7 +62,7 @@ describe('files', () => {
     const dataDir = temporaryDirectory();
     Keyring.open(dataDir).close();
     chmodSync(join(dataDir, 'keyring.db'), mode);
-    expect(() => Keyring.open(dataDir)).toThrow(LocalFileError);
+    expect(() => Keyring.open(dataDir)).toThrow(PrivateFileError);
     expect(() => Keyring.open(dataDir)).toThrow(/other users can read or write it .*chmod 600/);
   });
 
@@ -90,7 +90,7 @@ describe('files', () => {
     const dataDir = temporaryDirectory();
     const path = join(dataDir, 'keyring.db');
     writeFileSync(path, 'secret-looking text '.repeat(100), { mode: 0o600 });
-    expect(() => Keyring.open(dataDir)).toThrow(LocalFileError);
+    expect(() => Keyring.open(dataDir)).toThrow(PrivateFileError);
     expect(readFileSync(path, 'utf8')).toBe('secret-looking text '.repeat(100));
     const other = temporaryDirectory();
     mkdirSync(join(other, 'keyring.db'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   ensurePrivateDirectory,
-  LocalFileError,
+  PrivateFileError,
   privateFileExists,
   publishPrivateFile,
   readPrivateFile,
@@ -37,7 +37,7 @@ describe('private files', () => {
     writeFileSync(path, 'planted', { mode: 0o600 });
     becomeAnother();
     for (const read of [privateFileExists, readPrivateFile]) {
-      expect(() => read(path)).toThrow(LocalFileError);
+      expect(() => read(path)).toThrow(PrivateFileError);
       expect(() => read(path)).toThrow(/key belongs to another user .*chown \d+ /);
     }
   });
@@ -64,7 +64,7 @@ describe('the data directory', () => {
     const path = join(temporaryDirectory(), 'data');
     ensurePrivateDirectory(path);
     becomeAnother();
-    expect(() => ensurePrivateDirectory(path)).toThrow(LocalFileError);
+    expect(() => ensurePrivateDirectory(path)).toThrow(PrivateFileError);
     expect(() => ensurePrivateDirectory(path)).toThrow(/data belongs to another user .*chown \d+ /);
   });
 

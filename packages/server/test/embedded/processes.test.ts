@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAccessKey } from '../../src/embedded/access-key.js';
 import { Keyring } from '../../src/embedded/keyring.js';
-import { LocalFileError } from '../../src/embedded/private-files.js';
+import { PrivateFileError } from '../../src/embedded/private-files.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 /**
@@ -150,8 +150,8 @@ test('an access key that others can read, or a file that is none, is refused wit
     } catch (error) {
       thrown = error;
     }
-    expect(thrown).toBeInstanceOf(LocalFileError);
-    const { message, cause } = thrown as LocalFileError;
+    expect(thrown).toBeInstanceOf(PrivateFileError);
+    const { message, cause } = thrown as PrivateFileError;
     expect(message).not.toContain(secretAccessKey);
     expect(cause).toBeUndefined();
   }

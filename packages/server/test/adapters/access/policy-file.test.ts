@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openAcl, type OpenedAcl } from '../../../src/adapters/access/acl.js';
-import { BadPolicy, parsePolicy } from '../../../src/adapters/access/policy-file.js';
+import { BadPolicy, parsePolicy } from '../../../src/adapters/access/parse-policy.js';
 import { type AccessRequest, noAcl } from '../../../src/domain/acl.js';
 
 let folder: string;
