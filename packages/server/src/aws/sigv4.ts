@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
 
 /**
- * AWS Signature Version 4, written from AWS's description "Create a signed AWS API request"; shared by the signing
- * clients of this folder and by the local KMS endpoint, which checks signatures.
+ * AWS Signature Version 4, written from AWS's description "Create a signed AWS API request". The clients of AWS sign
+ * with it, and the embedded KMS endpoint checks signatures with it.
  */
 
 export interface SigningCredentials {
@@ -21,8 +21,8 @@ export function amzDate(time: Date): string {
   return time.toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
 
-// A derived key is good for one day, region and service. Credentials rotate and days end: when the few slots are full,
-// all are dropped, so that old keys do not stay in memory.
+// A derived key is valid for one day, region and service. When the few slots are full, all are dropped, so that keys of
+// past days and rotated credentials do not stay in memory.
 const MAX_SIGNING_KEYS = 32;
 const signingKeys = new Map<string, Buffer>();
 
@@ -41,7 +41,7 @@ function signingKey(secretAccessKey: string, scope: { date: string; region: stri
 const percentEncode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** Every service but S3 wants each path segment, as it stands on the wire, encoded once more. */
+/** Every service but S3 expects each path segment, as it stands on the wire, to be encoded once more. */
 function canonicalPath(path: string): string {
   return path === '/' || path === '' ? '/' : path.split('/').map(percentEncode).join('/');
 }

@@ -6,24 +6,24 @@ export interface SigningRequest {
   alternativeNames: readonly string[];
 }
 
-/** PEM texts. */
+/** A certificate and its chain, as PEM. */
 export interface IssuedCertificate {
   certificate: string;
-  /** The issuer and what stands above it. */
+  /** The certificates of the issuer and of those above it. */
   chain: string;
 }
 
-/** With the key that was made for it, which is shown to the caller and nobody else. */
+/** A certificate with the private key that was made for it, which only the caller may see. */
 export interface IssuedKeyPair extends IssuedCertificate {
   key: string;
 }
 
-/** What callers are told of a CA. */
+/** The description of a CA that callers get. */
 export interface CertificateAuthorityDescription {
   ca: string;
   certificate: string | null;
   chain: string | null;
-  /** Null: this kind of CA has none. */
+  /** Null when this kind of CA has no tags. */
   tags: Readonly<Record<string, string>> | null;
 }
 
@@ -43,7 +43,7 @@ export interface CertificateAuthority {
 
 /** The certificate authorities of the settings, by name. */
 export interface CertificateAuthorities {
-  /** In the order of the settings. */
+  /** All authorities, in the order of the settings. */
   list(): readonly CertificateAuthority[];
   get(name: string): CertificateAuthority | undefined;
   /** Checks the signature; throws a Refusal that says what is wrong with the request. */

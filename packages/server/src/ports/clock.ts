@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/instant.js';
 
-/** Time, in one place so that it can be chosen. Instants never repeat within a process. */
+/** The current time, behind a port so that tests can choose it. Instants never repeat within a process. */
 export interface Clock {
   now(): Instant;
 }

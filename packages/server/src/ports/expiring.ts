@@ -7,7 +7,7 @@ export interface ExpiringStore {
   set(key: string, value: string, ttlSeconds: number): Promise<void>;
   /** Sets what is absent. Of several racers exactly one gets true. */
   add(key: string, value: string, ttlSeconds: number): Promise<boolean>;
-  /** Sets what is there; false when it is not any more. */
+  /** Sets what is there; false when it is no longer there. */
   replace(key: string, value: string, ttlSeconds: number): Promise<boolean>;
   delete(key: string): Promise<void>;
   close(): Promise<void>;

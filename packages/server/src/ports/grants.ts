@@ -2,9 +2,9 @@ import type { GrantShape } from '../domain/grants.js';
 
 /** The IAM roles that services are named after, and that grants are made to. */
 export interface Roles {
-  /** All names, sorted. Rejects with BackendUnavailable while no complete list is known, never with a part. */
+  /** All names, sorted. Rejects with BackendUnavailable while no complete list is known; a list is never partial. */
   list(): Promise<string[]>;
-  /** Undefined: there is no such role. Rejects with BackendUnavailable when that cannot be told. */
+  /** The role's ARN, undefined when there is no such role. Rejects with BackendUnavailable when it cannot be found out. */
   arnOf(name: string): Promise<string | undefined>;
   close(): void;
 }
@@ -12,7 +12,7 @@ export interface Roles {
 /** A grant on the key of services. */
 export interface AuthGrant extends GrantShape {
   id: string;
-  /** ARN of the role it is made to. */
+  /** ARN of the role that the grant is made to. */
   principal: string;
 }
 
@@ -21,11 +21,11 @@ export interface AuthKeyGrants {
   list(): Promise<AuthGrant[]>;
   listOf(principal: string): Promise<AuthGrant[]>;
   create(grant: Omit<AuthGrant, 'id'>): Promise<void>;
-  /** Resolves too when the grant is gone already. */
+  /** Also resolves when the grant is already gone. */
   revoke(id: string): Promise<void>;
 }
 
-/** KMS answered and would not. `code` is KMS's error name. */
+/** KMS refused the request. `code` is KMS's error name. */
 export class GrantRefused extends Error {
   override readonly name = 'GrantRefused';
   constructor(

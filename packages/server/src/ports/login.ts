@@ -5,7 +5,7 @@ import type { Person } from '../domain/person.js';
  * `login_failed` when what came back does not prove who logged in; its cause is for the log.
  */
 export interface OpenIdProvider {
-  /** Where to send the browser; `flow` must come back, unseen and unchanged, with the answer. */
+  /** Where to send the browser; `flow` must come back with the answer, unchanged and never shown to the browser. */
   begin(redirectUri: string): Promise<{ location: string; flow: OpenIdFlow }>;
   /** @param callback the redirect URI with the provider's answer in its query */
   finish(callback: URL, flow: OpenIdFlow): Promise<Person>;

@@ -7,11 +7,11 @@ import type { SealedPairs } from '../domain/records.js';
  */
 export interface Sealer {
   seal(id: string, pairs: Pairs): Promise<SealedPairs>;
-  /** Rejects with BackendUnavailable when KMS is out of reach, with {@link Unreadable} when it says no. */
+  /** Rejects with BackendUnavailable when KMS is out of reach, with {@link Unreadable} when it refuses. */
   open(id: string, sealed: SealedPairs): Promise<Pairs>;
 }
 
-/** A stored credential can not be decrypted: wrong key, damaged or moved ciphertext. Names no value. */
+/** A stored credential cannot be decrypted: wrong key, damaged or moved ciphertext. Names no value. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable';
 }

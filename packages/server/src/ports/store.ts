@@ -8,10 +8,10 @@ export interface PageKey {
   modifiedDate: Instant;
 }
 
-/** What a row under an id turned out to be. */
+/** What was found under an id: a record of the kind, nothing, or a row of another kind. */
 export type Found<K extends Kind> = Records[K] | 'absent' | 'other-kind';
 
-/** A service that was read, and the way to what it maps. */
+/** A service that was read, with access to what it maps. */
 export interface ServiceRead {
   service: Found<'service'>;
   /** The current rows of what the service maps, as {@link Store.getMany} gives them; none where there is no service. */
@@ -25,7 +25,7 @@ export interface RevisionWrite<K extends Kind> {
   /** The revision that was read as current; null when nothing was there. */
   expected: number | null;
   /**
-   * The last_decrypted_date that was read with it; left out: any. A decryption recorded since is a conflict: the date
+   * The last_decrypted_date that was read with it; undefined accepts any. A decryption recorded since is a conflict: the date
    * is part of the row, and the write would lose it (bug 14).
    */
   decrypted?: Instant | null;
@@ -37,7 +37,7 @@ export interface RevisionWrite<K extends Kind> {
   name?: { claim: string; release?: string; takeFrom?: string };
 }
 
-/** When several of these hold, the first in this order is told. */
+/** When several of these hold, the first in this order is reported. */
 export type WriteOutcome =
   | { status: 'ok' }
   /** The current row is not the expected one (another revision, another kind, gone, or already there). */
@@ -52,11 +52,11 @@ export type WriteOutcome =
  * changes may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when
  * the store does not answer within its time-outs, never with a wrong "absent".
  *
- * A row that cannot be understood: reads by id reject with {@link DamagedRow}, since leaving it out would say "absent";
- * lists, histories and changes leave it out and report it to the callback the store was opened with. A date in a form
- * that cannot be read is null, and no damage.
+ * Reads by id reject with {@link DamagedRow} for a row that cannot be understood, since leaving it out would say
+ * "absent"; lists, histories and changes leave it out and report it to the callback the store was opened with. A date in
+ * a form that cannot be read is null and does not damage the row.
  *
- * Sets (`credentials`, `blindCredentials`, `credentialKeys`) come sorted and without doubles, whatever was written.
+ * Sets (`credentials`, `blindCredentials`, `credentialKeys`) come sorted and without duplicates, whatever was written.
  */
 export interface Store {
   /** The current row of `id`; `other-kind` when the id belongs to anything else, archived revisions included. */
@@ -89,16 +89,16 @@ export interface Store {
     kind: K,
     options: { archived: boolean; limit?: number; after?: PageKey },
   ): Promise<{ rows: Listed[K][]; next: PageKey | null }>;
-  /** Current services modified at or after `since`; null: all. */
+  /** Current services modified at or after `since`; all when it is null. */
   changedServices(since: Instant | null): Promise<Service[]>;
-  /** Names of current rows modified at or after `since`; null: all. */
+  /** Names of current rows modified at or after `since`; all when it is null. */
   changedNames(
     kind: 'credential' | 'blind-credential',
     since: Instant | null,
   ): Promise<{ id: string; name: string; modifiedDate: Instant }[]>;
   /**
    * Sets last_decrypted_date alone, on the current row and its archive row, only while the current revision is
-   * `revision`; false when it is not any more.
+   * `revision`; false when it no longer is.
    */
   setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean>;
   /** Resolves when the store answers; for health checks. */
@@ -106,14 +106,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** What became of a credential that was to be restored. */
+/** The outcome of restoring a credential. */
 export type RestoreOutcome =
   | { status: 'ok' }
   /** Another credential holds its name. */
   | { status: 'name-taken'; holder: string };
 
 /**
- * Where credentials go that are archived for good: current row and all revisions, byte for byte, and back. Methods
+ * Takes credentials that are archived for good, the current row and all revisions byte for byte, and restores them. Methods
  * reject with BackendUnavailable, and with {@link DamagedRow} rather than leave a row out.
  */
 export interface Archive {
@@ -153,7 +153,7 @@ export class RowTooLarge extends Error {
   }
 }
 
-/** A stored row lacks what its kind must have, or holds it in a form nobody writes. `id` is the row's own. */
+/** A stored row lacks what its kind must have, or holds it in a form that no server writes. `id` is the row's own. */
 export class DamagedRow extends Error {
   override readonly name = 'DamagedRow';
   constructor(

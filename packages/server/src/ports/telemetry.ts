@@ -1,6 +1,6 @@
 import type { Service } from '../domain/records.js';
 
-/** A line of the audit log: who did what to what, and how it ended. Never holds a value. */
+/** A line of the audit log: who did what to which resource, and how it ended. It never holds a value. */
 export interface AuditEntry {
   principal: { name: string; type: string; authenticatedBy: string; account: string | null };
   action: string;
@@ -42,7 +42,7 @@ export interface Events {
 
 /** Counters and timers, under the original's statsd names. Never throws and never delays the caller. */
 export interface Metrics {
-  /** Nobody listens: what only measures can be left out. */
+  /** True when no sink is configured: callers then leave out what only measures. */
   readonly isOff?: boolean;
   count(name: string, by?: number): void;
   timing(name: string, milliseconds: number): void;

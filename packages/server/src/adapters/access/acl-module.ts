@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { AccessRequest, Acl } from '../../domain/acl.js';
 
 /**
- * What the function of an ACL module is called with. compat: the arguments of the original's hooks, and the principal,
+ * The argument of an ACL module's function. compat: it holds the arguments of the original's hooks, and the principal,
  * which the original's functions had to ask for.
  */
 export interface AclModuleArguments {
@@ -19,18 +19,18 @@ export interface AclModuleArguments {
 export interface AclModuleOptions {
   /** `./acl.mjs:check`: a file, and the function it exports. */
   spec: string;
-  /** Relative paths start here. */
+  /** The directory that relative paths start from. */
   directory: string;
-  /** An answer that takes longer denies. */
+  /** Time for an answer; one that takes longer denies. */
   timeoutMs?: number;
 }
 
 const SPEC = /^(?<file>.+\.(?:mjs|js|cjs)):(?<name>[A-Za-z_$][\w$]*)$/;
 
 /**
- * Loads an ACL of somebody's own. Rejects, with a text for the operator, when there is no such file or function. Only
- * `true` allows: any other answer, an exception, a rejection and an answer that does not come deny. Code that runs
- * without end can not be bounded from here: it stops the server.
+ * Loads the operator's own ACL. Rejects, with a text for the operator, when there is no such file or function. Only
+ * `true` allows: any other answer, an exception, a rejection and a missing answer deny. Nothing here can stop code that
+ * never returns: it stops the server.
  */
 export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclModuleOptions): Promise<Acl> {
   const { file, name } = SPEC.exec(spec)?.groups ?? {};
@@ -46,20 +46,20 @@ export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclMo
   };
 }
 
-async function exported(path: string, name: string): Promise<(given: AclModuleArguments) => unknown> {
+async function exported(path: string, name: string): Promise<(request: AclModuleArguments) => unknown> {
   let module: Record<string, unknown> & { default?: unknown };
   try {
     module = (await import(pathToFileURL(path).href)) as typeof module;
   } catch (error) {
-    throw new Error(`ACL_MODULE: ${path} can not be loaded: ${(error as Error).message}`, { cause: error });
+    throw new Error(`ACL_MODULE: ${path} cannot be loaded: ${(error as Error).message}`, { cause: error });
   }
-  // What a CommonJS module exports may be found only under `default`.
+  // The exports of a CommonJS module may be found only under `default`.
   const found = module[name] ?? (module.default as Record<string, unknown> | undefined)?.[name];
   if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} exports no function ${name}`);
-  return found as (given: AclModuleArguments) => unknown;
+  return found as (request: AclModuleArguments) => unknown;
 }
 
-/** Copies: the function can not change what is decided on. */
+/** The arguments are copies, so that the function cannot change what is decided on. */
 function argumentsOf(request: AccessRequest): AclModuleArguments {
   const { resourceType, action, resourceId } = request;
   const { name, type, account, groups } = request.principal;

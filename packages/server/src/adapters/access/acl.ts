@@ -4,9 +4,9 @@ import { loadAclModule } from './acl-module.js';
 import { openPolicyFile, type PolicyFileOptions } from './policy-file.js';
 
 export interface AclOptions {
-  /** ACL_MODULE. */
+  /** The value of ACL_MODULE. */
   module: string;
-  /** ACL_POLICY_FILE; empty: there is none. */
+  /** The value of ACL_POLICY_FILE; empty when there is none. */
   policyFile: string;
   defaultAcl: Acl;
   noAcl: Acl;
@@ -14,15 +14,15 @@ export interface AclOptions {
   pollMs?: number;
 }
 
-/** The access policy that the settings choose. */
+/** The access policy that the settings choose, ready for use. */
 export interface OpenedAcl {
   acl: Acl;
-  /** The same decision with the reason. */
+  /** The decision of `acl`, with its reason. */
   explain(request: AccessRequest): Promise<Decision>;
   close(): void;
 }
 
-/** Rejects with a text for the operator when the module or the file can not be used. */
+/** Opens the access policy. Rejects with a text for the operator when the module or the file cannot be used. */
 export async function openAcl(options: AclOptions): Promise<OpenedAcl> {
   const { module, policyFile, defaultAcl, noAcl, log, pollMs } = options;
   if (policyFile !== '') {
@@ -35,7 +35,7 @@ export async function openAcl(options: AclOptions): Promise<OpenedAcl> {
     const explain = (request: AccessRequest): Promise<Decision> => decide(policy(), request);
     return { acl: async (request) => (await explain(request)).allowed, explain, close };
   }
-  // compat: the original's built-in policies go by their Python names.
+  // compat: the original's built-in policies have their Python names.
   if (module.startsWith('confidant.')) return fixed(module.endsWith(':no_acl') ? noAcl : defaultAcl, module);
   return fixed(await loadAclModule({ spec: module, directory: process.cwd() }), module);
 }

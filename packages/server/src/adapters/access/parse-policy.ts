@@ -4,16 +4,16 @@ import type { AccessRequest, Acl } from '../../domain/acl.js';
 import { anyOf, BadPattern, compilePattern, type Pattern } from '../../domain/patterns.js';
 import type { CredentialCondition, Policy, Rule } from '../../domain/policy.js';
 
-/** What is wrong with a policy, and where. */
+/** One fault of a policy, and its place. */
 export interface PolicyFault {
-  /** From 1; undefined when it is about no place in particular. */
+  /** The line, counted from 1; undefined when the fault has no particular place. */
   line: number | undefined;
-  /** Like `rules[2].resource.tag`; empty for the whole. */
+  /** The place in the document, like `rules[2].resource.tag`; empty for the whole. */
   path: string;
   problem: string;
 }
 
-/** A policy can not be used; the message lists every fault. */
+/** A policy cannot be used; the message lists every fault. */
 export class BadPolicy extends Error {
   override readonly name = 'BadPolicy';
   constructor(
@@ -24,7 +24,7 @@ export class BadPolicy extends Error {
       const place = [line === undefined ? '' : `line ${line}`, path].filter((part) => part !== '').join(', ');
       return `\n  ${place === '' ? '' : `${place}: `}${problem}`;
     });
-    super(`${file} is no access policy:${lines.join('')}`);
+    super(`${file} is not an access policy:${lines.join('')}`);
   }
 }
 
@@ -33,7 +33,7 @@ const MAX_RULES = 1000;
 const MAX_PATTERNS = 200;
 
 type ResourceType = AccessRequest['resourceType'];
-// Records, so that a new type or action does not compile without a place here.
+// These are records, so that a new type or action does not compile until it is added here.
 const TYPES: Record<ResourceType, true> = {
   credential: true,
   blind_credential: true,
@@ -52,7 +52,7 @@ const ACTIONS: Record<AccessRequest['action'], true> = {
   archive: true,
 };
 
-/** A pattern or a list of them. No union of schemas: it would hide which pattern of a list is wrong, and why. */
+/** A pattern or a list of patterns. A union of schemas would hide which pattern of a list is wrong, and why. */
 const patterns = z.unknown().transform((value, context): Pattern => {
   const sources: unknown[] = Array.isArray(value) ? value : [value];
   const compiled: Pattern[] = [];
@@ -179,7 +179,7 @@ function toPlain(document: Document.Parsed, file: string): unknown {
   }
 }
 
-/** The line of the innermost place on the path that stands in the text. */
+/** The line of the innermost part of the path that the text contains. */
 function lineOf(document: Document.Parsed, lines: LineCounter, path: readonly PropertyKey[]): number | undefined {
   for (let length = path.length; length >= 0; length--) {
     const node = document.getIn(path.slice(0, length), true);

@@ -5,20 +5,20 @@ import { BadPolicy, MAX_POLICY_BYTES, parsePolicy } from './parse-policy.js';
 
 export interface PolicyFileOptions {
   file: string;
-  /** What `include: default` means. */
+  /** The policy that `include: default` stands for. */
   included: Acl;
   log: {
     info(details: Record<string, unknown>, message: string): void;
     error(details: Record<string, unknown>, message: string): void;
   };
-  /** How often the file is looked at. */
+  /** Time between two looks at the file. */
   pollMs?: number;
 }
 
 /**
- * The policy in a file, read again when it changes. Rejects with {@link BadPolicy} when it can not be used at the
- * start; a later version that can not be used is logged and the policy before it stays. The file is read every now and
- * then rather than watched: what replaces files (editors, mounted configuration) often replaces the link to them.
+ * Opens the policy in a file, which is read again when it changes. Rejects with {@link BadPolicy} when it cannot be used
+ * at the start; a later version that cannot be used is logged, and the policy before it stays. The file is polled, not
+ * watched: editors and mounted configuration often replace the link to a file rather than the file.
  */
 export async function openPolicyFile(options: PolicyFileOptions): Promise<{ policy(): Policy; close(): void }> {
   const { file, included, log, pollMs = 2000 } = options;
@@ -35,7 +35,7 @@ export async function openPolicyFile(options: PolicyFileOptions): Promise<{ poli
       log.info({ file, rules: policy.rules.length }, 'the access policy was read again');
     } catch (error) {
       const { message } = error as Error;
-      // Once for each problem, not at every look.
+      // Each problem is logged once, not at every look.
       if (message !== problem && !closed) {
         log.error({ file, problem: message }, 'the changed access policy is NOT in force, the one before it stays');
       }

@@ -7,15 +7,15 @@ export interface AwsCredentials extends SigningCredentials {
 
 export type CredentialsProvider = (options?: { forceRefresh?: boolean }) => Promise<AwsCredentials>;
 
-/** Renewed this long before they end, while the old ones still serve if the renewal fails ... */
+/** Credentials are renewed this long before they expire, so that the old ones still serve if the renewal fails. */
 const RENEW_BEFORE_MS = 5 * 60_000;
-/** ... and then not asked for again before this. */
+/** Minimum time between two attempts to renew. */
 const RENEW_PAUSE_MS = 10_000;
 
-/** Keeps what a provider gave until shortly before it expires. Concurrent callers share one load. */
+/** Caches a provider's credentials until shortly before they expire. Concurrent callers share one load. */
 export class CredentialsCache {
   readonly #provider: CredentialsProvider;
-  #kept: AwsCredentials | undefined;
+  #cached: AwsCredentials | undefined;
   #loading: Promise<AwsCredentials> | undefined;
   #forgotten = false;
   #renewalAt = 0;
@@ -24,27 +24,27 @@ export class CredentialsCache {
     this.#provider = provider;
   }
 
-  /** What is kept, if it is good; starts a renewal when that is due. */
+  /** The cached credentials while they are valid; starts a renewal when that is due. */
   current(): AwsCredentials | undefined {
-    const kept = this.#kept;
-    if (kept?.expiration === undefined) return kept;
+    const cached = this.#cached;
+    if (cached?.expiration === undefined) return cached;
     const now = Date.now();
-    const leftMs = kept.expiration.getTime() - now;
+    const leftMs = cached.expiration.getTime() - now;
     if (leftMs <= 0) return undefined;
     if (leftMs < RENEW_BEFORE_MS && now >= this.#renewalAt) {
       this.#renewalAt = now + RENEW_PAUSE_MS;
-      // A failed renewal is nobody's fault yet; once the old ones have ended, load() tells it.
+      // A failed renewal does no harm yet; once the old credentials have expired, load() reports it.
       this.load().catch(() => undefined);
     }
-    return kept;
+    return cached;
   }
 
-  /** Asks the provider. Rejects as it does. */
+  /** Asks the provider for credentials. Rejects as the provider does. */
   load(): Promise<AwsCredentials> {
     this.#loading ??= this.#provider(this.#forgotten ? { forceRefresh: true } : {})
       .then((credentials) => {
         this.#forgotten = false;
-        return (this.#kept = credentials);
+        return (this.#cached = credentials);
       })
       .finally(() => {
         this.#loading = undefined;
@@ -52,17 +52,17 @@ export class CredentialsCache {
     return this.#loading;
   }
 
-  /** AWS says they have expired: the next call loads new ones. */
+  /** Drops the cached credentials after AWS said that they have expired: the next call loads new ones. */
   forget(): void {
-    this.#kept = undefined;
+    this.#cached = undefined;
     this.#forgotten = true;
   }
 }
 
 /**
- * AWS's usual order: environment, shared files, single sign-on, web identity, container and instance roles. STS and
- * single sign-on are asked through the proxy of the environment; what tells a machine its role never is. The SDK's code
- * for it is loaded when it is first needed.
+ * A provider in AWS's usual order: environment, shared files, single sign-on, web identity, container and instance roles.
+ * STS and single sign-on are asked through the proxy of the environment, the metadata services of a machine never are.
+ * The SDK's code is loaded when it is first needed.
  */
 export function defaultProvider(region: string): CredentialsProvider {
   let opening: Promise<CredentialsProvider> | undefined;
@@ -72,7 +72,7 @@ export function defaultProvider(region: string): CredentialsProvider {
   };
 }
 
-/** The same, kept. */
+/** As {@link defaultProvider}, cached. */
 export function defaultCredentials(region: string): CredentialsCache {
   return new CredentialsCache(defaultProvider(region));
 }

@@ -10,33 +10,33 @@ export interface IamOptions {
   connectTimeoutMs: number;
   requestTimeoutMs: number;
   maxAttempts: number;
-  /** One role, all attempts: a request waits for it. Default 5 seconds; loading the SDK's client is not counted. */
+  /** Time for asking about one role, all attempts together: a request waits for it. Default 5 seconds, not counting the load of the SDK. */
   roleDeadlineMs?: number;
-  /** Keep the list in memory; without it every request asks IAM. */
+  /** Keeps the list in memory; without it every request asks IAM. */
   cache?: {
     refreshMs: number;
     /** A refresh comes earlier or later by at most this, so that servers do not ask all at once. */
     jitterMs: number;
   };
-  /** A refresh failed; the list before it stays. */
+  /** Called when a refresh failed; the list before it stays. */
   onRefreshFailed: (error: unknown) => void;
 }
 
 const ROLES_PER_PAGE = 1000;
-/** Far above what one account may hold; a listing without end must end. */
+/** Far above what one account may hold: a listing that never ends must stop. */
 const MAX_PAGES = 100;
-/** A whole listing, all pages and attempts. */
+/** Time for a whole listing, all pages and attempts together. */
 const LISTING_DEADLINE_MS = 60_000;
 const ROLE_DEADLINE_MS = 5000;
 const MIN_REFRESH_MS = 1000;
 const MAX_SOCKETS = 50;
 
-/** Name to ARN. */
+/** ARNs of roles by name. */
 type Listing = ReadonlyMap<string, string>;
 
 /**
- * Roles from IAM. With a cache, answers come from the last complete list, which a failing refresh leaves as it is;
- * until there is one, callers wait for the first and are told when it fails: a list is never partial.
+ * Opens the roles of IAM. With a cache, answers come from the last complete list, which a failing refresh leaves as it
+ * is. Until there is a list, callers wait for the first one and fail with it: a list is never partial.
  */
 export function iamRoles(options: IamOptions): Roles {
   return new IamRoles(options);
@@ -125,7 +125,7 @@ class IamRoles implements Roles {
       try {
         return (await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal })).Role?.Arn;
       } catch (error) {
-        // ValidationError: no role can have such a name.
+        // A ValidationError says that no role can have such a name.
         if (['NoSuchEntity', 'NoSuchEntityException', 'ValidationError'].includes((error as Error).name)) {
           return undefined;
         }
@@ -139,7 +139,7 @@ class IamRoles implements Roles {
       this.#connected ??= connect(this.#options);
       return await run(await this.#connected);
     } catch (error) {
-      // The SDK's errors carry the whole exchange: only their words go on.
+      // The SDK's errors carry the whole exchange: only their name and message are passed on.
       const { name, message } = error as Error;
       throw new BackendUnavailable('iam', { cause: new Error(`${name}: ${message}`) });
     }
@@ -148,7 +148,7 @@ class IamRoles implements Roles {
 
 type Sdk = typeof import('@aws-sdk/client-iam');
 
-/** Loaded when it is first needed: the embedded default never does. */
+/** Loads the SDK, which the embedded default never needs. */
 async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClient }> {
   const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-iam'),
@@ -159,7 +159,7 @@ async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClie
   const client = new sdk.IAMClient({
     region: options.region,
     maxAttempts: options.maxAttempts,
-    // The SDK's own would ask for single sign-on directly.
+    // The SDK's own credentials would ask for single sign-on without the proxy.
     ...(httpsAgent !== undefined && { credentials: defaultProvider(options.region) }),
     logger: silent,
     requestHandler: new NodeHttpHandler({

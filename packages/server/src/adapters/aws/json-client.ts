@@ -9,11 +9,11 @@ import type { CredentialsCache } from './credentials.js';
 import { exchange, type ExchangeOptions, Transient } from './exchange.js';
 
 export interface AwsJsonOptions {
-  /** A word for the log and for {@link BackendUnavailable}. */
+  /** The name of the backend in logs and in {@link BackendUnavailable}. */
   backend: string;
   /** The name requests are signed for, `dynamodb`. */
   service: string;
-  /** What stands before the operation in `x-amz-target`, `DynamoDB_20120810`. */
+  /** The part before the operation in `x-amz-target`, `DynamoDB_20120810`. */
   targetPrefix: string;
   jsonVersion: '1.0' | '1.1';
   region: string;
@@ -21,17 +21,17 @@ export interface AwsJsonOptions {
   endpoint: string;
   credentials: CredentialsCache;
   connectTimeoutMs: number;
-  /** For one whole answer, counted from when a connection is there. */
+  /** Time for one whole answer, counted from when a connection is there. */
   readTimeoutMs: number;
   maxSockets: number;
   maxAttempts?: number;
   maxResponseBytes?: number;
 }
 
-/** The service answered and refused: `code` is its error's name. */
+/** The service refused the request; `code` is the name of its error. */
 export class AwsRefusal extends Error {
   override readonly name = 'AwsRefusal';
-  // Private, so that nothing that prints errors prints it: it may hold rows.
+  // The answer is private, so that no log prints it with the error: it may hold rows.
   readonly #answer: Readonly<Record<string, unknown>>;
 
   constructor(
@@ -50,9 +50,9 @@ export class AwsRefusal extends Error {
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;
-/** Above the 16 MB of a BatchGetItem answer, for what JSON's escapes add. */
+/** Above the 16 MB of a BatchGetItem answer, because JSON's escapes add to it. */
 const DEFAULT_MAX_RESPONSE_BYTES = 48 * 1024 * 1024;
-// Firewalls forget idle connections without a word; the next request on one would hang until its time-out.
+// Firewalls drop idle connections silently; the next request on one would hang until its time-out.
 const IDLE_SOCKET_MS = 20_000;
 const FIRST_BACKOFF_MS = 25;
 const MAX_MESSAGE_LENGTH = 300;
@@ -73,8 +73,8 @@ const RETRYABLE = new Set([
 const CREDENTIALS_EXPIRED = new Set(['ExpiredTokenException', 'ExpiredToken', 'RequestExpired']);
 
 /**
- * Signed JSON calls to one AWS service over kept-alive connections: what the SDK's client does for the few operations
- * used here, at a quarter of its CPU.
+ * Makes signed JSON calls to one AWS service over kept-alive connections: for the few operations used here this takes a
+ * quarter of the CPU of the SDK's client.
  */
 export class AwsJsonClient {
   readonly #options: AwsJsonOptions;
@@ -116,7 +116,7 @@ export class AwsJsonClient {
    * Calls an operation and resolves to its parsed answer. The operation must be safe to repeat (a read, a write of the
    * same state, or one with an idempotency token): an attempt whose answer is lost is followed by another.
    *
-   * Rejects with {@link AwsRefusal} when the service says no, and with {@link BackendUnavailable} when there is no
+   * Rejects with {@link AwsRefusal} when the service refuses, and with {@link BackendUnavailable} when there is no
    * usable answer by `deadline`, on the clock of `performance.now()`.
    */
   async call(operation: string, input: unknown, deadline = performance.now() + this.budgetMs): Promise<unknown> {
@@ -216,12 +216,12 @@ function parseAnswer(status: number, text: string): unknown {
   try {
     answer = JSON.parse(text);
   } catch {
-    // A proxy's page, or half an answer. The text is not kept: it may hold rows.
+    // This is a proxy's page, or half an answer. The text is not kept: it may hold rows.
     throw new Transient(`status ${status} without JSON`);
   }
   if (!isPlainObject(answer)) throw new Transient(`status ${status} without a JSON object`);
   if (status >= 200 && status < 300) return answer;
-  // `prefix#Name`, and for some services `Name:address`.
+  // The type reads `prefix#Name`, and for some services `Name:address`.
   const type = typeof answer['__type'] === 'string' ? answer['__type'] : '';
   const code = type.replace(/^.*#/, '').replace(/:.*$/, '') || `status ${status}`;
   const said = answer['message'] ?? answer['Message'];
@@ -230,7 +230,7 @@ function parseAnswer(status: number, text: string): unknown {
   throw new AwsRefusal(code, message, answer);
 }
 
-/** Doubles with each attempt, with full jitter so that those who failed together do not return together. */
+/** The pause before a further attempt: it doubles, with full jitter, so that clients that failed together do not return together. */
 export function backoffMs(attempt: number): number {
   return Math.random() * FIRST_BACKOFF_MS * 2 ** Math.min(attempt, 6);
 }

@@ -2,7 +2,7 @@ import { type KmsGrant, type KmsGrants, type KmsLike, KmsRefused, KmsUnavailable
 import { type AuthGrant, type AuthKeyGrants, GrantRefused } from '../../ports/grants.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 
-/** The grants on the key of services, AUTH_KEY. */
+/** The grants on AUTH_KEY, the key of services. */
 export function authKeyGrants(kms: Pick<KmsLike, 'describeKey'> & KmsGrants, keyReference: string): AuthKeyGrants {
   /** KMS takes aliases everywhere but in its calls for grants. */
   async function keyId(): Promise<string> {
@@ -31,7 +31,7 @@ export function authKeyGrants(kms: Pick<KmsLike, 'describeKey'> & KmsGrants, key
       translated(async () => {
         const key = await keyId();
         await kms.revokeGrant({ keyId: key, grantId: id }).catch((error: unknown) => {
-          // Somebody was faster.
+          // Another server or operator has revoked it already.
           if (!(error instanceof KmsRefused && error.code === 'NotFoundException')) throw error;
         });
       }),

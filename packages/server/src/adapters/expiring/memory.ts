@@ -2,34 +2,33 @@ import { LRUCache } from 'lru-cache';
 import type { ExpiringStore } from '../../ports/expiring.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 
-/** Of each purpose: about 30 MB at most. */
+/** Maximum number of entries of each purpose: about 30 MB. */
 const MAX_ENTRIES = 100_000;
 
-/** An entry as it is told to the other workers of this machine. */
+/** An entry in the form that the workers of this machine pass to each other. */
 export interface SharedEntry {
   key: string;
   value: string;
   ttlSeconds: number;
 }
 
-/** What all workers have told each other, kept for those that start later. When full, the oldest is forgotten. */
+/** The entries that all workers have shared, kept for workers that start later. When full, the oldest is dropped. */
 export function knownEntries(maxEntries = 3 * MAX_ENTRIES): { keep(entry: SharedEntry): void; all(): SharedEntry[] } {
-  const told = new LRUCache<string, string>({ max: maxEntries });
+  const entries = new LRUCache<string, string>({ max: maxEntries });
   return {
-    keep: ({ key, value, ttlSeconds }) => void told.set(key, value, { ttl: Math.max(1, ttlSeconds * 1000) }),
+    keep: ({ key, value, ttlSeconds }) => void entries.set(key, value, { ttl: Math.max(1, ttlSeconds * 1000) }),
     all: () =>
-      [...told.entries()].map(([key, value]) => ({ key, value, ttlSeconds: told.getRemainingTTL(key) / 1000 })),
+      [...entries.entries()].map(([key, value]) => ({ key, value, ttlSeconds: entries.getRemainingTTL(key) / 1000 })),
   };
 }
 
 /**
- * An {@link ExpiringStore} in this process. Each purpose, which is what a key says before its colon, has a memory of its
- * own, so that none is forgotten over another. When one is full, `set` forgets what was used longest ago, and `add`
- * rejects: what was used once would otherwise count again.
+ * An {@link ExpiringStore} in this process. Each purpose (the part of a key before its colon) has a memory of its own, so
+ * that none crowds out another. When one is full, `set` drops the least recently used entry, and `add` rejects:
+ * otherwise something that may be used once could be used again.
  *
- * `share` passes new entries on to the machine's other workers; what they
- * pass on comes back through `learn`. That takes a moment, so racing workers can both win an `add`: Redis is for those
- * who need more.
+ * `share` passes new entries on to the machine's other workers, and `learn` takes theirs. That takes a moment, so racing
+ * workers can both win an `add`; use Redis where this matters.
  */
 export function expiringMemory(
   share: (entry: SharedEntry) => void = () => undefined,

@@ -5,27 +5,27 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 export interface RedisOptions {
   /** `redis://` or `rediss://`, with user, password and database. */
   url: string;
-  /** Put before every key. */
+  /** The prefix of every key. */
   prefix: string;
-  /** Time to connect, and time for one answer. */
+  /** Time to connect, and time for one answer, each. */
   timeoutMs: number;
-  /** Told when the connection breaks or cannot be made; once until it works again. */
+  /** Called when the connection breaks or cannot be made; once until it works again. */
   onFault: (error: Error) => void;
 }
 
-/** Commands waiting for an answer; more means Redis does not keep up, and those who wait longer would time out anyway. */
+/** Maximum number of commands that wait for an answer; if there are more, Redis does not keep up and they would time out. */
 const MAX_WAITING = 10_000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
 /**
- * Redis as {@link ExpiringStore}. The server starts and serves everybody who needs no session while Redis is away; every
- * method then rejects at once with {@link BackendUnavailable}, and works again as soon as Redis does.
+ * Redis as {@link ExpiringStore}. While Redis is away the server starts and answers all requests that need no session:
+ * every method rejects at once with {@link BackendUnavailable}, and works again as soon as Redis does.
  */
 export function openRedis(options: RedisOptions): ExpiringStore {
   const { url, prefix, timeoutMs, onFault } = options;
   const client = createClient({
     url,
-    // The older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
+    // This is the older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
     RESP: 2,
     // A command that waits for a connection would hold its request for as long as Redis is away.
     disableOfflineQueue: true,
@@ -35,15 +35,15 @@ export function openRedis(options: RedisOptions): ExpiringStore {
       reconnectStrategy: (retries: number) => Math.min(50 * 2 ** Math.min(retries, 10), MAX_RECONNECT_DELAY_MS),
     },
   });
-  let told = false;
+  let isReported = false;
   client.on('error', (error: Error) => {
-    if (!told) onFault(error);
-    told = true;
+    if (!isReported) onFault(error);
+    isReported = true;
   });
   client.on('ready', () => {
-    told = false;
+    isReported = false;
   });
-  // Rejects only when the client is closed before it ever connected; failures to connect are retried.
+  // This rejects only when the client is closed before it ever connected; failures to connect are retried.
   client.connect().catch(() => undefined);
 
   const setIf = async (condition: 'NX' | 'XX', key: string, value: string, ttlSeconds: number): Promise<boolean> =>

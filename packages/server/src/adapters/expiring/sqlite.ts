@@ -4,20 +4,20 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 import { makePrivate } from '../private-database.js';
 
 export interface ExpiringSqliteOptions {
-  /** Made with mode 0600 when it is missing; its directory must exist. */
+  /** The file, made with mode 0600 when it is missing; its directory must exist. */
   file: string;
-  /** Another process that writes is waited for this long, and so is every request of this one. */
+  /** How long a call waits, and holds up this process, while another process writes. */
   busyTimeoutMs: number;
-  /** Of each purpose, which is what a key says before its colon. */
+  /** Maximum number of entries of each purpose (the part of a key before its colon). */
   maxEntries?: number;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
 const MAX_ENTRIES = 100_000;
-/** Until the tables are there: other workers start at the same moment. */
+/** Time until the tables must be there: other workers start at the same moment. */
 const START_TIMEOUT_MS = 5000;
-/** What has expired is kept this much longer: a clock that was ahead for a moment must not make it forgotten. */
+/** Expired entries are kept this much longer: a clock that was ahead for a moment must not delete them. */
 const GRACE_MS = 86_400_000;
 
 const SCHEMA = `
@@ -29,8 +29,8 @@ const SCHEMA = `
 
 /**
  * An {@link ExpiringStore} in a file, for the processes of one machine: what has ended stays ended after a restart, and
- * of racing processes one wins. When a purpose has too many entries, `set` forgets the one that would expire first, and
- * `add` rejects: what was used once would otherwise count again.
+ * of racing processes one wins. When a purpose has too many entries, `set` drops the one that would expire first, and
+ * `add` rejects: otherwise something that may be used once could be used again.
  *
  * Throws an Error that says what to do when the file cannot be opened.
  */
@@ -54,7 +54,7 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
 
   const isFull = (purpose: string): boolean => (count.get(purpose) as { entries: number }).entries >= maxEntries;
 
-  /** Puts the entry where `condition` holds; the two are one transaction. */
+  /** Writes the entry if `condition` holds, in one transaction. */
   const put = (
     key: string,
     value: string,
@@ -107,19 +107,18 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
 function openFile(file: string, busyTimeoutMs: number): InstanceType<typeof DatabaseSync> {
   const database = new DatabaseSync(file, { timeout: START_TIMEOUT_MS, defensive: true });
   try {
-    // Not a write-ahead log: writes are rare, and processes that start at once would race to switch it on.
+    // There is no write-ahead log: writes are rare, and processes that start at once would race to switch it on.
     database.exec(`PRAGMA journal_mode = DELETE; BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
     database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     return database;
   } catch (error) {
     database.close();
-    const advice =
-      'Moved away, it is made anew; sessions that were ended before their time then live until they expire';
-    throw new Error(`${file} cannot be used: it is damaged, locked, or no database. ${advice}`, { cause: error });
+    const advice = 'If you move it away, a new one is made; sessions that were ended early then live until they expire';
+    throw new Error(`${file} cannot be used: it is damaged, locked, or not a database. ${advice}`, { cause: error });
   }
 }
 
-/** SQLite answers at once, or waits for the process that writes. */
+/** The outcome of `work` as a promise: SQLite answers at once, or waits for the process that writes. */
 function answered<Answer>(work: () => Answer): Promise<Answer> {
   try {
     return Promise.resolve(work());

@@ -6,19 +6,19 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 import { proxiedFetch } from './proxied-fetch.js';
 
 export interface OpenIdOptions {
-  /** Issuer identifier; everything else is discovered from it. http only for a provider on this machine. */
+  /** The issuer identifier, from which everything else is discovered. http only for a provider on this machine. */
   issuer: string;
   clientId: string;
   clientSecret: string;
   scopes: string;
-  /** Names of claims. */
+  /** The names of the claims to read. */
   claims: { email: string; firstName: string; lastName: string; groups: string };
-  /** Accept an e-mail of which the provider does not say whether it verified it. Never one it says it did not. */
+  /** Also accepts an e-mail when the provider does not say whether it verified it; never when it says that it did not. */
   trustUnverifiedEmail: boolean;
   timeoutMs: number;
 }
 
-/** The provider's addresses are asked for again after this time. Its signing keys are refreshed as needed. */
+/** The provider's addresses are discovered again after this time. Its signing keys are refreshed as needed. */
 const DISCOVERY_LIFETIME_MS = 3_600_000;
 
 /** The authorization code flow with PKCE, state and nonce, and an ID token whose signature is always checked. */
@@ -90,7 +90,7 @@ async function discover(
     timeout: timeoutMs / 1000,
     ...(throughProxy !== undefined && { [openid.customFetch]: throughProxy }),
     execute: [
-      // Without this the library trusts the token endpoint's TLS in place of the ID token's signature.
+      // Without this, the library trusts the token endpoint's TLS instead of the ID token's signature.
       openid.enableNonRepudiationChecks,
       // The settings allow http for a provider on this machine alone.
       ...(url.protocol === 'http:' ? [openid.allowInsecureRequests] : []),
@@ -100,16 +100,16 @@ async function discover(
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Many providers put the person into the ID token, others only into the answer of their userinfo endpoint. */
+/** The person who logged in: many providers put them into the ID token, others only into their userinfo endpoint's answer. */
 async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () => Promise<Claims>): Promise<Person> {
   const { claims, trustUnverifiedEmail } = options;
   const complete = idToken[claims.email] !== undefined && idToken[claims.groups] !== undefined;
   const more = complete ? {} : await userInfo();
-  // An address and what is said about it must come from one place.
+  // The address and its verification must come from the same place.
   const source = idToken[claims.email] === undefined ? more : idToken;
   const verified = source['email_verified'];
-  const mayBeUnsaid = trustUnverifiedEmail && verified === undefined;
-  if (verified !== true && verified !== 'true' && !mayBeUnsaid) {
+  const isTrusted = trustUnverifiedEmail && verified === undefined;
+  if (verified !== true && verified !== 'true' && !isTrusted) {
     throw new Refusal('login_failed', 'The login provider has not verified your e-mail address.');
   }
   const claim = (name: string): unknown => idToken[name] ?? more[name];
@@ -122,11 +122,11 @@ async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () =>
 
 function outcomeOf(error: unknown): Error {
   if (error instanceof Refusal || error instanceof BackendUnavailable) return error;
-  // fetch tells of a broken connection by a bare TypeError, the library of a late answer by a code.
+  // fetch reports a broken connection by a bare TypeError, the library reports a late answer by a code.
   const isNetwork = error instanceof TypeError && !('code' in error);
   const code = (error as { code?: unknown } | null)?.code;
   if (isNetwork || code === 'OAUTH_TIMEOUT') return new BackendUnavailable('openid-provider', { cause: error });
-  // What the token endpoint said is in a property that no log shows.
+  // The answer of the token endpoint is in a property that no log shows.
   const said = (error as { error?: unknown } | null)?.error;
   const cause =
     typeof said === 'string' ? new Error(`the provider answered ${said.slice(0, 80)}`, { cause: error }) : error;

@@ -2,18 +2,18 @@ import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
 import type { SamlLogin } from '../../ports/login.js';
 import { BadSamlMessage, type XmlNode } from './saml-message.js';
 
-/** What an assertion must be to log somebody in here. */
+/** The rules that an assertion must meet to log somebody in. */
 export interface AssertionRules {
-  /** Entity id of the identity provider. */
+  /** The entity id of the identity provider. */
   issuer: string;
-  /** The addresses this server goes by; one of them must be meant. */
+  /** The names of this server; the assertion must be for one of them. */
   audiences: readonly string[];
-  /** Where responses are posted to. */
+  /** The address that responses are posted to. */
   consumeUrl: string;
   wantAttributes: boolean;
-  /** Groups are read from this attribute. */
+  /** The name of the attribute that groups are read from. */
   groupsAttribute: string;
-  /** Tolerated difference of clocks. */
+  /** The tolerated difference between clocks. */
   clockSkewSeconds: number;
 }
 
@@ -49,10 +49,10 @@ const LAST_NAME_ATTRIBUTES = [
   'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname',
 ];
 
-/** Checks the envelope: addressed to us, successful, the answer to `requestId`. */
+/** Checks that the response is addressed to this server, successful, and the answer to `requestId`. */
 export function checkResponse(tree: XmlNode, rules: AssertionRules, requestId: string | undefined): void {
   const response = tree['Response'] as unknown as XmlNode | undefined;
-  if (response === undefined) throw new BadSamlMessage('the message is no response');
+  if (response === undefined) throw new BadSamlMessage('the message is not a response');
   const { Version, Destination, InResponseTo } = response.$ ?? {};
   if (Version !== '2.0') throw new BadSamlMessage('the response is not of SAML 2.0');
   if (Destination !== undefined && Destination !== rules.consumeUrl) {
@@ -69,8 +69,8 @@ export function checkResponse(tree: XmlNode, rules: AssertionRules, requestId: s
 }
 
 /**
- * Reads an assertion, already proven to be the provider's, and checks every condition that ties it to this login: the
- * library leaves out those that an assertion does not mention, here they must be there.
+ * Reads an assertion, already verified to be the provider's, and checks every condition that ties it to this login. The
+ * library skips conditions that an assertion does not mention; here they must be there.
  *
  * @param now seconds since 1970
  */
@@ -121,7 +121,7 @@ export function readAssertion(
   };
 }
 
-/** One confirmation that holds is enough. @returns when it ends, in seconds since 1970 */
+/** Checks the confirmations, of which one has to hold. @returns when it ends, in seconds since 1970 */
 function confirmedUntil(
   confirmations: readonly XmlNode[],
   rules: AssertionRules,
@@ -183,7 +183,7 @@ function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Pe
   }
   const valuesOf = (names: readonly string[]): string[] | undefined =>
     names.map((name) => attributes.get(name)).find((values) => values !== undefined);
-  // compat: the NameID is the identity. Providers that send an opaque one say the address in an attribute.
+  // compat: the NameID is the identity. Providers with opaque NameIDs send the address in an attribute.
   const addresses = nameId.includes('@') ? [nameId] : (valuesOf(EMAIL_ATTRIBUTES) ?? []);
   const email = addresses.length === 1 ? emailOf(addresses[0]) : undefined;
   if (email === undefined) throw new BadSamlMessage('the assertion has no single e-mail address');
@@ -197,7 +197,7 @@ function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Pe
   };
 }
 
-/** Exactly one child of that name: two are an attempt to have one checked and the other read. */
+/** The only child of that name: two are an attempt to have one checked and the other read. */
 function one(node: XmlNode, name: string, of: string): XmlNode {
   const children = node[name] ?? [];
   if (children.length !== 1) throw new BadSamlMessage(`the ${of} has ${children.length} times ${name}`);

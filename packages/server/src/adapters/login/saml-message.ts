@@ -3,19 +3,19 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { decryptXml, parseXml2JsFromString } from '@node-saml/node-saml/lib/xml.js';
 
-/** A message proves nothing; why is for the log. */
+/** A message does not prove what it says. The error's text is for the log. */
 export class BadSamlMessage extends Error {
   override readonly name = 'BadSamlMessage';
 }
 
-/** Larger messages are not looked at. An assertion with a thousand groups is well below. */
+/** Maximum length of a message. An assertion with a thousand groups is well below it. */
 const MAX_XML_BYTES = 256 * 1024;
-/** A message that came in an address is about a logout, which says little. */
+/** Maximum length of a message that came in an address: such messages are about logouts and short. */
 const MAX_INFLATED_BYTES = 64 * 1024;
-/** One response, one assertion, and within it a signature: real messages are some ten levels deep. */
+/** Maximum depth of elements. Real messages, a signature in an assertion in a response, are some ten levels deep. */
 const MAX_DEPTH = 40;
 
-/** What may sign and digest. SHA-1 is broken for this, and an HMAC would take the public certificate for its key. */
+/** The accepted signatures and digests. SHA-1 is broken, and the key of an HMAC would be the public certificate. */
 const SIGNATURES: readonly string[] = [
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha384',
@@ -34,8 +34,8 @@ const TRANSFORMS: readonly string[] = [
 export type XmlNode = { $?: Record<string, string>; _?: string } & { [name: string]: XmlNode[] | undefined };
 
 /**
- * Checks what no valid message needs and most attacks do, before any XML is parsed in earnest: declarations (entities,
- * comments that split a text, CDATA), processing instructions, weak algorithms, excessive size and depth.
+ * Refuses, before any XML is parsed, what no valid message needs and most attacks use: declarations (entities, comments
+ * that split a text, CDATA), processing instructions, excessive size and depth.
  */
 function assertPlain(xml: string): void {
   if (Buffer.byteLength(xml) > MAX_XML_BYTES) throw new BadSamlMessage('the message is too large');
@@ -54,9 +54,9 @@ function assertPlain(xml: string): void {
 }
 
 /**
- * Where the tag that begins at `start` ends. Stops at the first character that no tag has there, so that all tags of a
- * message together cost one pass over it, and nothing passes that a parser could see other tags in: a quote stands for
- * a value after an equals sign and nowhere else, and `<` stands in no tag.
+ * The index of the `>` that ends the tag at `start`. It throws at the first character that a tag cannot have there: a
+ * quote begins a value after an equals sign and nowhere else, and no tag contains `<`. So all tags of a message cost one
+ * pass over it, and no parser can see other tags in it than this function does.
  */
 function endOfTag(body: string, start: number): number {
   for (let at = start + 1; at < body.length; at++) {
@@ -72,10 +72,10 @@ function endOfTag(body: string, start: number): number {
     while (at < body.length && body[at] !== quote && body[at] !== '<');
     if (body[at] !== quote) break;
   }
-  throw new BadSamlMessage('the message has a tag that is none');
+  throw new BadSamlMessage('the message has a malformed tag');
 }
 
-/** Every algorithm that is named anywhere in signatures, also in those that would not be looked at. */
+/** Checks every algorithm that any signature names, including signatures that would not be verified. */
 function assertStrongAlgorithms(node: XmlNode): void {
   for (const [name, children] of Object.entries(node)) {
     if (!Array.isArray(children)) continue;
@@ -91,7 +91,7 @@ function assertStrongAlgorithms(node: XmlNode): void {
       if (allowed !== undefined && !allowed.includes(child.$?.['Algorithm'] ?? '')) {
         throw new BadSamlMessage(`the ${name} is not accepted: ${child.$?.['Algorithm'] ?? 'none'}`);
       }
-      // The digests and masks of an encryption are no signatures; RSA-OAEP names SHA-1 by default, which is harmless.
+      // The digests and masks of an encryption are not signatures; RSA-OAEP names SHA-1 by default, which is harmless.
       if (typeof child === 'object' && name !== 'EncryptedKey') assertStrongAlgorithms(child);
     }
   }
@@ -101,7 +101,7 @@ function assertStrongAlgorithms(node: XmlNode): void {
 export async function readMessage(xml: string): Promise<XmlNode> {
   assertPlain(xml);
   const tree = (await parseXml2JsFromString(xml)) as unknown as XmlNode | null;
-  if (tree === null || typeof tree !== 'object') throw new BadSamlMessage('the message is no XML');
+  if (tree === null || typeof tree !== 'object') throw new BadSamlMessage('the message is not XML');
   // The root is a lone object where everything below is lists.
   const [root] = Object.values(tree) as unknown as (XmlNode | undefined)[];
   if (typeof root === 'object') assertStrongAlgorithms(root);

@@ -7,7 +7,7 @@ import { checkResponse, readAssertion, type AssertionRules } from './saml-assert
 import { assertRedirectSignature, BadSamlMessage, inflateMessage, readMessage, readResponse } from './saml-message.js';
 
 export interface SamlOptions {
-  /** This server, the service provider. Keys and certificates are PEM. */
+  /** The entity id of this server, the service provider. Keys and certificates are PEM. */
   entityId: string;
   consumeUrl: string;
   logoutUrl: string;
@@ -17,13 +17,13 @@ export interface SamlOptions {
   signatureAlgorithm: 'sha1' | 'sha256' | 'sha512';
   sign: { requests: boolean; logoutRequests: boolean; logoutResponses: boolean; metadata: boolean };
   nameIdFormat: string | null;
-  /** Ways of authentication to ask for; null: any. */
+  /** The ways of authentication to ask for; null accepts any. */
   authnContexts: readonly string[] | null;
   authnContextComparison: 'exact' | 'minimum' | 'maximum' | 'better';
   idp: {
     entityId: string;
     signOnUrl: string;
-    /** Empty: no single logout. */
+    /** Empty when the provider has no single logout. */
     logoutUrl: string;
     certificates: readonly string[];
   };
@@ -38,15 +38,15 @@ export interface SamlOptions {
   groupsAttribute: string;
 }
 
-/** compat: the original's library tolerates this difference of clocks. */
+/** compat: the original's library tolerates this difference between clocks. */
 const CLOCK_SKEW_SECONDS = 300;
-/** A logout request without an end of its own is taken for this long after it was made. */
+/** A logout request without an expiry of its own is accepted for this long after it was made. */
 const LOGOUT_REQUEST_SECONDS = 600;
 const NOT_BEGUN = 'no login was begun in this browser';
 
 /**
- * A SAML 2.0 identity provider: the library proves signatures and decrypts, everything an assertion must say to count
- * here is checked by `saml-message.ts` before and `saml-assertion.ts` after it.
+ * A SAML 2.0 identity provider. The library verifies signatures and decrypts; `saml-message.ts` checks messages before
+ * it, and `saml-assertion.ts` checks after it everything that an assertion must say to log somebody in.
  */
 export function samlProvider(options: SamlOptions, nowSeconds: () => number): SamlProvider {
   const { idp, want } = options;
@@ -58,7 +58,7 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
     groupsAttribute: options.groupsAttribute,
     clockSkewSeconds: CLOCK_SKEW_SECONDS,
   };
-  /** Whether it signs is a property of the library's object; making one costs nothing. */
+  /** The library's object fixes whether it signs; making one costs nothing. */
   const library = (signs: boolean, id: string = newId()): SAML => new SAML(libraryOptions(options, signs, id));
 
   return {
@@ -69,7 +69,7 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
     },
     consume: (response, requestId) =>
       refusing(async () => {
-        // Nothing that a stranger sends is parsed.
+        // A message that no login of this browser asked for is not even parsed.
         if (requestId === undefined && !options.allowIdpInitiated) throw new BadSamlMessage(NOT_BEGUN);
         const tree = await readResponse(response, options.key);
         const envelope = tree['Response'] as unknown as { $?: Record<string, string>; Assertion?: unknown } | undefined;
@@ -105,7 +105,7 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
   };
 }
 
-/** XML ids may not start with a digit. */
+/** A new XML id, which may not start with a digit. */
 function newId(): string {
   return `_${randomBytes(20).toString('hex')}`;
 }
@@ -129,7 +129,7 @@ function libraryOptions(options: SamlOptions, signs: boolean, id: string): SamlC
     signatureAlgorithm: options.signatureAlgorithm,
     digestAlgorithm: options.signatureAlgorithm,
     generateUniqueId: () => id,
-    // Both are checked by us, against the browser's own login and against two audiences.
+    // This module checks both, against the browser's own login and against two audiences.
     audience: false,
     validateInResponseTo: ValidateInResponseTo.never,
     ...(key !== undefined && { decryptionPvk: key }),
@@ -157,7 +157,7 @@ async function receiveLogout(
   const tree = await readMessage(await inflateMessage(parameters[kind] ?? ''));
   const rootName = kind === 'SAMLRequest' ? 'LogoutRequest' : 'LogoutResponse';
   const root = tree[rootName] as unknown as { $?: Record<string, string> } | undefined;
-  if (root === undefined) throw new BadSamlMessage(`the message is no ${rootName}`);
+  if (root === undefined) throw new BadSamlMessage(`the message is not a ${rootName}`);
   const { Destination, ID, InResponseTo, IssueInstant } = root.$ ?? {};
   if (Destination !== undefined && Destination !== options.logoutUrl) {
     throw new BadSamlMessage(`the logout message is for another destination: ${Destination}`);
@@ -190,8 +190,8 @@ async function receiveLogout(
 const LOGOUT_PARAMETERS = ['SAMLRequest', 'SAMLResponse', 'RelayState', 'SigAlg', 'Signature'];
 
 /**
- * The parameters of the redirect binding, each at most once, decoded and as they came. The signature is over the latter:
- * with a parameter given twice, one could be proven and the other read.
+ * The parameters of the redirect binding, each at most once, decoded and as they came. The signature covers the latter:
+ * if a parameter came twice, one could be verified and the other read.
  */
 function parametersOf(query: string): { raw: Record<string, string>; parameters: Record<string, string> } {
   const parameters: Record<string, string> = {};
@@ -215,7 +215,7 @@ function metadata(options: SamlOptions, saml: SAML): string {
     ...(options.key !== undefined && { privateKey: options.key }),
   })
     .generateServiceProviderMetadata(current, options.certificates.length === 0 ? null : [...options.certificates])
-    // The library says POST, but single logout is taken by redirect here (compat: GET saml/logout).
+    // The library says POST, but this server accepts single logout by redirect (compat: GET saml/logout).
     .replace(/(<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2\.0:bindings:)HTTP-POST"/, '$1HTTP-Redirect"');
   const { key } = options;
   if (key === undefined || !options.sign.metadata) return described;
@@ -223,7 +223,7 @@ function metadata(options: SamlOptions, saml: SAML): string {
   return signXmlMetadata(described, { privateKey: key, signatureAlgorithm, digestAlgorithm: signatureAlgorithm });
 }
 
-/** Whatever is wrong with a message, its sender is told one thing; the cause goes to the log. */
+/** Turns every error into the same refusal, so that the sender learns nothing; the cause goes to the log. */
 async function refusing<Result>(work: () => Promise<Result>, text?: string): Promise<Result> {
   try {
     return await work();

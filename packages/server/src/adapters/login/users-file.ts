@@ -3,13 +3,13 @@ import { parse } from 'yaml';
 import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 
-/** A list of people is small; more than this is another file. */
+/** A list of people is small; a larger file was probably not meant. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * The people of USERS_FILE: YAML, a map of e-mail to name or a list of e-mails (compat). The file is read again when it
- * changes, so that taking somebody out ends their access at once. While it cannot be read or understood the function
- * throws {@link BackendUnavailable}: nobody is admitted, and the answer says that it is not their fault.
+ * Returns a function for the e-mails in USERS_FILE: YAML, a map of e-mail to name or a list of e-mails (compat). It reads
+ * the file again when it changes, so that removing somebody ends their access at once. While the file cannot be read or
+ * understood it throws {@link BackendUnavailable}: nobody is admitted, and the answer blames the server.
  *
  * @throws Error at once when the file cannot be used
  */
@@ -39,7 +39,7 @@ function version(path: string): string {
 function read(path: string): ReadonlySet<string> {
   if (statSync(path).size > MAX_BYTES) throw new Error('USERS_FILE is too large');
   const content: unknown = parse(readFileSync(path, 'utf8'), { schema: 'core', maxAliasCount: 0 });
-  // An empty file is an empty list: nobody.
+  // An empty file is an empty list, which admits nobody.
   const entries: unknown = isPlainObject(content) ? Object.keys(content) : (content ?? []);
   if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== 'string')) {
     throw new Error('USERS_FILE must be a YAML map of e-mail to name, or a list of e-mails');

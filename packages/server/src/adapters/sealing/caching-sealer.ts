@@ -4,12 +4,12 @@ import type { SealedPairs } from '../../domain/records.js';
 import type { Sealer } from '../../ports/sealer.js';
 
 /**
- * A sealer that remembers for a short while what it opened: the fetches of a fleet open the same few ciphertexts over
- * and over, and that is the largest part of their cost. It remembers less than the data keys in memory could open
- * anyway, and forgets it sooner.
+ * A sealer that caches for a short while what it opened: the fetches of a fleet open the same few ciphertexts over and
+ * over, which is the largest part of their cost. The cache holds less than the data keys in memory could open anyway, and
+ * drops it sooner.
  *
- * Keyed by everything that decides the outcome: another id with the same ciphertext is another question, which the
- * sealer answers (it is refused). Failures are not remembered. Bounded by entries and by characters of ciphertext.
+ * An entry is used only for the same id, data key and version: the same ciphertext under another id goes to the sealer,
+ * which refuses it. Failures are not cached. The cache is bounded by entries and by characters of ciphertext.
  */
 export function cachingSealer(
   sealer: Sealer,
@@ -25,7 +25,7 @@ export function cachingSealer(
   return {
     seal: (id, pairs) => sealer.seal(id, pairs),
     open(id, sealed) {
-      // The token is unique to its sealing: a lookup by it is exact, and the rest is compared.
+      // A token is unique to its sealing, so it is the key; the other fields are compared.
       const known = opened.get(sealed.token);
       const isSame =
         known?.id === id &&

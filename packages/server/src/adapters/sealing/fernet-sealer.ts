@@ -10,7 +10,7 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 const CIPHER_VERSION = 2;
 const CLEAR_PREFIX = 'DANGER_NOT_ENCRYPTED_';
 
-/** Cipher version 2: Fernet under a data key of its own, which KMS encrypts for the id of the credential. */
+/** The sealer of cipher version 2: Fernet under a data key of its own, which KMS encrypts for the credential's id. */
 export function fernetSealer(dataKeys: DataKeys): Sealer {
   return {
     async seal(id, pairs) {
@@ -31,8 +31,8 @@ export function fernetSealer(dataKeys: DataKeys): Sealer {
 }
 
 /**
- * USE_ENCRYPTION=false: pairs in clear, marked as such, and the data key in clear (compat). Only for development; it
- * opens nothing that was encrypted, as the other opens nothing that was not.
+ * The sealer of USE_ENCRYPTION=false, for development: pairs in clear, marked as such, and the data key in clear
+ * (compat). It opens nothing that was encrypted, and the other sealer opens nothing that was not.
  */
 export function clearSealer(random32: () => Uint8Array): Sealer {
   return {
@@ -65,7 +65,7 @@ function decode(plaintext: Uint8Array): Pairs {
   return pairs as Pairs;
 }
 
-/** KMS refuses to make a data key: the settings or KMS's permissions are wrong, not a credential. */
+/** Explains a failure to make a data key: the settings or KMS's permissions are wrong, not a credential. */
 function sealingFailed(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
   throw new Error('no data key could be made: is KMS_MASTER_KEY right, and may this server use it?', { cause: error });

@@ -4,7 +4,7 @@ import { ProxyError } from '@confidant/kmsauth/proxy';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
 import { isPlainObject } from '../../domain/plain-object.js';
 
-/** compat: what the bootstrap's data key is bound to. */
+/** compat: the encryption context of the bootstrap's data key. */
 const CONTEXT = { type: 'bootstrap' } as const;
 const FILE_PREFIX = 'file://';
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -15,8 +15,8 @@ export class BootstrapError extends Error {
 }
 
 /**
- * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when there is no such file,
- * which compat has the caller warn of and go on. Rejects with {@link BootstrapError}.
+ * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when there is no such
+ * file (compat: the caller warns and goes on). Rejects with {@link BootstrapError}.
  */
 export async function readBootstrap(setting: string): Promise<string | undefined> {
   if (!setting.startsWith(FILE_PREFIX)) return setting;

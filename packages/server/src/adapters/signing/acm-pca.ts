@@ -19,16 +19,16 @@ import { selfSigned } from './self-signed.js';
 import type { KeyMaker } from './x509/key-maker.js';
 
 const BACKEND = 'acm-pca';
-/** ACM Private CA has no settings of its own for this; it answers slower than a store does. */
+/** There are no settings for the timeouts of ACM Private CA, which answers slower than a store. */
 const CONNECT_TIMEOUT_MS = 2000;
 const READ_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 50;
 const MAX_ATTEMPTS = 3;
-/** A certificate is there a second or two after it was asked for. */
+/** Pauses between polls: a certificate is there a second or two after it was requested. */
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 2000;
 const ISSUE_WITHIN_MS = 20_000;
-/** Beyond, further tags are left out. AWS allows 50 a CA. */
+/** Tags on further pages are left out. AWS allows 50 tags per CA. */
 const MAX_TAG_PAGES = 10;
 const DAY_MS = 86_400_000;
 
@@ -60,29 +60,29 @@ export function acmPcaClient({ region, endpoint, credentials }: AcmPcaClientOpti
 
 export interface AcmPcaOptions {
   name: string;
-  /** Empty only with `selfSign`. */
+  /** The ARN of the CA; empty only with `selfSign`. */
   arn: string;
   signingAlgorithm: string;
   templateArn: string;
   maxValidityDays: number;
-  /** Development: certificates with keys made here sign themselves, without the CA. */
+  /** For development: certificates with keys made here sign themselves, without the CA. */
   selfSign: boolean;
   keys: KeyMaker;
-  /** Certificates with their keys, kept for their day; 0 keeps none. */
+  /** How many certificates with their keys are cached for their day; 0 caches none. */
   cacheSize: number;
   client: Pick<AwsJsonClient, 'call'>;
   clock: Clock;
   metrics: Metrics;
-  /** How long one certificate may take; default 20 seconds. */
+  /** Time for one certificate; default 20 seconds. */
   issueWithinMs?: number;
 }
 
-/** One CA of AWS Private CA. */
+/** A CA of AWS Private CA. */
 export class AcmPca implements CertificateAuthority {
   readonly name: string;
   readonly maxValidityDays: number;
   readonly #options: AcmPcaOptions;
-  /** Promises, so that requests that come while one is at work share it: the original answered them 429. */
+  /** Holds promises, so that concurrent requests share one certificate: the original answered them 429. */
   readonly #cache: LRUCache<string, Promise<IssuedKeyPair>> | undefined;
 
   constructor(options: AcmPcaOptions) {
@@ -112,7 +112,7 @@ export class AcmPca implements CertificateAuthority {
           SigningAlgorithm: this.#options.signingAlgorithm,
           TemplateArn: this.#options.templateArn,
           Validity: { Type: 'DAYS', Value: validityDays },
-          // A repeated call, after an answer was lost, gets the certificate of the first.
+          // After an answer was lost, the repeated call gets the certificate of the first.
           IdempotencyToken: randomUUID(),
         },
         deadline,
@@ -129,12 +129,12 @@ export class AcmPca implements CertificateAuthority {
     return this.#timed('get_cached_certificate_with_key', () => {
       const day = this.#options.clock.now().slice(0, 10);
       const key = JSON.stringify([commonName, validityDays, day, ...[...dnsNames].sort()]);
-      const kept = cache.get(key);
-      this.#options.metrics.count(`get_cached_certificate_with_key.${kept ? 'hit' : 'miss'}`);
-      if (kept !== undefined) return kept;
+      const cached = cache.get(key);
+      this.#options.metrics.count(`get_cached_certificate_with_key.${cached ? 'hit' : 'miss'}`);
+      if (cached !== undefined) return cached;
       const issuing = this.#makeAndIssue(names, validityDays);
       cache.set(key, issuing);
-      // A failure is told to those who wait for it and to nobody after them.
+      // A failure reaches those who wait for it, and is not cached for later requests.
       issuing.catch(() => {
         if (cache.peek(key) === issuing) cache.delete(key);
       });
@@ -154,7 +154,7 @@ export class AcmPca implements CertificateAuthority {
     });
   }
 
-  /** Asks for the certificate until it is there. */
+  /** Polls for the certificate until it is there. */
   async #collect(certificateArn: string, deadline: number): Promise<IssuedCertificate> {
     for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(pauseMs * 1.5, MAX_POLL_MS)) {
       try {
@@ -194,7 +194,7 @@ export class AcmPca implements CertificateAuthority {
       if (codeOf(error) === 'MalformedCSRException') {
         throw new Refusal('invalid_request', 'The CA does not accept the csr.', { cause: error });
       }
-      // Denied access, a CA that is disabled or gone: no usable answer either, and the operator's to mend.
+      // Denied access and a disabled or deleted CA count as unavailable too: the operator has to act.
       throw error instanceof AwsRefusal ? new BackendUnavailable(BACKEND, { cause: error }) : error;
     }
   }
@@ -216,12 +216,12 @@ function codeOf(error: unknown): string | undefined {
 function text(answer: Readonly<Record<string, unknown>>, field: string): string {
   const value = answer[field];
   if (typeof value !== 'string' || value === '') {
-    throw new BackendUnavailable(BACKEND, { cause: new Error(`an answer without ${field}`) });
+    throw new BackendUnavailable(BACKEND, { cause: new Error(`the answer has no ${field}`) });
   }
   return value;
 }
 
-/** Absent for a CA without one above it. */
+/** The text of a field that a CA may lack: a root CA has no chain. */
 function optionalText(answer: Readonly<Record<string, unknown>>, field: string): string | null {
   const value = answer[field];
   return typeof value === 'string' ? value : null;

@@ -14,18 +14,18 @@ import { certify, type Issuer, issuerOf, validityFrom } from './x509/certificate
 import type { KeyMaker } from './x509/key-maker.js';
 
 export interface CustomCaOptions {
-  /** Base64 of JSON: name to a list of `{kid, key, crt, rootcrt, passphrase}`. */
+  /** Base64 of JSON: lists of `{kid, key, crt, rootcrt, passphrase}` by name. */
   encoded: string;
-  /** Name to the kid that signs. */
+  /** The kid that signs, by name. */
   activeKeys: Readonly<Record<string, string>>;
   maxValidityDays: number;
   keys: KeyMaker;
   clock: Clock;
-  /** Told of what is left out, by kid and never by content. */
+  /** Called for each entry that is left out, with its kid and never its content. */
   warn: (message: string, details: Record<string, unknown>) => void;
 }
 
-/** The CAs whose active key is there and in order; the others are reported and left out. */
+/** The CAs whose active key can be used; the others are reported and left out. */
 export function customAuthorities(options: CustomCaOptions): CertificateAuthority[] {
   const { activeKeys, warn } = options;
   const entries = readKeyEntries(options.encoded, 'CUSTOM_CERTIFICATE_AUTHORITIES', warn);
@@ -47,7 +47,7 @@ function openAuthority(name: string, entry: KeyEntry, options: CustomCaOptions):
   }
 }
 
-/** Signs with a key that the settings hold. */
+/** A CA that signs with a key from the settings. */
 class CustomCa implements CertificateAuthority {
   readonly maxValidityDays: number;
   readonly #issuer: Issuer;
@@ -72,7 +72,7 @@ class CustomCa implements CertificateAuthority {
     this.#issuer = issuerOf(certificate, privateKey);
     this.#kid = kid;
     this.#certificate = tidy(crt);
-    // A root that was given as the CA itself needs to stand there only once.
+    // A root that is the CA itself stands in the chain only once.
     this.#chain = root === this.#certificate ? root : this.#certificate + root;
     this.#validTo = new Date(certificate.validTo);
     this.#options = options;
@@ -88,7 +88,7 @@ class CustomCa implements CertificateAuthority {
     if (notBefore >= this.#validTo) {
       throw new BackendUnavailable('custom-ca', { cause: new Error(`the certificate of ${this.#kid} has expired`) });
     }
-    // What outlives its issuer would not verify on its last days.
+    // A certificate that outlives its issuer would not verify on its last days.
     const validity = { notBefore, notAfter: notAfter < this.#validTo ? notAfter : this.#validTo };
     return { certificate: await certify(this.#issuer, readRequest(pem), validity), chain: this.#chain };
   }

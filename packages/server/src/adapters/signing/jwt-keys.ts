@@ -12,8 +12,8 @@ interface JwtKey {
 }
 
 /**
- * The keys of JWT_CERTIFICATE_AUTHORITIES. `warn` is told of those that are left out: what is damaged, no RSA key, or
- * not the key of its certificate.
+ * The keys of JWT_CERTIFICATE_AUTHORITIES. Keys that are damaged, are not RSA keys or do not belong to their certificate
+ * are left out and reported to `warn`.
  */
 export function jwtKeys(
   encoded: string,
@@ -63,7 +63,7 @@ function openKey({ kid, key, crt, passphrase }: KeyEntry): JwtKey {
   return { published: { e, alg: 'RS256', kty: 'RSA', kid, n }, privateKey };
 }
 
-/** RFC 7515, compact. Signing happens on another thread. */
+/** A JWT in the compact form of RFC 7515. Signing happens on another thread. */
 async function encode({ published, privateKey }: JwtKey, claims: Readonly<Record<string, unknown>>): Promise<string> {
   const header = { alg: published.alg, kid: published.kid, typ: 'JWT' };
   const unsigned = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
@@ -73,7 +73,7 @@ async function encode({ published, privateKey }: JwtKey, claims: Readonly<Record
   return `${unsigned}.${signature.toString('base64url')}`;
 }
 
-/** A cache of JWTs in this process. Beyond `maxEntries`, what was used longest ago is forgotten. */
+/** A cache of JWTs in this process. Beyond `maxEntries`, the least recently used are dropped. */
 export function jwtMemory(maxEntries: number): Pick<ExpiringStore, 'get' | 'set'> {
   const tokens = new LRUCache<string, string>({ max: maxEntries });
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A key with its certificate, as SECRETS_BOOTSTRAP holds them: for signing JWTs, or certificates. All texts are PEM. */
+/** A key with its certificate, as SECRETS_BOOTSTRAP holds them, to sign JWTs or certificates. All texts are PEM. */
 export interface KeyEntry {
   kid: string;
   key: string;
@@ -10,7 +10,7 @@ export interface KeyEntry {
   passphrase: string | null;
 }
 
-// compat: the original wants all of them there, the last two null when there are none (bug 21).
+// compat: the original requires every field, with null for a missing root or passphrase (bug 21).
 const entrySchema = z.object({
   kid: z.string().min(1),
   key: z.string().min(1),
@@ -27,8 +27,8 @@ const entrySchema = z.object({
 const named = z.record(z.string(), z.array(z.unknown()));
 
 /**
- * Reads base64 of JSON: name to a list of entries. compat: what cannot be read is reported, by kid, and left out. The
- * report never holds content.
+ * Reads base64 of JSON: lists of entries by name. compat: entries that cannot be read are reported by kid and left out.
+ * The report never holds content.
  */
 export function readKeyEntries(
   encoded: string,

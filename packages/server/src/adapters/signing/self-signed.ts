@@ -5,8 +5,8 @@ import { certifyItself, validityFrom } from './x509/certificate.js';
 import type { KeyMaker } from './x509/key-maker.js';
 
 /**
- * A key and a certificate that it signs itself: for development, where a client is told to trust just that. compat: the
- * chain is the certificate.
+ * Makes a key and a certificate that it signs itself, for development, where clients are set up to trust just that
+ * certificate. compat: the chain is the certificate.
  */
 export async function selfSigned(
   keys: KeyMaker,

@@ -103,7 +103,7 @@ describe('an ACL module', () => {
     ['./missing.mjs:check', /there is no file .*missing\.mjs/],
     ['./acl.mjs:missing', /exports no function missing/],
     ['./acl.mjs:notAFunction', /exports no function notAFunction/],
-    ['./broken.mjs:check', /broken\.mjs can not be loaded/],
+    ['./broken.mjs:check', /broken\.mjs cannot be loaded/],
     ['mycompany.acl:check', /expected a JavaScript file/],
     ['./acl.mjs', /expected a JavaScript file/],
   ])('%s stops the start with a word on what is wrong', async (spec, text) => {

@@ -76,7 +76,7 @@ describe('the endpoint', () => {
     expect((await fetch(url, { method: 'POST', body: 'x' })).status).toBe(405);
   });
 
-  test('says 503 when the metrics can not be collected', async () => {
+  test('says 503 when the metrics cannot be collected', async () => {
     const { url } = await serving(() => Promise.reject(new Error('no')));
     expect((await fetch(url)).status).toBe(503);
   });

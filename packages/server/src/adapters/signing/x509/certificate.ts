@@ -7,7 +7,7 @@ import { algorithmOf, pemOf, signed } from './sign.js';
 import type { RequestParts } from './signing-request.js';
 import { extension, keyBitsOf, readExtensions } from './structures.js';
 
-/** Clocks of those who check differ a little from ours. */
+/** Certificates are valid from this long ago, because the clocks of clients differ a little from ours. */
 const BACKDATED_MS = 60_000;
 
 export interface Validity {
@@ -15,18 +15,18 @@ export interface Validity {
   notAfter: Date;
 }
 
-/** From a minute ago until so many days from now. */
+/** The period from a minute ago until `days` from now. */
 export function validityFrom(clock: Clock, days: number): Validity {
   const now = microsecondsOf(clock.now()) / 1000;
   return { notBefore: new Date(now - BACKDATED_MS), notAfter: new Date(now + days * 86_400_000) };
 }
 
-/** Who signs: the name and key identifier that certificates will point at. */
+/** The issuer of certificates: its key, and the name and key identifier that certificates point at. */
 export interface Issuer {
   key: KeyObject;
-  /** Name, as DER. */
+  /** The issuer's Name, as DER. */
   name: Buffer;
-  /** Content of the subject key identifier of its certificate, when it has one. */
+  /** The subject key identifier of its certificate, when it has one. */
   keyIdentifier: Buffer | undefined;
 }
 
@@ -50,15 +50,15 @@ export function issuerOf(certificate: X509Certificate, key: KeyObject): Issuer {
 }
 
 /**
- * A certificate for TLS servers and clients, PEM. Nothing but subject, key and alternative names is taken from the
- * request: whatever else it asks for does not get in.
+ * Makes a certificate for TLS servers and clients, PEM. Only the subject, the key and the alternative names are taken
+ * from the request: anything else that it asks for is ignored.
  */
 export function certify(issuer: Issuer, request: Certifiable, validity: Validity): Promise<string> {
   const { keyIdentifier } = issuer;
   return signCertificate(issuer, request, validity, [
     extension(OID.basicConstraints, true, asn.sequence()),
     ...alternativeNamesOf(request),
-    // digitalSignature and keyEncipherment: the first and third bit, five unused.
+    // The first and third bit are digitalSignature and keyEncipherment; five bits are unused.
     extension(OID.keyUsage, true, asn.der(asn.TAG.bitString, Buffer.from([5, 0b1010_0000]))),
     extension(OID.extendedKeyUsage, false, asn.sequence(asn.oid(OID.serverAuth), asn.oid(OID.clientAuth))),
     extension(OID.subjectKeyIdentifier, false, asn.der(asn.TAG.octetString, keyIdentifierOf(request.publicKey))),
@@ -68,7 +68,7 @@ export function certify(issuer: Issuer, request: Certifiable, validity: Validity
   ]);
 }
 
-/** A certificate for a key by itself, PEM. compat: without limits to its use, or it could not have signed itself. */
+/** Makes a certificate that its own key signs, PEM. compat: it has no limits on its use, or it could not sign itself. */
 export function certifyItself(key: KeyObject, request: Certifiable, validity: Validity): Promise<string> {
   return signCertificate({ key, name: request.subject }, request, validity, [
     ...alternativeNamesOf(request),
@@ -101,7 +101,7 @@ async function signCertificate(
   return pemOf('CERTIFICATE', await signed(body, issuer.key));
 }
 
-/** RFC 7093, method 1. */
+/** The key identifier by method 1 of RFC 7093. */
 function keyIdentifierOf(spki: Buffer): Buffer {
   return createHash('sha256').update(keyBitsOf(spki)).digest().subarray(0, 20);
 }

@@ -1,6 +1,7 @@
 /**
- * The few parts of ASN.1's distinguished encoding that certificates and signing requests are made of. Reading is strict:
- * definite lengths in their shortest form only, so that nobody else reads the same bytes differently.
+ * Reads and writes the few parts of ASN.1's distinguished encoding (DER) that certificates and signing requests consist
+ * of. Reading is strict (only definite lengths in their shortest form), so that no other program reads the same bytes
+ * differently.
  */
 
 export const TAG = {
@@ -22,7 +23,7 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** Tag of `[number]`, with elements inside or with plain content. */
+/** The tag of `[number]`, with elements inside (constructed) or with plain content. */
 export const contextTag = (number: number, constructed: boolean): number => (constructed ? 0xa0 : 0x80) + number;
 
 /** The bytes are not DER, or not the DER that was expected. */
@@ -87,11 +88,11 @@ export class DerReader {
     const first = this.#byte();
     if (first < 0x80) return first;
     const octets = first - 0x80;
-    // Three octets are sixteen megabytes: far above anything that is read here.
+    // Three octets allow sixteen megabytes: far above anything that is read here.
     if (octets < 1 || octets > 3) throw new BadDer('a length of a form that DER does not know');
     let length = 0;
     for (let i = 0; i < octets; i++) length = length * 256 + this.#byte();
-    if (length < 0x80 || length < 256 ** (octets - 1)) throw new BadDer('a length longer than need be');
+    if (length < 0x80 || length < 256 ** (octets - 1)) throw new BadDer('a length that is not in its shortest form');
     return length;
   }
 }
@@ -119,7 +120,7 @@ export function readOid(content: Buffer): string {
   const numbers: number[] = [];
   let value = 0;
   for (const [index, byte] of content.entries()) {
-    if (value === 0 && byte === 0x80) throw new BadDer('an object identifier longer than need be');
+    if (value === 0 && byte === 0x80) throw new BadDer('an object identifier that is not in its shortest form');
     value = value * 128 + (byte & 0x7f);
     if (value > 0xffffffff) throw new BadDer('an object identifier out of bounds');
     if (byte & 0x80) {
@@ -135,7 +136,7 @@ export function readOid(content: Buffer): string {
   return [top, first - top * 40, ...numbers].join('.');
 }
 
-/** One element around its parts. */
+/** An element with this tag around its parts. */
 export function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const octets: number[] = [];
@@ -159,7 +160,7 @@ export function oid(text: string): Buffer {
   return der(TAG.oid, Buffer.from(bytes));
 }
 
-/** A whole number of any size from its big-endian bytes, taken as positive. */
+/** A positive INTEGER from big-endian bytes, of any size. */
 export function positiveInteger(bytes: Uint8Array): Buffer {
   let start = 0;
   while (start < bytes.length - 1 && bytes[start] === 0) start++;
@@ -169,12 +170,12 @@ export function positiveInteger(bytes: Uint8Array): Buffer {
     : der(TAG.integer, Buffer.from([0]), shortest);
 }
 
-/** Whole octets, no bits unused. */
+/** A BIT STRING of whole octets. */
 export const bitString = (bytes: Uint8Array): Buffer => der(TAG.bitString, Buffer.from([0]), bytes);
 
 export const utf8 = (text: string): Buffer => der(TAG.utf8, Buffer.from(text, 'utf8'));
 
-/** Whole seconds. RFC 5280 wants the short form before 2050. */
+/** A Time in whole seconds. RFC 5280 requires the short form before 2050. */
 export function time(date: Date): Buffer {
   const digits = `${date.toISOString().slice(0, 19).replace(/\D/g, '')}Z`;
   return date.getUTCFullYear() < 2050

@@ -1,4 +1,4 @@
-/** Object identifiers of what certificates and signing requests hold. */
+/** The object identifiers in certificates and signing requests. */
 export const OID = {
   commonName: '2.5.4.3',
   countryName: '2.5.4.6',
@@ -24,7 +24,7 @@ export const OID = {
   ed25519: '1.3.101.112',
 } as const;
 
-/** Signature algorithms by object identifier: the digest (null where the algorithm brings its own) and the key. */
+/** Signature algorithms by object identifier: the digest (null when the algorithm has its own) and the type of key. */
 export const SIGNATURES: Readonly<Record<string, { digest: string | null; keyType: string }>> = {
   [OID.sha256WithRsa]: { digest: 'sha256', keyType: 'rsa' },
   [OID.sha384WithRsa]: { digest: 'sha384', keyType: 'rsa' },
@@ -35,7 +35,7 @@ export const SIGNATURES: Readonly<Record<string, { digest: string | null; keyTyp
   [OID.ed25519]: { digest: null, keyType: 'ed25519' },
 };
 
-/** How keys on a curve sign. */
+/** The signature algorithms of keys, by curve. */
 export const CURVE_SIGNATURES: Readonly<Record<string, string>> = {
   prime256v1: OID.ecdsaWithSha256,
   secp384r1: OID.ecdsaWithSha384,

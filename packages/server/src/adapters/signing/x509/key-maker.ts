@@ -7,7 +7,7 @@ import { OID } from './identifiers.js';
 import { pemOf, signed } from './sign.js';
 import { extension } from './structures.js';
 
-/** The subject beside the CN; empty text leaves an attribute out. */
+/** The attributes of a subject beside the CN; an empty text leaves one out. */
 export interface Subject {
   countryName: string;
   stateOrProvinceName: string;
@@ -22,15 +22,15 @@ export const NO_SUBJECT: Subject = {
   organizationName: '',
 };
 
-/** A key that was made here, and a request for it. */
+/** A key that this server made, and a signing request for it. */
 export interface MadeKey {
   privateKey: KeyObject;
-  /** PKCS #1 PEM, which whoever reads the original's keys can read. */
+  /** The key as PKCS #1 PEM, the form of the original's keys. */
   keyPem: string;
   request: SigningRequest;
 }
 
-/** Making a key takes one core for a second or so, and the pool of threads that do it also resolves names. */
+/** Making a key takes a core for about a second, and the same pool of threads also resolves names. */
 const MAX_AT_WORK = 2;
 const MAX_WAITING = 100;
 
@@ -41,7 +41,7 @@ export class KeyMaker {
 
   constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {}
 
-  /** Throws a {@link Refusal} 429 when too many wait already. */
+  /** Makes a key and a request for these names. Rejects with a {@link Refusal} 429 when too many wait already. */
   async make(names: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
     if (this.#atWork < MAX_AT_WORK) this.#atWork++;
     else if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -49,7 +49,7 @@ export class KeyMaker {
     try {
       return await this.#make(names);
     } finally {
-      // Whoever is next takes the place over.
+      // The next in line takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#atWork--;
@@ -89,7 +89,7 @@ export class KeyMaker {
   }
 }
 
-/** The subject of a request made here; attributes in the original's order. */
+/** The subject of a request, as DER; attributes stand in the original's order. */
 function subjectName(commonName: string, subject: Subject): Buffer {
   const attribute = (id: string, value: Buffer): Buffer => asn.der(asn.TAG.set, asn.sequence(asn.oid(id), value));
   const optional = (['countryName', 'stateOrProvinceName', 'localityName', 'organizationName'] as const)

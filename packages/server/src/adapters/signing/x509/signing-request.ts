@@ -5,20 +5,20 @@ import * as asn from './der.js';
 import { CURVE_SIGNATURES, OID, SIGNATURES } from './identifiers.js';
 import { bitsOf, type Extension, keyBitsOf, readExtensions } from './structures.js';
 
-/** What a certificate is made from: the parts of a request, each as it stands there. */
+/** The parts of a request that a certificate is made from, as they stand in the request. */
 export interface RequestParts {
   commonName: string;
   alternativeNames: string[];
-  /** Name, as DER. */
+  /** The Name, as DER. */
   subject: Buffer;
-  /** SubjectPublicKeyInfo, as DER. */
+  /** The SubjectPublicKeyInfo, as DER. */
   publicKey: Buffer;
-  /** GeneralNames, as DER. */
+  /** The GeneralNames, as DER. */
   alternativeNamesDer: Buffer | undefined;
 }
 
 const MIN_RSA_BITS = 2048;
-/** Verifying costs the square of this. */
+/** Verifying a signature costs the square of the key's length. */
 const MAX_RSA_BITS = 8192;
 
 /**
@@ -116,7 +116,7 @@ function readAttributes(attributes: asn.DerReader): Extension[] {
     attribute.end();
     if (asn.countElements(content) === 0) throw new asn.BadDer('an attribute without a value');
     if (id === OID.microsoftExtensionRequest) {
-      // A second place for extensions, which some CAs read and others do not.
+      // This is a second place for extensions, which some CAs read and others do not.
       throw new Refusal('invalid_request', 'csr holds extensions in the form of Microsoft, which is not supported');
     }
     if (id !== OID.extensionRequest) continue;
@@ -172,7 +172,7 @@ function asciiOf(content: Buffer): string {
   return text;
 }
 
-/** DNS names as they are, others with their kind in front. */
+/** The alternative names: DNS names as they are, others with their kind in front. */
 function readGeneralNames(value: Buffer): string[] {
   const outer = new asn.DerReader(value);
   const list = outer.enter(asn.TAG.sequence);

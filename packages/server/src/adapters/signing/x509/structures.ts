@@ -5,7 +5,7 @@ export interface Extension {
   value: Buffer;
 }
 
-/** Extensions, of a certificate or asked for by a request. */
+/** Reads the extensions of a certificate, or those that a request asks for. */
 export function readExtensions(holder: DerReader): Extension[] {
   const list = holder.enter(TAG.sequence);
   const extensions: Extension[] = [];
@@ -31,7 +31,7 @@ export function keyBitsOf(spki: Buffer): Buffer {
   return bits;
 }
 
-/** The octets of a bit string without unused bits. */
+/** The octets of a BIT STRING, which must have no unused bits. */
 export function bitsOf(content: Buffer): Buffer {
   if (content[0] !== 0) throw new BadDer('expected whole octets');
   return content.subarray(1);
