@@ -4,7 +4,7 @@ import { isPlainObject } from '../../domain/plain-object.js';
 import type { Kind } from '../../domain/records.js';
 import { DamagedRow, type Found } from '../../ports/store.js';
 
-/** What a row's `data_type` says: the kind of the current row, or of its archived revisions. */
+/** The `data_type` of a row: the kind of a current row, or of an archived revision. */
 export type DataType = Kind | `archive-${Kind}`;
 
 export function dataTypeOf(kind: Kind, archived: boolean): DataType {
@@ -16,13 +16,13 @@ export function archiveId(id: string, revision: number): string {
   return `${id}-${revision}`;
 }
 
-/** Ids of what a service maps; none when it is no service. */
+/** The ids of what a service maps; none when the row is not a service. */
 export function mappedIds(service: Found<'service'>, kind: 'credential' | 'blind-credential'): readonly string[] {
   if (service === 'absent' || service === 'other-kind') return [];
   return kind === 'credential' ? service.credentials : service.blindCredentials;
 }
 
-/** Revisions read for one history: what a broken revision number could ask for otherwise has no bound. */
+/** Maximum number of revisions in one history: without it, a broken revision number could ask for any number. */
 const MAX_HISTORY = 10_000;
 
 /** The ids of the rows of revisions 1 to `upTo`, of the last 10 000 when there are more. */
@@ -31,29 +31,29 @@ export function historyIds(id: string, upTo: number): string[] {
   return Array.from({ length: Math.max(0, upTo - first + 1) }, (_, index) => archiveId(id, first + index));
 }
 
-/** How far beyond the current revision rows are looked for: leftovers of a crashed original. */
+/** How far beyond the current revision rows are looked for, which a crashed server of the original may have left. */
 const LEFTOVER_REVISIONS = 64;
 
 /**
- * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} rather than leave some out,
- * since what is archived must be whole.
+ * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} when there are too many, since an
+ * archived credential must be whole.
  */
 export function everyRevisionId(id: string, current: number): string[] {
   if (current > MAX_HISTORY) throw new DamagedRow(id, 'it has more revisions than can be archived');
   return Array.from({ length: current + LEFTOVER_REVISIONS }, (_, index) => archiveId(id, index + 1));
 }
 
-/** Ids of rows that hold names begin like this; nothing else may use one, in either store. */
+/** The prefix of ids of rows that hold names; nothing else may use it, in either store. */
 export const NAME_ROWS = '/name/';
 
 export function isReserved(id: string): boolean {
   return id.startsWith(NAME_ROWS);
 }
 
-/** Told of each damaged row that a list, a history or a change had to leave out. */
+/** Called for each damaged row that a list, a history or a change had to leave out. */
 export type OnDamagedRow = (row: { id: string; problem: string }) => void;
 
-/** Sorted and without doubles, so that the same state reads the same from both stores. */
+/** The members sorted and without duplicates, so that the same state reads the same from both stores. */
 export function sortedSet(members: readonly string[]): string[] {
   return members.length < 2 ? [...members] : [...new Set(members)].sort();
 }
@@ -61,8 +61,8 @@ export function sortedSet(members: readonly string[]): string[] {
 const LOOSE_DATE = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):?(\d\d))?$/;
 
 /**
- * A stored date. Forms that the original does not write (another offset, fewer digits; none means UTC) are turned
- * into the stored form; what is no date at all is null.
+ * The instant that a stored text says. Forms that the original does not write (another offset or none, which means UTC,
+ * or fewer digits) are converted; a text that is not a date is null.
  */
 export function readInstant(text: string | null): Instant | null {
   if (text === null) return null;
@@ -76,7 +76,7 @@ export function readInstant(text: string | null): Instant | null {
   return instantOf((milliseconds - offsetMinutes * 60_000) * 1000 + microseconds);
 }
 
-/** JSON text that must be an object, `null` meaning an empty one. Throws SyntaxError, without any of the text. */
+/** The object in a JSON text; `null` is an empty one. Throws a SyntaxError that holds nothing of the text. */
 export function parseObject(text: string): JsonObject {
   if (text === '{}') return {};
   const value = parseJson(text);

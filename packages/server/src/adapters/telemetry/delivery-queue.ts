@@ -2,17 +2,17 @@ import { request as httpRequest } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
 import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 
-/** Where events are posted to, and how they prove where they come from. */
+/** The receiver of events, and how they prove their sender. */
 export interface Destination {
   kind: 'graphite' | 'webhook';
   url: URL;
   username: string;
   password: string;
-  /** Further headers of one attempt: what is signed carries the time of sending, not of the event. */
+  /** Further headers of one attempt; a signature carries the time of sending, not of the event. */
   sign?: (body: string) => Record<string, string>;
 }
 
-/** How an event ended. `dropped`: never tried to the end, because the queue was full or the server stopped. */
+/** How an event ended. It is `dropped` when the queue is full or the server stops before it is delivered. */
 export type Outcome = 'delivered' | 'failed' | 'dropped';
 
 export interface DeliveryLog {
@@ -22,44 +22,44 @@ export interface DeliveryLog {
 export interface DeliveryOptions {
   log: DeliveryLog;
   onOutcome?: (kind: Destination['kind'], outcome: Outcome) => void;
-  /** compat: 3 s, for the whole exchange. */
+  /** Time for the whole exchange; compat: 3 s. */
   timeoutMs?: number;
-  /** Pause before the second attempt; it doubles, with jitter. */
+  /** Pause before the second attempt; it doubles with each attempt, with jitter. */
   backoffMs?: number;
-  /** Events that wait at most; more are dropped. */
+  /** Maximum number of waiting events; further ones are dropped. */
   capacity?: number;
 }
 
 const MAX_ATTEMPTS = 4;
-/** Posts to one destination at the same time, so that one slow answer does not hold up the rest. */
+/** Maximum number of concurrent posts to one destination, so that a slow answer does not hold up the rest. */
 const CONCURRENCY = 4;
-/** Characters of bodies that wait at most: a service may map thousands of credentials. */
+/** Maximum number of characters in waiting bodies: a service may map thousands of credentials. */
 const MAX_QUEUED_LENGTH = 8 * 1024 * 1024;
-/** What is read of an answer before the connection is cut: only its status counts. */
+/** How much of an answer is read before the connection is cut: only its status counts. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
  * Posts events to one destination, off the path of requests: {@link push} returns at once, holds a bounded number and
  * never throws. Timeouts, broken connections and 408, 429 and 5xx are tried again; any other answer but 2xx is final.
- * compat: the original took only 200 for success, but it never tried again: here a receiver that says 202 or 204 would
- * get everything four times. Redirects are not followed: they could carry the password elsewhere.
+ * The original took only 200 for success, but never tried again: here, a receiver that answers 202 or 204 would then get
+ * everything four times. Redirects are not followed: they could carry the password elsewhere.
  *
  * An event arrives at least once if at all, and events may overtake each other.
  */
 export class DeliveryQueue {
   readonly #destination: Destination;
   readonly #options: Required<Omit<DeliveryOptions, 'onOutcome'>> & Pick<DeliveryOptions, 'onOutcome'>;
-  /** For the log: never the path or the query, which often are the secret of a webhook. */
+  /** The destination for the log, without path and query, which often are the secret of a webhook. */
   readonly #origin: string;
   readonly #waiting: string[] = [];
   #waitingLength = 0;
   #underway = 0;
-  /** Loops that take from the queue, at most {@link CONCURRENCY}. */
+  /** The number of loops that take from the queue, at most {@link CONCURRENCY}. */
   #workers = 0;
   #dropped = 0;
   #closing = false;
   readonly #stop = new AbortController();
-  /** Of the proxy of the environment, if this goes through it. */
+  /** The agent for the proxy of the environment, if there is one. */
   #agent: Promise<Agent | undefined> | undefined;
   #idle: (() => void) | undefined;
 
@@ -69,7 +69,7 @@ export class DeliveryQueue {
     this.#origin = destination.url.origin;
   }
 
-  /** Events that wait or are under way. */
+  /** The number of events that wait or are being delivered. */
   get depth(): number {
     return this.#waiting.length + this.#underway;
   }
@@ -83,14 +83,14 @@ export class DeliveryQueue {
     }
     this.#waiting.push(body);
     this.#waitingLength += body.length;
-    // Starts in a later turn: the request that published goes on first.
+    // Delivery starts in a later turn: the request that published goes on first.
     if (this.#workers < CONCURRENCY) {
       this.#workers += 1;
       setImmediate(() => void this.#work());
     }
   }
 
-  /** Takes no more, and resolves when all is delivered or given up, after `withinMs` at the latest. */
+  /** Stops taking events, and resolves when all are delivered or given up, after `withinMs` at the latest. */
   async close(withinMs: number): Promise<void> {
     this.#closing = true;
     if (this.#workers > 0) {
@@ -148,7 +148,7 @@ export class DeliveryQueue {
         authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
         ...sign?.(body),
       };
-      // Single-use connections, with a proxy as without.
+      // Connections are used once, with a proxy and without.
       this.#agent ??= proxyAgent({
         address: url.href,
         connectTimeoutMs: this.#options.timeoutMs,
@@ -158,7 +158,7 @@ export class DeliveryQueue {
       return { status: await post(url, headers, body, { agent: await this.#agent, signal: late.signal }) };
     } catch (error) {
       if (error instanceof ProxyError) return { failure: error.message };
-      // Only the code: the message of some errors carries the address.
+      // The message of some errors carries the address, so only the code is logged.
       const code = (error as { code?: unknown }).code;
       const timedOut = late.signal.aborted;
       return { failure: timedOut ? 'timeout' : typeof code === 'string' ? code : 'network error' };
@@ -169,7 +169,7 @@ export class DeliveryQueue {
   }
 
   #drop(): void {
-    // The first at once, then every now and then: a full queue must not fill the log as well.
+    // The first drop is logged, then one in a thousand: a full queue must not fill the log as well.
     if (this.#dropped % 1000 === 0) this.#warn({ dropped: this.#dropped + 1 }, 'an event was dropped');
     this.#dropped += 1;
     this.#options.onOutcome?.(this.#destination.kind, 'dropped');
@@ -180,7 +180,7 @@ export class DeliveryQueue {
   }
 }
 
-/** The status of the answer. Rejects when there is none. */
+/** Posts the body and resolves to the status of the answer. Rejects when there is no answer. */
 function post(
   url: URL,
   headers: Record<string, string | number>,
@@ -188,11 +188,11 @@ function post(
   { agent, signal }: { agent: Agent | undefined; signal: AbortSignal },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    // A request whose tunnel is not there yet would tell it only then.
+    // A request that still waits for its tunnel would report the abort only when the tunnel is there.
     signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const target = new URL(url);
-    // Node would make an Authorization of its own from them.
+    // Node would make an Authorization header of its own from them.
     target.username = '';
     target.password = '';
     const request = send(target, { method: 'POST', headers, agent: agent ?? false, signal }, (response) => {
@@ -202,7 +202,7 @@ function post(
         if (read > MAX_ANSWER_BYTES) response.destroy();
       });
       response.on('error', () => undefined);
-      // Settled before the body is in: the connection is single-use, and cut when it goes on for too long.
+      // The status is known before the body is read; the connection is used once, and cut after a second.
       response.on('close', () => request.destroy());
       resolve(response.statusCode ?? 0);
       setTimeout(() => response.destroy(), 1000).unref();

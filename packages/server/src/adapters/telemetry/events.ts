@@ -8,11 +8,11 @@ export interface EventReceivers {
   webhooks?: { urls: readonly string[]; username: string; password: string; signingKey: string };
 }
 
-/** Tells graphite and webhooks of changes, through one bounded queue for each receiver. */
+/** Sends changes to graphite and webhooks, through one bounded queue for each receiver. */
 export interface EventSender extends Events {
-  /** Events that wait or are under way, in all queues. */
+  /** The number of events that wait or are being delivered, in all queues. */
   depth(): number;
-  /** Delivers what waits, `withinMs` at most; what is left then is dropped, counted and logged. */
+  /** Delivers waiting events for at most `withinMs`; the rest is dropped, counted and logged. */
   close(withinMs: number): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { Metrics } from '../../ports/telemetry.js';
 
-/** Tells every sink; none of them throws. */
+/** Metrics that go to every sink; sinks never throw. */
 export function fanOut(sinks: readonly Metrics[]): Metrics {
   if (sinks.length === 1) return sinks[0]!;
   return {

@@ -1,8 +1,8 @@
 import type { ChangeEvent } from '../../ports/telemetry.js';
 
 /**
- * The body of a graphite event: `what`, comma-separated `tags` and a text; undefined for what graphite is not told of,
- * a credential that no service maps. Blind credentials of a service are not in its text (compat).
+ * The body of a graphite event: `what`, comma-separated `tags` and a text; undefined for a credential that no
+ * service maps, which is not reported. Blind credentials of a service are not in its text (compat).
  */
 export function graphiteBody(event: ChangeEvent): string | undefined {
   // compat (bug 19): the tag of a service that changed was the text of a function in place of its id.

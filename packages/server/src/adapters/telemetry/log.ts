@@ -1,12 +1,12 @@
 import { pino, type Logger } from 'pino';
 import type { Audit } from '../../ports/telemetry.js';
 
-/** Lines of one turn of the event loop are written together; a longer turn writes early. */
+/** Lines of one turn of the event loop are written together, and earlier when they reach this length. */
 const TURN_CHARACTERS = 65_536;
 
 /**
- * Structured logs, one JSON line each, to standard output. Secrets stay out because nothing that could hold them is
- * given to the log: no bodies, no headers, no addresses as typed, and of errors only what {@link describeError} takes.
+ * Opens the log: one JSON line per entry, on standard output. Secrets stay out because nothing that could hold them is
+ * logged: no bodies, no headers, no addresses as typed, and of errors only the fields that {@link describeError} picks.
  */
 export function openLog(level: string): Logger {
   return pino(
@@ -22,8 +22,8 @@ export function openLog(level: string): Logger {
 }
 
 /**
- * Written when the turn of the event loop ends, with one system call for all its lines: the two of a request, and those
- * of its neighbours. A process that is killed loses the lines of the turn it was in, an ordinary exit loses none.
+ * Standard output, written at the end of each event-loop turn with one system call for all lines of the turn. A process
+ * that is killed loses the lines of its last turn; an ordinary exit loses none.
  */
 function standardOutput(): { write(line: string): void; flushSync(): void } {
   const output = pino.destination({ fd: 1, sync: true });
@@ -47,7 +47,7 @@ function standardOutput(): { write(line: string): void; flushSync(): void } {
 let second = 0;
 let prefix = '';
 
-/** As pino's own, but the part down to the second is made once a second: it is half of what a line costs otherwise. */
+/** The time as pino writes it. The part down to the second is cached: making it is half of the cost of a line. */
 function isoTime(): string {
   const now = Date.now();
   const current = Math.floor(now / 1000);
@@ -58,14 +58,14 @@ function isoTime(): string {
   return `${prefix}${String(now % 1000).padStart(3, '0')}Z"`;
 }
 
-/** The audit log is the lines with `audit` in them. */
+/** The audit log: the lines of the log that have an `audit` field. */
 export function auditLog(logger: Logger): Audit {
-  // Audit lines are written at every level but silent: an operator who quiets the log still wants to know who read what.
+  // Audit lines are written at every level but silent: even with a quiet log, operators want to know who read what.
   const auditLogger = logger.child({}, { level: logger.level === 'silent' ? 'silent' : 'info' });
   return (entry) => auditLogger.info({ audit: entry }, 'audit');
 }
 
-/** Name, message, code and stack: other properties of an error may carry a request with its secrets. */
+/** An error's name, message, code and stack: its other properties may carry a request with secrets. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: typeof error };
   const code = (error as { code?: unknown }).code;

@@ -7,8 +7,8 @@ export interface MetricsServer {
 }
 
 /**
- * Serves `GET /metrics` in Prometheus' text format on an address of its own, which no route of the API shares. There is
- * no authentication: it listens on loopback unless it is told otherwise, and what it says names nobody and nothing.
+ * Serves `GET /metrics` in Prometheus' text format, on an address apart from the API. There is no authentication: by
+ * default it listens on loopback, and the metrics name no principal and no resource.
  */
 export async function startMetricsServer(options: {
   host: string;

@@ -1,16 +1,16 @@
 import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../../ports/telemetry.js';
 
-/** One request, as it was answered. */
+/** A request that was answered. */
 export interface ObservedRequest {
   method: string;
-  /** The route's pattern; null for an address that is no route's. */
+  /** The pattern of the route; null for an address without a route. */
   route: string | null;
   status: number;
   milliseconds: number;
 }
 
-/** What Prometheus is told. Labels are words of the program: never an id, a name or anything a caller chose. */
+/** The metrics for Prometheus. Labels are words of the program: never an id, a name or anything that a caller chose. */
 export interface Prometheus extends Metrics {
   request(observed: ObservedRequest): void;
   tokenRejected(reason: string): void;
@@ -18,7 +18,7 @@ export interface Prometheus extends Metrics {
   render(): Promise<string>;
 }
 
-/** The timers by their statsd names: any other name is not for Prometheus. */
+/** The statsd names of the timers that Prometheus gets too. */
 const OPERATIONS: ReadonlySet<string> = new Set([
   'decrypt_token',
   'kms_decrypt_token',
@@ -43,7 +43,7 @@ const OPERATIONS: ReadonlySet<string> = new Set([
   'jwt.get_jwt.encode',
 ]);
 
-/** Counters by their statsd names; those with names of keys and callers inside are told by their ends. */
+/** Counters by their statsd names, and their labels: names of keys and callers inside are left out. */
 const COUNTED: readonly [RegExp, string][] = [
   [/^archive\.(save|delete)\.(success|failure)$/, 'archive_$1_$2'],
   [/^restore\.save\.(success|failure)$/, 'restore_$1'],
@@ -56,12 +56,12 @@ const COUNTED: readonly [RegExp, string][] = [
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const METHODS = new Set(['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH']);
-/** Names whose label is remembered. */
+/** Maximum number of names whose label is cached. */
 const MAX_NAMES = 10_000;
 
 /**
- * Metrics for Prometheus, in a registry of their own. `depth` is asked when somebody looks. With `inWorker` the process
- * also answers the supervisor, which adds up what its workers counted.
+ * Opens the metrics for Prometheus, in a registry of their own. `depth` is called when the metrics are read. With
+ * `inWorker` the process also answers the supervisor, which adds up the counts of its workers.
  */
 export function openPrometheus({ depth, inWorker }: { depth: () => number; inWorker: boolean }): Prometheus {
   const registry = new Registry();
@@ -120,7 +120,7 @@ export function openPrometheus({ depth, inWorker }: { depth: () => number; inWor
   });
   if (inWorker) {
     AggregatorRegistry.setRegistries([registry]);
-    // Making one is what starts to listen for the supervisor's question.
+    // Its constructor starts to listen for the supervisor's question.
     new AggregatorRegistry();
   }
 
@@ -156,7 +156,7 @@ export function openPrometheus({ depth, inWorker }: { depth: () => number; inWor
   };
 }
 
-/** In the supervisor of workers: what all of them counted, added up. A worker that is replaced takes its part along. */
+/** For the supervisor: the counts of all workers, added up. The counts of a replaced worker are lost. */
 export function clusterMetrics(): () => Promise<string> {
   const registry = new AggregatorRegistry();
   return () => registry.clusterMetrics();

@@ -6,35 +6,35 @@ import type { Metrics } from '../../ports/telemetry.js';
 export interface StatsdOptions {
   host: string;
   port: number;
-  /** Told when the host's name can not be resolved, once until it can again. */
+  /** Called when the host's name cannot be resolved, once until it can be again. */
   onProblem: (problem: string) => void;
   flushMs?: number;
 }
 
 export interface Statsd extends Metrics {
-  /** Sends what is left. */
+  /** Sends the metrics that are left. */
   close(): Promise<void>;
 }
 
 const PREFIX = 'confidant.';
-/** What fits into one packet of an ordinary network. */
+/** The length that fits into one packet of an ordinary network. */
 const MAX_DATAGRAM = 1432;
-/** Datagrams kept while the host's name is being resolved. */
+/** Maximum number of datagrams kept while the host's name is being resolved. */
 const MAX_WAITING = 64;
-/** Names remembered in their safe form; further ones are sent as one name. */
+/** Maximum number of names cached in their safe form; all further names are sent as one. */
 const MAX_NAMES = 10_000;
-/** Datagrams the kernel may hold back before further ones are dropped. */
+/** Maximum number of datagrams in the kernel's queue; further ones are dropped. */
 const MAX_UNDERWAY = 512;
 const CLOSE_WITHIN_MS = 500;
 const RESOLVE_EVERY_MS = 60_000;
 
 /**
- * Counters as `confidant.name:n|c` and timers as `confidant.name:ms|ms` with six decimals, over UDP. Several go into
- * one datagram, one to a line, so that a request costs no system call. Nobody listening, a host without an address or
- * a full network lose metrics and disturb nothing.
+ * Sends counters as `confidant.name:n|c` and timers as `confidant.name:ms|ms` with six decimals, over UDP. Several share
+ * a datagram, one to a line, so that a request costs no system call. If nothing listens, the host has no address or the
+ * network is full, metrics are lost and nothing else happens.
  *
- * Ours rather than a client library: they format on the caller's time as this does, ask DNS for each send or only
- * once, and the usual one brings a native module for sockets that are not used here.
+ * This is not a client library because those ask DNS for each send or only once, and the usual one brings a native
+ * module for sockets that are not used here.
  */
 export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptions): Statsd {
   const names = new Map<string, string>();
@@ -64,7 +64,7 @@ export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptio
     lines = '';
     if (performance.now() - resolvedAt > RESOLVE_EVERY_MS) resolving ??= resolve();
     if (target !== undefined) sendWaiting(target);
-    // The name has just failed to resolve: the next try is a while away.
+    // The name has just failed to resolve, and the next attempt is not due.
     else if (resolving === undefined) waiting = [];
   };
 
@@ -88,7 +88,7 @@ export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptio
         if (error) {
           if (!failing) onProblem(`statsd host: ${error.code ?? 'no address'}`);
           failing = true;
-          // A known address stays in use.
+          // A known address stays in use when resolving fails.
           if (target === undefined) waiting = [];
         } else {
           failing = false;

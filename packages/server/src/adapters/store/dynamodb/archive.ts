@@ -14,7 +14,7 @@ const CREDENTIAL = 'credential';
 const REVISION = 'archive-credential';
 
 /**
- * Archived credentials in a table of their own, DYNAMODB_TABLE_ARCHIVE: the live table's rows as they are, plus
+ * Opens the archive in a table of its own, DYNAMODB_TABLE_ARCHIVE: it holds the live table's rows as they are, plus
  * `archive_date`. compat: servers of the original read and write the same table.
  */
 export function openDynamoArchive(options: DynamoOptions & { archiveTable: string }): Archive {
@@ -109,7 +109,7 @@ class DynamoArchive implements Archive {
     return rows.filter((row) => row['data_type']?.S === REVISION).sort((a, b) => revisionOf(a) - revisionOf(b));
   }
 
-  /** Writes the copies, then reads them back: resolves only when each is what the live row is. */
+  /** Writes copies into the archive and reads them back; resolves only when each equals its live row. */
   async #copy(rows: readonly Item[], date: Instant): Promise<void> {
     const copies = rows.map((row) => ({ ...row, archive_date: { S: date } }));
     await this.#batches.write(this.archive, copies);
@@ -186,9 +186,9 @@ class DynamoArchive implements Archive {
     return { status: 'name-taken', holder: holder?.['holder']?.S ?? '' };
   }
 
-  /** Undefined when all of it was done; otherwise the first part whose condition failed. */
+  /** Runs a transaction. Undefined when it was done; otherwise the index of the first part whose condition failed. */
   async #transact(parts: readonly object[]): Promise<number | undefined> {
-    // One token for all attempts: one that was applied, its answer lost, is not applied twice.
+    // All attempts share one token: one that was applied although its answer was lost is not applied again.
     const input = { ClientRequestToken: randomUUID(), TransactItems: parts };
     for (let contended = 0; ;) {
       try {
@@ -221,7 +221,7 @@ function revisionOf(item: Item): number {
   throw new DamagedRow(rowId(item), 'it has no revision');
 }
 
-/** Every attribute is as it was read, and no date of decryption was added. */
+/** The condition that every attribute is as it was read, and no date of decryption was added. */
 function isStill(item: Item): object {
   const names = Object.keys(item).filter((name) => name !== 'id');
   const conditions = names.map((_name, index) => `#a${index} = :a${index}`);

@@ -5,20 +5,20 @@ import { AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
 export interface DynamoOptions {
   table: string;
   region: string;
-  /** A stand-in's address; default: AWS's for the region. */
+  /** The address of a stand-in; by default AWS's address for the region. */
   endpoint?: string;
-  /** Default: AWS's usual order of sources. */
+  /** By default AWS's usual order of sources. */
   credentials?: CredentialsProvider;
   connectTimeoutMs: number;
   readTimeoutMs: number;
   maxSockets: number;
-  /** Attempts of one call, the first included. */
+  /** Maximum number of attempts of one call, the first included. */
   maxAttempts?: number;
 }
 
 export const BACKEND = 'dynamodb';
 
-/** The GSI every list is read from: data_type, modified_date. */
+/** The global secondary index by data_type and modified_date, from which every list is read. */
 export const DATE_INDEX = 'data_type_date_index';
 
 export function dynamoClient(options: DynamoOptions): AwsJsonClient {
@@ -43,8 +43,8 @@ function dnsSuffix(region: string): string {
 }
 
 /**
- * Passes errors on as {@link BackendUnavailable}: a missing table, denied access or a request DynamoDB does not
- * understand is no usable answer either, and must never look like an absent row.
+ * The error to pass on: {@link BackendUnavailable} for every refusal. A missing table, denied access or a request that
+ * DynamoDB does not understand is not a usable answer, and must never look like an absent row.
  */
 export function asUnavailable(error: unknown): Error {
   return error instanceof AwsRefusal ? new BackendUnavailable(BACKEND, { cause: error }) : (error as Error);

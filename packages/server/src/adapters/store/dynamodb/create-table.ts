@@ -6,7 +6,7 @@ import { asUnavailable, BACKEND, DATE_INDEX, dynamoClient, type DynamoOptions } 
 const DEFAULT_WAIT_MS = 180_000;
 const POLL_MS = 500;
 
-// compat: the original's units. An operator changes them, or the billing mode, on the table.
+// compat: these are the original's units. Operators change them, or the billing mode, on the table.
 const THROUGHPUT = { ReadCapacityUnits: 10, WriteCapacityUnits: 10 };
 
 function index(name: string, range: string): object {
@@ -32,14 +32,14 @@ const DEFINITION = {
   KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
   GlobalSecondaryIndexes: [
     index(DATE_INDEX, 'modified_date'),
-    // compat: the guide names it, though its last release and this server read only the other.
+    // compat: the original's guide names this index, though its last release and this server read only the other one.
     index('data_type_revision_index', 'revision'),
   ],
 };
 
 /**
- * Makes the table, and the archive table when one is named, with both indexes, if they are missing, and resolves when
- * they can be used; tables that exist are left as they are. Servers that start at once may all call it.
+ * Makes the table, and the archive table if one is named, with both indexes, unless they exist, and resolves when they
+ * can be used. Existing tables are left as they are. Servers that start at once may all call it.
  *
  * Rejects with {@link BackendUnavailable} when DynamoDB does not answer, denies it, or a table does not become active
  * within `waitMs`.
@@ -85,7 +85,7 @@ async function create(client: AwsJsonClient, table: string): Promise<void> {
   try {
     await client.call('CreateTable', { TableName: table, ...DEFINITION });
   } catch (error) {
-    // Another server was faster, or an attempt of this one whose answer was lost.
+    // Another server was faster, or an earlier attempt of this one whose answer was lost.
     if (!(error instanceof AwsRefusal && error.code === 'ResourceInUseException')) throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { Kind, Listed, Records, SealedPairs } from '../../../domain/records
 import { damaged, decodeListed, decodeRecord, type RowFields } from '../decode.js';
 import { archiveId, dataTypeOf, parseObject, sortedSet } from '../rows.js';
 
-/** An attribute value as DynamoDB's JSON writes it. */
+/** An attribute value in DynamoDB's JSON. */
 export interface Attribute {
   S?: string;
   N?: string;
@@ -36,12 +36,12 @@ const ENCODE: { [K in Kind]: (item: Item, record: Records[K]) => void } = {
   credential(item, { sealed, ...record }) {
     setText(item, 'name', record.name);
     setText(item, 'credential_pairs', sealed.token);
-    // compat: the base64 text of the ciphertext is itself what the Binary holds.
+    // compat: the Binary holds the base64 text of the ciphertext, not its bytes.
     item['data_key'] = { B: Buffer.from(sealed.dataKey, 'latin1').toString('base64') };
     setNumber(item, 'cipher_version', sealed.cipherVersion);
     setText(item, 'metadata', pythonJson(record.metadata));
     setText(item, 'documentation', record.documentation);
-    // compat: the one collection that is written when it is empty.
+    // compat: this is the only collection that is written when it is empty.
     item['tags'] = { L: record.tags.map((tag) => ({ S: tag })) };
     setText(item, 'last_decrypted_date', record.lastDecryptedDate);
     setText(item, 'last_rotation_date', record.lastRotationDate);

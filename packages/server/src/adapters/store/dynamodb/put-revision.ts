@@ -17,7 +17,7 @@ interface Reason {
   Item?: Item;
 }
 
-/** A further attempt needs at least this long, or a quarter of all the time where that is less. */
+/** A further attempt needs at least this long, or a quarter of the whole time if that is less. */
 const LEAST_FOR_ANSWER_MS = 250;
 const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
 
@@ -27,7 +27,7 @@ const REFUSED = {
   release: 'release-failed',
 } as const;
 
-/** What the port promises of a write, in one transaction over the rows of the revision and of its names. */
+/** Writes a revision as the port promises, in one transaction over the rows of the revision and of its names. */
 export async function putRevision<K extends Kind>(
   client: AwsJsonClient,
   table: string,
@@ -37,22 +37,22 @@ export async function putRevision<K extends Kind>(
   if (isReserved(id)) return { status: 'conflict' };
   const parts = partsOf(table, write);
   const deadline = performance.now() + client.budgetMs;
-  // One token for all attempts at the same transaction: one that was applied, its answer lost, is not applied twice.
+  // All attempts at a transaction share one token: one that was applied although its answer was lost is not applied again.
   let token = randomUUID();
   for (let attempt = 1; ; attempt++) {
     const outcome = await transact(client, { id, parts, token, deadline });
     if (outcome === 'release-failed') {
-      // Somebody else holds the old name by now: there is nothing to give up.
+      // Another row holds the old name by now: there is no claim to give up.
       parts.delete('release');
       token = randomUUID();
     } else if (outcome === 'contended' || outcome === 'throttled') {
-      // What is sent too late to be answered may be done and not be known to be: it is not sent.
+      // An attempt too late to be answered might succeed without the caller learning of it, so it is not made.
       const latest = deadline - Math.min(LEAST_FOR_ANSWER_MS, client.budgetMs / 4);
       const pauseMs = backoffMs(attempt);
       const hasTime = performance.now() + pauseMs < latest;
       if (hasTime) await sleep(pauseMs);
       if (!hasTime || performance.now() >= latest) {
-        // Other writers of the same rows were faster for as long as may be waited: a lost race.
+        // Other writers of the same rows won until the time was over: this write lost the race.
         if (outcome === 'contended') return { status: 'conflict' };
         throw new BackendUnavailable(BACKEND, { cause: new Error('the transaction was throttled') });
       }
@@ -117,7 +117,7 @@ function partsOf<K extends Kind>(
 /** Characters of a date before its offset, which some rows write as `+00:00`. */
 const WITHOUT_OFFSET = 26;
 
-/** Adds that no decryption was recorded since. A date in no known form was read as null, and stands in no write's way. */
+/** Adds the condition that no decryption was recorded since. A date in no known form was read as null and prevents no write. */
 function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Instant | null | undefined): object {
   if (decrypted === undefined) return condition;
   const same =
@@ -149,7 +149,7 @@ async function transact(
     const reasons = (error.answer['CancellationReasons'] ?? []) as Reason[];
     if (reasons.some(({ Code, Message }) => isTooLarge(Code, Message))) throw new RowTooLarge(id, { cause: error });
     const order = [...parts.keys()];
-    // In the order in which outcomes are told: what another transaction keeps from being known comes before what is.
+    // The order in which outcomes are reported; within a part, a failed condition is known, a conflict is not.
     for (const part of ['current', 'archive', 'claim', 'release'] as const) {
       const { Code, Item: held } = reasons[order.indexOf(part)] ?? {};
       if (Code === 'ConditionalCheckFailed') {
@@ -183,7 +183,7 @@ export function isRevision(
   };
 }
 
-/** Names may be longer than a key and hold anything: their digest stands for them. */
+/** The id of the row that holds a name: its digest, because names may be longer than a key and contain anything. */
 export function nameRow(kind: Kind, name: string): string {
   return `${NAME_ROWS}${kind}/${createHash('sha256').update(name).digest('hex')}`;
 }

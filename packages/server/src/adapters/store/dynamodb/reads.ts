@@ -60,7 +60,7 @@ export class TableReads {
     const found: Item[] = [];
     let keys: unknown[] = ids.map((id) => ({ id: { S: id } }));
     const { budgetMs } = this.client;
-    // A large batch comes in several answers: each that brings rows earns time for the next, up to three times as much.
+    // A large batch comes in several answers: each one with rows extends the time, up to three times the budget.
     const latest = performance.now() + 3 * budgetMs;
     let deadline = performance.now() + budgetMs;
     for (let fruitless = 0; ;) {
@@ -115,7 +115,7 @@ export function projection(attributes: readonly string[]): Query {
   };
 }
 
-/** What DynamoDB would refuse as a key is the id of nothing. */
+/** Whether a row can have this id: DynamoDB refuses keys that are empty or too long. */
 function isPossibleKey(id: string): boolean {
   return id !== '' && (id.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(id) <= MAX_KEY_BYTES);
 }

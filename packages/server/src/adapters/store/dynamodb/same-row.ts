@@ -6,7 +6,7 @@ export function isSameRow(one: Item, other: Item): boolean {
   return canonical(one) === canonical(other);
 }
 
-/** Equal for equal rows: attributes and sets have no order. */
+/** A text that is equal for equal values of attributes. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (!isPlainObject(value)) return JSON.stringify(value);

@@ -18,12 +18,12 @@ import { isRevision, putRevision } from './put-revision.js';
 import { BATCH_SIZE, projection, TableReads } from './reads.js';
 import { archiveId, dataTypeOf, historyIds, isReserved, mappedIds, NAME_ROWS, type OnDamagedRow } from '../rows.js';
 
-/** About 20 MB of ids; the least recently fetched services go first. */
+/** About 20 MB of ids; the least recently fetched services are dropped first. */
 const MAX_REMEMBERED_IDS = 200_000;
 
 /**
- * The rows in a DynamoDB table that servers of the original may use at the same time. Names are held by rows of a
- * data_type of their own, without modified_date and revision, so that no index lists them.
+ * Opens the store in a DynamoDB table, which servers of the original may use at the same time. Names are held by rows of
+ * a data_type of their own, without modified_date and revision, so that no index lists them.
  */
 export function openDynamoStore(options: DynamoOptions & { onDamagedRow?: OnDamagedRow }): Store {
   return new DynamoStore(dynamoClient(options), options.table, options.onDamagedRow ?? (() => undefined));
@@ -31,7 +31,7 @@ export function openDynamoStore(options: DynamoOptions & { onDamagedRow?: OnDama
 
 class DynamoStore implements Store {
   readonly #reads: TableReads;
-  /** Ids that a service mapped when it was last read: a guess at what its next fetch needs, never an answer. */
+  /** The ids that services mapped when they were last read, to read them along with the service next time. */
   readonly #mappedBefore = new LRUCache<string, readonly string[]>({
     maxSize: MAX_REMEMBERED_IDS,
     sizeCalculation: (ids) => ids.length,
@@ -75,7 +75,7 @@ class DynamoStore implements Store {
     };
   }
 
-  /** What a service maps now, for its next fetch; what fits one batch with it. */
+  /** Remembers what a service maps for its next fetch, if all of it fits into one batch. */
   #remember(id: string, service: Found<'service'>): void {
     const ids = [...mappedIds(service, 'credential'), ...mappedIds(service, 'blind-credential')];
     if (ids.length === 0 || ids.length >= BATCH_SIZE) this.#mappedBefore.delete(id);
@@ -152,7 +152,7 @@ class DynamoStore implements Store {
   }
 
   async ping(): Promise<void> {
-    // A read of a row that is never there: allowed to whoever may read at all, unlike DescribeTable.
+    // This reads a row that never exists: unlike DescribeTable, it needs no further permission.
     await this.#reads.item(`${NAME_ROWS}ping`);
   }
 
@@ -199,7 +199,7 @@ function foundAs<K extends Kind>(kind: K, item: Item | undefined): Found<K> {
   return item['data_type']?.S === kind ? recordOf(kind, item) : 'other-kind';
 }
 
-/** The date as the row holds it, whatever its form: the index knows no other. */
+/** The page key of a row; its date has the row's own form, which is the one in the index. */
 function pageKeyOf(item: Item): PageKey {
   return { id: item['id']?.S ?? '', modifiedDate: item['modified_date']?.S as Instant };
 }

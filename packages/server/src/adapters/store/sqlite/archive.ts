@@ -9,8 +9,8 @@ import { inTransaction, patiently } from './transaction.js';
 const COLUMNS = 'id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed';
 
 /**
- * Archived credentials in a second table of the embedded default's database file. A move is one transaction, so there
- * is never one to finish. Throws as {@link openDatabase} does.
+ * Opens the archive in a second table of the embedded default's database file. A move is one transaction, so no move is
+ * ever left to finish. Throws as {@link openDatabase} does.
  */
 export function openSqliteArchive(options: Pick<SqliteOptions, 'file' | 'busyTimeoutMs'>): Archive {
   return new SqliteArchive(openDatabase(options.file, options.busyTimeoutMs), options.busyTimeoutMs);
@@ -136,7 +136,7 @@ class SqliteArchive implements Archive {
   }
 
   async #run<T>(work: () => T): Promise<T> {
-    // Made by whoever archives first: most data directories never need it.
+    // The first use makes the table: most data directories never need it.
     this.#ready ??= patiently(this.busyTimeoutMs, () =>
       this.database.exec(`
         CREATE TABLE IF NOT EXISTS archived_rows (

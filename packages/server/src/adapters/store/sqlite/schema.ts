@@ -4,12 +4,12 @@ import { makePrivate } from '../../private-database.js';
 export type Database = InstanceType<typeof DatabaseSync>;
 export type Statement = ReturnType<Database['prepare']>;
 
-/** Says `Conf` in the file's header, so that another program's database is not taken for ours. */
+/** `Conf` in the file's header, so that another program's database is not taken for ours. */
 const APPLICATION_ID = 0x436f6e66;
 const SCHEMA_VERSION = 1;
 const CACHE_KIB = 16_384;
 
-// Columns are what queries look at; `body` is the record as JSON, without what changes alone and without the
+// Queries use the columns. `body` is the record as JSON without last_decrypted_date, which changes alone, and without the
 // ciphertext, which lists do not read. Row ids and data types are those of the DynamoDB table.
 const SCHEMA = `
   CREATE TABLE rows (
@@ -42,18 +42,18 @@ const SCHEMA = `
  */
 export function openDatabase(file: string, busyTimeoutMs: number): Database {
   makePrivate(file);
-  // Waiting blocks the whole process: only here, at start, is it left to SQLite.
+  // Waiting blocks the whole process, so it is left to SQLite only here, at the start.
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs, returnArrays: true, defensive: true });
   try {
-    // Looked at before anything is changed: it may be another program's.
+    // The file is checked before anything is changed: it may be another program's.
     refuseForeign(database, file);
     const deadline = performance.now() + busyTimeoutMs;
-    // Two processes that switch a new file to WAL at once do not wait for each other, whatever the time-out.
+    // Two processes that switch a new file to WAL at once do not wait for each other, whatever the time-out is.
     while (!becomesWal(database)) {
       if (performance.now() > deadline) throw new Error(`${file} cannot be used with a write-ahead log here`);
       pauseSync(5);
     }
-    // FULL: what was acknowledged survives a power cut.
+    // With FULL, acknowledged writes survive a power cut.
     database.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}; BEGIN IMMEDIATE`);
     if (isEmpty(database)) database.exec(SCHEMA);
     refuseForeign(database, file);

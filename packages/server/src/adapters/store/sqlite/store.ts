@@ -24,11 +24,11 @@ export interface SqliteOptions {
   onDamagedRow?: OnDamagedRow;
 }
 
-/** Ids looked up by one statement. */
+/** Maximum number of ids that one statement looks up. */
 const CHUNK = 500;
 
 /**
- * The embedded default: all rows in one SQLite file, shared by any number of processes of one machine.
+ * Opens the store of the embedded default: all rows in one SQLite file, shared by any number of processes of a machine.
  *
  * Statements run on the caller's thread, where a read takes some ten microseconds; a write that finds the file locked
  * waits without holding up the event loop. Throws as {@link openDatabase} does.

@@ -4,7 +4,7 @@ import { type Database, isBusy } from './schema.js';
 
 const MAX_PAUSE_MS = 20;
 
-/** All of `work` or nothing, one writer of all processes at a time. Waits and fails as {@link patiently}. */
+/** Runs `work` as one transaction, while no other process writes. Waits and fails as {@link patiently}. */
 export function inTransaction<T>(database: Database, busyTimeoutMs: number, work: () => T): Promise<T> {
   return patiently(busyTimeoutMs, () => {
     database.exec('BEGIN IMMEDIATE');
