@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isPlainObject } from '../domain/plain-object.js';
 import { ensurePrivateDirectory, PrivateFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
 
-/** What a client signs its requests to the local KMS endpoint with, in AWS's form. */
+/** The key that clients sign requests to the embedded KMS endpoint with, in AWS's form. */
 export interface AccessKey {
   /** `AKIA` and 16 capitals and digits. */
   readonly accessKeyId: string;
@@ -17,8 +17,8 @@ const SECRET = /^[A-Za-z0-9+/]{40}$/;
 const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /**
- * The access key of the data directory, `<dataDir>/access-key.json` (0600), made at first start. Processes that start
- * at once agree on one. To replace it, stop the server and delete the file.
+ * Opens the access key of the data directory, `<dataDir>/access-key.json` (0600), which the first start makes. Processes
+ * that start at once agree on one key. To replace it, stop the server and delete the file.
  *
  * @throws PrivateFileError when others can read the file or it holds no access key
  */
@@ -27,7 +27,7 @@ export function openAccessKey(dataDir: string): AccessKey {
   const path = join(dataDir, FILE_NAME);
   let text = readPrivateFile(path);
   if (text === undefined) {
-    // Whoever loses the race reads the winner's.
+    // A process that loses the race reads the winner's key.
     publishPrivateFile(path, `${JSON.stringify(generateAccessKey(), undefined, 2)}\n`);
     text = readPrivateFile(path);
   }
@@ -48,7 +48,7 @@ function parseAccessKey(text: string): AccessKey | undefined {
   try {
     value = JSON.parse(text);
   } catch {
-    // Neither the parser's message nor its cause may travel: they quote the file.
+    // The parser's error is dropped, because it quotes the file.
     return undefined;
   }
   if (!isPlainObject(value)) return undefined;

@@ -2,12 +2,12 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { KmsRefused, type EncryptionContext } from '@confidant/kmsauth';
 
 /**
- * The ciphertext format of the local keyring, version 1:
+ * The ciphertext format of the embedded keyring, version 1:
  *
  *   version (1 byte) | key id (16 bytes, the uuid) | nonce (12) | AES-256-GCM ciphertext (as long as the plaintext) | tag (16)
  *
- * The associated data is version and key id as they stand in front, then the canonical encryption context. Nonces are
- * random: one key is good for 2^32 encryptions, which at one token a second is more than a century.
+ * The associated data is the version and key id as they stand in front, then the canonical encryption context. Nonces
+ * are random, so a key is safe for 2^32 encryptions: at one token a second, more than a century.
  */
 const VERSION = 1;
 const KEY_ID_BYTES = 16;
@@ -76,7 +76,7 @@ export function sealBlob(
   return Buffer.concat([header, nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** The uuid of the key a blob names; the name is a claim until the blob has been opened. Undefined: not our format. */
+/** The uuid of the key that a blob names, unverified until the blob has been opened; undefined for another format. */
 export function blobKeyId(blob: Uint8Array): string | undefined {
   if (blob[0] !== VERSION || blob.length <= OVERHEAD_BYTES || blob.length > OVERHEAD_BYTES + MAX_PLAINTEXT_BYTES) {
     return undefined;
@@ -101,7 +101,7 @@ export function openBlob(material: Uint8Array, blob: Uint8Array, context: Encryp
   try {
     return Buffer.concat([opened, decipher.final()]);
   } catch {
-    // No cause: OpenSSL's error says nothing, and what was opened so far must not travel with it.
+    // The error has no cause: OpenSSL's error says nothing, and must not carry what was opened so far.
     throw new KmsRefused('InvalidCiphertextException');
   }
 }

@@ -9,14 +9,14 @@ import { shellQuote } from './shell-quote.js';
 const DEMO_SERVICE = 'demo-app';
 
 /**
- * Writes what a client needs to talk to this machine's server, both 0600 and replaced as a whole at each start:
+ * Writes the files that a client needs to talk to this machine's server, both 0600 and replaced as a whole at each start:
  *
  * - `<dataDir>/client.yaml`, a configuration file in the original client's format: profile `default` is the person
  *   `userName`, profile `demo` is the service `demo-app`;
  * - `<dataDir>/client.env`, lines for `. client.env`: after them the command line, any AWS SDK and the original's
- *   Python client find the local KMS endpoint, its access key and the configuration file.
+ *   Python client find the embedded KMS endpoint, its access key and the configuration file.
  *
- * @param options.userName who `default` authenticates as, usually the operating system's user
+ * @param options.userName the person that `default` authenticates as, usually the operating system's user
  * @param options.authContext the server's AUTH_CONTEXT, the `to` of every token
  * @returns the absolute paths of the two files
  * @throws PrivateFileError when the data directory can be written by others
@@ -59,7 +59,7 @@ export function writeClientFiles(options: {
     CONFIDANT_CONFIG_FILES: configPath,
   };
   const lines = [
-    // Left from work with AWS, each of these makes an SDK look past the variables below.
+    // If one of these is left from work with AWS, an SDK ignores the variables below.
     'unset AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
     ...Object.entries(variables).map(([name, value]) => `export ${name}=${shellQuote(value)}`),
   ];

@@ -11,13 +11,13 @@ import {
 const FILE_NAME = 'server.lock';
 
 /**
- * Takes the data directory for one server: two would overwrite each other's client files, and neither would hear of the
+ * Locks the data directory for one server: two would overwrite each other's client files, and neither would learn of
  * sessions that the other has ended. Administrative commands and the workers of one server need no lock.
  *
  * The lock is SQLite's own on an empty database, which the operating system drops with the process, however it ends:
  * there is nothing to clean up after a crash.
  *
- * @returns what gives the directory free again
+ * @returns a function that releases the lock
  * @throws PrivateFileError when another server has it, or the directory cannot be trusted
  */
 export function lockDataDirectory(dataDir: string): () => void {
@@ -42,7 +42,7 @@ export function lockDataDirectory(dataDir: string): () => void {
   }
 }
 
-/** Where the server that holds it says that it is. */
+/** The address of the server that holds the lock, for the message; empty when it is unknown. */
 function address(dataDir: string): string {
   try {
     const url = /^\s+url: (http\S+)$/m.exec(readPrivateFile(join(dataDir, 'client.yaml')) ?? '')?.[1];

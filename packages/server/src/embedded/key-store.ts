@@ -17,14 +17,14 @@ export interface KeyringAlias {
   createdAtSeconds: number;
 }
 
-/** What makes a grant the grant it is; two equal ones are one. */
+/** The terms of a grant; two grants with equal terms are one. */
 interface GrantTerms {
   granteePrincipal: string;
-  /** KMS's names, sorted and without doubles. */
+  /** KMS's names of operations, sorted and without duplicates. */
   operations: readonly string[];
   /** The EncryptionContextSubset constraint, sorted by name; empty when there is none. */
   contextSubset: ReadonlyArray<readonly [name: string, value: string]>;
-  /** The caller's label, empty when there is none. */
+  /** A label that the caller chooses; empty when there is none. */
   name: string;
 }
 
@@ -33,14 +33,14 @@ export interface KeyringGrant extends GrantTerms {
   createdAtSeconds: number;
 }
 
-/** Keys with an alias that a new keyring starts with. */
+/** The aliases of the keys that a new keyring starts with. */
 export const FIRST_KEYS = {
   region: 'us-east-1',
   aliases: ['alias/confidant-master', 'alias/confidant-service', 'alias/confidant-user'],
 } as const;
 
 const MAX_KEYS = 1_000;
-// AWS's own limits for aliases and grants of one key.
+// These are AWS's own limits for the aliases and grants of one key.
 const MAX_ALIASES_PER_KEY = 50;
 const MAX_GRANTS_PER_KEY = 50_000;
 
@@ -160,7 +160,7 @@ export class KeyStore {
       }));
   }
 
-  /** Makes the grant, or finds the equal one, also when several processes make it at once. Returns the grant's id. */
+  /** Makes the grant, or finds an equal one, also when several processes make it at once. Returns its id. */
   createGrant(key: KeyringKey, terms: GrantTerms): string {
     const identity = [
       key.id,

@@ -82,7 +82,7 @@ export class KeyringFile {
   }
 
   #prepare(path: string, mustExist: boolean, fill: (file: KeyringFile) => void): void {
-    // EXTRA also makes the removal of the journal durable: a key that was handed out is never lost to a power cut.
+    // EXTRA also makes the removal of the journal durable: no power cut loses a key that was handed out.
     this.#db.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON');
     this.#transaction(() => {
       const version = this.#db.prepare('PRAGMA user_version').get() as Row;

@@ -3,7 +3,7 @@ import { KmsRefused, type EncryptionContext, type KmsGrants, type KmsLike } from
 import { blobKeyId, canonicalContext, openBlob, sealBlob } from './ciphertext-blob.js';
 import { KeyStore, type KeyringAlias, type KeyringGrant, type KeyringKey } from './key-store.js';
 
-/** The account that local ARNs name; AWS gives it to nobody. */
+/** The account in the ARNs of embedded keys, which AWS gives to nobody. */
 export const EMBEDDED_ACCOUNT_ID = '000000000000';
 
 /** AWS's limit for GenerateRandom. */
@@ -116,7 +116,7 @@ export class Keyring {
   /**
    * Makes a grant and returns its id; when the key has an equal one, that one's id.
    *
-   * Grants are kept and listed, and bind nobody here: whoever holds the endpoint's access key may use every key.
+   * Grants are kept and listed but restrict nothing: anyone with the endpoint's access key may use every key.
    *
    * @param name a label, part of the grant's identity as in AWS
    * @throws KmsRefused NotFoundException, ValidationException, LimitExceededException
@@ -156,7 +156,7 @@ export class Keyring {
     if (!this.#store.revokeGrant(this.find(region, keyId), grantId)) throw new KmsRefused('NotFoundException');
   }
 
-  /** The keyring as the KMS of one region. @throws KmsRefused ValidationException when the region's name is none */
+  /** The keyring as the KMS of one region. @throws KmsRefused ValidationException when it is not the name of a region */
   kms(region: string): KmsLike & KmsGrants {
     if (!REGION.test(region)) throw new KmsRefused('ValidationException');
     return {

@@ -11,7 +11,7 @@ import { verifySigV4 } from './verify-signature.js';
 
 const TARGET_PREFIX = 'TrentService.';
 const CONTENT_TYPE = 'application/x-amz-json-1.1';
-// The largest request KMS allows is a 6 KiB ciphertext with an 8 KiB context, every character of it escaped.
+// The largest request that KMS allows is a 6 KiB ciphertext with an 8 KiB context, every character escaped.
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 128;
@@ -20,7 +20,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 const CLOSE_GRACE_MS = 1_000;
 
-/** All that a caller is told: nothing of the request or of a key is ever part of an error. */
+/** The errors that callers get. They never contain a part of the request or of a key. */
 const PUBLIC_TEXT: Readonly<Record<string, { status: number; message: string }>> = {
   AccessDeniedException: { status: 403, message: 'The Host header names no loopback address.' },
   AlreadyExistsException: { status: 400, message: 'The region has an alias of this name already.' },
@@ -58,17 +58,17 @@ const PUBLIC_TEXT: Readonly<Record<string, { status: number; message: string }>>
 };
 
 /**
- * Starts KMS's wire protocol (JSON 1.1 over HTTP) over the local keyring, for the command line, the SDK and any AWS SDK
- * client on this machine. Every request must carry an AWS Signature Version 4 made with the access key; the region it
+ * Serves KMS's wire protocol (JSON 1.1 over HTTP) from the embedded keyring, for the command line, the SDK and any AWS
+ * SDK client on this machine. Every request must carry an AWS Signature Version 4 made with the access key; the region it
  * addresses is that of its signature.
  *
- * Only for this machine: there is no TLS, so it listens on loopback alone and answers only to a loopback Host, which
- * keeps out web pages that rebind their name to 127.0.0.1.
+ * There is no TLS, so it listens on loopback alone, and it answers only to a loopback Host, which keeps out web pages
+ * that rebind their name to 127.0.0.1.
  *
  * @param options.host `127.0.0.1` (or another 127.x.x.x), `::1`, or `localhost`, which is taken as 127.0.0.1
  * @param options.port 0 takes a free one
- * @param options.onFault told of failures that are not the caller's; they hold no secrets
- * @throws TypeError when the host is no loopback address; the socket's error when the port cannot be had
+ * @param options.onFault called with failures that are not the caller's fault; they hold no secrets
+ * @throws TypeError when the host is not a loopback address; the socket's error when the port cannot be had
  */
 export async function startKmsEndpoint(options: {
   keyring: Keyring;
@@ -165,7 +165,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   }
   const chunks: Buffer[] = [];
   let byteCount = 0;
-  // The events, not an iterator: leaving an iterator destroys the connection before the refusal is sent.
+  // An iterator would not do: leaving it destroys the connection before the refusal is sent.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       byteCount += chunk.length;
@@ -185,7 +185,7 @@ function parseJson(body: Buffer): unknown {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
     if (isPlainObject(value)) return value;
   } catch {
-    // Not with the parser's message: it quotes the body.
+    // The parser's message is dropped, because it quotes the body.
   }
   throw new KmsRefused('SerializationException');
 }
@@ -196,12 +196,12 @@ function sendError(response: ServerResponse, error: unknown): void {
   else if (error instanceof KmsUnavailable) code = 'DependencyTimeoutException';
   const { status, message } = PUBLIC_TEXT[code] ?? { status: 500, message: '' };
   response.setHeader('x-amzn-errortype', code);
-  // The rest of a body too large is not read: the connection ends with the answer.
+  // The rest of a body that is too large is not read: the connection ends with the response.
   if (status === 413) response.setHeader('connection', 'close');
   send(response, status, { __type: code, message });
 }
 
-/** An undefined result is an empty body, as AWS answers operations without output. */
+/** Sends the result; an undefined one is an empty body, as AWS answers operations without output. */
 function send(response: ServerResponse, status: number, result: object | undefined): void {
   const body = result === undefined ? '' : JSON.stringify(result);
   response.writeHead(status, {

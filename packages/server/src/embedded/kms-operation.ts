@@ -16,13 +16,13 @@ export const blob = (maxBytes: number) =>
     .max(4 * Math.ceil(maxBytes / 3))
     .transform((text) => Buffer.from(text, 'base64'));
 
-// Not z.record: it drops the name `__proto__`, and a context is bound whole or not at all.
+// z.record would drop the name `__proto__`, but a context is bound as a whole.
 const context = z.custom<EncryptionContext>(
   (value) => isPlainObject(value) && Object.values(value).every((item) => typeof item === 'string'),
 );
 export const optionalContext = context.optional().transform((value) => value ?? {});
 export const algorithm = z.literal(SYMMETRIC).optional();
-// Tokens bridge the minutes until a new grant is known everywhere; here it is known at once.
+// In AWS, grant tokens bridge the time until a new grant is known everywhere; here it is known at once.
 export const grantTokens = z.array(z.string()).max(10).optional();
 
 export const page = (maxLimit: number) => ({
@@ -54,7 +54,7 @@ export function operation<S extends z.ZodType>(
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-/** Where AWS takes no alias, neither do we: what works here must work there. */
+/** The key of an operation that takes no alias in AWS: what works here must work there. */
 export function findByIdOrArn({ keyring, region }: Place, reference: string): KeyringKey {
   if (/^(arn:.*:)?alias\//.test(reference)) throw new KmsRefused('NotFoundException');
   return keyring.find(region, reference);

@@ -3,14 +3,14 @@ import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensurePrivateDirectory, publishPrivateFile, readPrivateFile, replacePrivateFile } from './private-files.js';
 
-/** A link works for this long after it was printed. */
+/** How long a link works after it was made. */
 export const LOGIN_LINK_MINUTES = 10;
 
 const FILE = 'login-link.json';
 const SECRET_FILE = 'session-secret';
 
 /**
- * Makes the one-time login link's secret; an earlier link stops working. The data directory holds its digest only, and
+ * Makes the secret of a one-time login link; an earlier link stops working. The data directory holds only its digest, and
  * any worker of the machine can redeem it.
  */
 export function issueLoginLink(dataDir: string, nowMs: number = Date.now()): string {
@@ -21,12 +21,12 @@ export function issueLoginLink(dataDir: string, nowMs: number = Date.now()): str
   return secret;
 }
 
-/** The link. The secret is in the fragment, which browsers send to nobody: no log and no referrer holds it. */
+/** The link. Its secret is in the fragment, which browsers never send, so no log or referrer holds it. */
 export function loginLink(serverUrl: string, secret: string): string {
   return `${serverUrl}/login#${secret}`;
 }
 
-/** Whether the secret is the link's. It is so once: of several racers exactly one gets true. */
+/** Uses up the login link. True once, for its secret: of several racers exactly one gets true. */
 export function redeemLoginLink(dataDir: string, secret: string, nowMs: number = Date.now()): boolean {
   const path = join(dataDir, FILE);
   const text = readPrivateFile(path);
@@ -36,7 +36,7 @@ export function redeemLoginLink(dataDir: string, secret: string, nowMs: number =
   const given = digest(secret);
   if (expected.length !== given.length || !timingSafeEqual(given, expected) || nowMs >= expiresAtMs) return false;
   try {
-    // Who takes the file away has redeemed it.
+    // The process that deletes the file has redeemed the link.
     unlinkSync(path);
     return true;
   } catch {
@@ -44,7 +44,7 @@ export function redeemLoginLink(dataDir: string, secret: string, nowMs: number =
   }
 }
 
-/** The secret of session cookies in the embedded default: made at first start, kept in the data directory. */
+/** The secret of session cookies in the embedded default, which the first start makes in the data directory. */
 export function openSessionSecret(dataDir: string): string {
   ensurePrivateDirectory(dataDir);
   const path = join(dataDir, SECRET_FILE);

@@ -17,17 +17,23 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
+/*
+ * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs them
+ * before it starts, so they are synchronous; keys must survive a power cut, so files and directories are synced; racing
+ * processes agree on one file; and a refusal tells the operator which command mends it.
+ */
+
 /** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
 export class PrivateFileError extends Error {
   override readonly name = 'PrivateFileError';
 }
 
-// Windows has no permission bits worth reading: there, the user's profile directory protects these files.
+// Windows has no useful permission bits: there, the user's profile directory protects these files.
 const hasModes = process.platform !== 'win32';
 
 const octal = (mode: number): string => (mode & 0o777).toString(8).padStart(4, '0');
 
-/** Whoever owns a file can read and change it, and give it another mode at any time. */
+/** Whether another user owns the file, who can then read it, change it and change its mode at any time. */
 function isForeign({ uid }: Stats): boolean {
   return process.getuid !== undefined && uid !== process.getuid();
 }
@@ -44,13 +50,12 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /**
- * Makes the data directory with mode 0700, or accepts the one that is there.
+ * Makes the data directory with mode 0700, or accepts an existing one.
  *
- * An existing directory may be readable (the files in it are 0600), but must be ours and not writable by others: who can
- * write to the directory can put a key file of their own in place of ours. It may be reached by a link that we or root
- * made.
+ * An existing directory may be readable (the files in it are 0600), but must be ours and not writable by others: anyone
+ * who can write to it can replace our key file. It may be reached by a link that we or root made.
  *
- * @throws PrivateFileError when it is no directory, belongs to another user, or others can write to it
+ * @throws PrivateFileError when it is not a directory, belongs to another user, or others can write to it
  */
 export function ensurePrivateDirectory(path: string): void {
   try {
@@ -73,7 +78,7 @@ export function ensurePrivateDirectory(path: string): void {
 }
 
 /**
- * With those above it that are missing, one at a time: where none can be made (below /proc), Node's way of making several
+ * Makes a directory and its missing parents, one at a time: where none can be made (below /proc), Node's recursive mkdir
  * never ends.
  */
 function makeDirectory(path: string, mayMakeParents = true): void {
@@ -91,9 +96,8 @@ function makeDirectory(path: string, mayMakeParents = true): void {
 /**
  * Whether the private file exists.
  *
- * @throws PrivateFileError when it is no regular file (a link is none), belongs to another user, or its mode lets anybody
- * but the owner read or write it: a key that others could read has to be treated as known to them, so it is not used
- * until someone has looked at it
+ * @throws PrivateFileError when it is not a regular file (a link is not), belongs to another user, or others may read or
+ * write it: others may know a key that they could read, so it is not used until someone has checked it
  */
 export function privateFileExists(path: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false });
@@ -118,10 +122,10 @@ function assertPrivate(path: string, stats: Stats): void {
   }
 }
 
-/** The text of a private file, undefined when there is none. @throws PrivateFileError as {@link privateFileExists} */
+/** The text of a private file, undefined when it does not exist. @throws PrivateFileError as {@link privateFileExists} */
 export function readPrivateFile(path: string): string | undefined {
   if (!privateFileExists(path)) return undefined;
-  // What is read is what was looked at, also when another file takes the name in between.
+  // The opened file is checked again, in case another file has taken the name in between.
   const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   try {
     assertPrivate(path, fstatSync(file));
@@ -141,7 +145,7 @@ export function touchPrivateFile(path: string): void {
 }
 
 /**
- * Publishes a whole private file under a name that does not exist yet; exactly one of several racing processes wins.
+ * Writes a private file whole, under a name that does not exist yet; exactly one of several racing processes wins.
  * A crash at any moment leaves either no file or the complete one under `path`.
  *
  * @returns false when the file exists already; it is left as it is

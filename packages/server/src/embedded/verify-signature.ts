@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { ALGORITHM, signatureOf } from '../aws/sigv4.js';
 import type { AccessKey } from './access-key.js';
 
-/** AWS's names for the ways a request's signature can be missing or wrong. */
+/** AWS's error names for a missing or wrong signature. */
 export type SignatureFault =
   | 'MissingAuthenticationTokenException'
   | 'IncompleteSignatureException'
@@ -20,8 +20,8 @@ const AMZ_DATE = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
  * Checks the AWS Signature Version 4 of a request, in the form of the Authorization header. Signatures in the query
  * are refused.
  *
- * The signature must cover the host and every `x-amz-` header, and no signed header may stand twice: what is acted on
- * is what was signed. The payload's hash is computed from the body; a hash the client states must equal it.
+ * The signature must cover the host and every `x-amz-` header, and no signed header may appear twice, so that the server
+ * acts only on what was signed. The payload's hash is computed from the body; a hash that the client states must equal it.
  *
  * @param request.target path and query as they stand in the request line
  * @param request.rawHeaders names and values in turn, as node:http gives them
@@ -46,7 +46,7 @@ export function verifySigV4(
   if (signed === undefined || amzDate === undefined || Number.isNaN(sentAtMs) || !amzDate.startsWith(scopeDate)) {
     return { fault: 'IncompleteSignatureException' };
   }
-  // Temporary credentials are never ours.
+  // This server gives out no temporary credentials.
   if (headers.has('x-amz-security-token') || !equal(accessKeyId, expected.accessKey.accessKeyId)) {
     return { fault: 'UnrecognizedClientException' };
   }
