@@ -16,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { shellQuote } from './shell-quote.js';
 
 /*
  * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs them
@@ -41,7 +42,7 @@ function isForeign({ uid }: Stats): boolean {
 function foreignOwner(path: string, { uid }: Stats): PrivateFileError {
   return new PrivateFileError(
     `${path} belongs to another user (uid ${uid}, this process runs as ${process.getuid?.()}); run as its owner, ` +
-      `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${path}`,
+      `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${shellQuote(path)}`,
   );
 }
 
@@ -72,7 +73,7 @@ export function ensurePrivateDirectory(path: string): void {
   if (isForeign(stats)) throw foreignOwner(path, stats);
   if (hasModes && (mode & 0o022) !== 0) {
     throw new PrivateFileError(
-      `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${path}`,
+      `the data directory ${path} can be written by other users (mode ${octal(mode)}); run: chmod 700 ${shellQuote(path)}`,
     );
   }
 }
@@ -117,7 +118,7 @@ function assertPrivate(path: string, stats: Stats): void {
   if (hasModes && (stats.mode & 0o077) !== 0) {
     throw new PrivateFileError(
       `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
-        `if nobody has read it, run: chmod 600 ${path}`,
+        `if nobody has read it, run: chmod 600 ${shellQuote(path)}`,
     );
   }
 }

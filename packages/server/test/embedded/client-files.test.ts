@@ -66,7 +66,7 @@ test('a shell reads client.env literally, whatever stands in it', async () => {
   expect(stdout.split('\0')).toEqual([accessKey.secretAccessKey, configPath, '']);
 });
 
-test('an AWS SDK client set up by client.env alone talks to the local KMS, also where AWS was in use before', async () => {
+test('an AWS SDK client set up by client.env alone talks to the embedded KMS, also where AWS was in use before', async () => {
   const dataDir = temporaryDirectory();
   const keyring = Keyring.open(dataDir);
   const ours = openAccessKey(dataDir);

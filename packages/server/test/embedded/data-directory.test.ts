@@ -6,7 +6,7 @@ import { run } from '../harness/program.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 describe('a data directory', () => {
-  test('is made with those above it, for its owner alone', () => {
+  test('is made with its missing parents, for its owner alone', () => {
     const folder = temporaryDirectory();
     ensurePrivateDirectory(join(folder, 'a/b/data'));
     for (const made of ['a', 'a/b', 'a/b/data']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o700);

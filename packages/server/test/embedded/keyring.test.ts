@@ -78,7 +78,7 @@ describe('files', () => {
     expect(openKeyring(dataDir).aliases(EAST)).toHaveLength(3);
   });
 
-  test('where a keyring must exist, no new one is started', () => {
+  test('no new keyring is started where one must exist', () => {
     const empty = temporaryDirectory();
     expect(() => Keyring.open(empty, { mustExist: true })).toThrow(/gone .*backup/);
     expect(readdirSync(empty)).toEqual([]);
@@ -86,7 +86,7 @@ describe('files', () => {
     expect(() => Keyring.open(empty, { mustExist: true })).toThrow(/gone .*backup/);
   });
 
-  test('a file that is no keyring is refused and left as it is', () => {
+  test('a file that is not a keyring is refused and left as it is', () => {
     const dataDir = temporaryDirectory();
     const path = join(dataDir, 'keyring.db');
     writeFileSync(path, 'secret-looking text '.repeat(100), { mode: 0o600 });

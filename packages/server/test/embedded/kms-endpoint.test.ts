@@ -121,8 +121,8 @@ describe('an AWS SDK client', () => {
 
   test('reads what the server sealed, and the server what the client sealed', async () => {
     const { client, keyring } = await startEndpoint();
-    const local = keyring.kms('us-east-1');
-    const fromServer = await local.encrypt({ keyId: MASTER, plaintext: Buffer.from('s'), context });
+    const serverKms = keyring.kms('us-east-1');
+    const fromServer = await serverKms.encrypt({ keyId: MASTER, plaintext: Buffer.from('s'), context });
     const opened = await client().send(
       new DecryptCommand({ CiphertextBlob: fromServer.ciphertext, EncryptionContext: context }),
     );
@@ -131,7 +131,7 @@ describe('an AWS SDK client', () => {
       new EncryptCommand({ KeyId: MASTER, Plaintext: Buffer.from('c'), EncryptionContext: context }),
     );
     const ciphertext = fromClient.CiphertextBlob ?? new Uint8Array();
-    expect(Buffer.from((await local.decrypt({ ciphertext, context })).plaintext).toString()).toBe('c');
+    expect(Buffer.from((await serverKms.decrypt({ ciphertext, context })).plaintext).toString()).toBe('c');
   });
 
   test('binds a context name that JavaScript treats specially', async () => {
@@ -229,7 +229,7 @@ describe('an AWS SDK client', () => {
     });
   });
 
-  test('is refused what the local KMS cannot honour, instead of having it ignored', async () => {
+  test('is refused what the embedded KMS cannot do, instead of having it ignored', async () => {
     const { client } = await startEndpoint();
     const kms = client();
     const refused = [
@@ -294,7 +294,7 @@ describe('an AWS SDK client', () => {
   });
 });
 
-describe('the door', () => {
+describe('access to the endpoint', () => {
   test.each([
     '0.0.0.0',
     '::',

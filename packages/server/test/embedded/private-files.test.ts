@@ -20,7 +20,7 @@ function becomeAnother(): void {
 }
 
 describe('private files', () => {
-  test('what was written is read, and nothing is nothing', () => {
+  test('a file reads as it was written, and a missing one as undefined', () => {
     const path = join(temporaryDirectory(), 'key');
     expect([privateFileExists(path), readPrivateFile(path)]).toEqual([false, undefined]);
     expect([publishPrivateFile(path, 'one'), publishPrivateFile(path, 'two'), readPrivateFile(path)]).toEqual([

@@ -91,7 +91,7 @@ test('two processes that change keys and grants at once lose nothing and see eac
 /** What a first start makes, in this order; the first is the directory itself. */
 const STEPS = ['.', 'access-key.json', 'keyring.db'];
 
-test('kill -9 at any moment of a first start leaves nothing half', async () => {
+test('kill -9 at any moment of a first start leaves no half-written file', async () => {
   const parent = temporaryDirectory();
   // Makes one data directory after another, so that the kill falls into the making of one.
   const code = `
@@ -135,7 +135,7 @@ test('an access key has the form of AWS, mode 0600, and differs between data dir
   expect(openAccessKey(other).secretAccessKey).not.toBe(accessKey.secretAccessKey);
 });
 
-test('an access key that others can read, or a file that is none, is refused without quoting it', () => {
+test('an access key that others can read, or a file without one, is refused without quoting it', () => {
   const dataDir = temporaryDirectory();
   const path = join(dataDir, 'access-key.json');
   const { secretAccessKey } = openAccessKey(dataDir);

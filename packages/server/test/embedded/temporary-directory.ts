@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest';
 
 /** A directory of this test alone, removed when the test is over. */
 export function temporaryDirectory(): string {
-  const path = mkdtempSync(join(tmpdir(), 'confidant-local-'));
+  const path = mkdtempSync(join(tmpdir(), 'confidant-embedded-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }

@@ -122,7 +122,7 @@ describe('verification', () => {
     verifySigV4({ method: 'POST', target: '/', rawHeaders, body, ...change }, { service: 'kms', accessKey, now });
   const target = { 'X-Amz-Target': 'TrentService.GenerateRandom' };
 
-  test('a good signature tells the region it addresses; headers that are not AWS’s may go unsigned', () => {
+  test('a good signature says which region it addresses; headers that are not AWS’s may be unsigned', () => {
     expect(verify(raw(signedHeaders({ ...target, 'X-Extra': 'a,  b' })))).toEqual({ region: 'us-west-2' });
     expect(verify([...raw(signedHeaders(target)), 'User-Agent', 'x', 'Accept', 'a', 'Accept', 'b'])).toEqual({
       region: 'us-west-2',
@@ -151,7 +151,7 @@ describe('verification', () => {
     for (const changed of changes) expect(verify(raw(changed))).toEqual({ fault: 'InvalidSignatureException' });
   });
 
-  test('five minutes of skew are borne, more is not', () => {
+  test('a clock skew of five minutes is accepted, and more is refused', () => {
     for (const sign of [-1, 1]) {
       const at = (skewMs: number) => new Date(now.getTime() + sign * skewMs);
       expect(verify(raw(signedHeaders(target, { at: at(300_000) })))).toEqual({ region: 'us-west-2' });
@@ -184,7 +184,7 @@ describe('verification', () => {
     }
   });
 
-  test('what is no signature, half a signature or another’s key has AWS’s name', () => {
+  test('a missing signature, half a signature and another key each have AWS’s error name', () => {
     const headers = signedHeaders(target);
     const withAuthorization = (text: string) => verify(raw({ ...headers, authorization: text }));
     const whole = headers['authorization'] ?? '';

@@ -111,7 +111,7 @@ describe('faults', () => {
   }
   const rule = (more: string): string => `version: 1\nrules:\n  - name: a\n    effect: allow\n${more}`;
 
-  test('all of them are told, each with its line and its path', () => {
+  test('all of them are reported, each with its line and its path', () => {
     const text = `version: 2
 include: everything
 rules:
@@ -171,7 +171,7 @@ rules:
     expect(faultsOf(text)).toEqual([fault]);
   });
 
-  test('a file that unfolds into very much is refused', () => {
+  test('a file whose aliases expand too far is refused', () => {
     const levels = Array.from(
       { length: 12 },
       (_, i) =>

@@ -90,7 +90,7 @@ describe('the list of IAM roles', () => {
     await expect(open({ requestTimeoutMs: 100 }).list()).rejects.toBeInstanceOf(BackendUnavailable);
   });
 
-  test('is never a part: a listing without an end in sight fails', async () => {
+  test('is never partial: a listing that never ends fails', async () => {
     const roles = open();
     iam.roles = NAMES.concat(Array.from({ length: 2000 }, (_, index) => `more-${index}`));
     iam.pageSize = 1;
@@ -113,7 +113,7 @@ describe('the ARN of a role', () => {
     expect(await roles.arnOf('brand-new')).toBe(roleArn('brand-new'));
   });
 
-  test('may take its time beside what loading the SDK takes', async () => {
+  test('has its whole time limit left after the SDK was loaded', async () => {
     const asked = open({ roleDeadlineMs: 6000 }).arnOf(NAMES[0]!);
     // As on a machine that is busy: the code is there only now.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6100);

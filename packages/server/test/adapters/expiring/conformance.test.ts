@@ -45,7 +45,7 @@ const KINDS: Kind[] = [
 ];
 
 for (const { name, open } of KINDS) {
-  describe(`what was used and ended, ${name}`, () => {
+  describe(`an expiring store ${name}`, () => {
     test('of racers that add one key exactly one wins; what is gone is not replaced', async () => {
       const store = open();
       const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => store.add('race:a', String(i), 100)));
@@ -57,7 +57,7 @@ for (const { name, open } of KINDS) {
       expect(await store.get('race:a')).toBeUndefined();
     });
 
-    test('is not forgotten over entries of another purpose', async () => {
+    test('is kept however many entries of another purpose are added', async () => {
       const store = open(3);
       await store.set('ended:a', '1', 60);
       await store.add('assertion:a', '1', 60);
@@ -66,7 +66,7 @@ for (const { name, open } of KINDS) {
       expect(await store.add('assertion:a', '1', 60)).toBe(false);
     });
 
-    test('is unavailable when full, rather than that something counts a second time', async () => {
+    test('is unavailable when full, rather than letting something be used a second time', async () => {
       const store = open(2);
       expect(await store.add('assertion:a', '1', 60)).toBe(true);
       expect(await store.add('assertion:b', '1', 60)).toBe(true);
@@ -82,7 +82,7 @@ for (const { name, open } of KINDS) {
       expect(kept.filter((value) => value !== undefined)).toHaveLength(1);
     });
 
-    test('has room again for as much as has expired', async () => {
+    test('has room again once entries have expired', async () => {
       const store = open(2);
       await store.add('assertion:a', '1', 0.001);
       await store.add('assertion:b', '1', 60);
@@ -94,7 +94,7 @@ for (const { name, open } of KINDS) {
   });
 }
 
-describe('what was used and ended, in a file', () => {
+describe('an expiring store in a file', () => {
   test('is known to every process and after a restart, for its owner alone', async () => {
     const [one, two] = [inFile(), inFile()];
     await one.set('ended:a', '1', 60);
@@ -105,7 +105,7 @@ describe('what was used and ended, in a file', () => {
     expect(statSync(join(folder, 'sessions.db')).mode & 0o777).toBe(0o600);
   });
 
-  test('is not forgotten because the clock was ahead for one write', async () => {
+  test('is kept although the clock was ahead for one write', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     nowMs += 3_600_000;
@@ -114,12 +114,12 @@ describe('what was used and ended, in a file', () => {
     expect(await store.get('ended:a')).toBe('1');
   });
 
-  test('refused with the name of the file: one that is no database', () => {
+  test('a file that is not a database is refused by name', () => {
     writeFileSync(join(folder, 'sessions.db'), 'x'.repeat(5000));
     expect(inFile).toThrow(/sessions\.db cannot be used/);
   });
 
-  test('is unavailable while the file is held by somebody, never absent, and comes back', async () => {
+  test('is unavailable, never absent, while another process holds the file, and comes back', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     const holder = new DatabaseSync(join(folder, 'sessions.db'));

@@ -49,7 +49,7 @@ describe('a sealed credential', () => {
     await expect(sealer.open('two', sealed)).rejects.toThrow('cannot be decrypted');
   });
 
-  test('opens not at all once a bit of ciphertext, data key or version is another', async () => {
+  test('does not open once a bit of ciphertext, data key or version has changed', async () => {
     const sealed = await sealer.seal('one', { k: 'v' });
     const other = await sealer.seal('one', { k: 'v' });
     const flipped = sealed.token.slice(0, -10) + (sealed.token.at(-10) === 'A' ? 'B' : 'A') + sealed.token.slice(-9);
@@ -77,8 +77,8 @@ describe('a sealed credential', () => {
   });
 });
 
-describe('what was opened is remembered', () => {
-  test('and opened again without decrypting, but only for the same id, data key and version', async () => {
+describe('pairs that were opened are cached', () => {
+  test('and not decrypted again, but only for the same id, data key and version', async () => {
     const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     expect(await remembering.open('one', sealed)).toEqual({ k: 'v' });
@@ -102,7 +102,7 @@ describe('what was opened is remembered', () => {
     expect(opened).toBe(6);
   });
 
-  test('and cannot be changed by who got it', async () => {
+  test('and cannot be changed by the code that got them', async () => {
     const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     await remembering.open('one', sealed);

@@ -98,7 +98,7 @@ describe('GET certificates', () => {
     expect(inputsOf('IssueCertificate')[0]).toMatchObject({ Validity: { Value: days } });
   });
 
-  test('400: a validity that is no number, too many names, names that no certificate can carry', async () => {
+  test('400: a validity that is not a number, too many names, names that no certificate can carry', async () => {
     for (const query of ['validity=soon', 'validity=1.5', `${'san=a&'.repeat(101)}`, `san=${'a'.repeat(300)}`]) {
       expect([query.slice(0, 20), (await get(`plain/${own}?${query}`)).status]).toEqual([query.slice(0, 20), 400]);
     }
@@ -154,7 +154,7 @@ describe('GET certificates', () => {
     }
   });
 
-  test('a development CA signs by itself and asks nobody', async () => {
+  test('a development CA signs by itself, without asking AWS', async () => {
     const { status, json } = await get(`dev/${own}?san=${own}`);
     expect(status).toBe(200);
     expect(json.certificate_chain).toBe(json.certificate);
@@ -260,14 +260,14 @@ describe('certificates that are cached', () => {
     expect((await get(`cached/${own}?validity=9`, 'service:svc-02')).status).toBe(403);
   });
 
-  test('a failure is not kept', async () => {
+  test('a failure is not cached', async () => {
     pca.outage = { status: 400, code: 'InvalidStateException' };
     expect((await get(`cached/${own}?validity=10`)).status).toBe(503);
     pca.outage = undefined;
     expect((await get(`cached/${own}?validity=10`)).status).toBe(200);
   });
 
-  test('no more are kept than the setting says', async () => {
+  test('no more certificates are cached than the setting says', async () => {
     const first = (await get(`cached/${own}?validity=11`)).json;
     for (const days of [12, 13]) await get(`cached/${own}?validity=${days}`);
     expect((await get(`cached/${own}?validity=11`)).json.key).not.toBe(first.key);
@@ -295,7 +295,7 @@ describe('when ACM Private CA is in trouble', () => {
     expect(inputsOf('GetCertificate')).toHaveLength(3);
   });
 
-  test('throttling is waited out', async () => {
+  test('a throttled call is repeated until it succeeds', async () => {
     pca.faults.push({ status: 400, code: 'ThrottlingException' });
     expect((await post('plain', { csr: await makeCsr({}) })).status).toBe(200);
   });

@@ -161,7 +161,7 @@ describe('entries that cannot be used', () => {
   });
 });
 
-test('a setting that is no JSON leaves the server without CAs, and is not quoted', async () => {
+test('a setting that is not JSON leaves the server without CAs, and is not quoted', async () => {
   const broken = await startServer({
     CA_TYPE: 'custom_ca',
     CUSTOM_CA_ENCRYPTED: 'false',

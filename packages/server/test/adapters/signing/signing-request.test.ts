@@ -107,7 +107,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(armour(Buffer.concat([der, Buffer.from([0])])))).toBe('csr could not be decoded');
   });
 
-  test('property: when it is noise', () => {
+  test('property: when it consists of random bytes or text', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(refusalOf(armour(Buffer.from(bytes)))).not.toBe('accepted');
@@ -140,7 +140,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ name: [{ CN: ['a\0b'] }] }))).toBe(text);
   });
 
-  test('with names that are none, or of kinds that nothing can check', async () => {
+  test('with names that are not valid, or of kinds that cannot be checked', async () => {
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a b' }] }))).toContain('not a DNS name');
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a\0.example.com' }] }))).toBe(
       'csr could not be decoded',

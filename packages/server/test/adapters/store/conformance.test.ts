@@ -92,7 +92,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(stringifyJson((read as typeof fullCredential).metadata)).toBe(stringifyJson(AWKWARD_METADATA));
     });
 
-    test('sets come sorted and without doubles', async () => {
+    test('sets come sorted and without duplicates', async () => {
       const row = service({ credentials: ['b', 'a', 'b', 'B'], blindCredentials: ['z', 'y'] });
       const blind = blindCredential({ credentialKeys: ['b', 'a', 'b'] });
       await create('service', row);
@@ -182,7 +182,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.getRevisions('service', dashed.id, 1)).toEqual([dashed]);
     });
 
-    test('the history is ascending, passes over gaps and ends where it is told to', async () => {
+    test('the history is ascending, skips gaps and ends at the revision that was asked for', async () => {
       const first = credential();
       const put = async (revision: number, expected: number | null): Promise<void> => {
         const outcome = await store.putRevision({ kind: 'credential', next: { ...first, revision }, expected });
@@ -201,7 +201,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect((await store.getRevision('credential', first.id, 12))?.id).toBe(first.id);
     });
 
-    test('of several racers with the same expectation exactly one is told ok, and its content stands', async () => {
+    test('of several racers with the same expectation exactly one gets ok, and its content stands', async () => {
       for (const expected of [null, 1]) {
         const first = service();
         if (expected !== null) await create('service', first);
@@ -234,7 +234,7 @@ describe.each(STORES)('$name', ({ open }) => {
     const claim = (next: Records['credential'], name: { claim: string; release?: string; takeFrom?: string }) =>
       store.putRevision({ kind: 'credential', next, expected: next.revision === 1 ? null : next.revision - 1, name });
 
-    test('a name is held by one id of a kind; nothing is written for the others, who are told the holder', async () => {
+    test('a name is held by one id of a kind; nothing is written for the others, which learn the holder', async () => {
       const [one, two] = [named('held'), named('held')];
       expect(await claim(one, { claim: 'held' })).toEqual({ status: 'ok' });
       expect(await claim(two, { claim: 'held' })).toEqual({ status: 'name-taken', holder: one.id });
@@ -289,7 +289,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await claim(named('left'), { claim: 'left' })).toEqual({ status: 'name-taken', holder: two.id });
     });
 
-    test('of several racers that claim one name exactly one is told ok', async () => {
+    test('of several racers that claim one name exactly one gets ok', async () => {
       for (const name of ['race', 'ünï 😀', 'x'.repeat(4000), '']) {
         const racers = Array.from({ length: 12 }, () => named(name));
         const outcomes = await Promise.all(
@@ -310,7 +310,7 @@ describe.each(STORES)('$name', ({ open }) => {
       }
     });
 
-    test('of several reasons to refuse, the conflict is told first and the name last', async () => {
+    test('of several reasons to refuse, the conflict is reported first and the name last', async () => {
       const [one, two] = [named('order'), named('other order')];
       await claim(one, { claim: 'order' });
       await claim(two, { claim: 'other order' });
@@ -378,7 +378,7 @@ describe.each(STORES)('$name', ({ open }) => {
     await store.ping();
   });
 
-  test('a damaged row rejects by its id, and is left out of lists, histories and changes, and reported', async () => {
+  test('a damaged row rejects when read by its id; lists, histories and changes leave it out and report it', async () => {
     const [whole, broken] = [credential({ modifiedDate: at(900) }), credential({ modifiedDate: at(901) })];
     const [role, brokenRole] = [service({ modifiedDate: at(900) }), service({ modifiedDate: at(901) })];
     await create('credential', whole, broken);
@@ -446,7 +446,7 @@ describe.each(STORES)('$name', ({ open }) => {
       }
     });
 
-    test('is what the row says that was read, whatever it said before and whoever changed it', async () => {
+    test('is what the row says now, whatever it said before and whichever server changed it', async () => {
       const [one, two, three] = [credential(), credential(), credential()];
       await create('credential', one, two, three);
       let role = service({ credentials: [one.id, two.id].sort() });

@@ -125,7 +125,7 @@ async function expectUnavailable(work: Promise<unknown>): Promise<BackendUnavail
   return error as BackendUnavailable;
 }
 
-describe('no usable answer is told as an unavailable backend, in time, by every method', () => {
+describe('every method reports the lack of a usable answer as an unavailable backend, in time', () => {
   const BROKEN: Record<string, (call: Call) => void> = {
     'a server that never answers': nothing,
     'a server that stops in the middle of its answer': ({ response }) => {
@@ -173,7 +173,7 @@ describe('no usable answer is told as an unavailable backend, in time, by every 
     await expectUnavailable(store.get('credential', one.id));
   });
 
-  test('credentials that cannot be had, or never come', async () => {
+  test('credentials that cannot be loaded, or never come', async () => {
     const providers: CredentialsProvider[] = [
       () => Promise.reject(new Error('no credentials here')),
       () => new Promise(() => undefined),
@@ -228,7 +228,7 @@ describe('no usable answer is told as an unavailable backend, in time, by every 
   });
 });
 
-describe('what passes is tried again', () => {
+describe('a temporary failure is tried again', () => {
   const found = answer(200, { Item: item });
 
   test.each<[string, ((call: Call) => void)[]]>([
@@ -259,7 +259,7 @@ describe('what passes is tried again', () => {
     for (let n = 0; n < 20; n++) expect(await store.get('credential', one.id)).toEqual(one);
   });
 
-  test('expired credentials are loaded anew, once', async () => {
+  test('expired credentials are loaded again, once', async () => {
     const server = standIn(refusal('ExpiredTokenException'), found);
     const asked: unknown[] = [];
     const credentials: CredentialsProvider = (options) => {
@@ -335,7 +335,7 @@ describe('keys that DynamoDB leaves unprocessed', () => {
     await expectUnavailable(store.getMany('credential', ids));
   });
 
-  test('and come one by one without end are one too', async () => {
+  test('and that come one by one without end are an unavailable backend too', async () => {
     const store = await standIn(answer(200, { Responses: { rows: [items[0]] }, UnprocessedKeys: keys(ids) })).store();
     await expectUnavailable(store.getMany('credential', ids));
   });
@@ -382,7 +382,7 @@ describe('a transaction', () => {
     await expectUnavailable(write(await throttled.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 })));
   });
 
-  test('is tried again rather than told a reason that another transaction may have to do with', async () => {
+  test('is tried again rather than reporting a reason that another transaction may have caused', async () => {
     const server = standIn(
       cancelled('ConditionalCheckFailed', 'TransactionConflict', 'ConditionalCheckFailed', 'None'),
       cancelled('ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'None'),
@@ -400,7 +400,7 @@ describe('a transaction', () => {
     expect(new Set(tokens(server)).size).toBe(2);
   });
 
-  test('cancelled for a reason nobody knows is an unavailable backend', async () => {
+  test('cancelled for an unknown reason is an unavailable backend', async () => {
     const server = standIn(cancelled('None', 'SomethingNew', 'None', 'None'));
     await expectUnavailable(write(await server.store()));
     await server.stop();

@@ -126,7 +126,7 @@ describe('what is absent', () => {
   });
 });
 
-test('tags that are no texts read as the original shows them', () => {
+test('tags that are not texts are read as the original shows them', () => {
   const item = itemOf('credential', credential(), false);
   const tags = { L: [{ N: '1' }, { BOOL: true }, { S: 'text' }] };
   expect(recordOf('credential', { ...item, tags }).tags).toEqual(['1', 'True', 'text']);

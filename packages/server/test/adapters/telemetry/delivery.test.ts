@@ -124,7 +124,7 @@ describe('a delivery', () => {
     expect(outcomes).toEqual(['delivered']);
   });
 
-  test('the log names where to and why, never the path, the query or the password', async () => {
+  test('the log names the destination and the reason, never the path, the query or the password', async () => {
     const free = await freePort();
     const queue = queueTo(
       `http://user:hunter2@127.0.0.1:${free}/T0/secret-path?token=secret-query`,
@@ -145,7 +145,7 @@ describe('a delivery', () => {
 });
 
 describe('the queue', () => {
-  test('is bounded: what does not fit is dropped, counted and logged', async () => {
+  test('is bounded: events that do not fit are dropped, counted and logged', async () => {
     receiver.answers = ['hang'];
     const queue = queueTo(receiver.url, { capacity: 5 });
     for (let i = 0; i < 12; i++) queue.push(`{"n":${i}}`);
@@ -169,7 +169,7 @@ describe('the queue', () => {
     await queue.close(1);
   });
 
-  test('delivers what waits before it closes', async () => {
+  test('delivers waiting events before it closes', async () => {
     const queue = queueTo(receiver.url);
     for (let i = 0; i < 50; i++) queue.push(`{"n":${i}}`);
     await queue.close(PATIENCE_MS);
@@ -177,7 +177,7 @@ describe('the queue', () => {
     expect(outcomes.every((outcome) => outcome === 'delivered')).toBe(true);
   });
 
-  test('takes nothing after it closed', async () => {
+  test('takes no event after it closed', async () => {
     const queue = queueTo(receiver.url);
     await queue.close(PATIENCE_MS);
     queue.push('{}');
@@ -196,7 +196,7 @@ describe('the queue', () => {
 });
 
 describe('webhooks', () => {
-  test('every address gets the event; a dead one keeps it from nobody', async () => {
+  test('every address gets the event, even while another one is dead', async () => {
     const second = await startReceiver();
     const sender = openEvents(
       {

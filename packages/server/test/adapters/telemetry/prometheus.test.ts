@@ -48,7 +48,7 @@ describe('what is counted', () => {
     expect(text).toContain('process_resident_memory_bytes');
   });
 
-  test('no name that somebody chose becomes a label', async () => {
+  test('no name that a caller chose becomes a label', async () => {
     const metrics = prometheus();
     metrics.count('jwt.get_jwt.kid-77.alice_example_com.create');
     metrics.count('jwt.get_jwt.cache.kid-77.alice_example_com.hit');

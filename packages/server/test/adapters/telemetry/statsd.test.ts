@@ -66,7 +66,7 @@ describe('statsd', () => {
     for (const datagram of datagrams) expect(Buffer.byteLength(datagram)).toBeLessThanOrEqual(1432);
   });
 
-  test('what is left is sent at the end', async () => {
+  test('the remaining metrics are sent at the end', async () => {
     const { port, lines } = await listener();
     const statsd = openStatsd({ host: '127.0.0.1', port, flushMs: 1_000_000, onProblem: () => undefined });
     statsd.count('last');
@@ -76,7 +76,7 @@ describe('statsd', () => {
     await statsd.close();
   });
 
-  test('a host that does not exist disturbs nothing and is told once', async () => {
+  test('a host that does not exist is reported once and disturbs nothing', async () => {
     const problems: string[] = [];
     const statsd = sender('no-such-host.invalid', 8125, problems);
     for (let i = 0; i < 10_000; i++) statsd.count('anything');
@@ -85,7 +85,7 @@ describe('statsd', () => {
     await expect.poll(() => problems, { timeout: 100_000 }).toEqual([expect.stringMatching(/^statsd host: E/)]);
   });
 
-  test('nobody listening disturbs nothing', async () => {
+  test('metrics are dropped without an error while nothing listens', async () => {
     const { port } = await listener();
     await opened.shift()!.close();
     const statsd = sender('127.0.0.1', port);
@@ -104,7 +104,7 @@ describe('statsd', () => {
     ]);
   });
 
-  test('numbers that are none are not sent', async () => {
+  test('values that are not finite numbers are not sent', async () => {
     const { port, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     statsd.timing('bad', Number.NaN);
@@ -113,7 +113,7 @@ describe('statsd', () => {
     expect(await lines(1)).toEqual(['confidant.good:1|c']);
   });
 
-  test('names are bounded in number: further ones share one', async () => {
+  test('the number of names is bounded: further names share one', async () => {
     const { port, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     for (let i = 0; i < 10_000; i++) statsd.count(`n${i}`);

@@ -47,7 +47,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await store.getRevision('credential', current.id, 3)).toEqual(leftover);
   });
 
-  test('refuses what is not the revision it was asked for, and deletes nothing then', async () => {
+  test('refuses another revision than it was asked for, and then deletes nothing', async () => {
     const current = await written(store, 2);
     expect(await archive.move(current.id, 1, at(500))).toBe('conflict');
     expect(await archive.move(newId(), 1, at(500))).toBe('conflict');
@@ -76,7 +76,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     }
   });
 
-  test('frees the name, and takes it back on restoring unless somebody else has it', async () => {
+  test('frees the name, and takes it back on restoring unless another credential has it', async () => {
     const current = await written(store, 1);
     await archive.move(current.id, 1, at(500));
     const taker = await written(store, 1, { name: current.name });
@@ -90,7 +90,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     ).toEqual({ status: 'name-taken', holder: current.id });
   });
 
-  test('takes a name from a holder that is said not to carry it any more', async () => {
+  test('takes a name from a holder that the caller says no longer has it', async () => {
     const current = await written(store, 1);
     await archive.move(current.id, 1, at(500));
     const taker = await written(store, 1, { name: current.name });
@@ -147,7 +147,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await store.get('credential', id)).toBe('absent');
   });
 
-  test('tells which services map a credential, from all of them', async () => {
+  test('says which services map a credential, from all services', async () => {
     const [one, two] = [newId(), newId()];
     const ids = ['svc-b', 'svc-a'];
     for (const id of ids) {
