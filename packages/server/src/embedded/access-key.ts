@@ -17,8 +17,8 @@ const SECRET = /^[A-Za-z0-9+/]{40}$/;
 const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /**
- * Opens the access key of the data directory, `<dataDir>/access-key.json` (0600), which the first start makes. Processes
- * that start at once agree on one key. To replace it, stop the server and delete the file.
+ * Opens the access key of the data directory, `<dataDir>/access-key.json` (0600), which the first start makes.
+ * Processes that start at once agree on one key. To replace it, stop the server and delete the file.
  *
  * @throws PrivateFileError when others can read the file or it holds no access key
  */

@@ -9,7 +9,8 @@ import { shellQuote } from './shell-quote.js';
 const DEMO_SERVICE = 'demo-app';
 
 /**
- * Writes the files that a client needs to talk to this machine's server, both 0600 and replaced as a whole at each start:
+ * Writes the files that a client needs to talk to this machine's server, both 0600 and replaced as a whole at each
+ * start:
  *
  * - `<dataDir>/client.yaml`, a configuration file in the original client's format: profile `default` is the person
  *   `userName`, profile `demo` is the service `demo-app`;

@@ -2,8 +2,8 @@ import { LOGIN_LINK_MINUTES } from './login-link.js';
 import { shellQuote } from './shell-quote.js';
 
 /**
- * The text that each start prints: where everything is, and lines that, pasted into another shell in the same directory,
- * store a credential, map it to a service and fetch it as that service.
+ * The text that each start prints: where everything is, and lines that, pasted into another shell in the same
+ * directory, store a credential, map it to a service and fetch it as that service.
  */
 export function firstSteps(at: {
   serverUrl: string;

@@ -55,7 +55,9 @@ export class KeyStore {
     this.#file = file;
   }
 
-  /** Opens the file in the data directory as {@link KeyringFile.open} does; a new one starts with {@link FIRST_KEYS}. */
+  /**
+   * Opens the file in the data directory as {@link KeyringFile.open} does; a new one starts with {@link FIRST_KEYS}.
+   */
   static open(dataDir: string, options: KeyringFileOptions): KeyStore {
     return new KeyStore(
       KeyringFile.open(dataDir, options, (file) => {

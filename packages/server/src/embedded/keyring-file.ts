@@ -37,8 +37,8 @@ export interface KeyringFileOptions {
  * The keyring's SQLite file, of mode 0600.
  *
  * Several processes share it (server workers, the KMS endpoint, an operator's command), and every change is one
- * transaction. It has a rollback journal, not a write-ahead log, so that the one file is all there is: a copy of it made
- * while nothing is written is a complete backup.
+ * transaction. It has a rollback journal, not a write-ahead log, so that the one file is all there is: a copy of it
+ * made while nothing is written is a complete backup.
  */
 export class KeyringFile {
   readonly #db: InstanceType<typeof DatabaseSync>;

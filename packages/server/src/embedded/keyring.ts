@@ -156,7 +156,9 @@ export class Keyring {
     if (!this.#store.revokeGrant(this.find(region, keyId), grantId)) throw new KmsRefused('NotFoundException');
   }
 
-  /** The keyring as the KMS of one region. @throws KmsRefused ValidationException when it is not the name of a region */
+  /**
+   * The keyring as the KMS of one region. @throws KmsRefused ValidationException when it is not the name of a region
+   */
   kms(region: string): KmsLike & KmsGrants {
     if (!REGION.test(region)) throw new KmsRefused('ValidationException');
     return {

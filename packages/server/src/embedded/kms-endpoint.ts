@@ -59,8 +59,8 @@ const PUBLIC_TEXT: Readonly<Record<string, { status: number; message: string }>>
 
 /**
  * Serves KMS's wire protocol (JSON 1.1 over HTTP) from the embedded keyring, for the command line, the SDK and any AWS
- * SDK client on this machine. Every request must carry an AWS Signature Version 4 made with the access key; the region it
- * addresses is that of its signature.
+ * SDK client on this machine. Every request must carry an AWS Signature Version 4 made with the access key; the region
+ * it addresses is that of its signature.
  *
  * There is no TLS, so it listens on loopback alone, and it answers only to a loopback Host, which keeps out web pages
  * that rebind their name to 127.0.0.1.

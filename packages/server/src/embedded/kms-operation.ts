@@ -60,7 +60,9 @@ export function findByIdOrArn({ keyring, region }: Place, reference: string): Ke
   return keyring.find(region, reference);
 }
 
-/** One page of items sorted by `idOf`; the marker is the id of the last item before it, so deletions do not upset it. */
+/**
+ * One page of items sorted by `idOf`; the marker is the id of the last item before it, so deletions do not upset it.
+ */
 export function pageOf<T>(
   sorted: T[],
   idOf: (item: T) => string,

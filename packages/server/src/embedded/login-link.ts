@@ -10,8 +10,8 @@ const FILE = 'login-link.json';
 const SECRET_FILE = 'session-secret';
 
 /**
- * Makes the secret of a one-time login link; an earlier link stops working. The data directory holds only its digest, and
- * any worker of the machine can redeem it.
+ * Makes the secret of a one-time login link; an earlier link stops working. The data directory holds only its digest,
+ * and any worker of the machine can redeem it.
  */
 export function issueLoginLink(dataDir: string, nowMs: number = Date.now()): string {
   ensurePrivateDirectory(dataDir);

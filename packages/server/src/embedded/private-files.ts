@@ -19,9 +19,9 @@ import { dirname } from 'node:path';
 import { shellQuote } from './shell-quote.js';
 
 /*
- * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs them
- * before it starts, so they are synchronous; keys must survive a power cut, so files and directories are synced; racing
- * processes agree on one file; and a refusal tells the operator which command mends it.
+ * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs
+ * them before it starts, so they are synchronous; keys must survive a power cut, so files and directories are synced;
+ * racing processes agree on one file; and a refusal tells the operator which command mends it.
  */
 
 /** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
@@ -79,8 +79,8 @@ export function ensurePrivateDirectory(path: string): void {
 }
 
 /**
- * Makes a directory and its missing parents, one at a time: where none can be made (below /proc), Node's recursive mkdir
- * never ends.
+ * Makes a directory and its missing parents, one at a time: where none can be made (below /proc), Node's recursive
+ * mkdir never ends.
  */
 function makeDirectory(path: string, mayMakeParents = true): void {
   try {
@@ -123,7 +123,9 @@ function assertPrivate(path: string, stats: Stats): void {
   }
 }
 
-/** The text of a private file, undefined when it does not exist. @throws PrivateFileError as {@link privateFileExists} */
+/**
+ * The text of a private file, undefined when it does not exist. @throws PrivateFileError as {@link privateFileExists}
+ */
 export function readPrivateFile(path: string): string | undefined {
   if (!privateFileExists(path)) return undefined;
   // The opened file is checked again, in case another file has taken the name in between.

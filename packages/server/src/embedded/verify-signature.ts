@@ -20,8 +20,9 @@ const AMZ_DATE = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
  * Checks the AWS Signature Version 4 of a request, in the form of the Authorization header. Signatures in the query
  * are refused.
  *
- * The signature must cover the host and every `x-amz-` header, and no signed header may appear twice, so that the server
- * acts only on what was signed. The payload's hash is computed from the body; a hash that the client states must equal it.
+ * The signature must cover the host and every `x-amz-` header, and no signed header may appear twice, so that the
+ * server acts only on what was signed. The payload's hash is computed from the body; a hash that the client states must
+ * equal it.
  *
  * @param request.target path and query as they stand in the request line
  * @param request.rawHeaders names and values in turn, as node:http gives them

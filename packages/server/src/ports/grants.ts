@@ -4,7 +4,9 @@ import type { GrantShape } from '../domain/grants.js';
 export interface Roles {
   /** All names, sorted. Rejects with BackendUnavailable while no complete list is known; a list is never partial. */
   list(): Promise<string[]>;
-  /** The role's ARN, undefined when there is no such role. Rejects with BackendUnavailable when it cannot be found out. */
+  /**
+   * The role's ARN, undefined when there is no such role. Rejects with BackendUnavailable when it cannot be found out.
+   */
   arnOf(name: string): Promise<string | undefined>;
   close(): void;
 }

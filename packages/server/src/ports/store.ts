@@ -25,8 +25,8 @@ export interface RevisionWrite<K extends Kind> {
   /** The revision that was read as current; null when nothing was there. */
   expected: number | null;
   /**
-   * The last_decrypted_date that was read with it; undefined accepts any. A decryption recorded since is a conflict: the date
-   * is part of the row, and the write would lose it (bug 14).
+   * The last_decrypted_date that was read with it; undefined accepts any. A decryption recorded since is a conflict:
+   * the date is part of the row, and the write would lose it (bug 14).
    */
   decrypted?: Instant | null;
   /**
@@ -53,8 +53,8 @@ export type WriteOutcome =
  * the store does not answer within its time-outs, never with a wrong "absent".
  *
  * Reads by id reject with {@link DamagedRow} for a row that cannot be understood, since leaving it out would say
- * "absent"; lists, histories and changes leave it out and report it to the callback the store was opened with. A date in
- * a form that cannot be read is null and does not damage the row.
+ * "absent"; lists, histories and changes leave it out and report it to the callback the store was opened with. A date
+ * in a form that cannot be read is null and does not damage the row.
  *
  * Sets (`credentials`, `blindCredentials`, `credentialKeys`) come sorted and without duplicates, whatever was written.
  */
@@ -113,8 +113,8 @@ export type RestoreOutcome =
   | { status: 'name-taken'; holder: string };
 
 /**
- * Takes credentials that are archived for good, the current row and all revisions byte for byte, and restores them. Methods
- * reject with BackendUnavailable, and with {@link DamagedRow} rather than leave a row out.
+ * Takes credentials that are archived for good, the current row and all revisions byte for byte, and restores them.
+ * Methods reject with BackendUnavailable, and with {@link DamagedRow} rather than leave a row out.
  */
 export interface Archive {
   /** For every credential id that a service maps, the ids of these services, read from all services there are. */

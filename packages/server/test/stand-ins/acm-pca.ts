@@ -18,7 +18,10 @@ export interface AcmPcaStandIn {
   calls: { operation: string; input: Record<string, unknown> }[];
   /** How often GetCertificate says that the certificate is not there yet. */
   pendingPolls: number;
-  /** The next calls meet these, one each, before they are served as usual. `lost`: done, but the connection breaks. */
+  /**
+   * Failures of the next calls, one each, before calls are served as usual. With `lost` the call is done, but the
+   * connection breaks.
+   */
   faults: ('lost' | { status: number; code: string })[];
   /** While set, every call hangs, or is refused with this code. */
   outage: 'hang' | { status: number; code: string } | undefined;
@@ -51,7 +54,7 @@ const RSA = {
 };
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
-/** Small, so that pages follow each other. */
+/** The page size is small, so that there are several pages. */
 const TAGS_PER_PAGE = 1;
 
 class Refused extends Error {
@@ -64,7 +67,7 @@ class Refused extends Error {
 }
 
 export async function startAcmPca(): Promise<AcmPcaStandIn> {
-  // The server's first call loads it, which may take longer than that call is given.
+  // The server's first call would load it, which may take longer than that call is given.
   await import('@aws-sdk/credential-provider-node');
   const authorities = new Map<string, Authority>();
   const standIn: AcmPcaStandIn = {
@@ -110,7 +113,7 @@ export async function startAcmPca(): Promise<AcmPcaStandIn> {
     else respond(response, 200, answer);
   }
 
-  // No connection is closed in the moment in which it is used again.
+  // No idle connection is closed, since a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   standIn.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -194,7 +197,7 @@ async function issue(authority: Authority, input: Record<string, unknown>): Prom
     serialNumber: serial(),
     subject: request.subjectName,
     issuer: authority.certificate.subjectName,
-    // As AWS does: valid a while before it was asked for.
+    // As with AWS, the certificate is valid from a while before it was requested.
     notBefore: new Date(Date.now() - 3_600_000),
     notAfter: new Date(Date.now() + (days as number) * DAY_MS),
     publicKey: request.publicKey,
@@ -220,12 +223,12 @@ async function readCsr(encoded: string): Promise<x509.Pkcs10CertificateRequest> 
     const request = new x509.Pkcs10CertificateRequest(Buffer.from(encoded, 'base64').toString('utf8'));
     if (await request.verify()) return request;
   } catch {
-    // Answered below.
+    // The refusal follows below.
   }
   throw new Refused(400, 'MalformedCSRException');
 }
 
-/** The operation of a request that is signed and labelled as AWS wants it. */
+/** The operation of a request that is signed and labelled as AWS requires it. */
 function checkRequest({ method, headers }: IncomingMessage): string {
   const [prefix, operation] = String(headers['x-amz-target']).split('.');
   if (method !== 'POST' || prefix !== 'ACMPrivateCA' || headers['content-type'] !== 'application/x-amz-json-1.1') {

@@ -3,22 +3,22 @@ import type { AddressInfo } from 'node:net';
 
 /** IAM's query protocol for tests: ListRoles, paged, and GetRole. */
 export interface IamStandIn {
-  /** For AWS_ENDPOINT_URL_IAM. */
+  /** The address for AWS_ENDPOINT_URL_IAM. */
   url: string;
-  /** Role names; change them at will. */
+  /** The names of the roles, which tests may change. */
   roles: string[];
   /** How often each action was called. */
   calls: Record<string, number>;
   /** While set, every call is answered with this status, or not at all. */
   fault: number | 'hang' | undefined;
-  /** Rows of one page, whatever is asked for. */
+  /** The number of roles on a page, whatever the request says. */
   pageSize: number;
   stop(): Promise<void>;
 }
 
 const ACCOUNT_ID = '123456789012';
 
-/** The ARN that this IAM gives a role. */
+/** The ARN of a role in this IAM. */
 export const roleArn = (name: string): string => `arn:aws:iam::${ACCOUNT_ID}:role/${name}`;
 
 export async function startIamStandIn(roles: readonly string[]): Promise<IamStandIn> {
@@ -61,7 +61,7 @@ export async function startIamStandIn(roles: readonly string[]): Promise<IamStan
       : [404, failure('NoSuchEntity')];
   }
 
-  // No connection is closed in the moment in which it is used again.
+  // No idle connection is closed, since a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(iam, {

@@ -15,12 +15,12 @@ interface Recorded {
 }
 
 /**
- * KMS over HTTP for tests: what the recordings hold is answered as recorded, all else by a real keyring. Regions are
- * kept apart, by the one that a request is signed for.
+ * KMS over HTTP for tests: it answers requests of the recordings as recorded, and all others from a real keyring.
+ * Regions are kept apart by the region that a request is signed for.
  */
 export interface KmsStandIn {
   url: string;
-  /** The keyring behind it, in the region of the server's keys, for making tokens. */
+  /** The keyring in the region of the server's keys, for making tokens. */
   kms: KmsLike & KmsGrants;
   /** How often each operation was called. */
   calls: Record<string, number>;
@@ -78,7 +78,7 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
     const kms = keyring.kms(region);
     const context = (body['EncryptionContext'] ?? {}) as EncryptionContext;
     const keyId = String(body['KeyId'] ?? '');
-    // As AWS: the calls for grants take no alias.
+    // As in AWS, the calls for grants take no alias.
     if (/Grants?$/.test(operation) && keyId.includes('alias/')) throw new KmsRefused('NotFoundException');
     switch (operation) {
       case 'Decrypt': {
@@ -132,7 +132,7 @@ export async function startKmsStandIn(): Promise<KmsStandIn> {
     }
   }
 
-  // No connection is closed in the moment in which it is used again.
+  // No idle connection is closed, since a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(standIn, {

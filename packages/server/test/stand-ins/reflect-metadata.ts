@@ -1,6 +1,6 @@
 /**
- * The parts of the reflect-metadata proposal that a dependency of @peculiar/x509 wants to find when it is loaded. Tests
- * use that library to check ours with other eyes; the server itself does without. Import this before it.
+ * The parts of the reflect-metadata proposal that a dependency of @peculiar/x509 needs when it is loaded. Tests compare
+ * that library with our code; the server does not use it. Import this module before the library.
  */
 const store = new WeakMap<object, Map<string, unknown>>();
 

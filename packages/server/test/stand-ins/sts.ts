@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** STS's AssumeRoleWithWebIdentity for tests: temporary credentials for any token. */
 export interface StsStandIn {
   url: string;
-  /** The access key that it gives. */
+  /** The access key that it gives out. */
   accessKeyId: string;
   calls: number;
   /** It answers after this. */
@@ -33,7 +33,7 @@ export async function startStsStandIn(): Promise<StsStandIn> {
       );
     });
   });
-  // No connection is closed in the moment in which it is used again.
+  // No idle connection is closed, since a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return Object.assign(sts, {

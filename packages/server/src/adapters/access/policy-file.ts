@@ -16,9 +16,9 @@ export interface PolicyFileOptions {
 }
 
 /**
- * Opens the policy in a file, which is read again when it changes. Rejects with {@link BadPolicy} when it cannot be used
- * at the start; a later version that cannot be used is logged, and the policy before it stays. The file is polled, not
- * watched: editors and mounted configuration often replace the link to a file rather than the file.
+ * Opens the policy in a file, which is read again when it changes. Rejects with {@link BadPolicy} when it cannot be
+ * used at the start; a later version that cannot be used is logged, and the policy before it stays. The file is polled,
+ * not watched: editors and mounted configuration often replace the link to a file rather than the file.
  */
 export async function openPolicyFile(options: PolicyFileOptions): Promise<{ policy(): Policy; close(): void }> {
   const { file, included, log, pollMs = 2000 } = options;

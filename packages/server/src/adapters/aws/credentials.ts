@@ -60,9 +60,9 @@ export class CredentialsCache {
 }
 
 /**
- * A provider in AWS's usual order: environment, shared files, single sign-on, web identity, container and instance roles.
- * STS and single sign-on are asked through the proxy of the environment, the metadata services of a machine never are.
- * The SDK's code is loaded when it is first needed.
+ * A provider in AWS's usual order: environment, shared files, single sign-on, web identity, container and instance
+ * roles. STS and single sign-on are asked through the proxy of the environment, the metadata services of a machine
+ * never are. The SDK's code is loaded when it is first needed.
  */
 export function defaultProvider(region: string): CredentialsProvider {
   let opening: Promise<CredentialsProvider> | undefined;

@@ -10,7 +10,10 @@ export interface IamOptions {
   connectTimeoutMs: number;
   requestTimeoutMs: number;
   maxAttempts: number;
-  /** Time for asking about one role, all attempts together: a request waits for it. Default 5 seconds, not counting the load of the SDK. */
+  /**
+   * Time for asking about one role, all attempts together: a request waits for it. Default 5 seconds, not counting the
+   * load of the SDK.
+   */
   roleDeadlineMs?: number;
   /** Keeps the list in memory; without it every request asks IAM. */
   cache?: {

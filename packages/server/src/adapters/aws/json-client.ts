@@ -230,7 +230,10 @@ function parseAnswer(status: number, text: string): unknown {
   throw new AwsRefusal(code, message, answer);
 }
 
-/** The pause before a further attempt: it doubles, with full jitter, so that clients that failed together do not return together. */
+/**
+ * The pause before a further attempt: it doubles, with full jitter, so that clients that failed together do not return
+ * together.
+ */
 export function backoffMs(attempt: number): number {
   return Math.random() * FIRST_BACKOFF_MS * 2 ** Math.min(attempt, 6);
 }

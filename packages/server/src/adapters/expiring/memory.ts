@@ -23,12 +23,12 @@ export function knownEntries(maxEntries = 3 * MAX_ENTRIES): { keep(entry: Shared
 }
 
 /**
- * An {@link ExpiringStore} in this process. Each purpose (the part of a key before its colon) has a memory of its own, so
- * that none crowds out another. When one is full, `set` drops the least recently used entry, and `add` rejects:
+ * An {@link ExpiringStore} in this process. Each purpose (the part of a key before its colon) has a memory of its own,
+ * so that none crowds out another. When one is full, `set` drops the least recently used entry, and `add` rejects:
  * otherwise something that may be used once could be used again.
  *
- * `share` passes new entries on to the machine's other workers, and `learn` takes theirs. That takes a moment, so racing
- * workers can both win an `add`; use Redis where this matters.
+ * `share` passes new entries on to the machine's other workers, and `learn` takes theirs. That takes a moment, so
+ * racing workers can both win an `add`; use Redis where this matters.
  */
 export function expiringMemory(
   share: (entry: SharedEntry) => void = () => undefined,

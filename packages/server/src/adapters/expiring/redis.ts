@@ -13,7 +13,10 @@ export interface RedisOptions {
   onFault: (error: Error) => void;
 }
 
-/** Maximum number of commands that wait for an answer; if there are more, Redis does not keep up and they would time out. */
+/**
+ * Maximum number of commands that wait for an answer; if there are more, Redis does not keep up and they would time
+ * out.
+ */
 const MAX_WAITING = 10_000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
@@ -70,7 +73,9 @@ function expiring(ttlSeconds: number): { expiration: { type: 'EX'; value: number
   return { expiration: { type: 'EX', value: Math.max(1, Math.ceil(ttlSeconds)) } };
 }
 
-/** The client's own time-out ends with the writing of a command; a Redis that takes commands and never answers hangs. */
+/**
+ * The client's own time-out ends with the writing of a command; a Redis that takes commands and never answers hangs.
+ */
 async function answered<Answer>(command: Promise<Answer>, timeoutMs: number): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {

@@ -13,7 +13,9 @@ export interface OpenIdOptions {
   scopes: string;
   /** The names of the claims to read. */
   claims: { email: string; firstName: string; lastName: string; groups: string };
-  /** Also accepts an e-mail when the provider does not say whether it verified it; never when it says that it did not. */
+  /**
+   * Also accepts an e-mail when the provider does not say whether it verified it; never when it says that it did not.
+   */
   trustUnverifiedEmail: boolean;
   timeoutMs: number;
 }
@@ -100,7 +102,10 @@ async function discover(
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** The person who logged in: many providers put them into the ID token, others only into their userinfo endpoint's answer. */
+/**
+ * The person who logged in: many providers put them into the ID token, others only into their userinfo endpoint's
+ * answer.
+ */
 async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () => Promise<Claims>): Promise<Person> {
   const { claims, trustUnverifiedEmail } = options;
   const complete = idToken[claims.email] !== undefined && idToken[claims.groups] !== undefined;

@@ -12,8 +12,8 @@ const WITHOUT_BODY = [204, 205, 304];
 
 /**
  * Returns a `fetch` for https through the proxy of the environment, which Node's own `fetch` ignores; undefined when
- * there is no proxy. It follows no redirect. Like Node's, it rejects with the signal's reason, and with a TypeError when
- * there is no answer; the cause then names the proxy.
+ * there is no proxy. It follows no redirect. Like Node's, it rejects with the signal's reason, and with a TypeError
+ * when there is no answer; the cause then names the proxy.
  *
  * @param connectTimeoutMs the time to set up a connection; the signal limits the rest
  */

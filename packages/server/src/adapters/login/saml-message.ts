@@ -55,8 +55,8 @@ function assertPlain(xml: string): void {
 
 /**
  * The index of the `>` that ends the tag at `start`. It throws at the first character that a tag cannot have there: a
- * quote begins a value after an equals sign and nowhere else, and no tag contains `<`. So all tags of a message cost one
- * pass over it, and no parser can see other tags in it than this function does.
+ * quote begins a value after an equals sign and nowhere else, and no tag contains `<`. So all tags of a message cost
+ * one pass over it, and no parser can see other tags in it than this function does.
  */
 function endOfTag(body: string, start: number): number {
   for (let at = start + 1; at < body.length; at++) {

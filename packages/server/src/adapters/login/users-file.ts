@@ -7,9 +7,9 @@ import { BackendUnavailable } from '../../ports/unavailable.js';
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Returns a function for the e-mails in USERS_FILE: YAML, a map of e-mail to name or a list of e-mails (compat). It reads
- * the file again when it changes, so that removing somebody ends their access at once. While the file cannot be read or
- * understood it throws {@link BackendUnavailable}: nobody is admitted, and the answer blames the server.
+ * Returns a function for the e-mails in USERS_FILE: YAML, a map of e-mail to name or a list of e-mails (compat). It
+ * reads the file again when it changes, so that removing somebody ends their access at once. While the file cannot be
+ * read or understood it throws {@link BackendUnavailable}: nobody is admitted, and the answer blames the server.
  *
  * @throws Error at once when the file cannot be used
  */

@@ -12,8 +12,8 @@ interface JwtKey {
 }
 
 /**
- * The keys of JWT_CERTIFICATE_AUTHORITIES. Keys that are damaged, are not RSA keys or do not belong to their certificate
- * are left out and reported to `warn`.
+ * The keys of JWT_CERTIFICATE_AUTHORITIES. Keys that are damaged, are not RSA keys or do not belong to their
+ * certificate are left out and reported to `warn`.
  */
 export function jwtKeys(
   encoded: string,

@@ -35,8 +35,8 @@ export function historyIds(id: string, upTo: number): string[] {
 const LEFTOVER_REVISIONS = 64;
 
 /**
- * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} when there are too many, since an
- * archived credential must be whole.
+ * The ids of all rows that revisions of a credential can have. Throws {@link DamagedRow} when there are too many, since
+ * an archived credential must be whole.
  */
 export function everyRevisionId(id: string, current: number): string[] {
   if (current > MAX_HISTORY) throw new DamagedRow(id, 'it has more revisions than can be archived');

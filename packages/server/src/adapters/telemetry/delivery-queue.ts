@@ -41,8 +41,8 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /**
  * Posts events to one destination, off the path of requests: {@link push} returns at once, holds a bounded number and
  * never throws. Timeouts, broken connections and 408, 429 and 5xx are tried again; any other answer but 2xx is final.
- * The original took only 200 for success, but never tried again: here, a receiver that answers 202 or 204 would then get
- * everything four times. Redirects are not followed: they could carry the password elsewhere.
+ * The original took only 200 for success, but never tried again: here, a receiver that answers 202 or 204 would then
+ * get everything four times. Redirects are not followed: they could carry the password elsewhere.
  *
  * An event arrives at least once if at all, and events may overtake each other.
  */

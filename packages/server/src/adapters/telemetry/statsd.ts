@@ -29,9 +29,9 @@ const CLOSE_WITHIN_MS = 500;
 const RESOLVE_EVERY_MS = 60_000;
 
 /**
- * Sends counters as `confidant.name:n|c` and timers as `confidant.name:ms|ms` with six decimals, over UDP. Several share
- * a datagram, one to a line, so that a request costs no system call. If nothing listens, the host has no address or the
- * network is full, metrics are lost and nothing else happens.
+ * Sends counters as `confidant.name:n|c` and timers as `confidant.name:ms|ms` with six decimals, over UDP. Several
+ * share a datagram, one to a line, so that a request costs no system call. If nothing listens, the host has no address
+ * or the network is full, metrics are lost and nothing else happens.
  *
  * This is not a client library because those ask DNS for each send or only once, and the usual one brings a native
  * module for sockets that are not used here.

@@ -80,7 +80,7 @@ describe('the file', () => {
     await expect.poll(() => logged.length).toBeGreaterThan(0);
     expect(logged[0]).toMatchObject({ level: 'error', message: expect.stringContaining('NOT in force') as string });
     expect(await acl(request)).toBe(true);
-    // Mended, it counts again.
+    // Once it is mended, the policy is in force again.
     writeFileSync(file, policy('bob'));
     await expect.poll(() => acl(request)).toBe(false);
   });

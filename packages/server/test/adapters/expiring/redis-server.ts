@@ -6,17 +6,17 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 export interface RedisPeer {
   name: string;
   port: number;
-  /** Goes away: connections break, new ones are refused. */
+  /** Stops: connections break, and new ones are refused. */
   stop(): Promise<void>;
-  /** Comes back on the same port, empty. */
+  /** Starts again on the same port, empty. */
   start(): Promise<void>;
 }
 
 /**
- * Stands for Redis where none is installed: the few commands our client sends, over RESP2, with expiry and AUTH. What a
- * real one does beyond is seen by the same tests when `redis-server` is on the PATH.
+ * Replaces Redis where it is not installed: it knows the few commands that the server sends, over RESP2, with expiry
+ * and AUTH. The same tests use a real Redis when `redis-server` is on the PATH.
  *
- * @param port one that nobody takes while it is away; 0: any, for one that never is
+ * @param port a port that stays free while it is stopped; 0 takes any, for a peer that never stops
  */
 export function redisStandIn(password: string, port = 0): RedisPeer {
   const entries = new Map<string, { value: string; expiresAt: number }>();
@@ -110,7 +110,7 @@ function parse(buffer: Buffer): { words: string[]; length: number } | undefined 
 
 const PROGRAM = 'redis-server';
 
-/** The real one, where it is installed. */
+/** A real Redis, where it is installed. */
 export function realRedis(password: string, port: number): RedisPeer | undefined {
   if (spawnSync(PROGRAM, ['--version']).status !== 0) return undefined;
   let process: ReturnType<typeof spawn> | undefined;

@@ -99,7 +99,7 @@ describe('SAML messages of strangers', () => {
         () => 'accepted',
         (error: Error) => (error.cause as Error).message,
       );
-    // Neither is deflated, nor XML: who looked inside would say so.
+    // Neither is deflated, nor XML: code that looked inside would say so.
     expect(await causeOf(provider.consume('not a message', undefined))).toBe('no login was begun in this browser');
     const signed = `SAMLRequest=none&SigAlg=${encodeURIComponent(RSA_SHA256)}&Signature=AAAA`;
     expect(await causeOf(provider.receiveLogout(signed))).toMatch(/signature of the redirect/);

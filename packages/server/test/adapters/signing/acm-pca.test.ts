@@ -115,7 +115,7 @@ describe('GET certificates', () => {
       `plain/${own}?san=svc-02.example.com`,
       `plain/${own}?san=${own}&san=alt.example.com`,
       `plain/${own}?san=*.example.com`,
-      // A prefix was enough for the original.
+      // The original accepted a prefix.
       `plain/${own}.evil.org`,
       `plain/${own}?san=${own}.evil.org`,
       `plain/${own}%0a`,
@@ -235,7 +235,7 @@ describe('POST certificates', () => {
 });
 
 describe('certificates that are cached', () => {
-  // They are kept for their day, which must not end in between.
+  // Certificates are cached for their day, which must not end during the test.
   beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterAll(() => void vi.useRealTimers());
 

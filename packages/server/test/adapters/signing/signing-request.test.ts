@@ -11,7 +11,7 @@ import { Refusal } from '../../../src/domain/refusal.js';
 import { x509 } from '../../stand-ins/x509.js';
 import { makeCsr } from './tools.js';
 
-/** A request whose signature is broken would be refused for that: these are refused for what they say. */
+/** The text of the refusal, or `accepted`. Other errors are thrown. */
 function refusalOf(pem: string): string {
   try {
     readRequest(pem);
@@ -76,7 +76,7 @@ describe('a signing request is read', () => {
     const made = openssl(['req', '-new', ...newKey, ...names], '');
     if (made === undefined) return;
     expect(readRequest(made)).toMatchObject({ commonName: 'web', alternativeNames: ['web', 'ip:10.0.0.1'] });
-    // Its releases differ in the spaces.
+    // Releases of openssl differ in the spaces.
     expect(openssl(['req', '-noout', '-verify', '-subject'], request.pem)).toMatch(/CN ?= ?web\.example\.com/);
   });
 });

@@ -44,8 +44,8 @@ export async function makeCsr(options: {
 }
 
 /**
- * Expects that a certificate is good for a TLS server, with other programs' eyes: Node checks the signature, and openssl,
- * where there is one, the whole chain.
+ * Expects that other programs accept a certificate for a TLS server: Node checks the signature, and openssl, where it
+ * is installed, the whole chain.
  */
 export function expectGoodCertificate(
   certificate: string,
@@ -90,7 +90,7 @@ export function expectGoodCertificate(
   return parsed;
 }
 
-/** What openssl says to standard output; undefined when there is none on the PATH. */
+/** The output of openssl; undefined when it is not on the PATH. */
 function openssl(folder: string, ...parameters: string[]): string | undefined {
   const { error, stdout, stderr } = spawnSync('openssl', parameters, { cwd: folder, encoding: 'utf8' });
   if (error !== undefined) return undefined;
@@ -102,7 +102,7 @@ export function certificatesIn(pem: string): X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** Whole days from now until the end, rounded. */
+/** The rounded number of days until the certificate expires. */
 export function daysLeft(certificate: X509Certificate): number {
   return Math.round((Date.parse(certificate.validTo) - Date.now()) / 86_400_000);
 }

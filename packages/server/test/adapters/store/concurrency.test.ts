@@ -11,9 +11,9 @@ import { newId } from './records.js';
 
 const PROCESSES = 4;
 const KILL_EVERY_MS = 300;
-/** A name for so many revisions of a service: whoever writes about the same one claims the same. */
+/** The number of revisions of a service that share a name, so that concurrent writers claim the same name. */
 const REVISIONS_PER_NAME = 10;
-/** A run ends when there is enough to judge; a slow machine takes longer. */
+/** A run ends when it has reached all of these counts; a slow machine takes longer. */
 const ENOUGH = { revisions: 80, lostRaces: 8, wonNames: 4, killed: 4 };
 const LONGEST_MS = 200_000;
 
@@ -43,7 +43,7 @@ async function hammer(place: object, services: string[]): Promise<Run> {
     alive.add(child);
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (alive.has(child)) atWork.add(child);
-      // A kill may cut a line short: then nobody was told.
+      // A kill may cut a line short: then the write was not acknowledged.
       if (line.endsWith('}')) run.lines.push(JSON.parse(line) as Line);
     });
     let said = '';
@@ -59,10 +59,10 @@ async function hammer(place: object, services: string[]): Promise<Run> {
 
   for (let n = 0; n < PROCESSES; n++) start();
   for (const deadline = Date.now() + LONGEST_MS; !isEnough(run) && Date.now() < deadline;) {
-    // Ever more seldom: where a start takes longer than that, nobody would get far.
+    // Kills become rarer: on a machine where a start takes longer, no process would get far otherwise.
     await sleep(KILL_EVERY_MS * (1 + run.killed / ENOUGH.killed));
     const [victim] = atWork;
-    // Somebody has to be left to meet what the killed one leaves behind.
+    // A process has to be left to meet what the killed one leaves behind.
     if (victim === undefined || atWork.size < 2) continue;
     alive.delete(victim);
     atWork.delete(victim);

@@ -68,7 +68,9 @@ export function certify(issuer: Issuer, request: Certifiable, validity: Validity
   ]);
 }
 
-/** Makes a certificate that its own key signs, PEM. compat: it has no limits on its use, or it could not sign itself. */
+/**
+ * Makes a certificate that its own key signs, PEM. compat: it has no limits on its use, or it could not sign itself.
+ */
 export function certifyItself(key: KeyObject, request: Certifiable, validity: Validity): Promise<string> {
   return signCertificate({ key, name: request.subject }, request, validity, [
     ...alternativeNamesOf(request),

@@ -2,7 +2,10 @@ import { type KeyObject, sign } from 'node:crypto';
 import * as asn from './der.js';
 import { CURVE_SIGNATURES, OID, SIGNATURES } from './identifiers.js';
 
-/** The digest and the AlgorithmIdentifier (DER) of a key's signatures. Throws {@link asn.BadDer} for keys of a kind that cannot sign certificates. */
+/**
+ * The digest and the AlgorithmIdentifier (DER) of a key's signatures. Throws {@link asn.BadDer} for keys of a kind that
+ * cannot sign certificates.
+ */
 export function algorithmOf(key: KeyObject): { digest: string | null; identifier: Buffer } {
   const id =
     key.asymmetricKeyType === 'rsa'

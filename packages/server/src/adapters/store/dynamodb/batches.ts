@@ -11,8 +11,8 @@ const WRITE_BATCH = 25;
 const MAX_FRUITLESS = 8;
 
 /**
- * Reads and writes many rows, for work that nobody waits for: a batch is repeated as long as answers bring rows, however
- * long the whole takes. Methods reject with {@link BackendUnavailable}.
+ * Reads and writes many rows, for work that nobody waits for: a batch is repeated as long as answers bring rows,
+ * however long the whole takes. Methods reject with {@link BackendUnavailable}.
  */
 export class Batches {
   constructor(private readonly client: AwsJsonClient) {}

@@ -37,7 +37,8 @@ export async function putRevision<K extends Kind>(
   if (isReserved(id)) return { status: 'conflict' };
   const parts = partsOf(table, write);
   const deadline = performance.now() + client.budgetMs;
-  // All attempts at a transaction share one token: one that was applied although its answer was lost is not applied again.
+  // All attempts at a transaction share one token: one that was applied although its answer was lost is not applied
+  // again.
   let token = randomUUID();
   for (let attempt = 1; ; attempt++) {
     const outcome = await transact(client, { id, parts, token, deadline });
@@ -117,7 +118,10 @@ function partsOf<K extends Kind>(
 /** Characters of a date before its offset, which some rows write as `+00:00`. */
 const WITHOUT_OFFSET = 26;
 
-/** Adds the condition that no decryption was recorded since. A date in no known form was read as null and prevents no write. */
+/**
+ * Adds the condition that no decryption was recorded since. A date in no known form was read as null and prevents no
+ * write.
+ */
 function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Instant | null | undefined): object {
   if (decrypted === undefined) return condition;
   const same =

@@ -22,8 +22,8 @@ import { archiveId, dataTypeOf, historyIds, isReserved, mappedIds, NAME_ROWS, ty
 const MAX_REMEMBERED_IDS = 200_000;
 
 /**
- * Opens the store in a DynamoDB table, which servers of the original may use at the same time. Names are held by rows of
- * a data_type of their own, without modified_date and revision, so that no index lists them.
+ * Opens the store in a DynamoDB table, which servers of the original may use at the same time. Names are held by rows
+ * of a data_type of their own, without modified_date and revision, so that no index lists them.
  */
 export function openDynamoStore(options: DynamoOptions & { onDamagedRow?: OnDamagedRow }): Store {
   return new DynamoStore(dynamoClient(options), options.table, options.onDamagedRow ?? (() => undefined));

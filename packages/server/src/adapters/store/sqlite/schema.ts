@@ -9,8 +9,8 @@ const APPLICATION_ID = 0x436f6e66;
 const SCHEMA_VERSION = 1;
 const CACHE_KIB = 16_384;
 
-// Queries use the columns. `body` is the record as JSON without last_decrypted_date, which changes alone, and without the
-// ciphertext, which lists do not read. Row ids and data types are those of the DynamoDB table.
+// Queries use the columns. `body` is the record as JSON without last_decrypted_date, which changes alone, and without
+// the ciphertext, which lists do not read. Row ids and data types are those of the DynamoDB table.
 const SCHEMA = `
   CREATE TABLE rows (
     id TEXT PRIMARY KEY NOT NULL,
