@@ -147,15 +147,17 @@ function readCommonName(name: asn.DerReader): string {
   return commonName;
 }
 
+/** Tags of texts of single octets. */
+const OCTET_TEXTS: readonly number[] = [asn.TAG.numeric, asn.TAG.printable, asn.TAG.teletex, asn.TAG.ia5];
+
 /** The subject is copied into the certificate: every text in it must be one that other programs can read. */
 function assertText({ tag, content }: asn.Element): void {
-  const { utf8, numeric, printable, teletex, ia5, bmp } = asn.TAG;
-  if (tag === utf8) utf8Decoder.decode(content);
-  else if (
-    tag === bmp ? content.length % 2 !== 0 : ![numeric, printable, teletex, ia5].some((known) => tag === known)
-  ) {
-    throw new asn.BadDer('an attribute of the subject that is not text');
+  if (tag === asn.TAG.utf8) {
+    utf8Decoder.decode(content);
+    return;
   }
+  const isText = tag === asn.TAG.bmp ? content.length % 2 === 0 : OCTET_TEXTS.includes(tag);
+  if (!isText) throw new asn.BadDer('an attribute of the subject that is not text');
 }
 
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
