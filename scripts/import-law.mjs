@@ -130,7 +130,7 @@ const LAW = {
       'packages/server/src/config/server-settings.ts',
       'packages/server/src/config/setting-types.ts',
       'packages/server/src/adapters/access/acl-module.ts',
-      'packages/server/src/adapters/access/policy-file.ts',
+      'packages/server/src/adapters/access/parse-policy.ts',
       'packages/server/src/adapters/aws/kms-grants.ts',
       'packages/server/src/adapters/clock.ts',
       'packages/server/src/adapters/sealing/secrets-bootstrap.ts',

@@ -144,17 +144,17 @@ describe('at start', () => {
     expect(settings.WEBHOOK_PASSWORD).toBe('from-file');
   });
 
-  test('a file that is missing is told and stops nothing (compat)', async () => {
+  test('a missing file is reported, and the server starts (compat)', async () => {
     const { faults, warnings } = await openSettings(environment(`file://${directory}/none`));
     expect([faults, warnings]).toEqual([[], [expect.stringContaining('does not exist')]]);
   });
 
-  test('one that cannot be used is listed with the other faults, which are not guessed at', async () => {
+  test('a bootstrap that cannot be used is listed with the other faults, and no further faults are guessed', async () => {
     const { faults } = await openSettings(environment('{}', { PORT: 'x' }));
     expect(faults.map(({ setting }) => setting)).toEqual(['PORT', 'SECRETS_BOOTSTRAP']);
   });
 
-  test('the local keyring never takes the place of KMS because the table was forgotten', async () => {
+  test('the embedded keyring never takes the place of KMS because the table was forgotten', async () => {
     const { faults } = await openSettings({ CONFIDANT_DATA_DIR: directory, KMS_MASTER_KEY: 'alias/production' });
     expect(faults).toContainEqual({ setting: 'DYNAMODB_TABLE', problem: 'required when KMS_MASTER_KEY is set' });
   });
