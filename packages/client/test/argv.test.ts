@@ -1,16 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { spellOut, spellOutOptions } from '../src/cli/arguments/expand.js';
+import { expandArguments, expandOptions } from '../src/cli/arguments/expand.js';
 import { parseArguments } from '../src/cli/arguments/parse.js';
 import { COMMANDS } from '../src/cli/commands/table.js';
-import { GLOBAL_OPTIONS, longName } from '../src/cli/arguments/command-spec.js';
+import { longName } from '../src/cli/arguments/command-spec.js';
+import { GLOBAL_OPTIONS } from '../src/cli/arguments/global-options.js';
 import { UsageError } from '../src/cli/arguments/errors.js';
 
 const spelled = (line: string) => {
-  const { globals, command, rest } = spellOut(line.split(' '));
+  const { globals, command, rest } = expandArguments(line.split(' '), COMMANDS);
   return [...globals, command, ...rest].filter((word) => word !== undefined).join(' ');
 };
 const parsed = (...argv: string[]) => {
-  const request = parseArguments(argv);
+  const request = parseArguments(argv, COMMANDS);
   if (request.kind !== 'run') throw new Error(request.kind);
   return { ...request, command: request.command.name };
 };
@@ -56,7 +57,7 @@ describe('long options may be shortened while unambiguous', () => {
     for (const { name, options } of COMMANDS) {
       for (const option of options) {
         const long = `--${longName(option)}`;
-        expect(spellOut([name, long]).rest).toEqual([long]);
+        expect(expandArguments([name, long], COMMANDS).rest).toEqual([long]);
       }
     }
   });
@@ -126,7 +127,7 @@ describe('values', () => {
 describe('wrong arguments are refused', () => {
   const refused = (...argv: string[]) => {
     try {
-      parseArguments(argv);
+      parseArguments(argv, COMMANDS);
     } catch (error) {
       expect(error).toBeInstanceOf(UsageError);
       return (error as UsageError).message;
@@ -146,7 +147,7 @@ describe('wrong arguments are refused', () => {
     );
     expect(refused('get')).toBe('there is no command get; did you mean get_service, get_credential?');
     for (const name of ['delete', 'delete_credential', 'rm', 'remove-service']) {
-      expect(refused(name)).toMatch(/: nothing is deleted.*archived \(docs\/operations.md\); remove_creds /);
+      expect(refused(name)).toMatch(/: nothing is ever deleted.*archived \(docs\/operations.md\); remove_creds /);
     }
     expect(refused('remove_cred')).toBe('there is no command remove_cred; did you mean remove_creds?');
     expect(refused('constructor')).toBe('there is no command constructor');
@@ -160,7 +161,7 @@ describe('wrong arguments are refused', () => {
       ['get_service --outptu json', "unknown option '--outptu'; did you mean --output?"],
       ['get_jwt -environment staging', "unknown option '-e'; did you mean --environment?"],
       ['--prfile web get_service', "unknown option '--prfile'; did you mean --profile?"],
-      ['--service web get_service', "unknown option '--service': the options of a command stand after it"],
+      ['--service web get_service', "unknown option '--service': put the options of a command after it"],
       ['env --servce web -- ls --help', "unknown option '--servce'; did you mean --service?"],
     ] as const) {
       expect([line, refused(...line.split(' '))]).toEqual([line, message]);
@@ -169,7 +170,7 @@ describe('wrong arguments are refused', () => {
 
   test('an option without its value does not take the next option for it', () => {
     const needs = (name: string) =>
-      `option '--${name}' needs a value, and an option follows; a value that begins with a dash is given as --${name}=VALUE`;
+      `option '--${name}' needs a value, but an option follows; write a value that begins with a dash as --${name}=VALUE`;
     for (const [line, name] of [
       ['update_credential --credential-name p1 --tags -o id', 'tags'],
       ['update_credential --id i --documentation --disabled', 'documentation'],
@@ -193,8 +194,8 @@ describe('wrong arguments are refused', () => {
       { flags: '--in <file>', text: '' },
       { flags: '--out <file>', text: '' },
     ];
-    expect(() => spellOutOptions(['--in', '--out', 'x'], ofFormat)).toThrow(needs('in'));
-    expect(spellOutOptions(['--in', '-', '--out=--x'], ofFormat)).toEqual(['--in', '-', '--out=--x']);
+    expect(() => expandOptions(['--in', '--out', 'x'], ofFormat)).toThrow(needs('in'));
+    expect(expandOptions(['--in', '-', '--out=--x'], ofFormat)).toEqual(['--in', '-', '--out=--x']);
     expect(refused('create_credential', '--name', 'n', '--documentation', '--s3cret')).not.toContain('s3cret');
   });
 
@@ -213,7 +214,7 @@ describe('wrong arguments are refused', () => {
 
   test('but help is given whatever else was typed', () => {
     for (const line of ['get_service --servce --help', '--prfile -h', 'env --servce --help']) {
-      expect(parseArguments(line.split(' ')).kind).toBe('print');
+      expect(parseArguments(line.split(' '), COMMANDS).kind).toBe('print');
     }
   });
 
@@ -269,7 +270,7 @@ describe('wrong arguments are refused', () => {
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
     expect(refused('update_credential', '--id', 'i', '--enabled', '--disabled')).toMatch(/cannot be used with/);
     expect(refused('update_credential', '--name', 'n', '--disabled')).toBe(
-      'one of --id, --credential-name is required, to say which one: --name is the new name',
+      'one of --id, --credential-name is required, because --name is the new name',
     );
     expect(refused('update_credential', '--disabled')).toBe('one of --id, --credential-name is required');
     expect(refused('history')).toMatch(/one of --credential, .*--blind-credential-name, --service is required/);
@@ -278,7 +279,7 @@ describe('wrong arguments are refused', () => {
 
 describe('help', () => {
   const printed = (...argv: string[]) => {
-    const request = parseArguments(argv);
+    const request = parseArguments(argv, COMMANDS);
     return request.kind === 'print' ? request.text : '';
   };
 

@@ -66,30 +66,30 @@ describe('values come from where nobody else sees them', () => {
     expect(sent()).toMatchObject({ credential_pairs: { a: 'v' } });
   });
 
-  test('what is no JSON object is refused with exit 2, unsent and unrepeated', async () => {
+  test('text that is not a JSON object is refused with exit 2, and neither sent nor quoted', async () => {
     for (const [content, fault] of [
-      ['{"a":\n  s3cret}', 'is not valid JSON \\(line 2, column 3\\)'],
-      ['a: s3cret\n', 'is not valid JSON \\(line 1, column 1\\)'],
-      ['{"a": "s3cret"', 'is not valid JSON \\(it ends too soon\\)'],
+      ['{"a":\n  s3cret}', 'is not valid JSON (line 2, column 3)'],
+      ['a: s3cret\n', 'is not valid JSON (line 1, column 1)'],
+      ['{"a": "s3cret"', 'is not valid JSON (it ends too soon)'],
       ['['.repeat(100) + ']'.repeat(100), 'is nested too deeply'],
-      ['["s3cret"]', 'is JSON, but no object'],
-      ['"s3cret"', 'is JSON, but no object'],
+      ['["s3cret"]', 'is JSON, but not an object'],
+      ['"s3cret"', 'is JSON, but not an object'],
       ['{"a": "s3cret", "b": 1, "a": "s3cret"}', 'has the key a twice'],
       ['', 'is empty'],
       [' \n', 'is empty'],
     ] as const) {
       const path = join(at.folder, 'bad.json');
       writeFileSync(path, content);
-      const complaint = (what: string) => ({
+      const complaint = (source: string, advice = '') => ({
         code: 2,
         stdout: '',
-        stderr: expect.stringMatching(new RegExp(`^confidant: --credential-pairs${what} ${fault}\n`)) as string,
+        stderr: expect.stringContaining(`confidant: --credential-pairs${source} ${fault}${advice}\n`) as string,
       });
       const piped = await at.run([...create, '--credential-pairs', '-'], { stdin: content });
       expect(piped).toMatchObject(complaint(': standard input'));
       expect(await at.call([...create, '--credential-pairs', `@${path}`])).toMatchObject(complaint(`: @${path}`));
       const argument = await at.call([...create, '--credential-pairs', content]);
-      expect(argument).toMatchObject(complaint(' must be a JSON object, @file or -: what was given'));
+      expect(argument).toMatchObject(complaint('', `. Example: '{"key": "value"}', @file, or - for standard input`));
       expect(piped.stderr + argument.stderr).not.toContain('s3cret');
     }
     expect((await at.run([...create, '--credential-pairs', '@/nonexistent/x'])).code).toBe(2);
@@ -101,11 +101,11 @@ describe('values come from where nobody else sees them', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  test('a file that is no UTF-8 is refused with exit 2, and one with the mark of an editor is read', async () => {
+  test('a file that is not UTF-8 is refused with exit 2, and a byte order mark is ignored', async () => {
     const file = join(at.folder, 'pairs.json');
     writeFileSync(file, Buffer.concat([Buffer.from('{"a": "'), Buffer.from([0xe4, 0xff]), Buffer.from('"}')]));
     const damaged = await at.call([...create, '--credential-pairs', `@${file}`]);
-    expect(damaged).toMatchObject({ code: 2, stderr: expect.stringContaining('is no UTF-8 text') as string });
+    expect(damaged).toMatchObject({ code: 2, stderr: expect.stringContaining('is not UTF-8 text') as string });
     expect(at.server.seen).toEqual([]);
     answers = { 'POST /v1/credentials': { body: credentialWith('c1', { a: 'v' }) } };
     writeFileSync(file, '\ufeff{"a": "v"}');
@@ -152,7 +152,7 @@ describe('credentials', () => {
     const end = await at.call(update);
     expect(end).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining('gone with the old pairs: db_user (') as string,
+      stderr: expect.stringContaining('removed with the old pairs: db_user (') as string,
     });
     expect(end.stderr + end.stdout).not.toContain('s3cret');
     // Who may not read is not kept from writing.
@@ -248,7 +248,7 @@ describe('blind credentials', () => {
     const end = await update({ 'us-east-1': 'alias/blind-useast1' }, ...pairs);
     expect(end.code).toBe(0);
     expect(end.stderr).toBe(
-      'confidant: warning: it can not be decrypted in us-west-2 any more: --blind-keys has no key for it\n',
+      'confidant: warning: it can no longer be decrypted in us-west-2: --blind-keys has no key for it\n',
     );
     expect(Object.keys(sent()['data_key'] as object)).toEqual(['us-east-1']);
   });
@@ -258,7 +258,7 @@ describe('blind credentials', () => {
     const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
     const end = await update(both, ...pairs);
     expect(end.stderr).toBe(
-      'confidant: warning: gone with the old pairs: ca, chain (revert_blind_credential --id b1 takes it all back)\n',
+      'confidant: warning: removed with the old pairs: ca, chain (revert_blind_credential --id b1 undoes it)\n',
     );
     expect(await update(both, '--disabled')).toMatchObject({ code: 0, stderr: '' });
   });
@@ -362,7 +362,7 @@ describe('map', () => {
     }
   });
 
-  test('add_creds and remove_creds may be run again: a success that writes nothing; nothing to take away is told', async () => {
+  test('add_creds and remove_creds may be run again: they succeed, write nothing, and warn of nothing to remove', async () => {
     answers = { 'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) } };
     at.server.seen.length = 0;
     const result = { code: 0, stdout: '{\n    "result": true\n}\n' };
@@ -371,7 +371,7 @@ describe('map', () => {
     const removed = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other']);
     expect(removed).toMatchObject({
       ...result,
-      stderr: 'confidant: warning: nothing to take away: none of these is mapped to web\n',
+      stderr: 'confidant: warning: nothing to remove: none of these is mapped to web\n',
     });
     const id = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other', '-o', 'id']);
     expect(id).toMatchObject({ code: 0, stdout: 'web\n' });
@@ -394,12 +394,12 @@ describe('map', () => {
     expect(at.server.seen.every(({ method }) => method === 'GET')).toBe(true);
   });
 
-  test('a name that no service can have is told, and nothing is written', async () => {
+  test('a name that no service can have is refused, and nothing is written', async () => {
     answers = {};
     const end = await at.call(['map', '--service', 'a b/c', '--cred-ids', 'x']);
     expect([end.code, JSON.parse(end.stdout)]).toEqual([
       1,
-      { error: expect.stringContaining('a b/c is no name of a service'), result: false },
+      { error: expect.stringContaining('a b/c is not a valid service name'), result: false },
     ]);
     expect(at.server.seen.map(({ method }) => method)).toEqual(['GET']);
   });

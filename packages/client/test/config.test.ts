@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { Context } from '../src/cli/context.js';
-import { Given } from '../src/cli/arguments/options.js';
+import { readGlobals } from '../src/cli/arguments/read-globals.js';
 import { COMMAND_LINE_KEYS } from '../src/cli/profile.js';
 import { openLog } from '../src/cli/terminal/log.js';
 import { ConfigError, completeServerSettings, completeSettings, loadProfile } from '../src/index.js';
@@ -264,8 +264,8 @@ describe('an address with a user and a password in it', () => {
 
 describe('options of the command line over the file', () => {
   const settings = (options: Record<string, unknown>, content = FULL) => {
-    const given = new Given({ configFiles: file(content), ...options });
-    return new Context(given, openLog('critical', 'test'), {
+    const globals = readGlobals({ configFiles: file(content), ...options });
+    return new Context(globals, openLog('critical', 'test'), {
       before: [],
       command: 'x',
       after: [],
@@ -301,7 +301,7 @@ describe('options of the command line over the file', () => {
     process.env['CONFIDANT_PROFILE'] = 'other';
     try {
       const context = (options: Record<string, unknown>) =>
-        new Context(new Given(options), openLog('critical', 'test'), { before: [], command: 'x', after: [] });
+        new Context(readGlobals(options), openLog('critical', 'test'), { before: [], command: 'x', after: [] });
       expect((await context({}).configuration.profile()).url).toBe('https://other.example.com');
       expect((await context({ profile: 'default' }).configuration.profile()).url).toBe('https://confidant.example.com');
       const elsewhere = file('other: {url: https://elsewhere}');
@@ -317,8 +317,8 @@ describe('CONFIDANT_URL', () => {
   afterEach(() => vi.unstubAllEnvs());
   const without = FULL.replace(/^ {2}url: .*\n/gm, '');
   const loaded = (content: string, options: Record<string, unknown> = {}) => {
-    const given = new Given({ configFiles: file(content), ...options });
-    return new Context(given, openLog('critical', 'test'), { before: [], command: 'x', after: [] });
+    const globals = readGlobals({ configFiles: file(content), ...options });
+    return new Context(globals, openLog('critical', 'test'), { before: [], command: 'x', after: [] });
   };
 
   test('is the address where neither an option nor the profile says one, to programs too', async () => {
@@ -422,7 +422,7 @@ describe('a profile that is asked for', () => {
         done();
       },
     });
-    const options = new Given({ configFiles: file(FULL), profile: 'othr' });
+    const options = readGlobals({ configFiles: file(FULL), profile: 'othr' });
     const context = new Context(options, openLog('info', 'test', stream), { before: [], command: 'x', after: [] });
     await expect(context.configuration.settings()).rejects.toBeInstanceOf(ConfigError);
     expect(told).toContain('has no profile othr (it has default, other)');

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands/table.js';
-import { spellOut } from '../src/cli/arguments/expand.js';
+import { expandArguments } from '../src/cli/arguments/expand.js';
 import { parseArguments } from '../src/cli/arguments/parse.js';
-import { GLOBAL_OPTIONS, longName, OUTPUT_FORMATS } from '../src/cli/arguments/command-spec.js';
+import { longName, OUTPUT_FORMATS } from '../src/cli/arguments/command-spec.js';
+import { GLOBAL_OPTIONS } from '../src/cli/arguments/global-options.js';
 
 const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
 
@@ -24,9 +25,9 @@ describe('the guide', () => {
     for (const line of lines) {
       const typed = /(?:^|npx |\(|\| )confidant (.*)/.exec(line.split(/ +#/)[0]!)![1]!.split(/ [|>] |\)"/)[0]!;
       const argv = typed.match(/'[^']*'|"[^"]*"|\S+/g)!.map((word) => word.replaceAll(/^['"]|['"]$/g, ''));
-      const { command } = spellOut(argv);
+      const { command } = expandArguments(argv, COMMANDS);
       const numbered = argv.map((word) => (word === 'N' ? '1' : word));
-      expect([line, parseArguments(numbered).kind]).toEqual([line, command === 'COMMAND' ? 'print' : 'run']);
+      expect([line, parseArguments(numbered, COMMANDS).kind]).toEqual([line, command === 'COMMAND' ? 'print' : 'run']);
     }
   });
 });

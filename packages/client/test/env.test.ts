@@ -126,7 +126,7 @@ describe('a service without variables', () => {
       expect(warnings).toEqual(['confidant: warning: web gives no variables: nothing is mapped to it']);
     }
     expect(await warned({ credentials: [], blind_credentials: blinds })).toEqual([
-      'confidant: warning: web gives no variables: only blind credentials are mapped to it (--blind opens them)',
+      'confidant: warning: web gives no variables: only blind credentials are mapped to it (--blind decrypts them)',
     ]);
     expect(await warned({})).toEqual([
       'confidant: warning: web gives no variables: the server shows no values of what is mapped to it',
@@ -232,7 +232,7 @@ describe('--strict and --require', () => {
     expect(lenient.stderr).toMatch(/K is given twice; Credential b \(b\) counts/);
     const strict = await env(['--strict'], ['echo', 'ran']);
     expect(strict).toMatchObject({ code: 255, stdout: '' });
-    expect(strict.stderr).toMatch(/CREDENTIALS_BAD-KEY is no variable name/);
+    expect(strict.stderr).toMatch(/CREDENTIALS_BAD-KEY is not a valid variable name/);
     expect(strict.stderr).not.toContain('s3cret');
   });
 });
@@ -293,7 +293,7 @@ test.each([
   at.server.seen.length = 0;
   const end = await at.call(['run', '--service', 'web', option, value, '--', 'sh', '-c', 'echo ran']);
   expect([end.code, end.stdout, at.server.seen]).toEqual([2, '', []]);
-  expect(end.stderr).toContain(`confidant: ${option} means nothing without --watch\n`);
+  expect(end.stderr).toContain(`confidant: ${option} needs --watch\n`);
 });
 
 describe('--watch', () => {
@@ -408,7 +408,7 @@ describe('--watch', () => {
       running.process.kill('SIGTERM');
       const end = await running.ended;
       expect(end.stdout.match(/started/g)).toHaveLength(options.length === 0 ? 2 : 1);
-      expect(end.stderr).toMatch(/^confidant: what Credential c1 \(c1\) gives changed: (restarting|sending) .*\n$/);
+      expect(end.stderr).toMatch(/^confidant: Credential c1 \(c1\) changed: (restarting|sending) .*\n$/);
       expect(end.stderr).not.toMatch(/one|two|CREDENTIALS_A/);
     }
   });
@@ -425,8 +425,8 @@ describe('--watch', () => {
     running.process.kill('SIGTERM');
     const { stderr } = await running.ended;
     expect(stderr.split('\n').filter((line) => line.includes('restarting'))).toEqual([
-      'confidant: what Credential c2 (c2) gives changed: restarting the command',
-      'confidant: what Credential c2 (c2) gives changed: restarting the command',
+      'confidant: Credential c2 (c2) changed: restarting the command',
+      'confidant: Credential c2 (c2) changed: restarting the command',
     ]);
   });
 

@@ -140,7 +140,7 @@ describe('failures', () => {
     ] as const) {
       const end = await asPerson(...options, ...get);
       expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining(reason) as string });
-      expect(end.stderr).toMatch(/the blind credentials can not be opened: .*; --no-decrypt-blind reads the service/);
+      expect(end.stderr).toMatch(/the blind credentials cannot be decrypted: .*; --no-decrypt-blind reads the service/);
     }
     expect(await asPerson(...get, '--no-decrypt-blind')).toMatchObject({ code: 0, stderr: '' });
     // With credentials, but not of the region or the right.

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { renderList } from '../src/cli/output/tables.js';
 import { openLog, visible } from '../src/cli/terminal/log.js';
-import { idsOfNames } from '../src/cli/changes/resolve-names.js';
+import { resolveNames } from '../src/cli/changes/resolve-names.js';
 import { ConfidantClient } from '../src/sdk/client.js';
 import { similarTo } from '../src/cli/arguments/similar.js';
 import { deploy, type Deployment } from './support/deployment.js';
@@ -112,33 +112,33 @@ describe('names', () => {
 
   test('a name among 150,000 in one response is found', async () => {
     const client = pages(() => ({ credentials: many(150_000) }));
-    expect(await idsOfNames(client, 'credential', ['cred-149999', 'cred-3'])).toEqual(['i149999', 'i3']);
+    expect(await resolveNames(client, 'credential', ['cred-149999', 'cred-3'])).toEqual(['i149999', 'i3']);
   });
 
   test('a list of more than 200,000 is an error that advises to use ids, and is not cached', async () => {
     const client = pages((number) => ({ credentials: many(50_000, number * 50_000), next_page: 'on' }));
-    await expect(idsOfNames(client, 'credential', ['cred-1'])).rejects.toThrow(
+    await expect(resolveNames(client, 'credential', ['cred-1'])).rejects.toThrow(
       /more than 200000 credentials: give ids instead of names/,
     );
     const endless = pages(() => ({ credentials: [], next_page: 'on' }));
-    await expect(idsOfNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
+    await expect(resolveNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
   });
 
   test('a mistyped name is compared with the first 10,000 only, and an ambiguous name lists ten ids', async () => {
     const list = [...many(10_000), { id: 'late', name: 'database' }];
     const client = pages(() => ({ credentials: list }));
-    const error = await idsOfNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
+    const error = await resolveNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
     expect(error).toBe('no credential is named databse');
     const first = pages(() => ({ credentials: [...list].reverse() }));
-    await expect(idsOfNames(first, 'credential', ['databse'])).rejects.toThrow('databse (similar: database)');
+    await expect(resolveNames(first, 'credential', ['databse'])).rejects.toThrow('databse (similar: database)');
     const twice = pages(() => ({ credentials: many(1000).map(({ id }) => ({ id, name: 'n' })) }));
-    await expect(idsOfNames(twice, 'credential', ['n'])).rejects.toThrow(/one of i0, .*, i9, … \(1000 in all\)$/);
+    await expect(resolveNames(twice, 'credential', ['n'])).rejects.toThrow(/one of i0, .*, i9, … \(1000 in all\)$/);
     expect(similarTo('a', [], 3)).toEqual([]);
   });
 
   test('malformed entries are ignored', async () => {
     const client = pages(() => ({ credentials: [null, { id: 1, name: 'x' }, { id: 'i', name: 'x' }] }));
-    expect(await idsOfNames(client, 'credential', ['x'])).toEqual(['i']);
+    expect(await resolveNames(client, 'credential', ['x'])).toEqual(['i']);
   });
 });
 

@@ -51,7 +51,7 @@ describe('a change whose answer was lost', () => {
     losing(PUT, {}, { [PUT]: conflict, [METADATA]: now });
     const end = await at.call(update);
     expect(end.code).toBe(1);
-    expect(end.stderr).toContain('nobody knows whether the change was made');
+    expect(end.stderr).toContain('it is unknown whether the change was made');
   });
 
   test('is no question where the first answer came: it was refused, and nothing was changed', async () => {
@@ -95,7 +95,7 @@ describe('a change whose answer was lost', () => {
       losing(request, before, { [request]: refusal, [GET]: failure, [METADATA]: failure, [SERVICE]: failure });
       const end = await at.call(args);
       expect(end.code).toBe(1);
-      expect(end.stderr).toContain('error: nobody knows whether the change was made: ');
+      expect(end.stderr).toContain('error: it is unknown whether the change was made: ');
       expect(end.stderr).toContain(
         `and then GET ${request.includes('web') ? '/v1/services/web' : '/v1/credentials/c1'}`,
       );
@@ -103,7 +103,7 @@ describe('a change whose answer was lost', () => {
       expect(end.stderr.includes('You authenticated as service web')).toBe(failure.status === 403);
       expect(JSON.parse(end.stdout)).toMatchObject({
         result: false,
-        error: expect.stringContaining('nobody knows') as string,
+        error: expect.stringContaining('it is unknown') as string,
       });
     });
 
@@ -113,7 +113,7 @@ describe('a change whose answer was lost', () => {
       expect([end.code, end.stderr]).toEqual([
         1,
         expect.stringMatching(
-          /error: nobody knows whether the change was made: .*, and then PUT .* answered 409/,
+          /error: it is unknown whether the change was made: .*, and then PUT .* answered 409/,
         ) as string,
       ]);
       expect(end.stderr).not.toContain('nothing was changed');
@@ -128,7 +128,7 @@ describe('a change whose answer was lost', () => {
       const end = await at.call(args);
       expect(end.code).toBe(1);
       expect(end.stderr).toMatch(
-        new RegExp(`error: nobody knows whether the change was made: .*, and then PUT .* answered ${status}: not now`),
+        new RegExp(`error: it is unknown whether the change was made: .*, and then PUT .* answered ${status}: not now`),
       );
       // What may be the reason is told all the same.
       expect(end.stderr.includes('You authenticated as service web')).toBe(status !== 404);
@@ -144,7 +144,7 @@ describe('a change whose answer was lost', () => {
       const end = await at.call(args);
       expect([end.code, at.server.seen.map(({ method }) => method)]).toEqual([1, ['GET', 'GET']]);
       expect(end.stderr).toContain(`answered ${status}: not now`);
-      expect(end.stderr).not.toContain('nobody knows');
+      expect(end.stderr).not.toContain('it is unknown');
     });
 
     test.each([401, 403, 404])('but not one whose first answer was %i', async (status) => {
@@ -152,7 +152,7 @@ describe('a change whose answer was lost', () => {
       const end = await at.call(update);
       expect(end.code).toBe(1);
       expect(end.stderr).toContain(`PUT /v1/credentials/c1 answered ${status}: not now`);
-      expect(end.stderr).not.toContain('nobody knows');
+      expect(end.stderr).not.toContain('it is unknown');
     });
 
     test('an update of any revision that is refused at its repetition', async () => {
@@ -160,7 +160,7 @@ describe('a change whose answer was lost', () => {
       const end = await at.call(['update_credential', '--id', 'c1', '--documentation', 'new']);
       expect([end.code, end.stderr]).toEqual([
         1,
-        expect.stringContaining('nobody knows whether the change was made') as string,
+        expect.stringContaining('it is unknown whether the change was made') as string,
       ]);
     });
   });
@@ -196,7 +196,7 @@ describe('a change whose answer was lost', () => {
       1,
       lost === undefined
         ? 'confidant: error: --expected-revision 3: the current revision is 4, and nothing was changed\n'
-        : expect.stringContaining('nobody knows whether the change was made'),
+        : expect.stringContaining('it is unknown whether the change was made'),
     ]);
     // Nothing is tried again that could only be refused.
     expect(at.server.seen.filter(({ method }) => method === 'PUT')).toHaveLength(lost === undefined ? 1 : 2);
@@ -226,7 +226,7 @@ describe('a change whose answer was lost', () => {
       const differences = { [difference]: answer, 'GET /v1/credentials/c1/2/5': answer };
       losing(revert, {}, { [revert]: conflict, [METADATA]: now, ...differences });
       const end = await at.call(args);
-      expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual([1, true]);
+      expect([end.code, end.stderr.includes('it is unknown whether the change was made')]).toEqual([1, true]);
     });
 
     test('is no question where the first answer came', async () => {
@@ -274,7 +274,7 @@ describe('a change whose answer was lost', () => {
       const put = `PUT /v1/${kind}s/x/2`;
       losing(put, {}, { [put]: conflict, ...after });
       const end = await at.call([`revert_${kind}`, '--id', 'x', '--revision', '2', '--expected-revision', '3']);
-      expect([end.code, end.stderr.includes('nobody knows whether the change was made')]).toEqual(
+      expect([end.code, end.stderr.includes('it is unknown whether the change was made')]).toEqual(
         done ? [0, false] : [1, true],
       );
       if (done) expect(JSON.parse(end.stdout)).toMatchObject({ [kind]: { revision: 4 }, result: true });

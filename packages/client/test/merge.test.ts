@@ -74,7 +74,7 @@ describe('update_credential --merge', () => {
     ['a key to unset that is not there', ['--unset', 'aa'], 'there is no key aa'],
     ['a key that is set and unset', ['--unset', 'A', '--credential-pairs', '{"a": "2"}'], 'a: set and unset at once'],
     ['two spellings of one key', ['--merge', '--credential-pairs', '{"B": "2", "b": "3"}'], 'upper and lower case'],
-    ['a credential without pairs', ['--unset', 'a'], 'no pair would stay'],
+    ['a credential without pairs', ['--unset', 'a'], 'no pair would remain'],
   ])('refuses %s, and writes nothing', async (_, options, words) => {
     const id = await create('{"a": "1"}');
     const end = await call('update_credential', '--id', id, ...options);
@@ -282,7 +282,7 @@ describe('update_blind_credential --merge', () => {
         async (url) => {
           const end = await merging(id, url, '--expected-revision', '1');
           expect(end.code).toBe(1);
-          expect(end.stderr).toContain('nobody knows whether the change was made');
+          expect(end.stderr).toContain('it is unknown whether the change was made');
           expect(end.stderr).toContain('the current revision is 3');
         },
       );

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Context } from '../src/cli/context.js';
-import { Given } from '../src/cli/arguments/options.js';
+import { readGlobals } from '../src/cli/arguments/read-globals.js';
 import { openLog } from '../src/cli/terminal/log.js';
 import { fetchService } from '../src/cli/offline-copy.js';
 import { awsEnvironment } from './support/cli.js';
@@ -45,8 +45,8 @@ beforeEach(() => {
 /** One fetch by a command line of its own: what it got or how it failed, and what it told. */
 async function get(service = 'web', options: Record<string, unknown> = {}, how: { mayWait?: boolean } = {}) {
   const told = new PassThrough();
-  const given = new Given({ configFiles: at.config, offlineCopy: true, ...options });
-  const context = new Context(given, openLog('info', 'test', told), { before: [], command: 'x', after: [] });
+  const globals = readGlobals({ configFiles: at.config, offlineCopy: true, ...options });
+  const context = new Context(globals, openLog('info', 'test', told), { before: [], command: 'x', after: [] });
   try {
     const fetched = await fetchService(context, service, how).catch((error: Error) => ({ error }));
     const log = String(told.read() ?? '');

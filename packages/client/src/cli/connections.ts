@@ -4,7 +4,7 @@ import type { Connection, ConnectOptions, KmsConnection } from '../sdk/connect.j
 import { ConfigError } from '../sdk/errors.js';
 import type { LoginSession } from '../sdk/session-transport.js';
 import { CommandError } from './arguments/errors.js';
-import type { Given } from './arguments/options.js';
+import type { GlobalOptions } from './arguments/read-globals.js';
 import type { Configuration } from './configuration/configuration.js';
 import { concernsLogins } from './configuration/load.js';
 import { adviseServerUnreachable } from './failures/unreachable.js';
@@ -17,7 +17,7 @@ import { askSecret } from './terminal/prompt.js';
 /** What connections are made with. */
 interface ConnectionInput {
   configuration: Configuration;
-  globals: Given;
+  globals: GlobalOptions;
   log: Log;
   progress: Progress;
   command: string;
@@ -109,7 +109,7 @@ export class Connections {
   async #whyLogin(): Promise<string> {
     const { command, configuration, globals } = this.#input;
     if (concernsLogins(command)) return `${command} is about the login`;
-    if (globals.flag('login')) return '--login';
+    if (globals.login) return '--login';
     return (await configuration.profile()).login ? 'login: true' : 'there is no auth_key';
   }
 
@@ -118,7 +118,7 @@ export class Connections {
     const debug = await loadDebug(log);
     return {
       ...(debug && { onAttempt: (event) => debug.logAttempt(log, event) }),
-      ...(globals.flag('mfa') && { mfaCode: () => askSecret('MFA code') }),
+      ...(globals.mfa && { mfaCode: () => askSecret('MFA code') }),
       onRetry: (event) => {
         const { attempt, retries, delayMs, error } = event;
         const advice = attempt === 1 ? adviseServerUnreachable(error) : '';

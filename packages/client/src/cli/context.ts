@@ -1,4 +1,4 @@
-import type { Given } from './arguments/options.js';
+import type { GlobalOptions } from './arguments/read-globals.js';
 import { Configuration } from './configuration/configuration.js';
 import { Connections } from './connections.js';
 import type { Log } from './terminal/log.js';
@@ -11,7 +11,7 @@ export class Context {
   readonly connections: Connections;
 
   constructor(
-    readonly globals: Given,
+    readonly globals: GlobalOptions,
     readonly log: Log,
     /** The arguments with their option names spelled out, for command_wrap. */
     readonly argv: { before: readonly string[]; command: string; after: readonly string[] },

@@ -6,7 +6,8 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   let command: string | undefined;
   try {
     const { parseArguments } = await import('./arguments/parse.js');
-    const request = parseArguments(argv);
+    const { COMMANDS } = await import('./commands/table.js');
+    const request = parseArguments(argv, COMMANDS);
     if (request.kind === 'print') {
       process.stdout.write(request.text);
       return 0;

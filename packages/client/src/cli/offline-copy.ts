@@ -105,7 +105,7 @@ interface OfflineCopy {
 async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
   const { log } = context;
   const directory = (await context.configuration.profile()).offlineCopyDirectory;
-  if (!directory || !context.globals.flag('offline-copy')) return undefined;
+  if (!directory || !context.globals.offlineCopy) return undefined;
   // A copy is closed to who has no right to a token; a login gives none.
   if (await context.configuration.usesLogin()) return undefined;
   const { url, authKey, authContext } = await context.configuration.settings();

@@ -1,9 +1,10 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { parseJson, pythonJson } from '@confidant/contract/wire';
 import { Command, CommanderError } from 'commander';
-import { spellOutOptions } from '../cli/arguments/expand.js';
-import { Given, readInput } from '../cli/arguments/options.js';
-import { openLog, type LogLevel } from '../cli/terminal/log.js';
+import { expandOptions } from '../cli/arguments/expand.js';
+import { toOptions, type OptionsOf } from '../cli/arguments/options.js';
+import { readInput } from '../cli/arguments/input.js';
+import { openLog } from '../cli/terminal/log.js';
 import { describeComplaint, toOption, versionText } from '../cli/arguments/parse.js';
 import type { OptionSpec } from '../cli/arguments/command-spec.js';
 import { UsageError } from '../cli/arguments/errors.js';
@@ -11,10 +12,9 @@ import { describeJsonError } from '../text/json-syntax.js';
 import { combineCredentials, envExport, FormatError, readService, type Warn } from './formatter.js';
 
 const PROGRAM = 'confidant-format';
-/** Milliseconds. */
-const TEMPLATE_TIMEOUT = 10_000;
+const TEMPLATE_TIMEOUT_MS = 10_000;
 
-const OPTIONS: readonly OptionSpec[] = [
+const OPTIONS = [
   { flags: '--in <file>', text: 'what get_service printed; - is standard input', fallback: '-' },
   {
     flags: '--out-format <format>',
@@ -36,19 +36,21 @@ const OPTIONS: readonly OptionSpec[] = [
     choices: ['debug', 'info', 'warning', 'error', 'critical'],
     fallback: 'info',
   },
-];
+] as const satisfies readonly OptionSpec[];
+
+type FormatOptions = OptionsOf<(typeof OPTIONS)[number]>;
 
 /** Runs `confidant-format`. Resolves with the exit code: 1 for unusable input, 2 for wrong arguments. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<number> {
   try {
-    const given = parse(argv);
-    if (typeof given === 'string') {
-      process.stdout.write(given);
+    const options = parse(argv);
+    if (typeof options === 'string') {
+      process.stdout.write(options);
       return 0;
     }
-    const log = openLog(given.text('log-level') as LogLevel, PROGRAM);
+    const log = openLog(options.logLevel, PROGRAM);
     try {
-      write(given.needed('out'), await format(given, (message) => log.warning(message)));
+      write(options.out, await format(options, (message) => log.warning(message)));
       return 0;
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
@@ -62,25 +64,25 @@ export async function main(argv: readonly string[] = process.argv.slice(2)): Pro
   }
 }
 
-async function format(given: Given, warn: Warn): Promise<string> {
-  const form = given.needed('out-format');
-  const template = given.text('template');
+async function format(options: FormatOptions, warn: Warn): Promise<string> {
+  const form = options.outFormat;
+  const template = options.template;
   if (form === 'jinja' && template === undefined) throw new FormatError('--out-format jinja needs --template');
-  const service = readService(parseInput(readFrom(given.needed('in'), 'in')));
+  const service = readService(parseInput(readFrom(options.in, 'in')));
   if (service.credentials.length === 0) warn('the input has no credentials: is it what get_service prints?');
-  if (form === 'env_export') return envExport(service, given.needed('env-export-prefix'), warn);
+  if (form === 'env_export') return envExport(service, options.envExportPrefix, warn);
   const combined = combineCredentials(service, warn);
   // compat: no line break at the end.
   if (form === 'credential_combined') return pythonJson(combined, { sortKeys: true, indent: 4 });
-  // The engine is loaded for who needs it.
+  // Loaded only here: the other formats do not need it.
   const { renderJinja } = await import('./jinja/render.js');
   return renderJinja(readFrom(template!, 'template'), combined.credentials, {
-    timeout: TEMPLATE_TIMEOUT,
-    isStrict: given.flag('strict'),
+    timeout: TEMPLATE_TIMEOUT_MS,
+    isStrict: options.strict,
   });
 }
 
-function parse(argv: readonly string[]): Given | string {
+function parse(argv: readonly string[]): FormatOptions | string {
   const program = new Command(PROGRAM)
     .description('Turns what `confidant get_service` prints into other forms.')
     .version(versionText(PROGRAM), '--version', 'print name and version')
@@ -96,13 +98,13 @@ function parse(argv: readonly string[]): Given | string {
     writeErr: (text) => (complaint += text),
   });
   try {
-    program.parse(spellOutOptions(argv, [...OPTIONS, { flags: '--version', text: '' }]), { from: 'user' });
+    program.parse(expandOptions(argv, [...OPTIONS, { flags: '--version', text: '' }]), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return printed;
     throw new UsageError(describeComplaint(complaint));
   }
-  return new Given(program.opts());
+  return toOptions(OPTIONS, program.opts()) as FormatOptions;
 }
 
 function readFrom(file: string, name: string): string {
@@ -117,7 +119,7 @@ function parseInput(text: string): ReturnType<typeof parseJson> {
   }
 }
 
-/** A new file is its owner's alone: it holds secrets. */
+/** Writes to standard output, or to a file, which only its owner may read if it is new: it holds secrets. */
 function write(file: string, text: string): void {
   if (file === '-') {
     process.stdout.write(text);
@@ -127,18 +129,18 @@ function write(file: string, text: string): void {
   try {
     opened = openSync(file, 'w', 0o600);
   } catch (error) {
-    throw new UsageError(unwritten(file, error));
+    throw new UsageError(cannotWrite(file, error));
   }
   try {
     writeFileSync(opened, text);
   } catch (error) {
-    throw new FormatError(unwritten(file, error));
+    throw new FormatError(cannotWrite(file, error));
   } finally {
     closeSync(opened);
   }
 }
 
-function unwritten(file: string, error: unknown): string {
+function cannotWrite(file: string, error: unknown): string {
   const reason = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
-  return `--out: can not write ${file} (${reason})`;
+  return `--out: cannot write ${file} (${reason})`;
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseArguments } from '../../src/cli/arguments/parse.js';
+import { COMMANDS } from '../../src/cli/commands/table.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const text = (path: string): string => readFileSync(ROOT + path, 'utf8');
@@ -28,7 +29,7 @@ describe('the guide to the recipes', () => {
     for (const [line, words] of shown) {
       const argv = words!.split(' ');
       const whole = argv[0] === 'run' ? [...argv, '--service', 'web'] : argv;
-      expect([line, parseArguments(whole).kind]).toEqual([line, 'run']);
+      expect([line, parseArguments(whole, COMMANDS).kind]).toEqual([line, 'run']);
     }
   });
 });

@@ -1,10 +1,10 @@
-import { COMMANDS } from '../commands/table.js';
-import { GLOBAL_OPTIONS, PROGRAM, longName, type CommandSpec } from './command-spec.js';
+import { PROGRAM, longName, type CommandSpec } from './command-spec.js';
+import { GLOBAL_OPTIONS } from './global-options.js';
 
 const WIDTH = 80;
 const COLUMN = 28;
 
-/** Under which heading the commands of a module stand, in the order of the headings. */
+/** The heading of the commands of each module, in the order of the headings. */
 const HEADINGS: Record<CommandSpec['module'], string> = {
   env: 'Services',
   services: 'Services',
@@ -17,7 +17,7 @@ const HEADINGS: Record<CommandSpec['module'], string> = {
   completion: 'You and your shell',
 };
 
-/** What a person gives from day to day; of the others the program's help tells the names only. */
+/** Options of every day; of the others the program's help lists the names only. */
 const USUAL = ['profile', 'config-files', 'url', 'login', 'output', 'log-level'];
 
 const EXAMPLES = `Examples:
@@ -27,13 +27,13 @@ const EXAMPLES = `Examples:
     ${PROGRAM} --profile web get_service --service web-production --output shell
 `;
 
-/** The help of the program: what there is, a line each, for one screen. */
-export function programHelp(): string {
+/** The help of the program: one line for each command, so that it fits on a screen. */
+export function programHelp(commands: readonly CommandSpec[]): string {
   const headings = [...new Set(Object.values(HEADINGS))].flatMap((heading) => [
     `${heading}:`,
-    ...COMMANDS.filter(({ module }) => HEADINGS[module] === heading).map(({ name, summary }) =>
-      line(name, briefly(summary)),
-    ),
+    ...commands
+      .filter(({ module }) => HEADINGS[module] === heading)
+      .map(({ name, summary }) => line(name, briefly(summary))),
   ]);
   const usual = GLOBAL_OPTIONS.filter((option) => USUAL.includes(longName(option)));
   const others = GLOBAL_OPTIONS.filter((option) => !usual.includes(option)).map((option) => `--${longName(option)}`);
@@ -54,12 +54,12 @@ export function programHelp(): string {
   ].join('\n');
 }
 
-/** The help of everything. compat: what the original's program prints: every command's help, and two examples. */
+/** The help of everything. compat: as the original prints it, with the help of every command and two examples. */
 export function fullHelp(program: string, commands: readonly string[]): string {
   return [program, ...commands, EXAMPLES].join('\n');
 }
 
-/** What stands before a semicolon or a default. */
+/** The text up to a semicolon or a default. */
 function briefly(text: string): string {
   return text.split(/; | \(default:/)[0]!;
 }

@@ -5,7 +5,7 @@ import { UsageError } from './errors.js';
 const OF_VALUES: readonly OutputFormat[] = ['dotenv', 'shell', 'tfvars'];
 
 /** What `--output` can be of a command. */
-export function outputsOf({ prints }: CommandSpec): readonly OutputFormat[] {
+export function outputFormatsOf({ prints }: CommandSpec): readonly OutputFormat[] {
   if (prints === 'text') return [];
   return OUTPUT_FORMATS.filter((format) => {
     if (OF_VALUES.includes(format)) return prints === 'values' || prints === 'variables';
@@ -19,7 +19,7 @@ export function outputsOf({ prints }: CommandSpec): readonly OutputFormat[] {
  * and instead of printing nothing, which another program would take for no values. `given`: the command's options by
  * commander's attribute names.
  */
-export function refuseOutput(
+export function assertOutputFits(
   command: CommandSpec,
   output: OutputFormat | undefined,
   given: Readonly<Record<string, unknown>>,
@@ -29,7 +29,7 @@ export function refuseOutput(
     throw new UsageError(`--output ${output} has no meaning ${reason}`, command.name);
   };
   if (given['key'] !== undefined) refuse('beside --key: it prints that one value as it is');
-  const outputs = outputsOf(command);
+  const outputs = outputFormatsOf(command);
   if (outputs.length === 0) refuse(`for ${command.name}: it prints text for other programs`);
   if (!outputs.includes(output)) refuse(`for ${command.name}, which has ${outputs.join(', ')}`);
   if (!OF_VALUES.includes(output)) return;

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { MAX_SECONDS } from '../../sdk/config/limits.js';
-import { adviseCommand, spellOut } from './expand.js';
-import { COMMANDS } from '../commands/table.js';
+import { adviseCommand, expandArguments } from './expand.js';
 import { fullHelp, programHelp } from './help.js';
-import { refuseOutput } from './output-formats.js';
+import { assertOutputFits } from './output-formats.js';
 import {
-  GLOBAL_OPTIONS,
   PROGRAM,
+  attributeOf,
   longName,
   takesValues,
   type CommandSpec,
   type OptionSpec,
   type OutputFormat,
 } from './command-spec.js';
+import { GLOBAL_OPTIONS } from './global-options.js';
 import { UsageError } from './errors.js';
 
 /** What the arguments ask for. */
@@ -24,7 +24,7 @@ export type Request =
       globals: Values;
       values: Values;
       words: readonly string[];
-      /** The arguments, spelled out: before the command and after it. */
+      /** The arguments before and after the command, with the full names of their options. */
       before: readonly string[];
       after: readonly string[];
     }
@@ -33,19 +33,21 @@ export type Request =
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Reads arguments (without node and script). Throws {@link UsageError} for wrong ones. */
-export function parseArguments(argv: readonly string[]): Request {
+/** Reads arguments (without node and script) for these commands. Throws {@link UsageError} for wrong ones. */
+export function parseArguments(argv: readonly string[], commands: readonly CommandSpec[]): Request {
   let request: Request | undefined;
-  const { globals, command: name, rest } = spellOut(argv);
+  const { globals, command: name, rest } = expandArguments(argv, commands);
   if (name === 'help') {
-    return rest[0] === 'all' ? allHelp() : parseArguments([...globals, ...rest.slice(0, 1), '--help']);
+    return rest[0] === 'all'
+      ? allHelp(commands)
+      : parseArguments([...globals, ...rest.slice(0, 1), '--help'], commands);
   }
-  if (name !== undefined && !COMMANDS.some((command) => command.name === name)) {
-    throw new UsageError(`there is no command ${name}${adviseCommand(name)}`);
+  if (name !== undefined && !commands.some((command) => command.name === name)) {
+    throw new UsageError(`there is no command ${name}${adviseCommand(name, commands)}`);
   }
-  const needed = COMMANDS.filter((command) => command.name === name);
+  const needed = commands.filter((command) => command.name === name);
   const program = buildProgram(needed, (command, values, words) => {
-    refuseOutput(command, program.opts<{ output?: OutputFormat }>().output, values);
+    assertOutputFits(command, program.opts<{ output?: OutputFormat }>().output, values);
     request = { kind: 'run', command, globals: program.opts(), values, words, before: globals, after: rest };
   });
   let printed = '';
@@ -58,13 +60,13 @@ export function parseArguments(argv: readonly string[]): Request {
       throw error;
     });
   }
-  program.helpInformation = programHelp;
+  program.helpInformation = () => programHelp(commands);
   try {
     program.parse([...globals, ...(name === undefined ? [] : [name]), ...rest], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'print', text: printed };
-    // Of a global option, the help of the program says more.
+    // The help of the program explains the global options.
     throw new UsageError(describeComplaint(complaint), isGlobal ? undefined : name);
   }
   return request ?? { kind: 'no-command' };
@@ -78,7 +80,7 @@ export function versionText(program: string): string {
   return `${program} ${version}`;
 }
 
-/** What commander complains of, without the value of an option it does not know: that may be a secret. */
+/** Commander's complaint without the value of an unknown option, which may be a secret. */
 export function describeComplaint(complaint: string): string {
   return complaint
     .replace(/^error: /, '')
@@ -88,7 +90,7 @@ export function describeComplaint(complaint: string): string {
 
 type Selected = (command: CommandSpec, values: Values, words: readonly string[]) => void;
 
-/** Making the one command that runs takes a fraction of making all. */
+/** Builds commander's program with `commands`; building only the one that runs saves most of the time. */
 function buildProgram(commands: readonly CommandSpec[], selected: Selected): Command {
   const program = new Command(PROGRAM)
     .description('Fetches and changes secrets kept by a Confidant server.')
@@ -103,10 +105,10 @@ function buildProgram(commands: readonly CommandSpec[], selected: Selected): Com
   return program;
 }
 
-function allHelp(): Request {
-  const program = buildProgram(COMMANDS, () => undefined);
+function allHelp(commands: readonly CommandSpec[]): Request {
+  const program = buildProgram(commands, () => undefined);
   const of = (command: Command): string => command.helpInformation();
-  // Its list of commands says nothing that their own help does not.
+  // The list of commands repeats what their own help says.
   const text = fullHelp(of(program).replace(/\nCommands:\n[^]*$/, ''), program.commands.map(of));
   return { kind: 'print', text };
 }
@@ -128,17 +130,17 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
     'after',
     `\nExamples:\n${examples}\n\n${PROGRAM} --help lists the global options; they may stand here too.\n`,
   );
-  const isGiven = (name: string): boolean => command.getOptionValueSource(attributeOf(spec, name)) === 'cli';
+  const isGiven = (name: string): boolean => command.getOptionValueSource(attributeNamed(spec, name)) === 'cli';
   return command.action(() => {
     for (const option of spec.options) {
       if (option.needs !== undefined && isGiven(longName(option)) && !isGiven(option.needs)) {
-        throw new UsageError(`--${longName(option)} means nothing without --${option.needs}`, spec.name);
+        throw new UsageError(`--${longName(option)} needs --${option.needs}`, spec.name);
       }
     }
     for (const { of, required } of spec.exclusive ?? []) {
       if (required && !of.some(isGiven)) {
         const isRenamed = of.includes('id') && command.getOptionValueSource('name') === 'cli';
-        const hint = isRenamed ? ', to say which one: --name is the new name' : '';
+        const hint = isRenamed ? ', because --name is the new name' : '';
         throw new UsageError(`one of ${namesOf(of)} is required${hint}`, spec.name);
       }
     }
@@ -184,12 +186,12 @@ function withConflicts(option: Option, spec: OptionSpec, command: CommandSpec): 
   const name = longName(spec);
   for (const { of } of command.exclusive ?? []) {
     if (of.includes(name))
-      option.conflicts(of.filter((other) => other !== name).map((other) => attributeOf(command, other)));
+      option.conflicts(of.filter((other) => other !== name).map((other) => attributeNamed(command, other)));
   }
   return option;
 }
 
-function attributeOf(command: CommandSpec, name: string): string {
-  const spec = command.options.find((option) => longName(option) === name)!;
-  return new Option(spec.flags).attributeName();
+/** Commander's name of the option with this long name. */
+function attributeNamed(command: CommandSpec, name: string): string {
+  return attributeOf(command.options.find((option) => longName(option) === name)!);
 }

@@ -1,53 +1,53 @@
 import type { ConfidantClient } from '../../sdk/client.js';
 import { shownName } from '../../text/variables.js';
-import type { Context } from '../context.js';
-import type { Given } from '../arguments/options.js';
 import { CommandError } from '../arguments/errors.js';
 import { similarTo } from '../arguments/similar.js';
 
-/** What has a name beside its id; also the beginning of the option that takes the name: `--credential-name`. */
+/** What has a name besides its id; also the beginning of the option that takes the name: `--credential-name`. */
 export type Nameable = 'credential' | 'blind-credential';
 
+/** The page size asked for from servers that cut the list into pages. */
 const PAGE_SIZE = 1000;
-/** A list of more pages than this does not end. */
+/** The client does not follow a server whose list goes on for ever. */
 const MAX_PAGES = 1000;
-/** More take long to fetch, and a server that goes on for ever is not followed. */
+/** Larger lists take too long to fetch. */
 const MAX_NAMED = 200_000;
-/** So many names a mistyped one is compared with. */
+/** The number of names that an unknown one is compared with. */
 const MAX_COMPARED = 10_000;
 const MAX_SIMILAR = 3;
-const MAX_IDS_TOLD = 10;
+const MAX_IDS_SHOWN = 10;
 
 /**
- * The id that an option gives, or that of the name in its `-name` sibling. Rejects with {@link CommandError} as
- * {@link idsOfNames} does.
+ * The id that an option gave, or that of the name which was given instead. Rejects with {@link CommandError} as
+ * {@link resolveNames} does.
  */
-export async function idOf(context: Context, given: Given, kind: Nameable, option: string): Promise<string> {
-  const id = given.text(option);
-  if (id !== undefined) return id;
-  const [found] = await idsOfNames(await context.connections.client(), kind, [given.needed(`${kind}-name`)]);
-  return found!;
+export async function resolveId(
+  client: ConfidantClient,
+  kind: Nameable,
+  { id, name }: { id: string | undefined; name: string | undefined },
+): Promise<string> {
+  return id ?? (await resolveNames(client, kind, [name!]))[0]!;
 }
 
 /**
- * The ids of what has exactly these names, in their order. Rejects with {@link CommandError} that tells the names that
- * nothing has, with similar ones, and the ids of those that more than one has: servers of the original may give a name
- * twice; and for a list that is too long. Of the list no more is kept than that takes. What is a name of the other kind
- * is told as such, with the option that takes those, `forOther`.
+ * The ids of what has exactly these names, in their order. Rejects with {@link CommandError} for names that do not exist,
+ * with similar ones; for names that several have (servers of the original may give a name twice), with their ids; and for
+ * a list that is too long. A name that something of the other kind has is reported as such, with `otherOption`, the option
+ * that takes those. Of the list only what these messages need is kept in memory.
  */
-export async function idsOfNames(
+export async function resolveNames(
   client: ConfidantClient,
   kind: Nameable,
   names: readonly string[],
-  forOther?: string,
+  otherOption?: string,
 ): Promise<string[]> {
   if (names.length === 0) return [];
   const holders = new Map(names.map((name) => [name, new Set<string>()]));
   const compared = new Set<string>();
   const what = kind.replace('-', ' ');
-  for await (const { id, name } of namedOf(client, kind)) {
-    holders.get(name)?.add(ownText(id));
-    if (compared.size < MAX_COMPARED) compared.add(ownText(name));
+  for await (const { id, name } of listNamed(client, kind)) {
+    holders.get(name)?.add(copyOf(id));
+    if (compared.size < MAX_COMPARED) compared.add(copyOf(name));
   }
   const unknown = [...holders.keys()].filter((name) => holders.get(name)!.size === 0);
   if (unknown.length > 0) {
@@ -55,20 +55,20 @@ export async function idsOfNames(
       const similar = similarTo(name, compared, MAX_SIMILAR).map(shownName);
       return similar.length === 0 ? name : `${name} (similar: ${similar.join(', ')})`;
     });
-    const other = await describeOther(client, kind, unknown, forOther);
+    const other = await describeOtherKind(client, kind, unknown, otherOption);
     throw new CommandError(`no ${what} is named ${described.join(' or ')}${other}`);
   }
   return names.map((name) => {
     const ids = [...holders.get(name)!];
     if (ids.length === 1) return ids[0]!;
-    const more = ids.length > MAX_IDS_TOLD ? `, … (${ids.length} in all)` : '';
-    const told = `${ids.slice(0, MAX_IDS_TOLD).map(shownName).join(', ')}${more}`;
-    throw new CommandError(`more than one ${what} is named ${name}: give the id, one of ${told}`);
+    const more = ids.length > MAX_IDS_SHOWN ? `, … (${ids.length} in all)` : '';
+    const shown = `${ids.slice(0, MAX_IDS_SHOWN).map(shownName).join(', ')}${more}`;
+    throw new CommandError(`more than one ${what} is named ${name}: give the id, one of ${shown}`);
   });
 }
 
-/** All that has a name. Rejects with {@link CommandError} for a list that is too long. */
-async function* namedOf(client: ConfidantClient, kind: Nameable): AsyncGenerator<Named> {
+/** Everything of `kind`, by name and id. Rejects with {@link CommandError} for a list that is too long. */
+async function* listNamed(client: ConfidantClient, kind: Nameable): AsyncGenerator<Named> {
   let seen = 0;
   for await (const page of kind === 'credential' ? credentialPages(client) : blindCredentialPages(client)) {
     seen += page.length;
@@ -81,8 +81,8 @@ async function* namedOf(client: ConfidantClient, kind: Nameable): AsyncGenerator
   }
 }
 
-/** Of names that nothing of `kind` has, those that something of the other kind has. Who may not list it is told nothing. */
-async function describeOther(
+/** Says which of the `unknown` names something of the other kind has; nothing if the caller may not list it. */
+async function describeOtherKind(
   client: ConfidantClient,
   kind: Nameable,
   unknown: readonly string[],
@@ -91,7 +91,7 @@ async function describeOther(
   const other = kind === 'credential' ? 'blind-credential' : 'credential';
   const held = new Set<string>();
   try {
-    for await (const { name } of namedOf(client, other)) if (unknown.includes(name)) held.add(name);
+    for await (const { name } of listNamed(client, other)) if (unknown.includes(name)) held.add(name);
   } catch {
     // It is only a hint.
   }
@@ -106,7 +106,7 @@ interface Named {
   name: string;
 }
 
-/** The whole list. Asked for at once, it comes whole from most servers; one that cuts it into pages is followed. */
+/** The whole list: most servers send it at once, and others in pages. */
 async function* credentialPages(client: ConfidantClient): AsyncGenerator<readonly Named[]> {
   let page: string | undefined;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
@@ -123,7 +123,7 @@ async function* blindCredentialPages(client: ConfidantClient): AsyncGenerator<re
   yield (await client.listBlindCredentials()).blind_credentials;
 }
 
-/** A text of its own: a part of an answer would keep the whole of it in memory. */
-function ownText(part: string): string {
+/** A copy, since a substring of a response keeps the whole response in memory. */
+function copyOf(part: string): string {
   return Buffer.from(part).toString();
 }

@@ -1,35 +1,37 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../terminal/log.js';
-import { asUnknown, isConflict } from './unknown-outcome.js';
+import { isConflict, toUnknownOutcome } from './unknown-outcome.js';
 
 const MAX_ATTEMPTS = 12;
-/** Longer each time, so that many writers come to an order. */
+/** The longest first pause; it grows with each attempt, so that many writers get their turns. */
 const PAUSE_MS = 50;
 
-/** What came of the attempts before. */
+/** What is known of the attempts before. */
 export interface Attempt {
   isFirst: boolean;
-  /** One before may have been carried out: it was sent more than once, and the first answer lost. */
-  mayBeDone: boolean;
+  /** An earlier attempt may have been applied: it was sent more than once, and the first response was lost. */
+  mayBeApplied: boolean;
 }
 
 /**
- * Does `work`, which reads something and writes it back with `expected_revision`, and begins again when somebody else
- * wrote in between: nobody's change is lost. Rejects with what `work` rejects with, at the last with ConfidantError
- * `write_conflict`; once an answer may have been lost, with CommandError that nobody knows whether it was done. Servers
- * of the original know no expected revision: there the last writer wins, as always.
+ * Runs `work`, which reads something and writes it back with `expected_revision`, again when somebody else wrote in
+ * between, so that no change is lost. Rejects with what `work` rejects with, after the last attempt with ConfidantError
+ * `write_conflict`; once a response may have been lost, with UnknownOutcome. Servers of the original do not check
+ * expected revisions: there the last writer wins.
  */
-export async function beginAgain<Result>(log: Log, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
-  let mayBeDone = false;
+export async function retryOnConflict<Result>(log: Log, work: (attempt: Attempt) => Promise<Result>): Promise<Result> {
+  let mayBeApplied = false;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await work({ isFirst: attempt === 1, mayBeDone });
+      return await work({ isFirst: attempt === 1, mayBeApplied });
     } catch (error) {
       const isRefused = isConflict(error);
-      mayBeDone ||= isRefused && error.attempts > 1;
-      if (!isRefused || attempt === MAX_ATTEMPTS) throw mayBeDone ? await asUnknown(error) : error;
+      mayBeApplied ||= isRefused && error.attempts > 1;
+      if (!isRefused || attempt === MAX_ATTEMPTS) throw mayBeApplied ? await toUnknownOutcome(error) : error;
       const pauseMs = Math.random() * PAUSE_MS * attempt;
-      log.debug(`pause: ${Math.round(pauseMs)} ms before it begins again (${attempt}): somebody else wrote in between`);
+      log.debug(
+        `conflict: somebody else wrote in between; attempt ${attempt + 1} follows after ${Math.round(pauseMs)} ms`,
+      );
       await sleep(pauseMs);
     }
   }

@@ -1,8 +1,7 @@
 import { COMMANDS } from './table.js';
 import { configFiles, profileNames } from '../../sdk/config/profile.js';
-import { outputsOf } from '../arguments/output-formats.js';
+import { outputFormatsOf } from '../arguments/output-formats.js';
 import {
-  GLOBAL_OPTIONS,
   OUTPUT_FORMATS,
   PROGRAM,
   longName,
@@ -10,14 +9,14 @@ import {
   takesValue,
   type OptionSpec,
 } from '../arguments/command-spec.js';
-import type { Handler } from '../output/outcome.js';
+import { GLOBAL_OPTIONS } from '../arguments/global-options.js';
 import { UsageError } from '../arguments/errors.js';
+import type { Handlers } from './handler.js';
 
-export const handlers: Record<string, Handler> = {
-  async completion(context, given) {
-    const shell = given.words[0]!;
+export const handlers: Handlers<'completion'> = {
+  async completion(context, _options, [shell = '']) {
     if (shell === PROFILES) {
-      const names = await profileNames(configFiles(context.globals.text('config-files')));
+      const names = await profileNames(configFiles(context.globals.configFiles));
       return { exitCode: 0, text: names.filter(isPlain).join('\n') };
     }
     const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
@@ -75,7 +74,9 @@ function bash(): string {
       .flatMap((option) => (option.choices ? [[patternOf([option]), option.choices]] : [])),
   );
   const values = [...choices].map(([pattern, words]) => `    ${pattern}) offered="${words.join(' ')}" ;;`);
-  const outputs = COMMANDS.map((command) => `        ${command.name}) offered="${outputsOf(command).join(' ')}" ;;`);
+  const outputs = COMMANDS.map(
+    (command) => `        ${command.name}) offered="${outputFormatsOf(command).join(' ')}" ;;`,
+  );
   const cases = [
     ...Object.entries(WORDS).map(([name, words]) => `        ${name}) offered="${words}" ;;`),
     ...COMMANDS.filter(({ name }) => WORDS[name] === undefined).map(

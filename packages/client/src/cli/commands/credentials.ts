@@ -1,87 +1,87 @@
 import type { BodyOf, CredentialBody, Scalar } from '@confidant/contract';
 import { fitsVariable, shellQuote, shownName } from '../../text/variables.js';
-import { beginAgain } from '../changes/retry-on-conflict.js';
 import { CommandError } from '../arguments/errors.js';
-import { oneValue, success, type Handler } from '../output/outcome.js';
+import type { JsonInput } from '../arguments/input.js';
+import { pageOf } from '../arguments/page.js';
+import { enabledOf } from '../changes/enabled.js';
+import { NoChanges } from '../changes/no-changes.js';
+import { keepsOtherPairs, mergePairs, readPairs, warnOfRemovedKeys, withLowerCaseKeys } from '../changes/pairs.js';
+import { resolveId } from '../changes/resolve-names.js';
+import { retryOnConflict } from '../changes/retry-on-conflict.js';
+import { revertToRevision } from '../changes/revert.js';
+import { assertExpectedRevision, isApplied, sendChange, sendOrConfirm } from '../changes/unknown-outcome.js';
 import type { Context } from '../context.js';
-import type { Given } from '../arguments/options.js';
-import { findingItDone, holds, refuseOtherRevision, sendingChange } from '../changes/unknown-outcome.js';
-import { idOf, idsOfNames, type Nameable } from '../changes/resolve-names.js';
-import { inLowerCase, keepsOldPairs, mergePairs, readPairs, warnOfGone } from '../changes/pairs.js';
-import { revertTo } from './history.js';
+import { oneValue } from '../output/one-value.js';
+import { success } from '../output/outcome.js';
+import type { Log } from '../terminal/log.js';
+import type { CommandOptions, Handlers } from './handler.js';
 
-/** compat: the original's words. */
-export const NO_CHANGES = 'No changes to make';
-
-export const handlers: Record<string, Handler> = {
-  async create_credential(context, given) {
+export const handlers: Handlers<'credentials'> = {
+  async create_credential(context, options) {
     const body: BodyOf<'createCredential'> = {
-      ...fieldsOf(given),
-      name: given.needed('name'),
-      credential_pairs: (await readPairs(given))!,
-      enabled: given.enabled ?? true,
+      ...fieldsOf(options),
+      name: options.name,
+      credential_pairs: (await readPairs(options))!,
+      enabled: enabledOf(options) ?? true,
     };
-    const credential = withoutValues(await (await context.connections.client()).createCredential(body));
-    tellStored(context, credential, body.credential_pairs);
+    const client = await context.connections.client();
+    const credential = withoutValues(await client.createCredential(body));
+    logStored(context.log, credential, body.credential_pairs);
     return success({ credential });
   },
 
-  async update_credential(context, given) {
-    const name = given.text('name');
-    const keepsOld = keepsOldPairs(given);
-    // A name that nobody has is told before a person types values.
-    const id = await idOf(context, given, 'credential', 'id');
-    const pairs = await readPairs(given);
-    const { enabled } = given;
-    const expected = given.number('expected-revision');
-    const body: BodyOf<'updateCredential'> = {
-      ...fieldsOf(given),
-      ...(name === undefined ? {} : { name }),
-      ...(enabled === undefined ? {} : { enabled }),
-      ...(expected === undefined ? {} : { expected_revision: expected }),
-    };
+  async update_credential(context, options) {
     const client = await context.connections.client();
-    if (keepsOld) {
-      return success({ credential: await updateMerged(context, given, id, body, pairs) });
-    }
+    const keepsOthers = keepsOtherPairs(options);
+    // Resolved first, so that a name that does not exist is reported before a person types values.
+    const id = await resolveId(client, 'credential', { id: options.id, name: options.credentialName });
+    const pairs = await readPairs(options);
+    const name = options.name;
+    const enabled = enabledOf(options);
+    const expected = options.expectedRevision;
+    const body: BodyOf<'updateCredential'> = {
+      ...fieldsOf(options),
+      ...(name !== undefined && { name }),
+      ...(enabled !== undefined && { enabled }),
+      ...(expected !== undefined && { expected_revision: expected }),
+    };
+    if (keepsOthers) return success({ credential: await updateMerged(context, options, id, body, pairs) });
     if (pairs !== undefined) body.credential_pairs = pairs;
-    if (!changesAnything(body)) throw new CommandError(NO_CHANGES);
-    // Only for the warning: who may not read it may still write.
+    if (!changesAnything(body)) throw new NoChanges();
+    // Read only for the warning: a caller who may not read it may still write it.
     const before = pairs && (await client.getCredential(id, { metadataOnly: true }).catch(() => undefined));
     const credential = withoutValues(
-      await findingItDone(expected, {
+      await sendOrConfirm(expected, {
         change: () => client.updateCredential(id, body),
         read: () => client.getCredential(id, { metadataOnly: pairs === undefined }),
-        isDone: (now) => holds(now, { ...body, ...(pairs && { credential_pairs: inLowerCase(pairs) }) }),
+        isDone: (now) => isApplied(now, { ...body, ...(pairs && { credential_pairs: withLowerCaseKeys(pairs) }) }),
       }),
     );
-    warnOfGone(
-      context,
-      before?.credential_keys ?? [],
-      credential.credential_keys,
-      `revert_credential --id ${shellQuote(id)}`,
-    );
-    if (pairs !== undefined) tellStored(context, credential, pairs);
+    const revert = `revert_credential --id ${shellQuote(id)}`;
+    warnOfRemovedKeys(context.log, before?.credential_keys ?? [], credential.credential_keys, revert);
+    if (pairs !== undefined) logStored(context.log, credential, pairs);
     return success({ credential });
   },
 
-  async get_credential(context, given) {
+  async get_credential(context, options) {
     const client = await context.connections.client();
-    const id = await idOrName(context, given, 'credential');
-    const credential = await client.getCredential(id, { metadataOnly: given.flag('metadata-only') });
-    const key = given.text('key');
+    const name = options.name ?? options.credentialName;
+    const id = await resolveId(client, 'credential', { id: options.id, name });
+    const credential = await client.getCredential(id, { metadataOnly: options.metadataOnly });
+    const key = options.key;
     if (key !== undefined) return oneValue(`credential ${credential.name} (${id})`, credential.credential_pairs, key);
     return success({ credential });
   },
 
-  async list_credentials(context, given) {
-    return success(await (await context.connections.client()).listCredentials(pageOf(given)));
+  async list_credentials(context, options) {
+    const client = await context.connections.client();
+    return success(await client.listCredentials(pageOf(options)));
   },
 
-  async revert_credential(context, given) {
+  async revert_credential(context, options) {
     const client = await context.connections.client();
-    const id = await idOf(context, given, 'credential', 'id');
-    const credential = await revertTo(context, given, 'credential', id, {
+    const id = await resolveId(client, 'credential', { id: options.id, name: options.credentialName });
+    const credential = await revertToRevision({ client, log: context.log }, options, 'credential', id, {
       revert: (revision, expecting) => client.revertCredential(id, revision, expecting),
       read: () => client.getCredential(id, { metadataOnly: true }),
     });
@@ -89,54 +89,50 @@ export const handlers: Record<string, Handler> = {
   },
 };
 
-/** Where `--name` is no new name, it says which one too. Rejects as {@link idOf} does. */
-export async function idOrName(context: Context, given: Given, kind: Nameable): Promise<string> {
-  const name = given.text('name');
-  if (name === undefined) return idOf(context, given, kind, 'id');
-  return (await idsOfNames(await context.connections.client(), kind, [name]))[0]!;
-}
-
 /**
- * An update by which the old pairs stay but for those that are set and unset: what others change at the same time is
- * not lost. Nothing is written where all is as it is to be. Throws {@link CommandError} when the values are not shown to
- * the caller.
+ * Updates a credential but keeps the pairs that are neither set nor unset, with what others change at the same time.
+ * Writes nothing if nothing would change. Rejects with {@link CommandError} when the caller may not read the values.
  */
 async function updateMerged(
   context: Context,
-  given: Given,
+  options: CommandOptions<'update_credential'>,
   id: string,
   body: BodyOf<'updateCredential'>,
   pairs: Record<string, Scalar> | undefined,
 ): Promise<CredentialBody> {
-  const unset = given.list('unset').map((key) => key.toLowerCase());
-  const set = pairs && inLowerCase(pairs);
+  const unset = options.unset.map((key) => key.toLowerCase());
+  const set = pairs && withLowerCaseKeys(pairs);
   const client = await context.connections.client();
-  return beginAgain(context.log, async ({ isFirst, mayBeDone }) => {
+  return retryOnConflict(context.log, async ({ isFirst, mayBeApplied }) => {
     const old = await client.getCredential(id);
     if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {
-      throw new CommandError(`the server does not show you the values of ${id}: they can not be kept by --merge`);
+      throw new CommandError(`the server does not show you the values of ${id}, so --merge cannot keep them`);
     }
     const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
-    const change = { ...body, ...(merged === undefined ? {} : { credential_pairs: merged }) };
-    // After an attempt whose answer was lost, it may be this very change that made the other revision.
-    if (!mayBeDone) refuseOtherRevision(given, old.revision, { mayBeDone });
-    if (holds(old, change)) {
-      // Later on, what holds now may be this very change.
+    const change = { ...body, ...(merged !== undefined && { credential_pairs: merged }) };
+    // If an earlier attempt may have been applied, this very change may have made the unexpected revision.
+    if (!mayBeApplied) assertExpectedRevision(options, old.revision, { mayBeApplied });
+    if (isApplied(old, change)) {
+      // In a repetition, an earlier attempt may have stored it.
       if (isFirst) context.log.info(`nothing changes: revision ${old.revision} stays`);
-      else tellStored(context, old, pairs);
+      else logStored(context.log, old, pairs);
       return withoutValues(old);
     }
-    refuseOtherRevision(given, old.revision, { mayBeDone });
-    const asked = { ...change, expected_revision: old.revision };
-    const credential = await sendingChange(() => client.updateCredential(id, asked));
-    tellStored(context, credential, pairs);
+    assertExpectedRevision(options, old.revision, { mayBeApplied });
+    const credential = await sendChange(() =>
+      client.updateCredential(id, { ...change, expected_revision: old.revision }),
+    );
+    logStored(context.log, credential, pairs);
     return withoutValues(credential);
   });
 }
 
-/** The answer shows no values: a mistyped key is seen here, as the server stored it, and what `env` would fail for. */
-function tellStored(
-  { log }: Context,
+/**
+ * Logs the keys as the server stored them, since the output shows no values and a mistyped key is seen here, and warns
+ * of values that `env` and `run` would fail for.
+ */
+function logStored(
+  log: Log,
   { credential_keys: keys }: CredentialBody,
   pairs: Readonly<Record<string, Scalar>> = {},
 ): void {
@@ -151,25 +147,23 @@ function changesAnything(change: BodyOf<'updateCredential'>): boolean {
   return Object.keys(change).some((field) => field !== 'expected_revision');
 }
 
-/** What was typed without echo, or read from a file, is not shown on the terminal after all. */
+/** Values that were typed without echo, or read from a file, are not printed to the terminal. */
 function withoutValues(credential: CredentialBody): CredentialBody {
   return { ...credential, credential_pairs: {} };
 }
 
-function fieldsOf(given: Given): Pick<BodyOf<'updateCredential'>, 'documentation' | 'metadata' | 'tags'> {
-  const documentation = given.text('documentation');
-  const metadata = given.json('metadata');
-  const tags = given.list('tags');
+function fieldsOf(options: {
+  documentation: string | undefined;
+  metadata: JsonInput | undefined;
+  tags: readonly string[];
+}): Pick<BodyOf<'updateCredential'>, 'documentation' | 'metadata' | 'tags'> {
+  const documentation = options.documentation;
+  const metadata = options.metadata?.read();
+  const tags = options.tags;
   return {
-    ...(documentation === undefined ? {} : { documentation }),
-    ...(metadata === undefined ? {} : { metadata }),
-    // `--tags ''` takes all away: a tag is never empty.
-    ...(tags.length === 0 ? {} : { tags: tags.filter((tag) => tag !== '') }),
+    ...(documentation !== undefined && { documentation }),
+    ...(metadata !== undefined && { metadata }),
+    // `--tags ''` removes all tags: a tag is never empty.
+    ...(tags.length > 0 && { tags: tags.filter((tag) => tag !== '') }),
   };
-}
-
-export function pageOf(given: Given): { limit?: number; page?: string } {
-  const limit = given.number('limit');
-  const page = given.text('page');
-  return { ...(limit === undefined ? {} : { limit }), ...(page === undefined ? {} : { page }) };
 }

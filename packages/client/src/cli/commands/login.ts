@@ -17,9 +17,10 @@ import { openLog } from '../terminal/log.js';
 import { loginFile, readLogin, removeLogin, writeLogin } from '../login/store.js';
 import { listenOnLoopback } from '../login/loopback-server.js';
 import { CommandError } from '../arguments/errors.js';
-import { success, type Handler } from '../output/outcome.js';
+import { success } from '../output/outcome.js';
 import { askSecret } from '../terminal/prompt.js';
 import { PROGRAM } from '../arguments/command-spec.js';
+import type { Handlers } from './handler.js';
 
 /** Time for a person to log in and agree. */
 const PATIENCE_MS = 10 * 60_000;
@@ -27,8 +28,8 @@ const PATIENCE_MS = 10 * 60_000;
 /** Codes that a person may get wrong before they have to start again. */
 const MAX_TRIES = 5;
 
-export const handlers: Record<string, Handler> = {
-  async login(context, given) {
+export const handlers: Handlers<'login'> = {
+  async login(context, options) {
     const settings = await context.configuration.serverSettings();
     const { url } = settings;
     assertPrivate(url);
@@ -38,7 +39,7 @@ export const handlers: Record<string, Handler> = {
       const debug = await loadDebug(context.log);
       const login = new Login(settings, transport, debug && ((event) => debug.logAttempt(context.log, event)));
       await login.assertOffered();
-      const inBrowser = given.flag('browser') && hasBrowser();
+      const inBrowser = options.browser && hasBrowser();
       const session = inBrowser ? await viaLoopback(context, login) : await viaCode(context, login);
       if (before !== undefined) await endReplaced(context);
       await context.connections.settled();
@@ -52,15 +53,15 @@ export const handlers: Record<string, Handler> = {
         const reason = login === false ? 'says login: false' : 'has an auth_key';
         context.log.info(`other commands use this login with --login only: the configuration ${reason}`);
       }
-      if (context.globals.text('url') !== undefined) await tellWithoutUrl(context, url);
+      if (context.globals.url !== undefined) await logServerWithoutUrl(context, url);
       return success({ email: session.email });
     } finally {
       transport.close();
     }
   },
 
-  async logout(context, given) {
-    const everywhere = given.flag('everywhere');
+  async logout(context, options) {
+    const everywhere = options.everywhere;
     if (!everywhere && (await context.configuration.hasNoServer())) {
       context.log.info('nobody is logged in');
       return success();
@@ -86,8 +87,11 @@ export const handlers: Record<string, Handler> = {
 };
 
 /** Where other commands go that are given no `--url`. */
-async function tellWithoutUrl({ globals, argv, log }: Context, url: string): Promise<void> {
-  const other = new Context(globals.without('url'), openLog('critical', PROGRAM), { ...argv, command: 'whoami' });
+async function logServerWithoutUrl({ globals, argv, log }: Context, url: string): Promise<void> {
+  const other = new Context({ ...globals, url: undefined }, openLog('critical', PROGRAM), {
+    ...argv,
+    command: 'whoami',
+  });
   const server = await other.configuration.serverSettings().catch(() => undefined);
   if (server === undefined) {
     const file = JSON.stringify({ default: { url } });
@@ -223,7 +227,7 @@ async function viaLoopback({ log, globals }: Context, login: Login): Promise<Log
       timeoutMs: PATIENCE_MS,
     });
     log.info(`log in with your browser, and type these letters into the page that asks: ${login.letters}`);
-    const url = globals.text('url');
+    const url = globals.url;
     log.info(
       `if no browser appears: Ctrl-C, and confidant ${url === undefined ? '' : `--url ${url} `}login --no-browser`,
     );

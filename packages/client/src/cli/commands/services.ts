@@ -1,34 +1,37 @@
 import { compareCodePoints } from '@confidant/contract/wire';
-import type { BodyOf, ServiceBody } from '@confidant/contract';
+import type { BodyOf } from '@confidant/contract';
 import { KmsUnavailable } from '@confidant/kmsauth/sender';
 import { AwsSessionError } from '../../sdk/aws-session.js';
-import { BlindCredentialError, openBlindCredential } from '../../sdk/blind-credentials.js';
-import type { Connection } from '../../sdk/connect.js';
+import { BlindCredentialError } from '../../sdk/blind-credentials.js';
 import { ConfidantError, ConfigError } from '../../sdk/errors.js';
-import { beginAgain, type Attempt } from '../changes/retry-on-conflict.js';
-import type { Context } from '../context.js';
-import { describeError } from '../failures/describe-error.js';
-import type { Given } from '../arguments/options.js';
-import { sendingChange } from '../changes/unknown-outcome.js';
-import { idOf, idsOfNames } from '../changes/resolve-names.js';
-import { fetchService } from '../offline-copy.js';
 import { CommandError } from '../arguments/errors.js';
-import { failure, success, type Handler, type OpenedBlindCredential, type Outcome } from '../output/outcome.js';
+import { pageOf } from '../arguments/page.js';
+import { enabledOf } from '../changes/enabled.js';
+import { NoChanges } from '../changes/no-changes.js';
+import { resolveId, resolveNames } from '../changes/resolve-names.js';
+import { retryOnConflict, type Attempt } from '../changes/retry-on-conflict.js';
+import { revertToRevision } from '../changes/revert.js';
+import { sendChange } from '../changes/unknown-outcome.js';
+import type { Context } from '../context.js';
+import { decryptBlind } from '../decrypt-service.js';
 import { adviseUnauthorized } from '../failures/advise-unauthorized.js';
-import { NO_CHANGES, pageOf } from './credentials.js';
-import { revertTo } from './history.js';
+import { describeError } from '../failures/describe-error.js';
+import { fetchService } from '../offline-copy.js';
+import { failure, success, type Outcome } from '../output/outcome.js';
+import type { Log } from '../terminal/log.js';
+import type { Handlers } from './handler.js';
 
-export const handlers: Record<string, Handler> = {
-  async get_service(context, given) {
+export const handlers: Handlers<'services'> = {
+  async get_service(context, options) {
     const connection = await context.connections.current();
-    const id = given.needed('service');
+    const id = options.service;
     try {
-      if (given.flag('metadata-only')) {
+      if (options.metadataOnly) {
         return success({ service: await connection.client.getService(id, { metadataOnly: true }) });
       }
       const { service, offline } = await fetchService(context, id);
-      if (given.flag('decrypt-blind')) await decryptBlind(service, connection).catch(offerToLeaveBlind);
-      return success({ service, ...(offline === undefined ? {} : { offline_copy: offline }) });
+      if (options.decryptBlind) await decryptBlind(service, connection).catch(suggestNoDecryptBlind);
+      return success({ service, ...(offline !== undefined && { offline_copy: offline }) });
     } catch (error) {
       const status = error instanceof ConfidantError && !error.foreign ? error.status : undefined;
       if (status === 404) {
@@ -45,68 +48,69 @@ export const handlers: Record<string, Handler> = {
     }
   },
 
-  async list_services(context, given) {
+  async list_services(context, options) {
     const client = await context.connections.client();
-    const isGiven = (option: string): boolean => given.text(option) !== undefined;
-    if (isGiven('credential') || isGiven('credential-name')) {
-      const id = await idOf(context, given, 'credential', 'credential');
+    const credential = { id: options.credential, name: options.credentialName };
+    if (credential.id !== undefined || credential.name !== undefined) {
+      const id = await resolveId(client, 'credential', credential);
       const found = await client.getCredentialServices(id);
-      if (found.services.length === 0 && isGiven('credential'))
-        await mustBeThere(client.getCredential(id, { metadataOnly: true }));
+      if (found.services.length === 0 && credential.id !== undefined)
+        await assertExists(client.getCredential(id, { metadataOnly: true }));
       return success(found);
     }
-    if (isGiven('blind-credential') || isGiven('blind-credential-name')) {
-      const id = await idOf(context, given, 'blind-credential', 'blind-credential');
+    const blind = { id: options.blindCredential, name: options.blindCredentialName };
+    if (blind.id !== undefined || blind.name !== undefined) {
+      const id = await resolveId(client, 'blind-credential', blind);
       const found = await client.getBlindCredentialServices(id);
-      if (found.services.length === 0 && isGiven('blind-credential')) await mustBeThere(client.getBlindCredential(id));
+      if (found.services.length === 0 && blind.id !== undefined) await assertExists(client.getBlindCredential(id));
       return success(found);
     }
-    return success(await client.listServices(pageOf(given)));
+    return success(await client.listServices(pageOf(options)));
   },
 
-  async map(context, given) {
-    const { enabled } = given;
-    const account = given.text('account');
-    const added = await givenIds(context, given);
-    return changeService(context, given.needed('service'), {
+  async map(context, options) {
+    const enabled = enabledOf(options);
+    const account = options.account;
+    const added = await chosenIds(context, options);
+    return changeService(context, options.service, {
       mayCreate: true,
       credentials: (ids) => [...ids, ...added.credentials],
       blindCredentials: (ids) => [...ids, ...added.blindCredentials],
-      ...(enabled === undefined ? {} : { enabled }),
-      ...(account === undefined ? {} : { account: account === '' ? null : account }),
+      ...(enabled !== undefined && { enabled }),
+      ...(account !== undefined && { account: account === '' ? null : account }),
     });
   },
 
-  // compat: answers without the service, unless its id is asked for. One that does not exist is made, as by `map`.
-  async add_creds(context, given) {
-    const added = await neededIds(context, given);
-    const outcome = await changeService(context, given.needed('service-id'), {
+  // compat: prints no service, unless its id is asked for. One that does not exist is created, as by `map`.
+  async add_creds(context, options) {
+    const added = await requiredIds(context, options);
+    const outcome = await changeService(context, options.serviceId, {
       mayCreate: true,
       credentials: (ids) => [...ids, ...added.credentials],
       blindCredentials: (ids) => [...ids, ...added.blindCredentials],
     });
-    return context.globals.text('output') === 'id' ? outcome : success();
+    return context.globals.output === 'id' ? outcome : success();
   },
 
-  async remove_creds(context, given) {
+  async remove_creds(context, options) {
     const without = (removed: readonly string[]) => (ids: readonly string[]) =>
       ids.filter((id) => !removed.includes(id));
-    const removed = await neededIds(context, given);
-    const id = given.needed('service-id');
+    const removed = await requiredIds(context, options);
+    const id = options.serviceId;
     const outcome = await changeService(context, id, {
       mayCreate: false,
       credentials: without(removed.credentials),
       blindCredentials: without(removed.blindCredentials),
-      // What is to be gone is gone; a mistyped id shows here.
-      whenUnchanged: () => context.log.warning(`nothing to take away: none of these is mapped to ${id}`),
+      // This is a success, but shows a mistyped id.
+      whenUnchanged: () => context.log.warning(`nothing to remove: none of these is mapped to ${id}`),
     });
-    return context.globals.text('output') === 'id' ? outcome : success();
+    return context.globals.output === 'id' ? outcome : success();
   },
 
-  async revert_service(context, given) {
+  async revert_service(context, options) {
     const client = await context.connections.client();
-    const id = given.needed('id');
-    const service = await revertTo(context, given, 'service', id, {
+    const id = options.id;
+    const service = await revertToRevision({ client, log: context.log }, options, 'service', id, {
       revert: (revision, expecting) => client.revertService(id, revision, expecting),
       read: () => client.getService(id, { metadataOnly: true }),
     });
@@ -115,92 +119,88 @@ export const handlers: Record<string, Handler> = {
 };
 
 /**
- * For the server, what nothing uses and what is not there are the same; whoever means to change it has to know. Rejects
- * with the ConfidantError of a 404; who may not read it is told nothing more.
+ * Rejects with the ConfidantError of a 404: the server answers an empty list both for what nothing uses and for what does
+ * not exist. Other failures are ignored: a caller may be allowed to list and not to read.
  */
-async function mustBeThere(reading: Promise<unknown>): Promise<void> {
+async function assertExists(reading: Promise<unknown>): Promise<void> {
   await reading.catch((error: unknown) => {
     if (error instanceof ConfidantError && error.status === 404) throw error;
   });
 }
 
-/** What `map`, `add_creds` and `remove_creds` are about, by id and by name. */
-async function givenIds(
-  context: Context,
-  given: Given,
-): Promise<{ credentials: readonly string[]; blindCredentials: readonly string[] }> {
+/** The options that name credentials of both kinds, by id and by name. */
+type IdOptions = {
+  credIds: readonly string[];
+  credNames: readonly string[];
+  blindCredIds: readonly string[];
+  blindCredNames: readonly string[];
+};
+
+interface Ids {
+  credentials: readonly string[];
+  blindCredentials: readonly string[];
+}
+
+async function chosenIds(context: Context, options: IdOptions): Promise<Ids> {
   const client = await context.connections.client();
   const [named, namedBlind] = await Promise.all([
-    idsOfNames(client, 'credential', given.list('cred-names'), '--blind-cred-names'),
-    idsOfNames(client, 'blind-credential', given.list('blind-cred-names'), '--cred-names'),
+    resolveNames(client, 'credential', options.credNames, '--blind-cred-names'),
+    resolveNames(client, 'blind-credential', options.blindCredNames, '--cred-names'),
   ]);
   return {
-    credentials: [...given.list('cred-ids'), ...named],
-    blindCredentials: [...given.list('blind-cred-ids'), ...namedBlind],
+    credentials: [...options.credIds, ...named],
+    blindCredentials: [...options.blindCredIds, ...namedBlind],
   };
 }
 
 /**
- * compat: without any id there is nothing to do, which is a failure. Ids that change nothing are no failure, so that a
- * command may be run again.
+ * compat: a command without any id fails. Ids that change nothing are not a failure, so that a command may be run again.
  */
-async function neededIds(context: Context, given: Given): ReturnType<typeof givenIds> {
-  const ids = await givenIds(context, given);
-  if (ids.credentials.length + ids.blindCredentials.length === 0) throw new CommandError(NO_CHANGES);
+async function requiredIds(context: Context, options: IdOptions): Promise<Ids> {
+  const ids = await chosenIds(context, options);
+  if (ids.credentials.length + ids.blindCredentials.length === 0) throw new NoChanges();
   return ids;
 }
 
-/** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
-export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
-  if (service.blind_credentials.length === 0) return;
-  const here = await region();
-  await Promise.all(
-    service.blind_credentials.map(async (credential) => {
-      const opened = await openBlindCredential(credential, here, kmsFor);
-      (credential as unknown as OpenedBlindCredential).decrypted_credential_pairs = opened;
-    }),
-  );
-}
-
-/** Opening takes more than the rest does (AWS credentials, a region, a right), and the rest can be had without. */
-function offerToLeaveBlind(error: unknown): never {
+/** Decryption needs AWS credentials, a region and a right; the rest of the service can be read without them. */
+function suggestNoDecryptBlind(error: unknown): never {
   const isBlind = error instanceof BlindCredentialError;
   const isMissing = [ConfigError, KmsUnavailable, AwsSessionError].some((kind) => error instanceof kind);
   if (!isBlind && !isMissing) throw error;
-  const what = isBlind ? '' : 'the blind credentials can not be opened: ';
-  const advice = '--no-decrypt-blind reads the service without opening them';
+  const what = isBlind ? '' : 'the blind credentials cannot be decrypted: ';
+  const advice = '--no-decrypt-blind reads the service without decrypting them';
   throw new CommandError(`${what}${describeError(error)}; ${advice}`, { cause: error });
 }
 
 interface ServiceChange {
-  /** What a service that does not exist becomes: new, or an error. */
+  /** Whether a service that does not exist is created; otherwise it is an error. */
   mayCreate: boolean;
   credentials(ids: readonly string[]): readonly string[];
   blindCredentials(ids: readonly string[]): readonly string[];
   enabled?: boolean;
   account?: string | null;
-  /** Called when the service was like that before. */
+  /** Called when the service needs no change. */
   whenUnchanged?(): void;
 }
 
-/** What the server takes for a new service. Checked here, because some proxies take a slash in a name for a path. */
+/** The names that the server accepts for a new service. Checked here because some proxies treat a slash as a path. */
 const SERVICE_NAME = /^[\w+=,.@:-]+$/;
 
 /**
- * Reads a service and writes it changed; writes nothing when it stays the same. One that it creates is told. What others
- * map to it at the same time stays.
+ * Reads a service and writes it with a change; writes nothing if nothing would change, and logs a service that it
+ * creates. Keeps what others map to the service at the same time.
  */
 function changeService(context: Context, id: string, change: ServiceChange): Promise<Outcome> {
   const known: { wasThere?: boolean } = {};
-  return beginAgain(context.log, (attempt) => changeServiceOnce(context, id, change, attempt, known));
+  return retryOnConflict(context.log, (attempt) => changeServiceOnce(context, id, change, attempt, known));
 }
 
 async function changeServiceOnce(
   context: Context,
   id: string,
   change: ServiceChange,
-  { isFirst, mayBeDone }: Attempt,
-  /** Kept over the attempts: whether the first found the service. */
+  { isFirst, mayBeApplied }: Attempt,
+  /** Shared by the attempts: whether the first one found the service. */
   known: { wasThere?: boolean },
 ): Promise<Outcome> {
   const client = await context.connections.client();
@@ -210,7 +210,9 @@ async function changeServiceOnce(
   });
   known.wasThere ??= service !== undefined;
   if (service === undefined && !SERVICE_NAME.test(id)) {
-    throw new CommandError(`${id} is no name of a service: it is named like an IAM role, letters, digits and +=,.@:_-`);
+    throw new CommandError(
+      `${id} is not a valid service name: use the name of its IAM role (letters, digits and +=,.@:_-)`,
+    );
   }
   const before = {
     account: service?.account ?? null,
@@ -226,17 +228,17 @@ async function changeServiceOnce(
   } satisfies BodyOf<'putService'>;
   if (service !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
     if (isFirst) change.whenUnchanged?.();
-    if (mayBeDone && !known.wasThere) tellCreated(context, id);
+    if (mayBeApplied && !known.wasThere) logCreated(context.log, id);
     return success({ service });
   }
   const body = { ...after, expected_revision: service?.revision ?? 0 };
-  const written = await sendingChange(() => client.putService(id, body));
-  if (!known.wasThere && (mayBeDone || written.revision === 1)) tellCreated(context, id);
+  const written = await sendChange(() => client.putService(id, body));
+  if (!known.wasThere && (mayBeApplied || written.revision === 1)) logCreated(context.log, id);
   return success({ service: written });
 }
 
-/** It may be a slip of the pen, which nothing else would tell. */
-function tellCreated({ log }: Context, id: string): void {
+/** A mistyped name creates a service: this line is the only sign of it. */
+function logCreated(log: Log, id: string): void {
   log.info(`created the service ${id}`);
 }
 

@@ -7,8 +7,7 @@ import { SERVICE_COMMANDS } from './specs/services.js';
 import { VALUE_COMMANDS } from './specs/values.js';
 import type { CommandSpec } from '../arguments/command-spec.js';
 
-/** Every command, in the order of `--help`. */
-export const COMMANDS: readonly CommandSpec[] = [
+const commands = [
   ...VALUE_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...SERVICE_COMMANDS,
@@ -16,4 +15,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...HISTORY_COMMANDS,
   ...CERTIFICATE_COMMANDS,
   ...CALLER_COMMANDS,
-];
+] as const satisfies readonly CommandSpec[];
+
+/** Every command, in the order of `--help`. */
+export const COMMANDS: readonly CommandSpec[] = commands;
+
+/** The spec of any command, with the literal types of its options. */
+export type AnyCommand = (typeof commands)[number];

@@ -1,9 +1,9 @@
 import { pythonJson } from '@confidant/contract/wire';
 import { CommandError } from '../arguments/errors.js';
-import type { Handler } from '../output/outcome.js';
+import type { Handlers } from './handler.js';
 
-export const handlers: Record<string, Handler> = {
-  async token(context, given) {
+export const handlers: Handlers<'token'> = {
+  async token(context, options) {
     const { authKey } = await context.configuration.profile();
     if (!authKey && (await context.configuration.usesLogin())) {
       throw new CommandError(
@@ -16,6 +16,6 @@ export const handlers: Record<string, Handler> = {
       headers: `X-Auth-From: ${username}\nX-Auth-Token: ${token}`,
       json: pythonJson({ username, token }, { sortKeys: true, indent: 4 }),
     };
-    return { exitCode: 0, text: `${forms[given.needed('format')]}\n` };
+    return { exitCode: 0, text: `${forms[options.format]}\n` };
   },
 };

@@ -7,7 +7,7 @@ import {
 } from '../../sdk/config/profile.js';
 import { isServerUrl } from '../../sdk/config/server-url.js';
 import { ConfigError } from '../../sdk/errors.js';
-import type { Given } from '../arguments/options.js';
+import type { GlobalOptions } from '../arguments/read-globals.js';
 import { readLogin } from '../login/store.js';
 import type { CommandLineProfile } from '../profile.js';
 import type { Log } from '../terminal/log.js';
@@ -15,12 +15,12 @@ import { loadConfiguration, type LoadedConfiguration } from './load.js';
 
 /** The settings of one run: the profile with the options over it, read when first asked for. */
 export class Configuration {
-  readonly #globals: Given;
+  readonly #globals: GlobalOptions;
   readonly #log: Log;
   readonly #command: string;
   #loaded: Promise<LoadedConfiguration> | undefined;
 
-  constructor(globals: Given, log: Log, command: string) {
+  constructor(globals: GlobalOptions, log: Log, command: string) {
     this.#globals = globals;
     this.#log = log;
     this.#command = command;
@@ -71,7 +71,7 @@ export class Configuration {
    */
   async usesLogin(): Promise<boolean> {
     const { profile } = await this.#load();
-    if (this.#globals.flag('login')) return true;
+    if (this.#globals.login) return true;
     if (profile.login !== undefined) return profile.login;
     return !profile.authKey && !!profile.url && (await readLogin(profile.url)) !== undefined;
   }

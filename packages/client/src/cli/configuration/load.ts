@@ -1,5 +1,5 @@
 import { AUTH_CONTEXT_KEYS, CONFIG_KEYS, configFiles, loadProfile, URL_VARIABLE } from '../../sdk/config/profile.js';
-import type { Given } from '../arguments/options.js';
+import type { GlobalOptions } from '../arguments/read-globals.js';
 import { similarTo } from '../arguments/similar.js';
 import { loadDebug } from '../load-debug.js';
 import { localEnvironment } from '../local-environment.js';
@@ -31,8 +31,12 @@ export function concernsLogins(command: string): boolean {
  * Reads the profile that options and environment name, puts the options over it, and adds the server of the only login
  * where nothing else names a server. Logs what the file has that will not be used. Rejects with ConfigError.
  */
-export async function loadConfiguration(globals: Given, log: Log, command: string): Promise<LoadedConfiguration> {
-  const named = { files: globals.text('config-files'), profile: globals.text('profile') };
+export async function loadConfiguration(
+  globals: GlobalOptions,
+  log: Log,
+  command: string,
+): Promise<LoadedConfiguration> {
+  const named = { files: globals.configFiles, profile: globals.profile };
   const files = configFiles(named.files);
   const name = named.profile ?? (process.env['CONFIDANT_PROFILE'] || 'default');
   const loaded = await loadProfile(named.files === undefined ? undefined : files, named.profile, COMMAND_LINE_KEYS);
@@ -53,7 +57,7 @@ export async function loadConfiguration(globals: Given, log: Log, command: strin
   const url = profile.url ?? login?.server;
   const configured = urlFrom === 'environment' ? URL_VARIABLE : `url in ${source}`;
   const chosen = login?.server === undefined ? configured : 'the only login';
-  const urlSource = globals.text('url') === undefined ? chosen : '--url';
+  const urlSource = globals.url === undefined ? chosen : '--url';
   // A person who has had several logins may mean another one.
   if (login?.server !== undefined && CHANGES.test(command)) log.info(`at ${login.server} (the only login)`);
   const debug = await loadDebug(log);
@@ -81,11 +85,11 @@ export async function loadConfiguration(globals: Given, log: Log, command: strin
 /** A token never goes to a server that only a login names. */
 function loginChoice(
   { login, authKey }: CommandLineProfile,
-  globals: Given,
+  globals: GlobalOptions,
   command: string,
   namedExist: boolean,
 ): LoginChoice {
-  const isUsed = globals.flag('login') || (login ?? !authKey);
+  const isUsed = globals.login || (login ?? !authKey);
   return { mayUse: namedExist && (concernsLogins(command) || isUsed), mayHaveEnded: concernsLogins(command) };
 }
 

@@ -14,38 +14,47 @@ import {
   revision,
   unset,
 } from './options.js';
-import { longName, type CommandSpec, type OptionSpec } from '../../arguments/command-spec.js';
+import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
-const blindOptions: readonly OptionSpec[] = [
-  { flags: '--blind-keys <json>', text: 'region to KMS key, as JSON', kind: 'json' },
+const blindKeys = {
+  flags: '--blind-keys <json>',
+  text: 'region to KMS key, as JSON',
+  kind: 'json',
+} as const satisfies OptionSpec;
+
+const name = { flags: '--name <name>', text: 'name of the blind credential' } as const satisfies OptionSpec;
+
+const contexts = [
   {
     flags: '--group-context <json>',
     text: 'encryption context for all regions, as JSON: KMS opens the values only with it',
     kind: 'json',
   },
   { flags: '--blind-contexts <json>', text: 'region to encryption context, as JSON', kind: 'json' },
-  { flags: '--name <name>', text: 'name of the blind credential' },
-  pairs,
+] as const satisfies readonly OptionSpec[];
+
+const ciphers = [
   { flags: '--cipher-type <type>', text: 'cipher', choices: ['fernet'], fallback: 'fernet' },
   { flags: '--cipher-version <n>', text: 'version of the cipher', kind: 'whole', fallback: 2 },
-  { flags: '--no-store-keys', text: 'do not tell the server the names of the keys' },
-  metadata,
-  enabled,
-  disabled,
-  documentation,
-  prompt,
-];
+  { flags: '--no-store-keys', text: 'do not send the names of the keys to the server' },
+] as const satisfies readonly OptionSpec[];
 
-const required = (names: readonly string[], options: readonly OptionSpec[]): OptionSpec[] =>
-  options.map((option) => (names.includes(longName(option)) ? { ...option, required: true } : option));
+const described = [metadata, enabled, disabled, documentation, prompt] as const;
 
 /** Credentials that the server can not read. */
-export const BLIND_COMMANDS: readonly CommandSpec[] = [
+export const BLIND_COMMANDS = [
   {
     name: 'create_blind_credential',
     prints: 'id',
     summary: 'Encrypt a credential and store it; the server can not read it',
-    options: required(['blind-keys', 'name'], blindOptions),
+    options: [
+      { ...blindKeys, required: true },
+      ...contexts,
+      { ...name, required: true },
+      pairs,
+      ...ciphers,
+      ...described,
+    ],
     exclusive: [
       { of: ['group-context', 'blind-contexts'], required: true },
       { of: ['credential-pairs', 'prompt'], required: true },
@@ -61,7 +70,19 @@ export const BLIND_COMMANDS: readonly CommandSpec[] = [
     prints: 'id',
     summary:
       'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones without --merge, in all regions',
-    options: [id('blind credential'), blindCredentialName, ...blindOptions, merge, unset, expectedRevision],
+    options: [
+      id('blind credential'),
+      blindCredentialName,
+      blindKeys,
+      ...contexts,
+      name,
+      pairs,
+      ...ciphers,
+      ...described,
+      merge,
+      unset,
+      expectedRevision,
+    ],
     exclusive: [
       oneBlindCredential,
       { of: ['group-context', 'blind-contexts'] },
@@ -114,4 +135,4 @@ export const BLIND_COMMANDS: readonly CommandSpec[] = [
     examples: ['revert_blind_credential --id ID --revision 1'],
     module: 'blind',
   },
-];
+] as const satisfies readonly CommandSpec[];

@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
 /** Who calls, and the shell it is done from. */
-export const CALLER_COMMANDS: readonly CommandSpec[] = [
+export const CALLER_COMMANDS = [
   {
     name: 'login',
     added: true,
@@ -59,4 +59,4 @@ export const CALLER_COMMANDS: readonly CommandSpec[] = [
     examples: ['completion bash > /etc/bash_completion.d/confidant'],
     module: 'completion',
   },
-];
+] as const satisfies readonly CommandSpec[];

@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
 /** What the server signs. */
-export const CERTIFICATE_COMMANDS: readonly CommandSpec[] = [
+export const CERTIFICATE_COMMANDS = [
   {
     name: 'get_certificate',
     summary: 'Get a certificate and its key',
@@ -58,4 +58,4 @@ export const CERTIFICATE_COMMANDS: readonly CommandSpec[] = [
     examples: ['get_jwks --environment staging'],
     module: 'certificates',
   },
-];
+] as const satisfies readonly CommandSpec[];

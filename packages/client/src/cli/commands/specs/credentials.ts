@@ -18,7 +18,7 @@ import {
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
 /** Credentials that the server can read. */
-export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
+export const CREDENTIAL_COMMANDS = [
   {
     name: 'create_credential',
     added: true,
@@ -107,4 +107,4 @@ export const CREDENTIAL_COMMANDS: readonly CommandSpec[] = [
     examples: ['revert_credential --id ID --revision 3', 'revert_credential --credential-name database'],
     module: 'credentials',
   },
-];
+] as const satisfies readonly CommandSpec[];

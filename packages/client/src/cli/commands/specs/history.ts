@@ -2,7 +2,7 @@ import { blindCredentialName, credentialName, oneSubject } from './name-options.
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
 /** Revisions of all kinds. */
-export const HISTORY_COMMANDS: readonly CommandSpec[] = [
+export const HISTORY_COMMANDS = [
   {
     name: 'history',
     added: true,
@@ -36,4 +36,4 @@ export const HISTORY_COMMANDS: readonly CommandSpec[] = [
     examples: ['diff --credential-name database', 'diff --service web-production --old 1 --new 4'],
     module: 'history',
   },
-];
+] as const satisfies readonly CommandSpec[];

@@ -5,25 +5,29 @@ import type { OptionSpec } from '../../arguments/command-spec.js';
  * It is not `--name`, which in an update is the new name.
  */
 
-export const credentialName: OptionSpec = {
+export const credentialName = {
   flags: '--credential-name <name>',
   text: 'the exact name of the credential, instead of the id',
   added: true,
-};
-export const blindCredentialName: OptionSpec = {
+} as const satisfies OptionSpec;
+export const blindCredentialName = {
   flags: '--blind-credential-name <name>',
   text: 'the exact name of the blind credential, instead of the id',
   added: true,
-};
+} as const satisfies OptionSpec;
 export const oneCredential = { of: ['id', 'credential-name'], required: true } as const;
 export const oneBlindCredential = { of: ['id', 'blind-credential-name'], required: true } as const;
 export const oneSubject = {
   of: ['credential', 'credential-name', 'blind-credential', 'blind-credential-name', 'service'],
   required: true,
 } as const;
-export const blindCredNames: OptionSpec = {
+export const blindCredNames = {
   flags: '--blind-cred-names <names...>',
   text: 'the same, by exact name',
   added: true,
-};
-export const credNames: OptionSpec = { flags: '--cred-names <names...>', text: 'the same, by exact name', added: true };
+} as const satisfies OptionSpec;
+export const credNames = {
+  flags: '--cred-names <names...>',
+  text: 'the same, by exact name',
+  added: true,
+} as const satisfies OptionSpec;

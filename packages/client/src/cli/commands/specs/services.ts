@@ -3,7 +3,7 @@ import { disabled, enabled, expectedRevision, oneState, revision } from './optio
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
 /** Services and what is mapped to them. */
-export const SERVICE_COMMANDS: readonly CommandSpec[] = [
+export const SERVICE_COMMANDS = [
   {
     name: 'list_services',
     added: true,
@@ -79,4 +79,4 @@ export const SERVICE_COMMANDS: readonly CommandSpec[] = [
     examples: ['revert_service --id web-production --revision 2'],
     module: 'services',
   },
-];
+] as const satisfies readonly CommandSpec[];

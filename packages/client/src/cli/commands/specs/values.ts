@@ -1,6 +1,6 @@
 import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
-const envOptions: readonly OptionSpec[] = [
+const envOptions = [
   { flags: '--service <name>', text: 'service whose credentials become variables', required: true },
   { flags: '--prefix <prefix>', text: 'put before every name', fallback: 'CREDENTIALS_' },
   { flags: '--wrapped', text: 'this is the inner run of command_wrap' },
@@ -28,13 +28,13 @@ const envOptions: readonly OptionSpec[] = [
     needs: 'watch',
     added: true,
   },
-];
+] as const satisfies readonly OptionSpec[];
 
 /** compat: what `env` does without success. */
-const envFailure = { exitCode: 255 };
+const envFailure = { exitCode: 255 } as const;
 
 /** What services run. */
-export const VALUE_COMMANDS: readonly CommandSpec[] = [
+export const VALUE_COMMANDS = [
   {
     name: 'get_service',
     prints: 'values',
@@ -74,4 +74,4 @@ export const VALUE_COMMANDS: readonly CommandSpec[] = [
     examples: ['env --service web-production -- ./start-web', 'env --service web-production --output shell'],
     module: 'env',
   },
-];
+] as const satisfies readonly CommandSpec[];

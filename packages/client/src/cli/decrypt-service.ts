@@ -1,0 +1,16 @@
+import type { ServiceBody } from '@confidant/contract';
+import { openBlindCredential } from '../sdk/blind-credentials.js';
+import type { Connection } from '../sdk/connect.js';
+import type { OpenedBlindCredential } from './output/outcome.js';
+
+/** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
+export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
+  if (service.blind_credentials.length === 0) return;
+  const here = await region();
+  await Promise.all(
+    service.blind_credentials.map(async (credential) => {
+      const opened = await openBlindCredential(credential, here, kmsFor);
+      (credential as unknown as OpenedBlindCredential).decrypted_credential_pairs = opened;
+    }),
+  );
+}
