@@ -218,7 +218,7 @@ describe('credentials', () => {
       ['dotenv', '1 x'],
     ] as const) {
       const end = await at.call(['get_credential', '--id', 'c1', '-o', format, '--prefix', prefix]);
-      expect(end).toMatchObject({ stdout: '', stderr: expect.stringContaining('no name') as string });
+      expect(end).toMatchObject({ stdout: '', stderr: expect.stringContaining('is not a valid name in') as string });
     }
   });
 

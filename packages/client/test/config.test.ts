@@ -252,7 +252,8 @@ describe('an address with a user and a password in it', () => {
         const end = await callCli(['confidant', '--config-files', path, '--region', 'us-east-1', ...command]);
         // A login has no tokens, wherever the server is.
         const hasLoginOnly = profile.login === true && profile.auth_key === undefined;
-        const reason = command[0] === 'token' && hasLoginOnly ? 'made with an auth_key' : 'without user and password';
+        const reason =
+          command[0] === 'token' && hasLoginOnly ? 'a login cannot make tokens' : 'without user and password';
         expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(reason) as string });
         expect(end.stderr).not.toMatch(/s3cret|alice/);
       }

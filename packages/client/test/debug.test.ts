@@ -49,9 +49,9 @@ describe('--log-level debug', () => {
     expect(code).toBe(0);
     expect(told).toEqual(
       matching(
-        /^configuration: \/nonexistent\/config is not there$/,
+        /^configuration: \/nonexistent\/config does not exist$/,
         /^configuration: \S+client\.yaml is read$/,
-        /^configuration: \/nonexistent\/other is not looked at/,
+        /^configuration: \/nonexistent\/other is ignored/,
         /^profile: default \(by default\)$/,
         /^server: http:\/\/\S+:\d+ \(url in profile default of \S+client\.yaml\)$/,
         /^authentication: KMS tokens under alias\/confidant-user in us-east-1 \(the configuration or --region\), from \S+, to \S+, user_type user, token_version 2, token_lifetime 10$/,
@@ -101,8 +101,8 @@ describe('--log-level debug', () => {
     const told = stderr.split('\n').map((line) => line.replace(/^confidant: debug: /, ''));
     expect(told).toEqual(
       matching(
-        /^configuration: \S+\/\.confidant is not there$/,
-        /^configuration: \/etc\/confidant\/config is /,
+        /^configuration: \S+\/\.confidant does not exist$/,
+        /^configuration: \/etc\/confidant\/config (?:is read|does not exist)/,
         /^server: \S+ \(the only login\)$/,
         /^authentication: the login of \S+, of \S+logins\/\w+\.json \(there is no auth_key\), which ends 20\S+Z unless it is used$/,
         /^proxy: none for http:\/\/\S+$/,
@@ -135,7 +135,7 @@ describe('--log-level debug', () => {
       matching(
         /^proxy: 127\.0\.0\.1:1 for https:\/\/confidant\.example\.com$/,
         /^GET \/v1\/jwks\/token\?environment=…, attempt 1: no answer, network \(\w+\), after \d+ ms$/,
-        /^pause: \d+ ms before repetition 1 of 1, for network$/,
+        /^retry: 1 of 1 follows after \d+ ms, because of network$/,
         /^GET \/v1\/jwks\/token\?environment=…, attempt 2: no answer, network \(\w+\), after \d+ ms$/,
       ),
     );
@@ -156,12 +156,12 @@ describe('--log-level debug', () => {
     expect(written.stderr).toMatch(/offline copy: \S+ is not there\n/);
     expect(written.stderr).toMatch(/attempt 1: 503 after \d+ ms, request first-id\n/);
     expect(written.stderr).toMatch(
-      /pause: 1\d{3} ms before repetition 1 of 1, for status 503, whose Retry-After is 1 s/,
+      /retry: 1 of 1 follows after 1\d{3} ms, because of status 503, whose Retry-After is 1 s/,
     );
     expect(written.stderr).toMatch(/offline copy: \S+ is written\n/);
     const used = await at.run(get);
     expect(used.stdout).toContain(VALUES[0]);
-    expect(used.stderr).toMatch(/offline copy: \S+ is \d+ seconds old\n[^]*offline copy: \S+ is opened, of 20\S+Z\n/);
+    expect(used.stderr).toMatch(/offline copy: \S+ is \d+ seconds old\n[^]*offline copy: \S+ of 20\S+Z is decrypted\n/);
     all += written.stderr + used.stderr;
     await at.close();
   });

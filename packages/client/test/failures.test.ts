@@ -236,7 +236,7 @@ describe('failures', () => {
     // Tokens are nothing that a login could make, whether there is one or not.
     const one = await call(state, '--url', 'https://one.example.com', 'token');
     expect(one).toMatchObject({ code: 1, stdout: '' });
-    expect(lines(one)[0]).toMatch(/^tokens are made with an auth_key, and a login has none: set auth_key/);
+    expect(lines(one)[0]).toMatch(/^a login cannot make tokens: set auth_key/);
     const none = await call(state, '--url', 'https://none.example.com', 'token');
     expect(none).toMatchObject({ code: 1, stdout: '' });
     for (const { stderr } of [one, none]) expect(stderr).not.toMatch(/confidant .*login/);

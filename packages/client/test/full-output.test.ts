@@ -20,18 +20,18 @@ describe.skipIf(!existsSync(FULL))('an output that cannot be written', () => {
     ['confidant', 'completion bash'],
     ['confidant-format', '--help'],
     ['confidant-format', '--out-format credential_combined --log-level error'],
-  ] as const)('is told in one line, and ends %s %s with 1', (program, words) => {
+  ] as const)('is reported in one line, and ends %s %s with exit code 1', (program, words) => {
     expect(ends(`"$1" "$2" ${words} > ${FULL}`, programPath(program))).toEqual({
       status: 1,
       stderr: `${program}: error: cannot write to standard output (ENOSPC)\n`,
     });
   });
 
-  test('nor is a file with --out', () => {
+  test('a file of --out that cannot be written is reported in one line, with exit code 1', () => {
     const words = `--out-format credential_combined --log-level error --out ${FULL}`;
     expect(ends(`"$1" "$2" ${words}`, programPath('confidant-format'))).toEqual({
       status: 1,
-      stderr: `confidant-format: error: --out: can not write ${FULL} (ENOSPC)\n`,
+      stderr: `confidant-format: error: --out: cannot write ${FULL} (ENOSPC)\n`,
     });
   });
 });

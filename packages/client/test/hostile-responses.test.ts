@@ -75,7 +75,7 @@ describe('ids for scripts', () => {
       expect(end).toMatchObject({
         code: 1,
         stdout: '',
-        stderr: expect.stringMatching(/no id that a line can hold/) as string,
+        stderr: expect.stringMatching(/an id that does not fit on a line/) as string,
       });
     }
     answers['GET /v1/credentials/c?metadata_only=False'] = { body: { id: 'x\ny', name: 'n', credential_pairs: {} } };

@@ -67,7 +67,7 @@ async function asked(...how: Parameters<typeof get>): Promise<number> {
 const copyPath = () => join(copies, readdirSync(copies)[0]!);
 
 describe('the offline copy', () => {
-  test('is used when the server can not be reached, and says how old it is', async () => {
+  test('is used when the server cannot be reached, and says how old it is', async () => {
     const live = await get();
     expect(live.offline).toBeUndefined();
     for (const gone of [DOWN, { status: 502 }, { status: 503 }, { status: 504 }]) {
@@ -137,7 +137,7 @@ describe('the offline copy', () => {
     answer = DOWN;
     for (const content of [JSON.stringify({ ...sealed, content: flipped }), '{', '{}', '[]', 'null', '']) {
       writeFileSync(copyPath(), content);
-      expect((await get()).error?.message).toMatch(/^the offline copy of web can not be opened/);
+      expect((await get()).error?.message).toMatch(/^the offline copy of web cannot be decrypted/);
     }
   });
 
@@ -166,7 +166,7 @@ describe('the offline copy', () => {
     ];
     for (const [reason, plant] of plants) {
       plant();
-      expect((await get()).error?.message).toContain(`the offline copy of web can not be read: ${reason}`);
+      expect((await get()).error?.message).toContain(`the offline copy of web cannot be read: ${reason}`);
       rmSync(path);
     }
     renameSync(kept, path);
@@ -199,7 +199,7 @@ describe('the offline copy', () => {
       at.configure({ offline_copy: directory });
       const { service, log } = await get();
       expect(service).toBeDefined();
-      expect(log).toContain('the offline copy could not be kept');
+      expect(log).toContain('the offline copy could not be stored');
     }
   });
 

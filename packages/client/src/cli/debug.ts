@@ -8,21 +8,21 @@ import { proxyOf } from '../sdk/proxy.js';
 import type { Log } from './terminal/log.js';
 import { loginFile } from './login/store.js';
 
-/** Longer ones are no server's of ours. */
+/** Confidant's servers use shorter ids. */
 const MAX_REQUEST_ID_LENGTH = 128;
 
-/** What cannot be a secret: a choice, or a small number. */
+/** Values that cannot be secrets: choices and small numbers. */
 const PLAIN_VALUE = /^(?:True|False|\d{1,6})$/;
 
-/** An address without what may be secret in it: a user, a password, a query. */
+/** An address without the parts that may be secret: user, password and query. */
 function shownAddress(url: string): string {
-  if (!URL.canParse(url)) return 'one that is no address';
+  if (!URL.canParse(url)) return 'an invalid address';
   const { origin, pathname, protocol } = new URL(url);
-  if (protocol !== 'https:' && protocol !== 'http:') return 'one that is no http or https address';
+  if (protocol !== 'https:' && protocol !== 'http:') return 'an address that is neither http nor https';
   return origin + pathname.replace(/\/$/, '');
 }
 
-/** Which configuration is used, and where the server's address comes from. */
+/** Logs which configuration is used, and where the server's address comes from. */
 export function logConfiguration(
   log: Log,
   { file, absentFiles, known }: LoadedProfile,
@@ -34,17 +34,17 @@ export function logConfiguration(
     urlSource: string;
   },
 ): void {
-  for (const absent of absentFiles) log.debug(`configuration: ${absent} is not there`);
+  for (const absent of absentFiles) log.debug(`configuration: ${absent} does not exist`);
   if (file !== undefined) log.debug(`configuration: ${file} is read`);
   for (const other of chosen.files.map(expandHome).slice(absentFiles.length + (file === undefined ? 0 : 1))) {
-    log.debug(`configuration: ${other} is not looked at, since one before it is there`);
+    log.debug(`configuration: ${other} is ignored, since an earlier one exists`);
   }
   const isThere = file === undefined ? '' : known.includes(chosen.profile) ? '' : ', which the file does not have';
   log.debug(`profile: ${chosen.profile} (${chosen.profileSource})${isThere}`);
-  log.debug(chosen.url ? `server: ${shownAddress(chosen.url)} (${chosen.urlSource})` : 'server: none is named');
+  log.debug(chosen.url ? `server: ${shownAddress(chosen.url)} (${chosen.urlSource})` : 'server: no address');
 }
 
-/** By what a command with KMS tokens proves who calls. `configured`: the region that was configured. */
+/** Logs with what a command makes its KMS tokens. `region` is the one that is used, wherever it comes from. */
 export async function logKmsAuthentication(
   log: Log,
   { authKey, authContext, assumeRole, tokenLifetimeMinutes, tokenVersion, region: configured, url }: ClientSettings,
@@ -96,10 +96,10 @@ export function logAttempt(
   log.debug(`${what}${again}: ${end} after ${Math.round(durationMs)} ms${id}`);
 }
 
-/** The code alone: the message repeats method and path. */
+/** The error's code; its message would repeat method and path. */
 function describeNoAnswer(error: unknown): string {
   if (!(error instanceof ConfidantError)) return error instanceof Error ? error.name : 'unexpected failure';
-  if (error.code === 'aborted') return 'given up: the time was over, or somebody stopped it';
+  if (error.code === 'aborted') return 'aborted: the deadline passed, or the caller stopped it';
   const { code } = (error.cause ?? {}) as { code?: unknown };
   return typeof code === 'string' ? `${error.code} (${code})` : error.code;
 }
@@ -107,7 +107,7 @@ function describeNoAnswer(error: unknown): string {
 export function logRetry(log: Log, { attempt, retries, delayMs, error }: RetryEvent): void {
   const reason = error.status === undefined ? error.code : `status ${error.status}`;
   const asked = error instanceof RetryLater ? `, whose Retry-After is ${error.retryAfterMs / 1000} s` : '';
-  log.debug(`pause: ${Math.round(delayMs)} ms before repetition ${attempt} of ${retries}, for ${reason}${asked}`);
+  log.debug(`retry: ${attempt} of ${retries} follows after ${Math.round(delayMs)} ms, because of ${reason}${asked}`);
 }
 
 async function logProxy(log: Log, url: string): Promise<void> {

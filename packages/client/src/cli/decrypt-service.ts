@@ -3,7 +3,7 @@ import { openBlindCredential } from '../sdk/blind-credentials.js';
 import type { Connection } from '../sdk/connect.js';
 import type { OpenedBlindCredential } from './output/outcome.js';
 
-/** Adds `decrypted_credential_pairs` to the blind credentials of a service. */
+/** Decrypts the blind credentials of a service, into `decrypted_credential_pairs`. Rejects with BlindCredentialError. */
 export async function decryptBlind(service: ServiceBody, { region, kmsFor }: Connection): Promise<void> {
   if (service.blind_credentials.length === 0) return;
   const here = await region();

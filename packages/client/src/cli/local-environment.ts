@@ -1,12 +1,12 @@
 import { lstatSync } from 'node:fs';
 
-/** What the embedded default writes in the directory that it is started in. */
+/** The embedded server writes this into the directory that it is started in. */
 const DIRECTORY = './data';
 const FILE = `${DIRECTORY}/client.env`;
 
 /**
- * The line that points everything at the server that was started here; undefined where there is none. Who takes it in
- * runs what the file says: it is told of a file only that nobody else could have written or put there.
+ * The shell line that sets up the client for the server that was started here; undefined where there is none. The line
+ * runs the file, so it is offered only for a file that no other user could have written or put there.
  */
 export function localEnvironment(): string | undefined {
   const isOwn = (path: string, kind: 'isDirectory' | 'isFile'): boolean => {

@@ -13,19 +13,18 @@ const MAX_COPY_BYTES = 96 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const DEFAULT_AFTER_MS = 8000;
 
-/** Which copy was used instead of an answer. */
+/** The copy that was used instead of a response. */
 export interface OfflineUse {
   saved_at: string;
   age_seconds: number;
 }
 
 /**
- * A service with its values, from the server. Where the configuration names a directory for them, an encrypted copy
- * of the answer is kept, and used when the server can not be reached: never after a 4xx, and not when it is older
- * than `offline_copy_max_age`. While there is such a copy the server has `offline_copy_after` seconds, so that a service
- * starts soon; when the copy proves to be of no use, and with `mayWait`, for who goes on without an answer, all
- * repetitions are made. Rejects with ConfidantError of the server when there is no copy, with CommandError when it can
- * not be used.
+ * Reads a service with its values. If the configuration names a directory for copies, an encrypted copy of the response
+ * is stored, and used when the server cannot be reached: never after a 4xx, and not when it is older than
+ * `offline_copy_max_age`. With a copy the server gets `offline_copy_after` seconds to answer, so that a service starts
+ * soon; all retries are made if the copy turns out to be unusable, and with `mayWait`, for a caller that can go on without
+ * a response. Rejects with ConfidantError when there is no copy, and with CommandError when it cannot be used.
  */
 export async function fetchService(
   context: Context,
@@ -37,20 +36,20 @@ export async function fetchService(
   const copy = await openCopy(context, id);
   const client = await context.connections.client();
   const isHurried = !mayWait && copy !== undefined && (await copy.looksYoungerThan(maxAgeMs));
-  // Made before the time counts: it may ask a person for a code.
+  // Made before the time starts: a person may have to type a code.
   if (isHurried) await (await context.connections.kms()).token();
   try {
     const deadlineMs = profile.offlineCopyAfterMs ?? DEFAULT_AFTER_MS;
     const service = await client.getService(id, {}, isHurried ? { deadlineMs } : {});
     await copy?.save(service).catch((error: unknown) => {
-      context.log.warning(`the offline copy could not be kept: ${error instanceof Error ? error.message : 'failed'}`);
+      context.log.warning(`the offline copy could not be stored: ${error instanceof Error ? error.message : 'failed'}`);
     });
     return { service };
   } catch (error) {
     if (copy === undefined || !(error instanceof ConfidantError)) throw error;
     if (!error.unreachable) {
-      // Who may not read the service any more, or whose service is gone, keeps no copy either.
-      // What stands in the place of the server can not know that.
+      // Without the right to read the service, or without the service, there must be no copy either. The response of
+      // something else, a gateway for example, says nothing about that.
       if (!error.foreign && (error.status === 403 || error.status === 404)) await copy.discard();
       throw error;
     }
@@ -59,7 +58,7 @@ export async function fetchService(
       const kept = await usable(copy, id, maxAgeMs);
       if (kept === undefined) throw error;
       const age = describeAge(kept.offline.age_seconds);
-      context.log.warning(`the server can not be reached: using the offline copy of ${id}, ${age} old`);
+      context.log.warning(`the server cannot be reached: using the offline copy of ${id}, ${age} old`);
       return kept;
     } catch (unusable) {
       if (!isHurried || !(unusable instanceof CommandError)) throw unusable;
@@ -69,7 +68,7 @@ export async function fetchService(
   }
 }
 
-/** Throws {@link CommandError} when it can not be opened or is too old. */
+/** Reads the copy. Rejects with {@link CommandError} when it cannot be decrypted or is too old. */
 async function usable(
   copy: OfflineCopy,
   id: string,
@@ -79,7 +78,7 @@ async function usable(
   if (kept === undefined) return undefined;
   const ageMs = Math.max(0, Date.now() - Date.parse(kept.savedAt));
   const ageSeconds = Math.round(ageMs / 1000);
-  // Also for a time that is none, and for 0 hours.
+  // Negated, so that an invalid time and a maximum of 0 hours count as too old.
   if (!(ageMs < maxAgeMs)) {
     throw new CommandError(
       `the offline copy of ${id} is ${describeAge(ageSeconds)} old, more than offline_copy_max_age allows (${maxAgeMs / HOUR_MS} h)`,
@@ -89,7 +88,7 @@ async function usable(
 }
 
 interface OfflineCopy {
-  /** Whether there is one, by its file alone: nothing is opened. */
+  /** Whether there is a copy of that age, by its file alone: nothing is decrypted. */
   looksYoungerThan(ageMs: number): Promise<boolean>;
   save(service: ServiceBody): Promise<void>;
   load(): Promise<{ service: ServiceBody; savedAt: string } | undefined>;
@@ -97,16 +96,16 @@ interface OfflineCopy {
 }
 
 /**
- * The copy of one service for one caller; undefined when none is wanted. It is sealed with a data key that KMS wraps
- * under the authentication key: who opens it needs the same rights as for a token, and taking them away closes it.
- * The context names the caller on both sides, so that the grants services have for their tokens cover it, and its
- * purpose, so that it never passes for a token.
+ * The copy of one service for one caller; undefined if no copies are wanted. It is encrypted with a data key that KMS
+ * wraps under the authentication key: decryption needs the same rights as a token, and ends with them. The encryption
+ * context names the caller on both sides, so that the grants of services for their tokens cover it, and its purpose, so
+ * that it never passes for a token.
  */
 async function openCopy(context: Context, id: string): Promise<OfflineCopy | undefined> {
   const { log } = context;
   const directory = (await context.configuration.profile()).offlineCopyDirectory;
   if (!directory || !context.globals.offlineCopy) return undefined;
-  // A copy is closed to who has no right to a token; a login gives none.
+  // Decrypting a copy needs the right to a token, which a login does not give.
   if (await context.configuration.usesLogin()) return undefined;
   const { url, authKey, authContext } = await context.configuration.settings();
   const { region, kmsFor, token } = await context.connections.kms();
@@ -142,7 +141,7 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
     async load() {
       const text = await readPrivateFile(path, { maxBytes: MAX_COPY_BYTES }).catch((error: NodeJS.ErrnoException) => {
         const reason = error instanceof NotPrivate ? error.message : error.code;
-        throw new CommandError(`the offline copy of ${id} can not be read: ${reason} (${path})`);
+        throw new CommandError(`the offline copy of ${id} cannot be read: ${reason} (${path})`);
       });
       if (text === undefined) return undefined;
       try {
@@ -151,17 +150,17 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
         const content = parseJson(Buffer.from(key.decrypt(sealed.content)).toString('utf8')) as JsonObject;
         const { identity: of, saved_at: savedAt, service } = content;
         if (of !== identity || typeof savedAt !== 'string') throw new Error('it belongs to something else');
-        log.debug(`offline copy: ${path} is opened, of ${savedAt}`);
+        log.debug(`offline copy: ${path} of ${savedAt} is decrypted`);
         return { service: service as unknown as ServiceBody, savedAt };
       } catch (error) {
         const reason = error instanceof Error && error.name !== 'SyntaxError' ? error.message : 'it is damaged';
-        throw new CommandError(`the offline copy of ${id} can not be opened: ${reason}`, { cause: error });
+        throw new CommandError(`the offline copy of ${id} cannot be decrypted: ${reason}`, { cause: error });
       }
     },
 
     async discard() {
       await rm(path, { force: true }).catch(() => undefined);
-      log.debug(`offline copy: ${path} is taken away`);
+      log.debug(`offline copy: ${path} is deleted`);
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What commands and options there are, as data: the parser, the help, the completion and the guide's test read it. */
+/** Commands and options as data. The parser, the help, the completion and the test of the guide read them. */
 
 export interface OptionSpec {
   /** `-u, --url <url>`; `<x...>` takes several words. */
@@ -7,38 +7,38 @@ export interface OptionSpec {
   required?: true;
   /**
    * - `whole`: a positive whole number; `seconds`: a number; `version`: 1 or 2;
-   * - `json`: a JSON object, given as it is, as `@file`, or as `-` for standard input.
+   * - `json`: a JSON object: the text itself, `@file`, or `-` for standard input.
    */
   kind?: 'whole' | 'count' | 'seconds' | 'version' | 'json';
   choices?: readonly string[];
   fallback?: string | number;
-  /** The long name of the option without which this one means nothing. */
+  /** The long name of the option that this one requires. */
   needs?: string;
-  /** Ours, not the original's: a shortened name that also fits one of the original's options means that one. */
+  /** The original does not have it: an abbreviation that also fits an option of the original means that one. */
   added?: true;
 }
 
 export interface CommandSpec {
   name: string;
-  /** Ours, not the original's: no option of it was ever shortened, so none comes before another. */
+  /** The original does not have it, so none of its options takes precedence when a name is abbreviated. */
   added?: true;
   summary: string;
   options: readonly OptionSpec[];
-  /** Of these options, by long name, at most one may be given; exactly one when `required`. */
+  /** Groups of options, by long name, of which at most one may be given, or exactly one if `required`. */
   exclusive?: readonly { of: readonly string[]; required?: true }[];
-  /** Takes the words of another command, which begin at the first word that is no option or after `--`. */
+  /** Takes another command, which begins at the first word that is not an option, or after `--`. */
   takesCommand?: true;
-  /** Words that are no options, as commander writes them: `<shell>`. */
+  /** Arguments that are not options, as commander writes them: `<shell>`. */
   words?: string;
-  /** What a failure prints to standard output: a JSON body with `result: false` (exit 1), or nothing. */
+  /** If set, a failure prints nothing to standard output, instead of a JSON body with `result: false` and exit code 1. */
   failure?: { exitCode: number };
   /**
-   * What forms of the output it has besides those of the whole answer: `values` of a credential or service, and its
-   * `id`; `variables` alone; the `id` alone; ids and a table of a `list`; or none at all, since it prints `text`.
+   * The output formats it has besides json and yaml: `values` of a credential or service and its `id`; `variables` only;
+   * its `id` only; ids and a table of a `list`; `text` has no formats, not even json and yaml.
    */
   prints?: 'values' | 'variables' | 'id' | 'list' | 'text';
   examples: readonly string[];
-  /** Which module of commands/ runs it; loaded only then. */
+  /** The module of commands/ with its handler, which is loaded only when the command runs. */
   module: 'services' | 'credentials' | 'blind' | 'certificates' | 'history' | 'env' | 'token' | 'login' | 'completion';
 }
 

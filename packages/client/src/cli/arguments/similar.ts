@@ -1,10 +1,10 @@
-/** More letters tell no two names apart for a person, and would take long to compare. */
+/** Longer names take long to compare, and their first letters suffice. */
 const MAX_LETTERS = 64;
 const MIN_PART = 3;
 
 /**
- * Of what there is, the names that a mistyped one most likely means, best first: at most a third of the letters differ,
- * or it is a part of the name. Case does not count.
+ * The names that a mistyped one most likely means, at most `most`, best first: those of which at most a third of the
+ * letters differ, or which contain it. Case does not count.
  */
 export function similarTo(typed: string, names: Iterable<string>, most: number): string[] {
   const wanted = plain(typed);
@@ -25,7 +25,7 @@ function plain(name: string): string {
   return name.slice(0, MAX_LETTERS).toLowerCase();
 }
 
-/** How many letters must be put in, taken out, changed or swapped with the next (optimal string alignment). */
+/** The number of letters to insert, delete, change or swap with the next (optimal string alignment distance). */
 function distanceOf(one: string, other: string): number {
   let before: number[] = [];
   let row = Array.from({ length: other.length + 1 }, (_, column) => column);

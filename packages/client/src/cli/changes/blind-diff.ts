@@ -4,10 +4,9 @@ import type { BlindCredentialBody } from '@confidant/contract';
 type Change = { added?: unknown; removed?: unknown };
 
 /**
- * What changed from `old` to `current`, in the form that the server gives to the diffs of credentials: never a value,
- * only the keys that the credential says it has; what changed stands under both `added` and `removed`.
- * `credential_pairs` and `metadata` are told by their names too, which for `credential_pairs` are the regions: one that
- * was encrypted anew stands under both, whether its values changed or not.
+ * What changed from `old` to `current`, in the form of the server's diffs of credentials: keys, but never a value, and
+ * what changed is listed under both `added` and `removed`. For `metadata` these are the names, for `credential_pairs` the
+ * regions; a region that was encrypted again is listed, whether its values changed or not.
  */
 export function diffBlindRevisions(old: BlindCredentialBody, current: BlindCredentialBody): Record<string, Change> {
   if (old.revision === current.revision) return {};
@@ -30,7 +29,7 @@ function simple(field: string, old: unknown, current: unknown): Record<string, C
   return old === current ? {} : { [field]: { added: current, removed: old } };
 }
 
-/** Names that came, went, or have something else behind them; a side without any is left out. */
+/** Names that were added or removed, or whose value changed; an empty side is left out. */
 function named(
   field: string,
   old: Readonly<Record<string, unknown>>,
@@ -43,7 +42,7 @@ function named(
   const [added, removed] = [current, old].map((side) => Object.keys(side).filter(differs).sort(compareCodePoints));
   if (added!.length + removed!.length === 0) return {};
   return {
-    [field]: { ...(added!.length > 0 ? { added } : {}), ...(removed!.length > 0 ? { removed } : {}) },
+    [field]: { ...(added!.length > 0 && { added }), ...(removed!.length > 0 && { removed }) },
   };
 }
 
@@ -51,7 +50,7 @@ function listed(keys: readonly string[]): Record<string, true> {
   return Object.fromEntries(keys.map((key) => [key, true]));
 }
 
-/** By region: its ciphertext with the data key that opens it. */
+/** By region: its ciphertext with the data key that decrypts it. */
 function encryptedIn({ credential_pairs: pairs, data_key: keys }: BlindCredentialBody): Record<string, unknown> {
   return Object.fromEntries(Object.entries(pairs).map(([region, ciphertext]) => [region, [ciphertext, keys[region]]]));
 }

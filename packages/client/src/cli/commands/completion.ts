@@ -20,15 +20,16 @@ export const handlers: Handlers<'completion'> = {
       return { exitCode: 0, text: names.filter(isPlain).join('\n') };
     }
     const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
-    if (script === undefined) throw new UsageError(`completion knows ${Object.keys(SCRIPTS).join(', ')}, not ${shell}`);
+    if (script === undefined)
+      throw new UsageError(`there is no completion for ${shell}; there is one for ${Object.keys(SCRIPTS).join(', ')}`);
     return { exitCode: 0, text: script() };
   },
 };
 
-/** What the scripts ask for the names of profiles: no network, and nothing of a configuration but these. */
+/** The scripts use this word to list the names of profiles, which are read from the configuration without network. */
 const PROFILES = 'profiles';
 
-/** In a shell it is one word that means itself. */
+/** Whether a shell takes the name for one word without special characters. */
 function isPlain(name: string): boolean {
   return /^\w[\w.@:+-]*$/.test(name);
 }
@@ -36,12 +37,12 @@ function isPlain(name: string): boolean {
 const SCRIPTS: Record<string, () => string> = { bash, zsh, fish };
 
 const commands = COMMANDS.map(({ name }) => name).join(' ');
-/** What is no option but can be completed all the same. */
+/** Arguments other than options that are completed. */
 const WORDS: Record<string, string> = { help: `${commands} all`, completion: Object.keys(SCRIPTS).join(' ') };
 
 const names = (options: readonly OptionSpec[]): string => options.map((option) => `--${longName(option)}`).join(' ');
 
-/** One word for each name, the short one too; a name means the same in every command. */
+/** A shell pattern of the long and short names of options; a name means the same in every command. */
 function patternOf(options: readonly OptionSpec[]): string {
   const all = options.flatMap((option) => {
     const short = shortName(option);
@@ -53,7 +54,7 @@ function patternOf(options: readonly OptionSpec[]): string {
 const valued = [...GLOBAL_OPTIONS, ...COMMANDS.flatMap(({ options }) => options)].filter(takesValue);
 const jsonOptions = valued.filter(({ kind }) => kind === 'json');
 const fileOptions = valued.filter(({ flags }) => /<files?>/.test(flags));
-/** Of these nothing is known beforehand. */
+/** Options whose values cannot be completed. */
 const otherOptions = valued.filter(
   (option) =>
     !jsonOptions.includes(option) &&
@@ -63,9 +64,8 @@ const otherOptions = valued.filter(
 );
 
 /**
- * Offers commands, then the options of the command, and the values of options that have a few; after `--`, files. Bash
- * takes a word apart at = : and @ (not from what follows), and wants to be told what comes after the last of them; the
- * words as they were typed stand in COMP_LINE.
+ * Completes commands, their options, the values of options with choices, and files after `--`. Bash splits words at =, :
+ * and @, and expects only what follows the last of them; COMP_LINE has the words as they were typed.
  */
 function bash(): string {
   const choices = new Map(

@@ -22,10 +22,10 @@ import { askSecret } from '../terminal/prompt.js';
 import { PROGRAM } from '../arguments/command-spec.js';
 import type { Handlers } from './handler.js';
 
-/** Time for a person to log in and agree. */
+/** Time for a person to log in and consent. */
 const PATIENCE_MS = 10 * 60_000;
 
-/** Codes that a person may get wrong before they have to start again. */
+/** Attempts to enter the right code before the login starts over. */
 const MAX_TRIES = 5;
 
 export const handlers: Handlers<'login'> = {
@@ -45,7 +45,7 @@ export const handlers: Handlers<'login'> = {
       await context.connections.settled();
       await writeLogin(url, session);
       if (before !== undefined && before.email !== session.email) {
-        context.log.warning(`before, you were ${before.email} here`);
+        context.log.warning(`you were logged in as ${before.email} before`);
       }
       context.log.info(`logged in as ${session.email} at ${url}`);
       if (!(await context.configuration.usesLogin())) {
@@ -86,7 +86,7 @@ export const handlers: Handlers<'login'> = {
   },
 };
 
-/** Where other commands go that are given no `--url`. */
+/** Logs which server other commands use without `--url`. */
 async function logServerWithoutUrl({ globals, argv, log }: Context, url: string): Promise<void> {
   const other = new Context({ ...globals, url: undefined }, openLog('critical', PROGRAM), {
     ...argv,
@@ -95,7 +95,7 @@ async function logServerWithoutUrl({ globals, argv, log }: Context, url: string)
   const server = await other.configuration.serverSettings().catch(() => undefined);
   if (server === undefined) {
     const file = JSON.stringify({ default: { url } });
-    log.info(`to leave out --url from now on, set CONFIDANT_URL, or let a file ~/.confidant say: ${file}`);
+    log.info(`to leave out --url from now on, set CONFIDANT_URL, or put this into ~/.confidant: ${file}`);
   } else if (loginFile(server.url) === loginFile(url)) {
     log.info('other commands go to that server without --url too');
   } else {
@@ -103,14 +103,14 @@ async function logServerWithoutUrl({ globals, argv, log }: Context, url: string)
   }
 }
 
-/** Ends a session at the server. Rejects with ConfidantError unless it is certain that it is over. */
+/** Ends a session at the server. Rejects with ConfidantError unless the session has certainly ended. */
 async function endSession(client: ConfidantClient): Promise<void> {
   const isOver = (error: unknown): boolean => error instanceof ConfidantError && error.status === 401;
   try {
     await client.request('POST', '/v1/logout');
   } catch (error) {
     if (!isOver(error)) throw error;
-    // It may be over already, or the server did not take the logout for one.
+    // The session may have ended already, or the server may have refused the logout.
     const answer: unknown = await client.getUserEmail().catch((problem: unknown) => problem);
     if (!isOver(answer)) throw error;
   }
@@ -118,7 +118,7 @@ async function endSession(client: ConfidantClient): Promise<void> {
 
 const TO_END_ALL = 'to end all sessions, log in again, or use "Log out everywhere" on the page of the server';
 
-/** Ends all sessions of the person. Whose own has ended cannot ask for that. */
+/** Ends all sessions of the person. Rejects with {@link CommandError} if this one has ended, and cannot do that. */
 async function endAll(client: ConfidantClient): Promise<void> {
   try {
     await client.request('POST', '/v1/logout', { body: { everywhere: true } });
@@ -128,19 +128,19 @@ async function endAll(client: ConfidantClient): Promise<void> {
   }
 }
 
-/** Nobody could end it any more once the file holds another. */
+/** Ends the session of the previous login, which could not be ended once its file is overwritten. */
 async function endReplaced(context: Context): Promise<void> {
   try {
     await endSession((await context.connections.login()).client);
   } catch {
-    context.log.warning('the session of the login before could not be ended; it ends by itself');
+    context.log.warning('the previous session could not be ended; it will expire');
   }
 }
 
-/** One attempt to log in: what the server is asked, and the proof that the answer is for this command line. */
+/** One attempt to log in: the requests to the server, and the proof that the code is for this command line. */
 class Login {
   readonly #verifier = randomBytes(32).toString('base64url');
-  /** What the person types into the page: only who sees this terminal knows them. */
+  /** The letters that the person types into the page; only this terminal shows them. */
   readonly letters = lettersOf(randomBytes(8));
   readonly #caller: RouteCaller;
   #setCookie: string | undefined;
@@ -162,13 +162,13 @@ class Login {
     });
   }
 
-  /** Where the person believes to log in; what another server passes on does not count here. */
+  /** The address that the person logs in at, which a server that relays the login cannot change. */
   get #server(): string {
     const { origin, pathname } = parseServerUrl(this.settings.url);
     return origin + pathname.replace(/\/+$/, '');
   }
 
-  /** Rejects with {@link CommandError} where no command line can log in. */
+  /** Rejects with {@link CommandError} if the server does not offer logins to command lines. */
   async assertOffered(): Promise<void> {
     const offer = await this.#caller
       .request('GET', CLI_LOGIN_PATH, { anonymous: true })
@@ -180,7 +180,7 @@ class Login {
       });
     const { server } = offer as Partial<CliLoginOffer>;
     if (typeof server === 'string' && server !== this.#server) {
-      // A word of the server, and a person may paste it into a shell.
+      // The server chose this text, and a person may paste it into a shell.
       const there = isServerUrl(server) ? new URL(server).href.replace(/\/+$/, '') : undefined;
       const advice = there === undefined ? 'something else' : `${there}: log in there (--url ${shellQuote(there)})`;
       throw new CommandError(`the server at ${this.#server} calls itself ${advice}`);
@@ -194,7 +194,7 @@ class Login {
     return `${this.#server}${CLI_LOGIN_PAGE}?${new URLSearchParams({ challenge, ...back }).toString()}`;
   }
 
-  /** Exchanges the code that the person allowed; undefined when the server takes it for none of this login's. */
+  /** Exchanges the code for a session; undefined if the server does not accept it for this login. */
   async finish(code: string): Promise<LoginSession | undefined> {
     let answer: Partial<CliLoginAnswer>;
     try {
@@ -207,13 +207,13 @@ class Login {
     const { email, session_cookie: cookieName, csrf_token: csrfToken } = answer;
     const session = cookieName === undefined ? undefined : cookieOf(this.#setCookie, cookieName);
     if (!email || !cookieName || !csrfToken || !session?.cookie) {
-      throw new CommandError('the server gave no session: is a proxy in between that takes cookies away?');
+      throw new CommandError('the server sent no session: does a proxy in between remove cookies?');
     }
     return { email, cookieName, csrfToken, ...session };
   }
 }
 
-const REFUSED = 'the server refused the code: were the letters typed as they stand here?';
+const REFUSED = 'the server refused the code: did you type the letters exactly as shown here?';
 
 async function viaLoopback({ log, globals }: Context, login: Login): Promise<LoginSession> {
   const state = randomBytes(24).toString('base64url');
@@ -235,7 +235,7 @@ async function viaLoopback({ log, globals }: Context, login: Login): Promise<Log
       if (!started) log.info(`no browser could be started; open this address in one on this machine:\n${address}`);
     });
     const session = await received;
-    if (session === undefined) throw new CommandError('nobody logged in: no code came in time, or none was right');
+    if (session === undefined) throw new CommandError('not logged in: no valid code came in time');
     return session;
   } finally {
     loopback.close();
@@ -250,10 +250,10 @@ async function viaCode({ log }: Context, login: Login): Promise<LoginSession> {
     if (session !== undefined) return session;
     log.warning(`${REFUSED} (${left} more)`);
   }
-  throw new CommandError('no code was right: confidant login begins anew');
+  throw new CommandError('no code was valid: run confidant login again');
 }
 
-/** Throws {@link CommandError} for a server that would get the session in the clear, over a network. */
+/** Throws {@link CommandError} for a server to which the session would travel unencrypted over a network. */
 function assertPrivate(url: string): void {
   const { protocol, hostname } = parseServerUrl(url);
   if (protocol === 'https:' || isLoopback(hostname)) return;

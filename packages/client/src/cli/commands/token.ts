@@ -7,7 +7,7 @@ export const handlers: Handlers<'token'> = {
     const { authKey } = await context.configuration.profile();
     if (!authKey && (await context.configuration.usesLogin())) {
       throw new CommandError(
-        `tokens are made with an auth_key, and a login has none: set auth_key and auth_context in ${await context.configuration.source()}`,
+        `a login cannot make tokens: set auth_key and auth_context in ${await context.configuration.source()}`,
       );
     }
     const { username, token } = await (await context.connections.kms()).token();

@@ -4,9 +4,9 @@ import { CommandError } from '../arguments/errors.js';
 import type { Outcome } from './outcome.js';
 
 /**
- * One value as it is, for `$(...)`: a line end after it on a terminal only. Servers store the keys of credentials in
- * lower case: where no key is exactly the one asked for, the only one that differs in case alone is meant. Throws
- * {@link CommandError} with the names of the keys there are; `what` has them.
+ * Prints one value as it is, for `$(...)`, with a line end on a terminal only. If no key matches exactly, a single key
+ * that differs only in case is used, since servers store the keys of credentials in lower case. Throws
+ * {@link CommandError} that lists the keys of `what`.
  */
 export function oneValue(what: string, pairs: Readonly<Record<string, unknown>>, key: string): Outcome {
   const keys = Object.keys(pairs);

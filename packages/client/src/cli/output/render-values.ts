@@ -4,8 +4,8 @@ import { isTerraformName, toDotenv, toShell, toTfvars } from '../../text/writers
 import type { Log } from '../terminal/log.js';
 
 /**
- * Values in a form for other programs; what has no name there is left out with a warning, and so is what decides which
- * code programs load, unless it is `allowed`.
+ * Values in a format for other programs. Leaves out, with a warning, names that the format cannot have, and variables
+ * that decide which code programs load, unless they are `allowed`.
  */
 export function renderValues(
   variables: readonly Variable[],
@@ -14,7 +14,7 @@ export function renderValues(
   allowed: readonly string[] = [],
 ): string {
   const isName = format === 'tfvars' ? isTerraformName : isPortableName;
-  // Terraform tells capitals apart.
+  // In Terraform names are case-sensitive, so the key is used as it is.
   const renamed = format === 'tfvars' ? variables.map((variable) => ({ ...variable, name: variable.key })) : variables;
   const named = renamed.filter(({ key, name, source }) => {
     const of = shownSource(source);
@@ -24,7 +24,7 @@ export function renderValues(
     log.warning(
       isNamed
         ? `${name} of ${of} decides what programs load and is left out: env --require ${name} --output ${format} allows it`
-        : `${of}: ${what} is no name in ${format} and is left out`,
+        : `${of}: ${what} is not a valid name in ${format} and is left out`,
     );
     return false;
   });

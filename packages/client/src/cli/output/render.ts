@@ -8,7 +8,7 @@ import type { OutcomeBody } from './outcome.js';
 import { renderValues } from './render-values.js';
 import { sourcesOf } from './sources.js';
 
-/** The text of an answer in a form. Throws {@link CommandError} when it has nothing of that form. */
+/** The body in a format. Rejects with {@link CommandError} when there is nothing to print in that format. */
 export async function render(
   body: OutcomeBody,
   format: OutputFormat,
@@ -16,7 +16,7 @@ export async function render(
 ): Promise<string> {
   if (format === 'json') return `${pythonJson(body, { sortKeys: true, indent: 4 })}\n`;
   if (format === 'yaml') return toYaml(body);
-  // These go into other programs, a failure must not.
+  // Other programs read these formats; they must not take a failure for values.
   if (!body.result) return '';
   const subject = body.service ?? body.credential ?? body.blind_credential;
   const nothing = new CommandError(`there is nothing here to print as ${format}`);

@@ -2,7 +2,7 @@ import type { Scalar } from '@confidant/contract';
 import type { ValueSource } from '../../text/variables.js';
 import type { OpenedBlindCredential, OutcomeBody } from './outcome.js';
 
-/** The values an answer holds; of blind credentials those that were decrypted. */
+/** The values in a body; of blind credentials those that were decrypted. */
 export function sourcesOf({ service, credential, blind_credential: blind }: OutcomeBody): ValueSource[] {
   const plain = [...(service?.credentials ?? []), ...(credential === undefined ? [] : [credential])];
   const blinds: OpenedBlindCredential[] = [

@@ -3,11 +3,11 @@ import { type Log, visible } from '../terminal/log.js';
 import { CommandError } from '../arguments/errors.js';
 import type { OutcomeBody } from './outcome.js';
 
-/** In cells of a terminal. What is longer is read in the JSON, by programs. */
+/** Cells of a terminal. Longer texts are cut; the JSON output has them whole. */
 const MAX_CELL_WIDTH = 100;
-/** More would be read by nobody, and one wide name would fill the memory. */
+/** Nobody reads more, and one wide name would fill the memory. */
 const MAX_ROWS = 100_000;
-/** As long as any page's name is. */
+/** Names of pages are shorter. */
 const MAX_PAGE_LENGTH = 1000;
 
 type Row = Readonly<Record<string, unknown>>;
@@ -20,12 +20,12 @@ const text =
     return typeof value === 'boolean' ? (value ? 'yes' : 'no') : plain(value);
   };
 
-/** Servers may answer anything: what is neither text nor number is nothing. */
+/** The text of a cell; empty for what is neither text nor a number, since servers may answer anything. */
 function plain(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** Of a list its items, of a map `name=value`: tags. */
+/** The items of a list, or `name=value` for each entry of a map. */
 const words =
   (field: string) =>
   (row: Row): string => {
@@ -42,13 +42,13 @@ const words =
       .join(', ');
   };
 
-/** To the second, in UTC: some answers have ISO 8601 with microseconds, others RFC 1123. */
+/** A time in UTC, to the second. Some responses have ISO 8601 with microseconds, others RFC 1123. */
 const instant =
   (field: string) =>
   (row: Row): string => {
-    const given = text(field)(row);
-    const date = new Date(given);
-    return Number.isNaN(date.getTime()) ? given : `${date.toISOString().slice(0, 19)}Z`;
+    const written = text(field)(row);
+    const date = new Date(written);
+    return Number.isNaN(date.getTime()) ? written : `${date.toISOString().slice(0, 19)}Z`;
   };
 
 const STATE: readonly Column[] = [
@@ -61,7 +61,7 @@ const CHANGE: readonly Column[] = [
 ];
 const TAGS: Column = ['TAGS', words('tags')];
 
-/** By the field of an answer that holds the list: what names a row, and its columns. Only these are shown: no values. */
+/** For each field that holds a list: the id of a row, and the columns. Nothing else is shown, so no values are. */
 const LISTS: Record<string, { id: string; columns: readonly Column[] }> = {
   credentials: { id: 'id', columns: [['NAME', text('name')], ['ID', text('id')], ...STATE, ...CHANGE, TAGS] },
   blind_credentials: { id: 'id', columns: [['NAME', text('name')], ['ID', text('id')], ...STATE, ...CHANGE] },
@@ -81,8 +81,8 @@ const LISTS: Record<string, { id: string; columns: readonly Column[] }> = {
 };
 
 /**
- * A list as a table for people, or as ids, one in a line. Undefined when the answer holds no list. That it goes on is
- * told to `log`. Throws {@link CommandError} for an id that no line can hold, and for a table that nobody could read.
+ * A list as a table for people, or as ids, one per line; undefined if the body has no list. Logs how to get the next page.
+ * Throws {@link CommandError} for an id that does not fit on a line, and for a table that is too long to read.
  */
 export function renderList(body: OutcomeBody, format: 'id' | 'table', log: Log): string | undefined {
   const field = Object.keys(LISTS).find((name) => Array.isArray(body[name]));
@@ -95,22 +95,22 @@ export function renderList(body: OutcomeBody, format: 'id' | 'table', log: Log):
   return text;
 }
 
-/** A line that is an id, for scripts. Throws {@link CommandError} for what would be none, or several. */
+/** A line with an id, for scripts. Throws {@link CommandError} for what is not exactly one line. */
 export function idLine(id: unknown): string {
   if (typeof id === 'string' && id !== '' && isVisibleLine(id)) return `${id}\n`;
-  throw new CommandError('the server answered something that has no id that a line can hold: see the output json');
+  throw new CommandError('the server sent an id that does not fit on a line: use --output json');
 }
 
-/** How to ask for it: the words are the server's, and a person may paste them into a shell. */
+/** How to ask for the next page. The server chose the text, and a person may paste it into a shell. */
 function nextPage(page: string): string {
   if (!isVisibleLine(page) || page.length > MAX_PAGE_LENGTH) return 'next_page of the output json says where';
   return `the same with --page${page.startsWith('-') ? '=' : ' '}${shellQuote(page)}`;
 }
 
-/** Aligned columns under their titles; a column that no row has anything for is left out. */
+/** Aligned columns under their titles; empty columns are left out. */
 function toTable(columns: readonly Column[], rows: readonly Row[]): string {
   if (rows.length > MAX_ROWS) {
-    throw new CommandError(`a table of more than ${MAX_ROWS} rows is read by nobody: use --limit, or the output json`);
+    throw new CommandError(`a table of more than ${MAX_ROWS} rows is too long to read: use --limit, or --output json`);
   }
   const filled = columns
     .map(([title, cell]) => [title, ...rows.map((row) => shortLine(cell(row)))])
@@ -134,14 +134,14 @@ function isVisibleLine(text: string): boolean {
   return oneLine(text) === text;
 }
 
-/** What others wrote can neither steer the terminal nor begin a line of its own. */
+/** Text that others wrote, on one line and unable to steer the terminal. */
 function oneLine(cell: string): string {
   return visible(cell).replace(/[\t\n\u2028\u2029]/g, (char) => {
     return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
 
-/** The same, cut so that no row makes the others too wide. */
+/** As {@link oneLine}, cut so that no cell makes its column too wide. */
 function shortLine(cell: string): string {
   // No character takes less than a tenth of a cell on average, but for a hostile text.
   const line = oneLine(cell.slice(0, MAX_CELL_WIDTH * 10));
@@ -159,7 +159,7 @@ const NO_CELL = /\p{Mn}|\p{Me}/u;
 const TWO_CELLS =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 
-/** How many cells of a terminal a text takes, about: terminals do not agree on every character. */
+/** About how many cells of a terminal a text takes; terminals do not agree on every character. */
 function widthOf(cell: string): number {
   let width = 0;
   for (const char of cell) width += NO_CELL.test(char) ? 0 : TWO_CELLS.test(char) ? 2 : 1;

@@ -18,7 +18,7 @@ import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
 const blindKeys = {
   flags: '--blind-keys <json>',
-  text: 'region to KMS key, as JSON',
+  text: 'JSON object from region to KMS key',
   kind: 'json',
 } as const satisfies OptionSpec;
 
@@ -30,7 +30,7 @@ const contexts = [
     text: 'encryption context for all regions, as JSON: KMS opens the values only with it',
     kind: 'json',
   },
-  { flags: '--blind-contexts <json>', text: 'region to encryption context, as JSON', kind: 'json' },
+  { flags: '--blind-contexts <json>', text: 'JSON object from region to encryption context', kind: 'json' },
 ] as const satisfies readonly OptionSpec[];
 
 const ciphers = [
@@ -41,12 +41,12 @@ const ciphers = [
 
 const described = [metadata, enabled, disabled, documentation, prompt] as const;
 
-/** Credentials that the server can not read. */
+/** Commands on credentials that the server cannot read. */
 export const BLIND_COMMANDS = [
   {
     name: 'create_blind_credential',
     prints: 'id',
-    summary: 'Encrypt a credential and store it; the server can not read it',
+    summary: 'Encrypt and store a credential that the server cannot read',
     options: [
       { ...blindKeys, required: true },
       ...contexts,
@@ -69,7 +69,7 @@ export const BLIND_COMMANDS = [
     name: 'update_blind_credential',
     prints: 'id',
     summary:
-      'Write a new revision of a blind credential; what is not given stays, but new pairs replace all the old ones without --merge, in all regions',
+      'Write a new revision of a blind credential; options that are not given change nothing, but without --merge new pairs replace all old ones, in all regions',
     options: [
       id('blind credential'),
       blindCredentialName,
@@ -106,7 +106,7 @@ export const BLIND_COMMANDS = [
       key,
       {
         flags: '--prefix <prefix>',
-        text: 'for dotenv and shell: put before every name',
+        text: 'for dotenv and shell: put this before every name',
         fallback: 'CREDENTIALS_',
         added: true,
       },
@@ -129,7 +129,7 @@ export const BLIND_COMMANDS = [
   {
     name: 'revert_blind_credential',
     prints: 'id',
-    summary: 'Go back to an old revision of a blind credential; it is written as a new one',
+    summary: 'Go back to an old revision of a blind credential, by writing it as a new one',
     options: [id('blind credential'), blindCredentialName, revision, expectedRevision],
     exclusive: [oneBlindCredential],
     examples: ['revert_blind_credential --id ID --revision 1'],

@@ -1,15 +1,15 @@
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
-/** Who calls, and the shell it is done from. */
+/** Logins, tokens, and the shell. */
 export const CALLER_COMMANDS = [
   {
     name: 'login',
     added: true,
-    summary: 'Log in through the browser; where the server offers it, other commands then act as you',
+    summary: 'Log in through the browser, if the server offers it; other commands then act as you',
     options: [
       {
         flags: '--no-browser',
-        text: 'print the address, and ask for the code that its page shows: for a browser on another machine',
+        text: 'print an address to open in a browser on another machine, and ask for the code that it shows',
       },
     ],
     examples: ['--url https://confidant.example.com login', 'login --no-browser'],
@@ -18,15 +18,15 @@ export const CALLER_COMMANDS = [
   {
     name: 'logout',
     added: true,
-    summary: 'End the session of login, at the server and here',
-    options: [{ flags: '--everywhere', text: 'end all your sessions: in browsers, and on other command lines' }],
+    summary: 'End the login, at the server and here',
+    options: [{ flags: '--everywhere', text: 'end all your sessions, in browsers and on other command lines too' }],
     examples: ['logout', 'logout --everywhere'],
     module: 'login',
   },
   {
     name: 'whoami',
     added: true,
-    summary: 'Ask the server who it takes you for',
+    summary: 'Show who you are to the server',
     options: [],
     examples: ['whoami', '--login whoami'],
     module: 'login',
@@ -52,7 +52,7 @@ export const CALLER_COMMANDS = [
     name: 'completion',
     added: true,
     prints: 'text',
-    summary: 'Print what makes a shell (bash, zsh, fish) complete what you type',
+    summary: 'Print a completion script for bash, zsh or fish',
     options: [],
     words: '<shell>',
     failure: { exitCode: 1 },

@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
-/** What the server signs. */
+/** Certificates and tokens that the server signs. */
 export const CERTIFICATE_COMMANDS = [
   {
     name: 'get_certificate',
@@ -9,7 +9,7 @@ export const CERTIFICATE_COMMANDS = [
       { flags: '--ca <ca>', text: 'certificate authority', required: true },
       { flags: '--cn <name>', text: 'common name', required: true },
       { flags: '--san <names...>', text: 'subject alternative names' },
-      { flags: '--validity <days>', text: 'days it is valid', kind: 'whole', fallback: 120 },
+      { flags: '--validity <days>', text: 'number of days that it is valid', kind: 'whole', fallback: 120 },
     ],
     examples: ['get_certificate --ca private --cn web-production.example.com --san www.example.com'],
     module: 'certificates',
@@ -20,7 +20,7 @@ export const CERTIFICATE_COMMANDS = [
     options: [
       { flags: '--ca <ca>', text: 'certificate authority', required: true },
       { flags: '--csr-file <file>', text: 'PEM file of the signing request; - reads standard input', required: true },
-      { flags: '--validity <days>', text: 'days it is valid', kind: 'whole', fallback: 120 },
+      { flags: '--validity <days>', text: 'number of days that it is valid', kind: 'whole', fallback: 120 },
     ],
     examples: ['get_certificate_from_csr --ca private --csr-file web.csr'],
     module: 'certificates',
@@ -45,8 +45,8 @@ export const CERTIFICATE_COMMANDS = [
     summary: 'Get a JSON Web Token',
     options: [
       { flags: '--environment <name>', text: 'environment the token is for', required: true },
-      { flags: '--resource-id <id>', text: 'whom it names, instead of the caller' },
-      { flags: '--expiry <seconds>', text: 'how long it is valid', kind: 'whole' },
+      { flags: '--resource-id <id>', text: 'the resource it names, instead of the caller' },
+      { flags: '--expiry <seconds>', text: 'seconds that it is valid', kind: 'whole' },
     ],
     examples: ['get_jwt --environment staging'],
     module: 'certificates',

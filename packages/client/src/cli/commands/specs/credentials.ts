@@ -17,7 +17,7 @@ import {
 } from './options.js';
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
-/** Credentials that the server can read. */
+/** Commands on credentials that the server can read. */
 export const CREDENTIAL_COMMANDS = [
   {
     name: 'create_credential',
@@ -46,7 +46,7 @@ export const CREDENTIAL_COMMANDS = [
     added: true,
     prints: 'id',
     summary:
-      'Write a new revision of a credential; what is not given stays, but new pairs replace all the old ones without --merge',
+      'Write a new revision of a credential; options that are not given change nothing, but without --merge new pairs replace all old ones',
     options: [
       id('credential'),
       credentialName,
@@ -79,7 +79,11 @@ export const CREDENTIAL_COMMANDS = [
       { flags: '--name <name>', text: 'its exact name, instead of the id' },
       { ...credentialName, text: 'the same as --name' },
       { flags: '--metadata-only', text: 'without its values' },
-      { flags: '--prefix <prefix>', text: 'for dotenv and shell: put before every name', fallback: 'CREDENTIALS_' },
+      {
+        flags: '--prefix <prefix>',
+        text: 'for dotenv and shell: put this before every name',
+        fallback: 'CREDENTIALS_',
+      },
       key,
     ],
     exclusive: [{ of: ['id', 'name', 'credential-name'], required: true }, { of: ['key', 'metadata-only'] }],
@@ -91,8 +95,8 @@ export const CREDENTIAL_COMMANDS = [
     added: true,
     summary: 'List credentials, without their values',
     options: [
-      { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },
-      { flags: '--page <page>', text: 'next_page of the list before' },
+      { flags: '--limit <n>', text: 'maximum number, newest first', kind: 'whole' },
+      { flags: '--page <page>', text: 'next_page of the previous list' },
     ],
     examples: ['list_credentials --output table'],
     prints: 'list',
@@ -101,7 +105,7 @@ export const CREDENTIAL_COMMANDS = [
   {
     name: 'revert_credential',
     prints: 'id',
-    summary: 'Go back to an old revision of a credential; it is written as a new one',
+    summary: 'Go back to an old revision of a credential, by writing it as a new one',
     options: [id('credential'), credentialName, revision, expectedRevision],
     exclusive: [oneCredential],
     examples: ['revert_credential --id ID --revision 3', 'revert_credential --credential-name database'],

@@ -1,7 +1,7 @@
 import { blindCredentialName, credentialName, oneSubject } from './name-options.js';
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
-/** Revisions of all kinds. */
+/** Commands on the revisions of credentials, blind credentials and services. */
 export const HISTORY_COMMANDS = [
   {
     name: 'history',

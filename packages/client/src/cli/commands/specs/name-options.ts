@@ -1,8 +1,8 @@
 import type { OptionSpec } from '../../arguments/command-spec.js';
 
 /**
- * How things are named instead of giving their ids, alike in every command: the id's option has a sibling for the name.
- * It is not `--name`, which in an update is the new name.
+ * Options that take a name where another one takes an id. They are the same in every command, and none is `--name`,
+ * which in an update is the new name.
  */
 
 export const credentialName = {

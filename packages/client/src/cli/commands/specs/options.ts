@@ -23,12 +23,12 @@ export const merge = {
 } as const satisfies OptionSpec;
 export const unset = {
   flags: '--unset <keys...>',
-  text: 'take these keys away, and keep the other pairs',
+  text: 'remove these keys, and keep the other pairs',
   added: true,
 } as const satisfies OptionSpec;
 export const expectedRevision = {
   flags: '--expected-revision <n>',
-  text: 'fail, and change nothing, if another revision is the current one',
+  text: 'fail, and change nothing, unless this is the current revision',
   kind: 'whole',
   added: true,
 } as const satisfies OptionSpec;
@@ -36,19 +36,19 @@ export const documentation = {
   flags: '--documentation <text>',
   text: 'how to rotate the credential',
 } as const satisfies OptionSpec;
-export const enabled = { flags: '--enabled', text: 'take the mark of --disabled away' } as const satisfies OptionSpec;
+export const enabled = { flags: '--enabled', text: 'mark as enabled again' } as const satisfies OptionSpec;
 export const key = {
   flags: '--key <key>',
-  text: 'print the value of this key alone, as it is, for $(...)',
+  text: 'print only the value of this key, for $(...)',
   added: true,
 } as const satisfies OptionSpec;
 export const disabled = {
   flags: '--disabled',
-  text: 'mark it disabled, for people; who gets its values stays: take them away with remove_creds',
+  text: 'mark as disabled; this is only a label, services keep receiving the values: use remove_creds to stop that',
 } as const satisfies OptionSpec;
 export const tags = {
   flags: '--tags <tags...>',
-  text: "tags, in place of those there are; '' for none",
+  text: "tags, which replace the old ones; '' for none",
 } as const satisfies OptionSpec;
 export const metadata = {
   flags: '--metadata <json>',

@@ -2,7 +2,7 @@ import { blindCredNames, blindCredentialName, credNames, credentialName } from '
 import { disabled, enabled, expectedRevision, oneState, revision } from './options.js';
 import type { CommandSpec } from '../../arguments/command-spec.js';
 
-/** Services and what is mapped to them. */
+/** Commands on services and what is mapped to them. */
 export const SERVICE_COMMANDS = [
   {
     name: 'list_services',
@@ -13,8 +13,8 @@ export const SERVICE_COMMANDS = [
       credentialName,
       { flags: '--blind-credential <id>', text: 'only services this blind credential is mapped to' },
       blindCredentialName,
-      { flags: '--limit <n>', text: 'only so many, newest first', kind: 'whole' },
-      { flags: '--page <page>', text: 'next_page of the list before' },
+      { flags: '--limit <n>', text: 'maximum number, newest first', kind: 'whole' },
+      { flags: '--page <page>', text: 'next_page of the previous list' },
     ],
     exclusive: [{ of: ['credential', 'credential-name', 'blind-credential', 'blind-credential-name', 'limit'] }],
     examples: ['list_services --output table', 'list_services --credential-name database --output id'],
@@ -60,12 +60,12 @@ export const SERVICE_COMMANDS = [
   {
     name: 'remove_creds',
     prints: 'id',
-    summary: 'Take credentials away from a service',
+    summary: 'Remove credentials from a service',
     options: [
       { flags: '--service-id <name>', text: 'name of the service', required: true },
-      { flags: '--cred-ids <ids...>', text: 'credentials to take away' },
+      { flags: '--cred-ids <ids...>', text: 'credentials to remove' },
       credNames,
-      { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to take away' },
+      { flags: '--blind-cred-ids <ids...>', text: 'blind credentials to remove' },
       blindCredNames,
     ],
     examples: ['remove_creds --service-id web-production --cred-ids ID'],
@@ -74,7 +74,7 @@ export const SERVICE_COMMANDS = [
   {
     name: 'revert_service',
     prints: 'id',
-    summary: 'Go back to an old revision of a service; it is written as a new one',
+    summary: 'Go back to an old revision of a service, by writing it as a new one',
     options: [{ flags: '--id <name>', text: 'name of the service', required: true }, revision, expectedRevision],
     examples: ['revert_service --id web-production --revision 2'],
     module: 'services',

@@ -2,21 +2,21 @@ import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
 const envOptions = [
   { flags: '--service <name>', text: 'service whose credentials become variables', required: true },
-  { flags: '--prefix <prefix>', text: 'put before every name', fallback: 'CREDENTIALS_' },
+  { flags: '--prefix <prefix>', text: 'put this before every name', fallback: 'CREDENTIALS_' },
   { flags: '--wrapped', text: 'this is the inner run of command_wrap' },
-  { flags: '--force', text: 'go on although command_safety_regex matches' },
+  { flags: '--force', text: 'run even if command_safety_regex matches' },
   { flags: '--blind', text: 'decrypt blind credentials too and add their values', added: true },
   {
     flags: '--strict',
-    text: 'fail if a variable that the environment sets to `confidant` is not given, two credentials give one name, or a key is no variable name',
+    text: 'fail if the service lacks a variable that the environment sets to `confidant`, gives one name twice, or has a key that is not a variable name',
     added: true,
   },
-  { flags: '--require <names>', text: 'fail if one of these variables is not given; separated by commas', added: true },
-  { flags: '--pristine', text: "give the command nothing but the service's values", added: true },
-  { flags: '--watch', text: 'restart the command when the variables it is given change', added: true },
+  { flags: '--require <names>', text: 'fail if one of these variables is missing; separated by commas', added: true },
+  { flags: '--pristine', text: "give the command no variables but the service's", added: true },
+  { flags: '--watch', text: 'restart the command when its variables change', added: true },
   {
     flags: '--watch-interval <seconds>',
-    text: 'how often to look',
+    text: 'seconds between two checks',
     kind: 'seconds',
     fallback: 60,
     needs: 'watch',
@@ -24,16 +24,16 @@ const envOptions = [
   },
   {
     flags: '--watch-signal <signal>',
-    text: 'send this instead of restarting, for example SIGHUP',
+    text: 'send this signal instead of restarting, for example SIGHUP',
     needs: 'watch',
     added: true,
   },
 ] as const satisfies readonly OptionSpec[];
 
-/** compat: what `env` does without success. */
+/** compat: the exit code of an `env` that fails. */
 const envFailure = { exitCode: 255 } as const;
 
-/** What services run. */
+/** Commands that programs of services run. */
 export const VALUE_COMMANDS = [
   {
     name: 'get_service',
@@ -45,7 +45,7 @@ export const VALUE_COMMANDS = [
       { flags: '--metadata-only', text: 'without any values', added: true },
       {
         flags: '--prefix <prefix>',
-        text: 'for dotenv and shell: put before every name',
+        text: 'for dotenv and shell: put this before every name',
         fallback: 'CREDENTIALS_',
         added: true,
       },
@@ -57,7 +57,7 @@ export const VALUE_COMMANDS = [
     name: 'run',
     added: true,
     prints: 'variables',
-    summary: "Run a command with a service's values as variables",
+    summary: "Run a command with a service's values in its environment",
     options: envOptions,
     takesCommand: true,
     failure: envFailure,
