@@ -17,7 +17,7 @@ const parsed = (...argv: string[]) => {
 };
 
 describe('long options may be shortened while unambiguous', () => {
-  test('before and after the command, with = or without', () => {
+  test('an unambiguous abbreviation works before and after the command, with = and without', () => {
     expect(spelled('--conf f --prof p get_service --serv x --no-d')).toBe(
       '--config-files f --profile p get_service --service x --no-decrypt-blind',
     );
@@ -26,7 +26,7 @@ describe('long options may be shortened while unambiguous', () => {
     );
   });
 
-  test('an ambiguous one is refused with the names it could mean', () => {
+  test('an ambiguous abbreviation is refused with the options that it could mean', () => {
     expect(() => spelled('--re 1 get_service')).toThrow('--re could be --retries or --region');
     expect(() => spelled('--v')).toThrow('--v could be --verify-ssl or --version');
     expect(() => spelled('create_blind_credential --blind x')).toThrow(/--blind-keys or --blind-contexts/);
@@ -36,24 +36,24 @@ describe('long options may be shortened while unambiguous', () => {
     expect(spelled('--to x get_ca')).toBe('--to x get_ca');
   });
 
-  test('options that are new never make a recorded abbreviation ambiguous', () => {
+  test('an option that the original lacks never makes an abbreviation of the original ambiguous', () => {
     expect(spelled('env --p P_ --w --f -- x')).toBe('env --prefix P_ --wrapped --force -- x');
     expect(spelled('env --s svc')).toBe('env --service svc');
   });
 
-  test('in a command that is new, no option comes before another', () => {
+  test('in a command that the original lacks, no option takes precedence in an abbreviation', () => {
     expect(() => spelled('run --w')).toThrow('--w could be --wrapped or --watch or --watch-interval or --watch-signal');
     expect(() => spelled('update_credential --e')).toThrow('--e could be --expected-revision or --enabled');
     expect(() => spelled('update_credential --me')).toThrow(/--me could be .*--merge/);
   });
 
-  test('one that another command has is told with it', () => {
+  test('an option of another command is refused with the name of that command', () => {
     expect(() => spelled('get_service --key a')).toThrow(
       "unknown option '--key'; it is an option of get_credential, get_blind_credential",
     );
   });
 
-  test('every option alone is found by its own name', () => {
+  test('every option is found by its full name', () => {
     for (const { name, options } of COMMANDS) {
       for (const option of options) {
         const long = `--${longName(option)}`;
@@ -64,13 +64,13 @@ describe('long options may be shortened while unambiguous', () => {
 });
 
 describe('global options', () => {
-  test('may also stand after the command, as the guide of the original writes them', () => {
+  test('global options may stand after the command, as in the guide of the original', () => {
     expect(spelled('create_blind_credential --mfa --name x --region r')).toBe(
       '--mfa --region r create_blind_credential --name x',
     );
   });
 
-  test('are left alone in the words of a command to run', () => {
+  test('global options are not taken from the words of a command to run', () => {
     expect(spelled('env --service s ls --region r')).toBe('env --service s ls --region r');
     expect(spelled('env --service s -- ls --url u')).toBe('env --service s -- ls --url u');
   });
@@ -83,7 +83,7 @@ describe('global options', () => {
     });
   });
 
-  test('short ones work with the value apart or joined', () => {
+  test('short options take their value as the next word or joined', () => {
     expect(parsed('-u', 'http://x', '-l5', '-v', 'list_cas').globals).toMatchObject({
       url: 'http://x',
       tokenLifetime: 5,
@@ -91,7 +91,7 @@ describe('global options', () => {
     });
   });
 
-  test('names do not repeat within a command', () => {
+  test('no two options of a command have the same name', () => {
     for (const { name, options } of COMMANDS) {
       const names = [...GLOBAL_OPTIONS, ...options].map(longName);
       expect([name, new Set(names).size]).toEqual([name, names.length]);
@@ -100,7 +100,7 @@ describe('global options', () => {
 });
 
 describe('values', () => {
-  test('lists end at the next option, and may be given twice', () => {
+  test('a list ends at the next option, and may be given twice', () => {
     const { values } = parsed('add_creds', '--cred-ids', 'a', 'b', '--service-id', 's', '--cred-ids', 'c');
     expect(values).toMatchObject({ credIds: ['a', 'b', 'c'], serviceId: 's' });
   });
@@ -111,7 +111,7 @@ describe('values', () => {
     expect(parsed('run', '--service', 's', 'ls', '-l', '--force').words).toEqual(['ls', '-l', '--force']);
   });
 
-  test('the defaults are the recorded ones', () => {
+  test('the defaults are those of the original', () => {
     expect(parsed('env', '--service', 's').values).toMatchObject({ prefix: 'CREDENTIALS_' });
     expect(parsed('get_certificate', '--ca', 'c', '--cn', 'n').values).toMatchObject({ validity: 120 });
     expect(parsed('get_service', '--service', 's').values).toMatchObject({ decryptBlind: true });
@@ -119,7 +119,7 @@ describe('values', () => {
     expect(parsed(...blind).values).toMatchObject({ storeKeys: true, cipherType: 'fernet', cipherVersion: 2 });
   });
 
-  test('a dash forgives an underscore in the name of a command', () => {
+  test('the name of a command may be written with dashes', () => {
     expect(parsed('get-service', '--service', 's').command).toBe('get_service');
   });
 });
@@ -135,7 +135,7 @@ describe('wrong arguments are refused', () => {
     return 'accepted';
   };
 
-  test('a missing, unknown or surplus one', () => {
+  test('a missing, unknown or surplus argument is refused', () => {
     expect(refused('get_service')).toMatch(/--service/);
     expect(refused('get_service', '--service', 's', '--colour')).toMatch(/unknown option '--colour'/);
     expect(refused('get_service', '--service', 's', 'more')).toMatch(/too many/);
@@ -154,7 +154,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '--ca')).toMatch(/argument missing/);
   });
 
-  test('a mistyped option is named before what it leaves missing, with the one that it is like', () => {
+  test('a mistyped option is reported before what it leaves missing, with the option that it resembles', () => {
     for (const [line, message] of [
       ['get_service --servce web', "unknown option '--servce'; did you mean --service?"],
       ['get_service web --colour', "unknown option '--colour'"],
@@ -199,7 +199,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('create_credential', '--name', 'n', '--documentation', '--s3cret')).not.toContain('s3cret');
   });
 
-  test('but what begins with a dash can be a value: joined, a number, a text with spaces, a lone dash', () => {
+  test('a word that begins with a dash is a value if it is joined, a number, has a space, or is a lone dash', () => {
     const documented = (...words: string[]) => parsed('update_credential', '--id', 'i', ...words).values;
     expect(documented('--documentation=--disabled')).toMatchObject({ documentation: '--disabled' });
     expect(documented('--tags=-o', '--tags', 'id')).toMatchObject({ tags: ['-o', 'id'] });
@@ -212,13 +212,13 @@ describe('wrong arguments are refused', () => {
     expect(parsed('get_certificate_from_csr', '--ca', 'c', '--csr-file', '-').values).toMatchObject({ csrFile: '-' });
   });
 
-  test('but help is given whatever else was typed', () => {
+  test('help is printed whatever else was typed', () => {
     for (const line of ['get_service --servce --help', '--prfile -h', 'env --servce --help']) {
       expect(parseArguments(line.split(' '), COMMANDS).kind).toBe('print');
     }
   });
 
-  test('without repeating a value, which may be a secret', () => {
+  test('an error never repeats a value, which may be a secret', () => {
     for (const joined of ['=', '']) {
       const message = refused('create_credential', '--name', 'n', `--credental-pairs${joined}{"a": "s3'cret"}`);
       expect(message).toBe("unknown option '--credental-pairs'; did you mean --credential-pairs?");
@@ -226,7 +226,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_ca', '-pcret')).not.toContain('cret');
   });
 
-  test('an output that the command has nothing for, with those that it has', () => {
+  test('an output format that the command does not have is refused with those that it has', () => {
     expect(refused('diff', '--service', 's', '-o', 'id')).toBe(
       '--output id has no meaning for diff, which has json, yaml',
     );
@@ -240,7 +240,7 @@ describe('wrong arguments are refused', () => {
     }
   });
 
-  test('values as an output of what has none is refused: an empty output would pass for no values', () => {
+  test('formats for values are refused where there are none: empty output would look like no values', () => {
     for (const output of ['shell', 'dotenv', 'tfvars']) {
       const service = ['get_service', '--service', 's', '-o', output];
       expect(refused(...service, '--metadata-only')).toContain(
@@ -256,7 +256,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('get_service', '--service', 's', '--metadata-only', '-o', 'id')).toBe('accepted');
   });
 
-  test('a number that is none or out of bounds', () => {
+  test('what is not a number, or is out of bounds, is refused', () => {
     for (const revision of ['0', '-1', '1.5', 'x', '1e3', '']) {
       expect(refused('revert_service', '--id', 'x', '--revision', revision)).toMatch(/whole number/);
     }
@@ -264,7 +264,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('--retries', '-1', 'list_cas')).toMatch(/whole number/);
   });
 
-  test('options that exclude each other, and none where one is needed', () => {
+  test('options that exclude each other are refused, and so is none where one is required', () => {
     const blind = ['create_blind_credential', '--name', 'n', '--blind-keys', '{}', '--credential-pairs', '{}'];
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);
@@ -283,7 +283,7 @@ describe('help', () => {
     return request.kind === 'print' ? request.text : '';
   };
 
-  test('of the program names every command in a line, and every global option, for one screen', () => {
+  test('the help of the program has a line for every command and every global option, and fits on a screen', () => {
     const help = printed('--help');
     const lines = help.trimEnd().split('\n');
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
@@ -305,7 +305,7 @@ describe('help', () => {
     expect(help.slice(help.lastIndexOf('Examples:')).match(/^ {4}confidant /gm)).toHaveLength(2);
   });
 
-  test('of a command says what is required', () => {
+  test('the help of a command says what is required', () => {
     expect(printed('create_credential', '--help')).toMatch(/--name <name> .*\(required\)/);
     expect(printed('create_credential', '--help')).toContain('One of --credential-pairs, --prompt is required.\n');
     expect(printed('list_services', '--help')).not.toContain('required');
@@ -315,7 +315,7 @@ describe('help', () => {
     }
   });
 
-  test('of a command shows its examples, which can be parsed', () => {
+  test('the help of a command shows examples that can be parsed', () => {
     for (const { name, examples } of COMMANDS) {
       const help = printed(name, '--help');
       expect(examples.length).toBeGreaterThan(0);

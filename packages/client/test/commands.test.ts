@@ -38,7 +38,7 @@ describe('values come from where nobody else sees them', () => {
     answers = { 'POST /v1/credentials': { body: credentialWith('new-id', { a: 1 }) } };
   });
 
-  test('standard input; --output id prints the id alone', async () => {
+  test('values can come from standard input, and --output id prints only the id', async () => {
     const end = await at.run([...create, '--credential-pairs', '-'], { stdin: '{"a": 12345678901234567890}' });
     expect(end).toMatchObject({ code: 0, stdout: 'new-id\n', stderr: 'confidant: stored: a\n' });
     const quiet = await at.run(['--log-level', 'warning', ...create, '--credential-pairs', '-'], { stdin: '{"a": 1}' });
@@ -46,7 +46,7 @@ describe('values come from where nobody else sees them', () => {
     expect(at.server.seen[0]!.body).toBe('{"name":"db","credential_pairs":{"a":12345678901234567890},"enabled":true}');
   });
 
-  test('a file', async () => {
+  test('values can come from a file', async () => {
     writeFileSync(join(at.folder, 'pairs.json'), '{"a": "v"}');
     const pairs = `@${join(at.folder, 'pairs.json')}`;
     const further = ['--tags', 'x', 'y', '--disabled', '--documentation', 'd', '--metadata', '{"m": 1}'];
@@ -61,7 +61,7 @@ describe('values come from where nobody else sees them', () => {
     });
   });
 
-  test('the argument itself, as the original takes it', async () => {
+  test('values can be the argument itself, as in the original', async () => {
     await at.run([...create, '--credential-pairs', '{"a": "v"}']);
     expect(sent()).toMatchObject({ credential_pairs: { a: 'v' } });
   });
@@ -113,7 +113,7 @@ describe('values come from where nobody else sees them', () => {
     expect(sent()).toMatchObject({ credential_pairs: { a: 'v' } });
   });
 
-  test('and are not shown by the answer, of a creation nor of an update', async () => {
+  test('values are not printed after a creation or an update', async () => {
     const body = credentialWith('c1', { key: 'typed without echo' });
     answers = { 'POST /v1/credentials': { body }, 'PUT /v1/credentials/c1': { body } };
     const created = await at.call(['create_credential', '--name', 'db', '--credential-pairs', '{"key": "v"}']);
@@ -126,7 +126,7 @@ describe('values come from where nobody else sees them', () => {
     }
   });
 
-  test('a prompt needs a terminal', async () => {
+  test('a prompt without a terminal is refused', async () => {
     const end = await at.run([...create, '--prompt', 'a']);
     expect(end).toMatchObject({ code: 2, stdout: '' });
     expect(end.stderr).toContain('only be asked for on a terminal');
@@ -134,7 +134,7 @@ describe('values come from where nobody else sees them', () => {
 });
 
 describe('credentials', () => {
-  test('an update sends what was given and nothing else; nothing given is refused', async () => {
+  test('an update sends what was given and nothing else, and is refused if nothing was given', async () => {
     answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
     await at.call(['update_credential', '--id', 'c1', '--disabled']);
     expect(sent()).toEqual({ enabled: false });
@@ -142,7 +142,7 @@ describe('credentials', () => {
     expect(end).toMatchObject({ code: 1, stdout: '{\n    "error": "No changes to make",\n    "result": false\n}\n' });
   });
 
-  test('an update names the keys that go with the old pairs', async () => {
+  test('an update names the keys that were removed with the old pairs', async () => {
     const keys = (...names: string[]) => ({ ...credentialWith('c1', {}), credential_keys: names });
     answers = {
       'GET /v1/credentials/c1?metadata_only=True': { body: keys('db_user', 'db_password') },
@@ -160,7 +160,7 @@ describe('credentials', () => {
     expect(await at.call(update)).toMatchObject({ code: 0, stderr: 'confidant: stored: db_password\n' });
   });
 
-  test("--tags '' takes all tags away, and no tag is ever empty", async () => {
+  test("--tags '' removes all tags, and no tag is ever empty", async () => {
     answers = { 'PUT /v1/credentials/c1': { body: credentialWith('c1', {}) } };
     await at.call(['update_credential', '--id', 'c1', '--tags', '']);
     expect(sent()).toEqual({ tags: [] });
@@ -168,7 +168,7 @@ describe('credentials', () => {
     expect(sent()).toEqual({ tags: ['a', 'b'] });
   });
 
-  test('--key prints that one value as it is, and nothing else after a failure', async () => {
+  test('--key prints only that value as it is, and nothing after a failure', async () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { url: "pg://u:p'w@db\n", port: 5432 }) } };
     const get = ['get_credential', '--name', 'Database', '--key'];
@@ -197,7 +197,7 @@ describe('credentials', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  test('are found by their exact name', async () => {
+  test('credentials are found by their exact name', async () => {
     const path = 'GET /v1/credentials/c2?metadata_only=False';
     answers = { ...LIST, [path]: { body: credentialWith('c2', { key: 'v w' }) } };
     const end = await at.call(['get_credential', '--name', 'Database', '-o', 'dotenv']);
@@ -210,7 +210,7 @@ describe('credentials', () => {
     });
   });
 
-  test('with a prefix that makes no name, no line for another program is printed', async () => {
+  test('a key that is not a valid name with its prefix is left out with a warning', async () => {
     answers = { 'GET /v1/credentials/c1?metadata_only=False': { body: credentialWith('c1', { key: 'v' }) } };
     for (const [format, prefix] of [
       ['shell', '1'],
@@ -222,7 +222,7 @@ describe('credentials', () => {
     }
   });
 
-  test('lists are printed with their page', async () => {
+  test('a list is printed with the name of its next page', async () => {
     answers = { 'GET /v1/credentials?limit=2&page=p': { body: { credentials: [], next_page: 'q' } } };
     const end = await at.call(['list_credentials', '--limit', '2', '--page', 'p']);
     expect(JSON.parse(end.stdout)).toEqual({ credentials: [], next_page: 'q', result: true });
@@ -244,7 +244,7 @@ describe('blind credentials', () => {
     answers = { 'GET /v1/blind_credentials/b1': { body: stored }, 'PUT /v1/blind_credentials/b1': { body: stored } };
   });
 
-  test('an update names the regions that it drops', async () => {
+  test('an update of a blind credential warns of the regions that it drops', async () => {
     const end = await update({ 'us-east-1': 'alias/blind-useast1' }, ...pairs);
     expect(end.code).toBe(0);
     expect(end.stderr).toBe(
@@ -253,7 +253,7 @@ describe('blind credentials', () => {
     expect(Object.keys(sent()['data_key'] as object)).toEqual(['us-east-1']);
   });
 
-  test('an update names the keys that go with the old pairs', async () => {
+  test('an update names the keys that were removed with the old pairs', async () => {
     answers['GET /v1/blind_credentials/b1'] = { body: { ...stored, credential_keys: ['key', 'ca', 'chain'] } };
     const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
     const end = await update(both, ...pairs);
@@ -263,7 +263,7 @@ describe('blind credentials', () => {
     expect(await update(both, '--disabled')).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('--key prints one value that was decrypted, found by --name', async () => {
+  test('--key prints one decrypted value of the blind credential that --name finds', async () => {
     const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
     await update(both, ...pairs);
     answers = {
@@ -280,7 +280,7 @@ describe('blind credentials', () => {
     });
   });
 
-  test('and says nothing when it drops none: all are given, or nothing is encrypted anew', async () => {
+  test('an update that drops no region warns of nothing', async () => {
     const both = { 'us-east-1': 'alias/blind-useast1', 'us-west-2': 'alias/blind-uswest2' };
     expect(await update(both, ...pairs)).toMatchObject({ code: 0, stderr: '' });
     expect(await update({ 'us-east-1': 'alias/blind-useast1' }, '--disabled')).toMatchObject({ code: 0, stderr: '' });
@@ -289,7 +289,7 @@ describe('blind credentials', () => {
 });
 
 describe('map', () => {
-  test('creates a service that does not exist', async () => {
+  test('map creates a service that does not exist', async () => {
     answers = { ...LIST, 'PUT /v1/services/web': { body: serviceWith({}) } };
     const end = await at.call([
       'map',
@@ -312,7 +312,7 @@ describe('map', () => {
     });
   });
 
-  test('a name that only the other kind has is told, with the option that takes it', async () => {
+  test('a name that only the other kind has is refused with the option that takes it', async () => {
     answers = { ...LIST, 'GET /v1/blind_credentials': { body: { blind_credentials: [{ id: 'b1', name: 'tls' }] } } };
     for (const command of [
       ['map', '--service'],
@@ -334,7 +334,7 @@ describe('map', () => {
     );
   });
 
-  test('keeps what is mapped, and writes no revision when nothing changes', async () => {
+  test('map keeps what is mapped, and writes no revision when nothing changes', async () => {
     answers = {
       'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) },
       'PUT /v1/services/web': { body: serviceWith({}) },
@@ -346,7 +346,7 @@ describe('map', () => {
     expect(at.server.seen.slice(before).map(({ method }) => method)).toEqual(['GET']);
   });
 
-  test('add_creds and remove_creds print the id of the service where the id is asked for', async () => {
+  test('add_creds and remove_creds print the id of the service with --output id', async () => {
     answers = {
       'GET /v1/services/web?metadata_only=True': { body: serviceWith({}) },
       'PUT /v1/services/web': { body: serviceWith({}) },
@@ -378,7 +378,7 @@ describe('map', () => {
     expect(at.server.seen.map(({ method }) => method)).toEqual(['GET', 'GET', 'GET']);
   });
 
-  test('add_creds and remove_creds without any id fail, and ask nobody', async () => {
+  test('add_creds and remove_creds without any id fail before any request', async () => {
     for (const command of ['add_creds', 'remove_creds']) {
       const end = await at.call([command, '--service-id', 'web', '-o', 'id']);
       expect(end).toMatchObject({ code: 1, stdout: '', stderr: 'confidant: error: No changes to make\n' });
@@ -386,7 +386,7 @@ describe('map', () => {
     expect(at.server.seen).toEqual([]);
   });
 
-  test('a service that can not be read is not taken for a missing one', async () => {
+  test('a service that cannot be read is not mistaken for a missing one', async () => {
     for (const status of [401, 403, 500]) {
       answers = { 'GET /v1/services/web?metadata_only=True': { status } };
       expect((await at.call(['map', '--service', 'web', '--cred-ids', 'b'])).code).toBe(1);
@@ -417,7 +417,7 @@ describe('map', () => {
 describe('history and diff', () => {
   const revisions = [{ revision: 1 }, { revision: 5 }, { revision: 3 }];
 
-  test('revisions come newest first', async () => {
+  test('history lists the newest revision first', async () => {
     answers = { 'GET /v1/archive/blind_credentials/b': { body: { revisions } } };
     const end = await at.call(['history', '--blind-credential', 'b']);
     expect(JSON.parse(end.stdout)).toEqual({
@@ -426,7 +426,7 @@ describe('history and diff', () => {
     });
   });
 
-  test('a diff is of the current revision and the one before, unless others are named', async () => {
+  test('a diff compares the current revision with the one before, unless others are named', async () => {
     answers = {
       'GET /v1/archive/services/web': { body: { revisions } },
       'GET /v1/services/web/3/5': { body: { enabled: { added: true, removed: false } } },
@@ -442,7 +442,7 @@ describe('history and diff', () => {
     expect((await at.call(['diff', '--service', 'web', '--new', '3'])).code).toBe(0);
   });
 
-  test('without a revision before: an error that says so', async () => {
+  test('a diff without an earlier revision is an error that says so', async () => {
     answers = { 'GET /v1/archive/credentials/c': { body: { revisions: [{ revision: 1 }] } } };
     const end = await at.call(['revert_credential', '--id', 'c']);
     expect(JSON.parse(end.stdout)).toEqual({ error: 'c has no revision before 1', result: false });
@@ -450,7 +450,7 @@ describe('history and diff', () => {
 });
 
 describe('token', () => {
-  test('prints a username and token in the forms other programs take', async () => {
+  test('token prints a username and token in the formats that other programs take', async () => {
     const basic = await at.call(['token']);
     expect(basic.stdout).toMatch(/^2\/service\/web:[A-Za-z0-9+/=]+\n$/);
     const token = basic.stdout.trim().split(':')[1]!;
@@ -460,7 +460,7 @@ describe('token', () => {
     expect(JSON.parse(json.stdout)).toEqual({ username: '2/service/web', token });
   });
 
-  test('a failure prints nothing to standard output', async () => {
+  test('a failure of token prints nothing to standard output', async () => {
     at.configure({ auth_key: 'alias/unknown', token_cache_file: '' });
     expect(await at.call(['token'])).toMatchObject({ code: 1, stdout: '' });
     at.configure({});

@@ -38,13 +38,13 @@ describe('completion', () => {
       .split('\n');
   };
 
-  test('offers commands, then the options of the command', async () => {
+  test('commands are offered first, then the options of the command', async () => {
     expect(complete('confidant', 'get_s')).toEqual(['get_service']);
     expect(complete('confidant', '--profile', 'env', 'get_ca', '--')).toEqual(['--ca', '--help']);
     expect(complete('confidant', 'env', '--service', 's', '--', '--')).not.toContain('--service');
   });
 
-  test('offers help, and what there is help for', async () => {
+  test('help is offered, and then the commands', async () => {
     expect(complete('confidant', 'hel')).toEqual(['help']);
     expect(complete('confidant', 'help', 'get_jw')).toEqual(['get_jwt', 'get_jwks']);
     expect(complete('confidant', 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
@@ -53,7 +53,7 @@ describe('completion', () => {
     expect(fish).toMatch(/^complete -c confidant -f -n '__fish_seen_subcommand_from help' -a '.*get_jwks.*'/m);
   });
 
-  test('offers the forms of the output', async () => {
+  test('the output formats of the command are offered', async () => {
     expect(complete('confidant', '--output', '')).toEqual([...OUTPUT_FORMATS]);
     expect(complete('confidant', 'list_services', '-o', '')).toEqual(['json', 'yaml', 'id', 'table']);
     expect(complete('confidant', 'get_service', '-o', 't')).toEqual(['tfvars']);
@@ -62,7 +62,7 @@ describe('completion', () => {
     expect(fish).toMatch(/-l output -r -f -a 'json yaml dotenv shell tfvars id table'/);
   });
 
-  test('offers the profiles of the configuration, and runs nothing that stands in it', () => {
+  test('the profiles of the configuration are offered, and nothing in their names is run', () => {
     expect(complete('confidant', '--profile', '')).toEqual(['default', 'demo', 'web-production']);
     expect(complete('confidant', 'get_ca', '--profile=de')).toEqual(['--profile=default', '--profile=demo']);
     writeFileSync(join(folder, 'elsewhere.yaml'), 'other: {}');
@@ -73,7 +73,7 @@ describe('completion', () => {
     expect(existsSync(join(folder, 'ran'))).toBe(false);
   });
 
-  test('offers files after @ where an option takes JSON, and no option where a value belongs', () => {
+  test('files are offered after @ for JSON options, and no option is offered where a value belongs', () => {
     const create = ['confidant', 'create_credential', '--name', 'n'];
     expect(complete(...create, '--credential-pairs', '')).toEqual(['@']);
     expect(complete(...create, '--credential-pairs', '@pairs')).toEqual(['@pairs\\ one.json']);
@@ -83,7 +83,7 @@ describe('completion', () => {
     expect(complete('confidant', '--url', 'https://confidant.example.com', 'get_s')).toEqual(['get_service']);
   });
 
-  test('does so as it is typed', async () => {
+  test('an interactive bash completes while a person types', async () => {
     // Stands for the program in what is typed: it shows the words that it gets.
     const show = `show() { printf '<%s>' "$@"; }\ncomplete -o default -F _confidant show\nPS1='ready> '\n`;
     writeFileSync(join(folder, 'completion.bash'), script + show);
@@ -106,7 +106,7 @@ describe('completion', () => {
     expect((await terminal.ended).code).toBe(0);
   });
 
-  test('knows every command in every shell, and no other shell', async () => {
+  test('every shell completes every command, and an unknown shell is refused', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       const { stdout } = await callCli(['confidant', 'completion', shell]);
       for (const { name } of COMMANDS) expect(stdout).toContain(name);

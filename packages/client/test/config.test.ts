@@ -102,26 +102,26 @@ describe('configuration files', () => {
     expect((await loadProfile([file(FULL)], 'other')).unknownKeys).toEqual([]);
   });
 
-  test('may be JSON', async () => {
+  test('a configuration file may be JSON', async () => {
     const json = file('{"default": {"url": "https://x", "verify": true}}');
     expect((await loadProfile([json])).profile).toEqual({ url: 'https://x' });
   });
 
-  test('the first that exists is used, alone', async () => {
+  test('only the first file that exists is used', async () => {
     const first = file('other: {url: https://first}');
     const { profile, file: used } = await loadProfile(['/nonexistent/x', first, file(FULL)]);
     expect(profile).toEqual({});
     expect(used).toBe(first);
   });
 
-  test('a missing file or profile is an empty one', async () => {
+  test('a missing file or profile counts as empty', async () => {
     expect((await loadProfile(['/nonexistent/x'])).profile).toEqual({});
     expect((await loadProfile([file(FULL)], 'missing')).profile).toEqual({});
     expect((await loadProfile([file(FULL)], 'toString')).profile).toEqual({});
     expect((await loadProfile([file('')])).profile).toEqual({});
   });
 
-  test('all faults are told at once, with what is expected and never the value', async () => {
+  test('all faults are reported at once, with what is expected and never the value', async () => {
     const bad = file(
       'default: {url: 5, timeout: s3cret, token_version: 3, auth_context: s3cret, verify: 7, retries: 1.5}',
     );
@@ -137,7 +137,7 @@ describe('configuration files', () => {
     expect(faults.join()).not.toContain('s3cret');
   });
 
-  test('one that is no configuration is a fault that does not repeat it', async () => {
+  test('a file that is not a configuration is reported without its content', async () => {
     for (const [content, where] of [
       ['default:\n  a: b: s3cret', 'is neither YAML nor JSON: fault in line 2, column 6'],
       ['default:\n\tregion: s3cret', 'is neither YAML nor JSON: fault in line 2, column 1'],
@@ -165,7 +165,7 @@ describe('configuration files', () => {
     }
   });
 
-  test('a time that no timer can wait for is a fault', async () => {
+  test('a duration that no timer can wait for is a fault', async () => {
     for (const key of ['timeout', 'backoff', 'token_lifetime']) {
       expect((await loadProfile([file(`default: {${key}: 86400}`)])).profile).not.toEqual({});
       for (const value of ['86401', '3000000', '1e300']) {
@@ -194,7 +194,7 @@ describe('configuration files', () => {
 });
 
 describe('settings', () => {
-  test('have the defaults of the original', () => {
+  test('settings have the defaults of the original', () => {
     expect(completeSettings(COMPLETE)).toEqual({
       ...COMPLETE,
       tokenLifetimeMinutes: 10,
@@ -206,7 +206,7 @@ describe('settings', () => {
     });
   });
 
-  test('what is missing is told at once, with where to put it', async () => {
+  test('everything that is missing is reported at once, with where to put it', async () => {
     const place = { profile: 'profile default of /x', url: 'url in profile default of /x' };
     const faults = await faultsOf(Promise.resolve().then(() => completeSettings({}, place)));
     expect(faults).toHaveLength(4);
@@ -214,7 +214,7 @@ describe('settings', () => {
     expect(faults[1]).toBe('no key to authenticate with: set auth_key in profile default of /x, or give --auth-key');
   });
 
-  test('who uses the SDK is told of its names, not of options of the command line', async () => {
+  test('errors of the SDK name its settings, not options of the command line', async () => {
     const faults = [
       ...(await faultsOf(Promise.resolve().then(() => completeSettings({})))),
       ...(await faultsOf(
@@ -231,7 +231,7 @@ describe('settings', () => {
     expect(faults.join()).not.toContain('--');
   });
 
-  test('a user needs no name, a service does', async () => {
+  test('a user needs no configured name, but a service does', async () => {
     const to = 'confidant-production';
     expect(completeSettings({ ...COMPLETE, authContext: { to, userType: 'user' } }).authContext).toEqual({
       to,
@@ -243,7 +243,7 @@ describe('settings', () => {
 });
 
 describe('an address with a user and a password in it', () => {
-  test('is refused by every command before anything is told or asked, and never repeated', async () => {
+  test('an address with a password is refused by every command before any request, and never repeated', async () => {
     const url = 'https://alice:s3cret@confidant.example.com';
     const profiles = [{ url }, { url, login: true }, { url, auth_key: 'alias/x' }, { url, auth_key: 'x', login: true }];
     for (const profile of profiles) {
@@ -273,7 +273,7 @@ describe('options of the command line over the file', () => {
     }).configuration.settings();
   };
 
-  test('an option wins, except that retries of the file do', async () => {
+  test('an option overrides the file, except that retries of the file override the option', async () => {
     const options = { url: 'https://o', timeout: 9, tokenLifetime: 5, tokenVersion: 2, region: 'r', retries: 7 };
     expect(await settings(options)).toMatchObject({
       url: 'https://o',
@@ -293,11 +293,11 @@ describe('options of the command line over the file', () => {
     expect((await settings(all)).authContext).toEqual(all);
   });
 
-  test('a command line does not repeat for ever', async () => {
+  test('a command line does not retry for ever', async () => {
     expect((await settings({}, FULL.replace('  retries: 2\n', ''))).retries).toBe(5);
   });
 
-  test('CONFIDANT_CONFIG_FILES and CONFIDANT_PROFILE stand in for options that were not given', async () => {
+  test('CONFIDANT_CONFIG_FILES and CONFIDANT_PROFILE are used if their options were not given', async () => {
     process.env['CONFIDANT_CONFIG_FILES'] = `/nonexistent/x,${file(FULL)}`;
     process.env['CONFIDANT_PROFILE'] = 'other';
     try {
@@ -322,7 +322,7 @@ describe('CONFIDANT_URL', () => {
     return new Context(globals, openLog('critical', 'test'), { before: [], command: 'x', after: [] });
   };
 
-  test('is the address where neither an option nor the profile says one, to programs too', async () => {
+  test('CONFIDANT_URL is used if neither an option nor the profile sets an address, by the SDK too', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com/v1/');
     expect((await loaded(without).configuration.settings()).url).toBe('https://environment.example.com');
     expect((await loaded('').configuration.serverSettings()).url).toBe('https://environment.example.com');
@@ -348,7 +348,7 @@ describe('CONFIDANT_URL', () => {
     expect((await loadProfile()).profile.url).toBeUndefined();
   });
 
-  test('never wins over what is configured, and says nothing when it is empty', async () => {
+  test('CONFIDANT_URL never overrides a configured address, and counts as unset when it is empty', async () => {
     vi.stubEnv('CONFIDANT_URL', 'https://environment.example.com');
     expect((await loaded(FULL).configuration.settings()).url).toBe('https://confidant.example.com');
     expect((await loaded(without, { url: 'https://option' }).configuration.settings()).url).toBe('https://option');
@@ -360,7 +360,7 @@ describe('CONFIDANT_URL', () => {
     ]);
   });
 
-  test('is refused by name, and not repeated, when it is no address or has a password in it', async () => {
+  test('a CONFIDANT_URL that is not an address, or has a password, is refused by name and not repeated', async () => {
     for (const url of ['nonsense s3cret', 'https://alice:s3cret@confidant.example.com', 'ftp://s3cret']) {
       for (const args of [['whoami'], ['login'], ['list_cas', '--auth-key', 'alias/x']]) {
         const end = await callCli(['confidant', '--config-files', file('default: {}'), ...args], {
@@ -379,8 +379,8 @@ describe('CONFIDANT_URL', () => {
   });
 });
 
-describe('a key that means nothing', () => {
-  test('is told with the one that it is like, or where it belongs, and never with its value', async () => {
+describe('an unknown key', () => {
+  test('an unknown key is reported with the key that it resembles, or where it belongs, and never with its value', async () => {
     const content = [
       'default: {urll: s3cret, auth-key: s3cret, from: s3cret, future: s3cret,',
       '  auth_context: {form: s3cret, region: s3cret, usertype: s3cret}}',
@@ -399,7 +399,7 @@ describe('a key that means nothing', () => {
     expect(stderr).not.toContain('s3cret');
   });
 
-  test('is told by the command line alone: a library prints nothing', async () => {
+  test('only the command line reports unknown keys: the SDK prints nothing', async () => {
     const write = vi.spyOn(process.stderr, 'write');
     await loadProfile([file('default: {urll: https://x}')]);
     expect(write).not.toHaveBeenCalled();
@@ -408,14 +408,14 @@ describe('a key that means nothing', () => {
 });
 
 describe('a profile that is asked for', () => {
-  test('by the environment is the one a program reads too', async () => {
+  test('the profile that the environment names is the one that the SDK reads', async () => {
     vi.stubEnv('CONFIDANT_CONFIG_FILES', `/nonexistent/config, ${file(FULL)}`);
     vi.stubEnv('CONFIDANT_PROFILE', 'other');
     expect((await loadProfile()).profile).toEqual({ url: 'https://other.example.com' });
     vi.unstubAllEnvs();
   });
 
-  test('and is not there is empty (compat), and its name is told with those that are', async () => {
+  test('a named profile that does not exist counts as empty (compat), and the existing ones are listed', async () => {
     let told = '';
     const stream = new Writable({
       write(chunk: Buffer, _encoding, done) {
@@ -429,7 +429,7 @@ describe('a profile that is asked for', () => {
     expect(told).toContain('has no profile othr (it has default, other)');
   });
 
-  test('a default profile that is not there is told with those that are, where one is needed', async () => {
+  test('a missing default profile is reported only if a needed setting is missing', async () => {
     const mistyped = file('defualt:\n  url: https://confidant.example.com\n');
     const told = `confidant: error: ${mistyped} has no profile default (it has defualt)`;
     for (const command of ['list_credentials', 'login']) {

@@ -40,7 +40,7 @@ const matching = (...patterns: RegExp[]): unknown =>
   expect.arrayContaining(patterns.map((pattern) => expect.stringMatching(pattern) as string));
 
 describe('--log-level debug', () => {
-  test('tells the configuration, the server, the authentication, the token and each request', async () => {
+  test('debug logs the configuration, the server, the authentication, the token and each request', async () => {
     const config = join(server.dataDir, 'client.yaml');
     const files = `/nonexistent/config,${config},/nonexistent/other`;
     const pairs = JSON.stringify({ one: VALUES[0], two: VALUES[1] });
@@ -78,7 +78,7 @@ describe('--log-level debug', () => {
     );
   });
 
-  test('tells a login and where the server is from, and shows no password of addresses', async () => {
+  test('debug logs the login and where the server is set, without passwords of addresses', async () => {
     const browser = addressCatcher(home);
     const alice = person(server.url);
     await alice.logIn(/http\S+\/login#\S+/.exec(server.printed)![0]);
@@ -121,7 +121,7 @@ describe('--log-level debug', () => {
     );
   });
 
-  test('tells the proxy, why there is no answer, and the pauses', async () => {
+  test('debug logs the proxy, why there is no response, and the retries', async () => {
     const config = join(home, 'far.json');
     const context = { from: 'alice', to: 'confidant', user_type: 'user' };
     const far = { url: 'https://confidant.example.com', auth_key: 'alias/confidant-user', auth_context: context };
@@ -142,7 +142,7 @@ describe('--log-level debug', () => {
     expect(told.join('\n')).not.toContain('s3cret-environment');
   });
 
-  test('tells what Retry-After asked for, and the offline copy when it is looked at', async () => {
+  test('debug logs what Retry-After asked for, and the use of the offline copy', async () => {
     const at = await deploy();
     let answers = 0;
     at.answer(() => {
@@ -166,12 +166,12 @@ describe('--log-level debug', () => {
     await at.close();
   });
 
-  test('tells nothing at other levels', async () => {
+  test('other levels log no debug lines', async () => {
     const { stderr } = await runCli(['confidant', 'list_credentials'], { env });
     expect(stderr).toBe('');
   });
 
-  test('nothing that it told is a secret', () => {
+  test('no debug line holds a secret', () => {
     const token = JSON.parse(readFileSync(join(server.dataDir, 'client-token-default'), 'utf8')) as { token: string };
     const logins = join(home, '.local/state/confidant/logins');
     const login = JSON.parse(readFileSync(join(logins, readdirSync(logins)[0]!), 'utf8')) as LoginSession;

@@ -9,7 +9,7 @@ import { GLOBAL_OPTIONS } from '../src/cli/arguments/global-options.js';
 const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
 
 describe('the guide', () => {
-  test('names every command, option and output', () => {
+  test('the guide names every command, option and output format', () => {
     const named = [
       ...COMMANDS.flatMap(({ name, options }) => [name, ...options.map((option) => `--${longName(option)}`)]),
       ...GLOBAL_OPTIONS.map((option) => `--${longName(option)}`),
@@ -18,7 +18,7 @@ describe('the guide', () => {
     expect(named.filter((name) => !guide.includes(name))).toEqual([]);
   });
 
-  test('shows command lines that can be parsed', () => {
+  test('the command lines that the guide shows can be parsed', () => {
     const blocks = [...guide.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!.replaceAll('\\\n', ' '));
     const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => /(^|npx |\(|\| )confidant /.test(line));
     expect(lines.length).toBeGreaterThan(30);

@@ -43,7 +43,7 @@ async function stored(id: string): Promise<{ pairs: string; revision: number }> 
 }
 
 describe('update_credential --merge', () => {
-  test('changes the keys that are given, as the server spells them, and leaves the others exactly as they are', async () => {
+  test('--merge changes the given keys in lower case, and leaves the others exactly as they are', async () => {
     const id = await create('{"user": "u", "password": "old", "big": 12345678901234567890}');
     const end = await call(
       'update_credential',
@@ -61,7 +61,7 @@ describe('update_credential --merge', () => {
     });
   });
 
-  test('--unset takes keys away, with or without others that change', async () => {
+  test('--unset removes keys, with or without others that change', async () => {
     const id = await create('{"a": "1", "b": "2", "c": "3"}');
     expect((await call('update_credential', '--id', id, '--unset', 'A')).code).toBe(0);
     const both = ['--merge', '--unset', 'b', '--credential-pairs', '{"c": "4"}'];
@@ -83,7 +83,7 @@ describe('update_credential --merge', () => {
     expect(await stored(id)).toEqual({ pairs: '{ "a": "1" }', revision: 1 });
   });
 
-  test('writes nothing, and is a success, where all is as it is to be', async () => {
+  test('a merge that would change nothing succeeds and writes nothing', async () => {
     const id = await create('{"a": "1", "b": "2"}');
     const again = ['--merge', '--credential-pairs', '{"a": "1"}'];
     const end = await call('update_credential', '--id', id, ...again);
@@ -93,7 +93,7 @@ describe('update_credential --merge', () => {
     expect((await stored(id)).revision).toBe(2);
   });
 
-  test('loses nothing of what several people change at the same time', async () => {
+  test('a merge loses no change that others make at the same time', async () => {
     const id = await create('{"first": "0"}');
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
     const ends = await Promise.all(
@@ -174,7 +174,7 @@ describe('update_blind_credential --merge', () => {
     return (JSON.parse(stdout) as { blind_credential: object }).blind_credential;
   }
 
-  test('opens the old pairs and encrypts them again with what changes, under the stored context', async () => {
+  test('a merge decrypts the old pairs and encrypts them with the changes, under the stored context', async () => {
     const id = await createBlind();
     const change = ['--merge', '--credential-pairs', '{"Key": "new"}', '--unset', 'Cert'];
     expect(await call('update_blind_credential', '--id', id, ...keys, ...change)).toMatchObject({
@@ -188,7 +188,7 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  test('loses nothing of what several people change at the same time', async () => {
+  test('a merge loses no change that others make at the same time', async () => {
     const id = await createBlind();
     const ends = await Promise.all(
       ['a', 'b', 'c'].map((key) =>
@@ -202,7 +202,7 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  test('is refused by --expected-revision for another one, and so is a revert', async () => {
+  test('a merge or revert is refused if --expected-revision is not the current one', async () => {
     const id = await createBlind();
     const change = ['--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}', '--expected-revision'];
     const refused = await call('update_blind_credential', ...change, '2');
@@ -290,7 +290,7 @@ describe('update_blind_credential --merge', () => {
     });
   });
 
-  test('keeps names of keys from the server that were kept from it before', async () => {
+  test('a merge does not send names of keys that were not sent before', async () => {
     const id = await createBlind('--no-store-keys');
     await call('update_blind_credential', '--id', id, ...keys, '--merge', '--credential-pairs', '{"Key": "new"}');
     expect(await opened(id)).toMatchObject({ revision: 2, credential_keys: [] });

@@ -69,7 +69,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 describe('a name does where an id does', () => {
-  test('to change, revert and read a credential', async () => {
+  test('a credential can be changed, reverted and read by its name', async () => {
     const update = ['update_credential', '--credential-name', 'cache'];
     expect(await answered(...update, '--documentation', 'd')).toMatchObject({
       credential: { id: ids['cache'], revision: 2 },
@@ -98,7 +98,7 @@ describe('a name does where an id does', () => {
     });
   });
 
-  test('to change, revert and read a blind credential', async () => {
+  test('a blind credential can be changed, reverted and read by its name', async () => {
     const named = ['--blind-credential-name', 'signing'];
     expect(await answered('update_blind_credential', ...named, '--name', 'signer')).toMatchObject({
       blind_credential: { id: ids['signing'], name: 'signer' },
@@ -112,7 +112,7 @@ describe('a name does where an id does', () => {
     expect((await answered('history', ...named))['revisions']).toHaveLength(3);
   });
 
-  test('to map, to take away, and to ask where something is mapped', async () => {
+  test('credentials can be mapped, removed and searched for in services by their names', async () => {
     await answered('map', '--service', 'web', '--cred-names', '東京 api', '--blind-cred-names', 'tls', 'signing');
     expect(await mapped('web')).toEqual(['東京 api', 'signing', 'tls']);
     await answered('add_creds', '--service-id', 'web', '--cred-names', 'database', '--cred-ids', ids['cache']!);
@@ -127,7 +127,7 @@ describe('a name does where an id does', () => {
     }
   });
 
-  test('a name that nothing has is told with similar ones, and nothing is changed', async () => {
+  test('an unknown name is reported with similar ones, and nothing is changed', async () => {
     expect(await refused('revert_credential', '--credential-name', 'databsae')).toBe(
       'no credential is named databsae (similar: database)',
     );
@@ -140,7 +140,7 @@ describe('a name does where an id does', () => {
     expect((await run('list_services', '-o', 'id')).stdout).toBe('web\n');
   });
 
-  test('an id and a name together are wrong arguments, and so are neither', async () => {
+  test('an id together with a name is refused, and so is neither', async () => {
     for (const words of [
       ['update_credential', '--id', 'x', '--credential-name', 'y', '--disabled'],
       ['update_credential', '--disabled'],
@@ -156,7 +156,7 @@ describe('a name does where an id does', () => {
 });
 
 describe('revisions', () => {
-  test('one that does not exist is told as such, for everything that has revisions', async () => {
+  test('a missing revision is reported as such, for everything that has revisions', async () => {
     const { cache, tls } = ids;
     const newest = 'The newest is';
     for (const [words, told] of [
@@ -180,12 +180,12 @@ describe('revisions', () => {
     }
   });
 
-  test('what does not exist itself is told in the words of the server', async () => {
+  test("what does not exist at all is reported in the server's words", async () => {
     expect(await refused('revert_credential', '--id', 'nope', '--revision', '9')).toBe('Credential not found.');
     expect(await refused('revert_service', '--id', 'nope', '--revision', '9')).toBe('Service not found.');
   });
 
-  test('of a blind credential are compared without a value, by keys and regions', async () => {
+  test('revisions of a blind credential are compared by keys and regions, without values', async () => {
     await answered(
       'update_blind_credential',
       ...['--blind-credential-name', 'tls', '--documentation', 'ask the team', '--metadata', '{"path": "/etc/s3cret"}'],
@@ -222,7 +222,7 @@ describe('lists for people', () => {
     return stdout.split('\n');
   };
 
-  test('are tables with aligned columns', async () => {
+  test('lists are tables with aligned columns', async () => {
     const [titles, ...rows] = await table('list_credentials');
     expect(titles).toMatch(/^NAME {6}ID {32}REVISION {2}ENABLED {2}MODIFIED {14}BY$/);
     expect(rows.slice(0, -1).map((row) => row.replace(/\d{4}-.*Z/, 'DATE').replace(/Z {2}\S+$/, ''))).toEqual([
@@ -242,14 +242,14 @@ describe('lists for people', () => {
     ]);
   });
 
-  test('and histories are too', async () => {
+  test('histories are tables with aligned columns', async () => {
     const [titles, first] = await table('history', '--blind-credential-name', 'tls');
     expect(titles).toMatch(/^REVISION {2}ENABLED {2}MODIFIED {14}BY +NAME {2}KEYS$/);
     expect(first).toMatch(/^2 {9}no .* tls {3}chain$/);
     expect((await table('history', '--service', 'web')).length).toBe(5);
   });
 
-  test('never hold a value', async () => {
+  test('tables never show a value', async () => {
     for (const words of [
       ['list_credentials'],
       ['history', '--blind-credential-name', 'tls'],
@@ -259,7 +259,7 @@ describe('lists for people', () => {
     }
   });
 
-  test('print one id a line for -o id, and tell that there are more', async () => {
+  test('-o id prints one id per line, and reports that there are more', async () => {
     expect((await run('list_blind_credentials', '-o', 'id')).stdout.split('\n').sort()).toEqual(
       ['', ids['signing'], ids['tls']].sort(),
     );
@@ -316,7 +316,7 @@ describe('with servers that answer otherwise', () => {
   const listed = (...credentials: [id: string, name: string][]) =>
     credentials.map(([id, name]) => ({ ...credentialWith(id, {}), name }));
 
-  test('a name is looked for on every page, and a list without an end has one', async () => {
+  test('a name is looked for on every page, and an endless list is given up', async () => {
     answers = {
       'GET /v1/credentials': { body: { credentials: listed(['c1', 'a']), next_page: 'p=' } },
       'GET /v1/credentials?limit=1000&page=p%3D': {
@@ -337,7 +337,7 @@ describe('with servers that answer otherwise', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('does not end') as string });
   });
 
-  test('a name that two have is refused with their ids', async () => {
+  test('a name that two credentials have is refused with their ids', async () => {
     answers = {
       'GET /v1/credentials': { body: { credentials: listed(['c1', 'a'], ['c2', 'a']), next_page: null } },
       'GET /v1/blind_credentials': { body: { blind_credentials: listed(['b1', 'a'], ['b2', 'a']) } },
@@ -363,7 +363,7 @@ describe('with servers that answer otherwise', () => {
     expect(stdout.match(/\n/g)).toHaveLength(2);
   });
 
-  test('an empty list is its titles, and no ids', async () => {
+  test('an empty list prints its titles as a table, and nothing as ids', async () => {
     answers = { 'GET /v1/services': { body: { services: [], next_page: null } } };
     expect((await at.call(['list_services', '-o', 'table'])).stdout).toBe(
       'SERVICE  REVISION  ENABLED  ACCOUNT  MODIFIED  BY\n',
@@ -396,7 +396,7 @@ describe('with servers that answer otherwise', () => {
     }
   });
 
-  test('who may not see the ciphertext learns that regions were not compared', async () => {
+  test('a diff without the right to the ciphertext warns that regions were not compared', async () => {
     const blind = (revision: number, keys: string[]) => ({
       ...{ id: `b-${revision}`, name: 'tls', revision, enabled: true, documentation: null, metadata: {} },
       ...{ credential_pairs: {}, data_key: {}, credential_keys: keys, cipher_type: 'fernet', cipher_version: 2 },
@@ -412,12 +412,12 @@ describe('with servers that answer otherwise', () => {
     ]);
   });
 
-  test('a service that somebody else created at the same time is not told as created', async () => {
+  test('a service that somebody else created at the same time is not reported as created', async () => {
     answers = { 'PUT /v1/services/web': { body: { ...serviceWith({}), revision: 2 } } };
     expect(await at.call(['map', '--service', 'web', '--cred-ids', 'c1'])).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('a history that can not be read leaves the words of the server', async () => {
+  test("if the history cannot be read, the server's words are printed", async () => {
     answers = { 'PUT /v1/credentials/c1/9': { status: 404, body: { error: 'Credential not found.' } } };
     const { stdout } = await at.call(['revert_credential', '--id', 'c1', '--revision', '9']);
     expect(JSON.parse(stdout)).toEqual({ error: 'Credential not found.', result: false });

@@ -67,7 +67,7 @@ async function asked(...how: Parameters<typeof get>): Promise<number> {
 const copyPath = () => join(copies, readdirSync(copies)[0]!);
 
 describe('the offline copy', () => {
-  test('is used when the server cannot be reached, and says how old it is', async () => {
+  test('a copy is used when the server cannot be reached, and says how old it is', async () => {
     const live = await get();
     expect(live.offline).toBeUndefined();
     for (const gone of [DOWN, { status: 502 }, { status: 503 }, { status: 504 }]) {
@@ -79,7 +79,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('serves the command line: get_service shows its age, env runs the command', async () => {
+  test('get_service shows the age of the copy that it used, and env runs the command with it', async () => {
     await get();
     answer = DOWN;
     const shown = await at.run(['get_service', '--service', 'web']);
@@ -88,7 +88,7 @@ describe('the offline copy', () => {
     expect(end).toMatchObject({ code: 0, stdout: 's3cret\n' });
   });
 
-  test('is never used after an answer about the request, and no access or no service removes it', async () => {
+  test('a copy is never used after a response about the request, and a 403 or 404 deletes it', async () => {
     for (const status of [400, 401, 403, 404, 409, 500]) {
       answer = UP;
       await get();
@@ -98,7 +98,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('goes where a server of the original refuses the token, with a page', async () => {
+  test('a copy is deleted when a server of the original refuses the token with a page', async () => {
     await get();
     const body =
       '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>';
@@ -107,7 +107,7 @@ describe('the offline copy', () => {
     expect(readdirSync(copies)).toHaveLength(0);
   });
 
-  test('stays where something else than Confidant refuses, and is not used then', async () => {
+  test('a copy is kept but not used when something other than Confidant refuses', async () => {
     await get();
     for (const status of [403, 404]) {
       for (const body of ['<h1>default backend</h1>', '', { message: 'no such host' }]) {
@@ -118,7 +118,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('is unreadable without KMS, for its owner alone, and one file', async () => {
+  test('a copy is one file, for its owner only, and unreadable without KMS', async () => {
     await get();
     await get();
     expect(readdirSync(copies)).toHaveLength(1);
@@ -130,7 +130,7 @@ describe('the offline copy', () => {
     expect(at.kms.opened(wrapped)?.context).toEqual({ from: 'web', to: 'web', user_type: 'service', purpose });
   });
 
-  test('that was changed is refused', async () => {
+  test('a copy that was changed is refused', async () => {
     await get();
     const sealed = JSON.parse(readFileSync(copyPath(), 'utf8')) as { content: string };
     const flipped = sealed.content.replace(/.(?=.{60}$)/, (character) => (character === 'A' ? 'B' : 'A'));
@@ -141,7 +141,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('of another service or server is refused', async () => {
+  test('a copy of another service or server is refused', async () => {
     await get();
     const own = readFileSync(copyPath(), 'utf8');
     await get('other');
@@ -151,7 +151,7 @@ describe('the offline copy', () => {
     expect((await get('third')).error).toMatchObject({ code: 'network' });
   });
 
-  test('that is a link, a pipe, too large or open to others is refused, and nothing of it is read', async () => {
+  test('a copy that is a link, a pipe, too large or open to others is refused and not read', async () => {
     await get();
     const [path, kept] = [copyPath(), join(at.folder, 'kept')];
     answer = DOWN;
@@ -173,7 +173,7 @@ describe('the offline copy', () => {
     expect((await get()).offline).toBeDefined();
   });
 
-  test('older than allowed is refused; 0 hours forbids it', async () => {
+  test('a copy older than allowed is refused, and 0 hours forbids copies', async () => {
     await get();
     answer = DOWN;
     at.configure({ offline_copy: copies, offline_copy_max_age: 0 });
@@ -182,7 +182,7 @@ describe('the offline copy', () => {
     expect((await get()).error).toBeUndefined();
   });
 
-  test('is neither kept nor used without the setting, or with --no-offline-copy', async () => {
+  test('no copy is stored or used without the setting, or with --no-offline-copy', async () => {
     await get('web', { offlineCopy: false });
     expect(() => readdirSync(copies)).toThrow('ENOENT');
     await get();
@@ -192,7 +192,7 @@ describe('the offline copy', () => {
     expect((await get()).error).toMatchObject({ code: 'network' });
   });
 
-  test('that can not be written stops nothing', async () => {
+  test('a copy that cannot be written is only a warning', async () => {
     writeFileSync(join(at.folder, 'file'), '');
     // Below /proc nobody can make a directory.
     for (const directory of [join(at.folder, 'file', 'copies'), '/proc/nonexistent/below/copies']) {
@@ -203,7 +203,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('makes the directories that are missing above its own, for its owner alone', async () => {
+  test('missing parent directories are created, for their owner only', async () => {
     at.configure({ offline_copy: join(copies, 'of', 'web') });
     expect((await get()).log).toBe('');
     for (const directory of ['.', 'of', 'of/web']) expect(statSync(join(copies, directory)).mode & 0o777).toBe(0o700);
@@ -232,7 +232,7 @@ describe('while the server is away', () => {
     expect(await asked()).toBe(4);
   });
 
-  test('so it is soon where the server hangs, or says to come back later', async () => {
+  test('a copy is used soon when the server hangs, or asks to come back later', async () => {
     await get();
     at.configure({ ...patient(), timeout: 86_400, offline_copy_after: 0.5 });
     answer = { hang: true };
@@ -241,7 +241,7 @@ describe('while the server is away', () => {
     expect((await get()).offline).toBeDefined();
   });
 
-  test('all repetitions are made where the copy is too old to be used, of no use, or not to be used', async () => {
+  test('all retries are made if the copy is too old, unusable, or must not be used', async () => {
     await get();
     answer = { status: 503 };
     at.configure({ ...patient(), offline_copy_after: 0.001 });
@@ -257,7 +257,7 @@ describe('while the server is away', () => {
     expect((await get()).error).toBeUndefined();
   });
 
-  test('and for who goes on with what it has: the later fetches of --watch', async () => {
+  test('the later fetches of --watch make all retries', async () => {
     await get();
     answer = DOWN;
     expect(await asked('web', {}, { mayWait: true })).toBe(4);
