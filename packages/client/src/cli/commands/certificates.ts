@@ -31,8 +31,8 @@ export const handlers: Handlers<'certificates'> = {
     const client = await context.connections.client();
     return success(
       await client.getJwt(options.environment, {
-        ...(resourceId === undefined ? {} : { resourceId }),
-        ...(expirySeconds === undefined ? {} : { expirySeconds }),
+        ...(resourceId !== undefined && { resourceId }),
+        ...(expirySeconds !== undefined && { expirySeconds }),
       }),
     );
   },
