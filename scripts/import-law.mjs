@@ -102,7 +102,7 @@ const LAW = {
     'cli/main.ts': { local: ['cli/arguments', 'cli/commands/table.ts', 'cli/run.ts'], packages: [] },
     format: {
       local: ['text', 'cli/arguments', 'cli/terminal'],
-      packages: ['@confidant/contract', 'node:', 'commander', '@huggingface/jinja'],
+      packages: ['@confidant/contract', 'node:', 'commander'],
     },
   }),
   'packages/server/src/domain': { local: ['packages/server/src/domain'], packages: ['@confidant/contract', 're2js'] },
