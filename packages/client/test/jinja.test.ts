@@ -27,13 +27,13 @@ const TIMEOUT = 60_000;
 const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) =>
   renderJinja(template, secrets, { timeout: TIMEOUT });
 
-describe('templates', () => {
-  test('run no code: the constructor of a value is out of reach', () => {
+describe('a template', () => {
+  test('cannot run code through the constructor of a value', () => {
     const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
     expect(() => fill(template, { a: 'v' })).toThrow('the template failed');
   });
 
-  test('a failure tells no value', () => {
+  test('that fails is reported without repeating a value', () => {
     const filling = (template: string) => () => fill(template, { a: 's3cret %y' });
     expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(
       /^the template failed: line 1: secrets\.a has no nothing$/,
@@ -58,7 +58,7 @@ describe('templates', () => {
 });
 
 // What Jinja2 3.1.6 makes of the same template and secrets.
-describe('as Jinja2 fills them in', () => {
+describe('a template gives what Jinja2 gives', () => {
   test.each([
     ['{{ secrets.exact }} {{ secrets.a }}', '12345678901234567890 v'],
     [
@@ -223,13 +223,54 @@ describe('as Jinja2 fills them in', () => {
       '{{ [1, 2, 3]|length }}{{ (1, 2)|list|length }}{% for a in "ab"|list %}{{ a }}{% endfor %} {{ [none, none]|unique|list|length }} {{ "%s"|format("é"|e) }} {{ "%5s"|format("😀") }}|',
       '32ab 1 é     😀|',
     ],
+    [
+      '{{ 1e3 }} {{ 1.5e-3 }} {{ 1_000 }} {{ 0x1f }} {{ "\\x41\\101\\q\\u00fc" }} {{ "a" "b" }} {{ 2 ** 3 ** 2 }} {{ -2 ** 2 }} {{ 1 + 2 * 3 ~ 4 if false else 1 ~ 2 * 3 }}',
+      '1000.0 0.0015 1000 31 AA\\qü ab 64 4 16',
+    ],
+    [
+      '{{ 9 is divisibleby 3 }} {{ 9 is divisibleby(2) }} {{ 1 is in [1, 2] }} {{ 2 is not eq 2 }} {{ 2.5 is odd }} {{ "a" if 3 is gt 2 else "b" }}',
+      'true false true false false a',
+    ],
+    [
+      '{% for c in "añ😀" %}{{ loop.index }}{{ c }}{{ loop.cycle("x", "y") }}{% endfor %} {{ "ab" * 2 }} {{ 2 * "a" }} {{ ([1] * 3)|join }} {{ "%s-%03d" % (secrets.a, 7) }} {{ "%(k)s" % {"k": 1} }}',
+      '1ax2ñy3😀x abab aa 111 v-007 1',
+    ],
+    [
+      '{{ "abcde"[1:3] }} {{ "abcde"[::-2] }} {{ [1, 2, 3][-2:]|join }} {{ [1, 2, 3][2:0:-1]|join }} {{ "a😀b"[1] }} {{ "a😀b"[-1] }} {{ [[1, 2]].0.1 }}',
+      'bc eca 23 32 😀 b 2',
+    ],
+    [
+      '{% set x = 1 %}{% for i in [1, 2] %}[{{ x }}]{% set x = 5 %}{% endfor %}{% filter upper %}{% set x = 6 %}a{% endfilter %}{% set y %}{% set x = 7 %}{% endset %}{{ x }}{% if true %}{% set x = 8 %}{% endif %}{{ x }}',
+      '[1][1]A18',
+    ],
+    [
+      '{% macro f(a, b="d", c=b) %}{{ a }}{{ b }}{{ c }}{{ x }}{% endmacro %}{% set x = 1 %}{% macro g() %}{% set x = 2 %}{{ f(3) }}{% endmacro %}{{ g() }} {{ f(*[4, 5], **{"c": 6}) }} {{ f(b=7) }}',
+      '3dd1 4561 771',
+    ],
+    [
+      '{% macro f(a) %}{{ a }}{{ varargs|join }}{{ kwargs.k }}{{ caller(8) if caller }}{% endmacro %}{{ f(1, 2, 3, k=4) }} {% call(n) f(5) %}[{{ n }}]{% endcall %}',
+      '1234 5[8]',
+    ],
+    [
+      '{% filter replace("a", "b")|upper %}aa{% endfilter %}{% set x | trim | length %} abc {% endset %}{{ x }}{% set (a, b), c = (1, 2), 3 %}{{ a }}{{ b }}{{ c }}{% for a, b in {"k": 1}.items() %}{{ a }}{{ b }}{% endfor %}',
+      'BB3123k1',
+    ],
+    ['a\r\n{%- if true -%}\r\n b {#- c -#} c {{- 1 -}} d\n{%+ endif +%}\n', 'abc1d\n'],
+    [
+      '{{ "a,b,,c".split(",")|join("|") }} {{ "a,b,c".split(",", 1)|join("|") }} {{ " a  b c ".split(none, 1)|join("|") }} {{ "abc".startswith(("x", "ab"))|string }} {{ {"k": 1}.get("n", 2) }} {{ {"k": 1}.values()|list|first }} {{ dict([["k", 1]], l=2)|length }}',
+      'a|b||c a|b,c a|b c  True 2 1 2',
+    ],
+    [
+      '{{ secrets.__proto__ }}{{ secrets["constructor"] }}{{ {}.toString }}{{ "a".constructor }}{{ [].length }}{{ __proto__ }}{{ constructor }}{% set __proto__ = 3 %}{{ __proto__ }}{{ {"__proto__": 4}.__proto__ }}',
+      '34',
+    ],
   ])('%s', (template, filled) => {
     expect(fill(template)).toBe(filled);
   });
 });
 
 // Jinja2 raises UndefinedError for these.
-describe('what is not there has no parts, and can not be called', () => {
+describe('what is not defined has no parts and cannot be called', () => {
   test.each([
     ['{{ secrets.nope.deep }}', 'secrets has no nope'],
     ["{{ secrets['nope']['deep'] }}", 'secrets has no nope'],
@@ -263,7 +304,7 @@ describe('what is not there has no parts, and can not be called', () => {
     ['{{ (secrets.nope|d({"deep": 4})).deep }}', '4'],
     ['{% if secrets.nope is defined and secrets.nope.deep %}{% endif %}|', '|'],
     ['{% for x in [1, 2] if x > 1 %}{{ x }}{% endfor %}', '2'],
-  ])('and else it is nothing: %s', (template, filled) => {
+  ])('but prints as nothing and loops over nothing: %s', (template, filled) => {
     expect(fill(template)).toBe(filled);
   });
 });
@@ -285,14 +326,14 @@ describe('--strict', () => {
     expect(fill(template)).toBe('');
   });
 
-  test('leaves alone what says what else to print, what is looked at only, and statements', () => {
+  test('accepts what is not defined in defaults, tests and conditions', () => {
     const template =
       '{% set x = 1 %}{% macro f(y) %}{{ y }}{% endmacro %}{# c #}{{ secrets.nope|d("d") }}{{ nope|default }}' +
       '{% if secrets.nope is defined %}no{% endif %}{{ secrets.nope or "o" }}{{ f(x) }}{{ secrets.a }}{{ none }}{{ "" }}';
     expect(strict(template)).toBe('do1v');
   });
 
-  test('is an option of the program', async () => {
+  test('is an option of confidant-format', async () => {
     const template = join(folder, 'strict.j2');
     writeFileSync(template, '{{ secrets.nope }}');
     const args = ['confidant-format', '--out-format', 'jinja', '--template', template];
@@ -304,7 +345,7 @@ describe('--strict', () => {
   });
 });
 
-describe('what a template can not have is told with its name and place', () => {
+describe('a fault in a template is reported with its line and reason', () => {
   test.each([
     ['x\n{{ secrets.a|b64encode }}', 'the template is at fault: line 2: there is no filter b64encode'],
     [
@@ -389,7 +430,7 @@ const LONG = '"%9999s"|format("x")';
 /** A list that holds itself in part, which is much longer than what it takes to make it. */
 const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
-describe('a template that makes too much ends with an error, not with all memory', () => {
+describe('a template that makes too much fails before it takes all memory', () => {
   test.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'range() makes at most 100000 numbers'],
     ['{{ range(0, -1000000000, -1)|length }}', 'range() makes at most 100000 numbers'],
@@ -428,7 +469,7 @@ describe('a template that makes too much ends with an error, not with all memory
     ['searches in loops', '{% set l = range(99999) %}{% for i in l %}{% if -1 in l %}{% endif %}{% endfor %}'],
     ['comparisons of lists', `${DOUBLED}{% set m = ns.l %}${DOUBLED}{{ m == ns.l }}`],
     ['what is parsed', '{{ 1 }}'.repeat(500_000)],
-  ])('and one that takes too long, with its limit: %s', (_, template) => {
+  ])('one that takes too long fails at the time limit: %s', (_, template) => {
     expect(() => renderJinja(template, SECRETS, { timeout: 200 })).toThrow(
       /^the template takes more than 0.2 seconds$/,
     );
@@ -438,15 +479,15 @@ describe('a template that makes too much ends with an error, not with all memory
     ['terms', `{{ 1${'+1'.repeat(20_000)} }}`],
     ['filters', `{{ 1${'|abs'.repeat(20_000)} }}`],
     ['parentheses', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`],
-  ])('and one that is too deep, with that reason: %s', (_, template) => {
+  ])('one that is nested too deeply fails with that reason: %s', (_, template) => {
     expect(() => fill(template)).toThrow(/^the template is nested too deeply$/);
   });
 
-  test('many unknown filters are told of within the time of one, by the first lines', () => {
+  test('many uses of an unknown filter are reported with the first five lines', () => {
     expect(() => fill('{{ 1|nope }}\n'.repeat(30_000))).toThrow('lines 1, 2, 3, 4, 5: there is no filter nope');
   });
 
-  test('and a number of too many digits', () => {
+  test('a number of too many digits is refused', () => {
     expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow(
       'the template is at fault: line 1: a number has too many digits',
     );
@@ -464,7 +505,7 @@ describe('a template that makes too much ends with an error, not with all memory
       'the template is at fault: line 1: a filter has no name',
     ],
     ['too many filters', `{{ 1${'|abs'.repeat(20_000)} }}`, 'the template is nested too deeply'],
-  ])('and exit code 1: %s', async (_, text, message) => {
+  ])('confidant-format ends with exit code 1: %s', async (_, text, message) => {
     const template = join(folder, 'template.j2');
     writeFileSync(template, text);
     const stdin = '{"service": {"credentials": []}}';
