@@ -105,7 +105,7 @@ describe('login', () => {
     // What it says to do works.
     writeFileSync(
       join(folder, '.confidant'),
-      /set CONFIDANT_URL, or .* ~\/\.confidant say: (.*)/.exec(several.stderr)![1]!,
+      /set CONFIDANT_URL, or put this into ~\/\.confidant: (.*)/.exec(several.stderr)![1]!,
     );
     expect(await runCli([...PATIENT, 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
     rmSync(join(folder, 'address'));
@@ -186,7 +186,7 @@ describe('login', () => {
       wrong.searchParams.set('code', 'no code of the server');
       for (let time = 0; time < 5; time++) expect((await fetch(wrong)).status).toBe(401);
     });
-    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('none was right') as string });
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('no valid code') as string });
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 

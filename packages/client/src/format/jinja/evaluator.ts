@@ -5,7 +5,7 @@ import { loopAt, memberOf } from './members.js';
 import { Fault } from './numbers.js';
 import { calculate, sliceOf } from './operators.js';
 import { Scope } from './scope.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 import * as values from './values.js';
 import { isTrue, JinjaFunction, TOO_MUCH, type JinjaMap, type JinjaValue } from './values.js';
 

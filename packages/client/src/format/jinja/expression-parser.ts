@@ -1,7 +1,7 @@
 import type { Argument, Expression } from './ast.js';
 import { faultInLine, type Token } from './lexer.js';
 import { readFloat, readWhole } from './numbers.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 
 /** Maximum digits of a number that a template has. */
 const MAX_DIGITS = 4300;

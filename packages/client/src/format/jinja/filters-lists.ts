@@ -1,6 +1,6 @@
 import { Fault } from './numbers.js';
 import { taking, type JinjaFilter } from './parameters.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 import {
   checkLength,
   compare,
