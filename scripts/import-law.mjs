@@ -124,6 +124,7 @@ const LAW = {
       'packages/server/src/app',
       'packages/server/src/auth',
       'packages/server/src/domain',
+      'packages/server/src/net',
       'packages/server/src/ports',
     ],
     packages: [
@@ -180,10 +181,11 @@ const LAW = {
     rooms: ['store/decode.ts', 'store/rows.ts', 'private-database.ts'],
     packages: ['node:', '@confidant/contract', '@photostructure/sqlite'],
   }),
-  ...room('telemetry', { packages: ['node:', '@confidant/kmsauth/proxy', 'pino', 'prom-client'] }),
+  ...room('telemetry', { shared: ['net'], packages: ['node:', '@confidant/kmsauth/proxy', 'pino', 'prom-client'] }),
   'packages/server/src/aws': { local: [], packages: ['node:'] },
+  'packages/server/src/net': { local: [], packages: ['node:'] },
   'packages/server/src/embedded': {
-    local: ['packages/server/src/embedded', 'packages/server/src/aws', 'packages/server/src/domain'],
+    local: ['embedded', 'aws', 'domain', 'net'].map((name) => `${SERVER}/${name}`),
     packages: ['node:', '@confidant/kmsauth', '@photostructure/sqlite', 'yaml', 'zod'],
   },
   // The composition root: only it, the server's program and confidant-admin construct adapters.
