@@ -37,8 +37,8 @@ export async function startTarget(environment: Record<string, string> = {}): Pro
     memory,
     during: async (attack) => {
       const result = { longestMs: 0, answered: 0, failed: 0, peakBytes: memory() };
-      let over = false;
-      const attacking = attack().finally(() => (over = true));
+      const state = { isOver: false };
+      const attacking = attack().finally(() => (state.isOver = true));
       do {
         const startedAt = performance.now();
         const healthy = await isHealthy(`${program.url}/healthcheck`);
@@ -46,7 +46,7 @@ export async function startTarget(environment: Record<string, string> = {}): Pro
         result[healthy ? 'answered' : 'failed']++;
         result.peakBytes = Math.max(result.peakBytes, memory());
         await sleep(20);
-      } while (!over);
+      } while (!state.isOver);
       await attacking;
       return result;
     },
