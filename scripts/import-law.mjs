@@ -116,7 +116,7 @@ const LAW = {
   },
   'packages/server/src/auth': {
     local: ['packages/server/src/auth', 'packages/server/src/domain', 'packages/server/src/ports'],
-    packages: ['@confidant/contract', '@confidant/kmsauth', 'node:crypto', 'jose', 'zod'],
+    packages: ['@confidant/contract', '@confidant/kmsauth', 'node:crypto', 'jose', 'lru-cache', 'zod'],
   },
   'packages/server/src/http': {
     local: [
