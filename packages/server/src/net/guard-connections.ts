@@ -3,9 +3,7 @@ import type { Socket } from 'node:net';
 
 /** Answers that may wait on one connection. Node begins every request it has read, however many answers wait. */
 const MAX_WAITING = 8;
-/** An answer that the client takes nothing of for this long ends its connection. */
 const STALL_MS = 20_000;
-/** An answer that the client takes slowly ends its connection after this. */
 const MAX_SEND_MS = 300_000;
 /** Room for connections that arrive in the moment in which others are ended. */
 const HEADROOM = 64;
@@ -18,8 +16,15 @@ type Listener = (request: IncomingMessage, response: ServerResponse) => void;
  * place of the one that has been idle longest, or else of one whose client reads slowly.
  *
  * Call it once, after the server got its request listeners and before it listens.
+ *
+ * @param options.stallMs an answer that the client takes nothing of for this long ends its connection
+ * @param options.maxSendMs an answer that the client takes slowly ends its connection after this
  */
-export function guardConnections(server: Server, maxConnections: number): void {
+export function guardConnections(
+  server: Server,
+  maxConnections: number,
+  { stallMs = STALL_MS, maxSendMs = MAX_SEND_MS }: { stallMs?: number; maxSendMs?: number } = {},
+): void {
   /** Answers that wait, of every open connection. */
   const waiting = new Map<Socket, number>();
   /** Connections without a request, the longest idle first. */
@@ -73,8 +78,8 @@ export function guardConnections(server: Server, maxConnections: number): void {
   function watch(socket: Socket, response: ServerResponse): void {
     if (socket.writableLength === 0 || socket.destroyed) return;
     sending.add(socket);
-    socket.setTimeout(STALL_MS);
-    const end = setTimeout(() => socket.destroy(), MAX_SEND_MS).unref();
+    socket.setTimeout(stallMs);
+    const end = setTimeout(() => socket.destroy(), maxSendMs).unref();
     response.once('close', () => {
       clearTimeout(end);
       sending.delete(socket);
