@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { caller, dataDirectory, run } from './program.js';
+import { caller, dataDirectory, run } from '../harness/program.js';
 
 test('a server whose log is read by nobody any more stops, so that no value is read without an audit line', async () => {
   const data = dataDirectory();

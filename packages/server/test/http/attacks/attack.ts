@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dataDirectory, type Program, run } from '../../program/program.js';
+import { dataDirectory, type Program, run } from '../../harness/program.js';
 
 /** A server program under attack, and what it costs others meanwhile. */
 export interface Target {

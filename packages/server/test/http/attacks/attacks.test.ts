@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../free-port.js';
+import { freePort } from '../../harness/free-port.js';
 import { makeKeyPair } from '../../login/saml-idp.js';
 import { requestIn } from '../../login/saml-site.js';
 import { openSilent, report, startTarget, type Target } from './attack.js';
