@@ -94,7 +94,7 @@ const LAW = {
       local: [
         'sdk',
         ...['arguments', 'terminal', 'login', 'failures', 'output', 'configuration'].map((folder) => `cli/${folder}`),
-        ...['connections', 'context', 'debug', 'load-debug'].map((name) => `cli/${name}.ts`),
+        ...['connections', 'context', 'debug', 'load-debug', 'service-answer'].map((name) => `cli/${name}.ts`),
       ],
       packages: ['@confidant/', 'node:'],
     },
