@@ -1,5 +1,5 @@
 // Enforces the import law: which folder may import what. ARCHITECTURE.md gives the reasons.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,8 +18,30 @@ const room = (own, { rooms = [], shared = [], packages }) => ({
   },
 });
 
+/** The web application's folders: what each imports beside itself, its files of styles and drawings, and its libraries. */
+const inWeb = (folders) =>
+  Object.fromEntries(
+    Object.entries(folders).map(([folder, others]) => [
+      `packages/web/src/${folder}`,
+      {
+        local: [folder, 'sheet.css', 'icons.svg?no-inline', ...others].map((name) => `packages/web/src/${name}`),
+        packages: ['react', 'react-dom', '@tanstack/', '@confidant/contract'],
+      },
+    ]),
+  );
+
 /** The local folders and the packages that files below a path may import. The longest matching path counts. */
 const LAW = {
+  ...inWeb({
+    'session.ts': [],
+    api: ['session.ts'],
+    list: ['parts/when.tsx'],
+    values: ['api', 'parts/toast.tsx'],
+    parts: ['api', 'session.ts', 'values'],
+    pages: ['api', 'list', 'parts', 'values'],
+    'router.tsx': ['pages', 'parts'],
+    'main.tsx': ['api', 'router.tsx'],
+  }),
   'packages/contract/src': { local: ['packages/contract/src'], packages: ['zod'] },
   'packages/kmsauth/src': { local: ['packages/kmsauth/src'], packages: ['node:', 'lru-cache'] },
   'packages/kmsauth/src/aws.ts': {
@@ -201,7 +223,17 @@ const LAW = {
       'packages/server/src/http',
       'packages/server/src/ports',
     ],
-    packages: ['@confidant/kmsauth', 'node:cluster', 'node:crypto', 'node:fs', 'node:os', 'node:path', 'pino'],
+    packages: [
+      '@confidant/kmsauth',
+      '@confidant/web',
+      'node:cluster',
+      'node:crypto',
+      'node:fs',
+      'node:os',
+      'node:path',
+      'node:zlib',
+      'pino',
+    ],
   },
   'packages/server/src/admin': {
     local: [
@@ -283,9 +315,14 @@ function importsOf(file) {
   return [...text.matchAll(pattern)].map(([, fixed, lazy]) => {
     const specifier = fixed ?? lazy;
     if (!specifier.startsWith('.')) return { specifier };
-    const path = relative(root, resolve(root, dirname(file), specifier)).replace(/\.js$/, '.ts');
+    const written = relative(root, resolve(root, dirname(file), specifier));
+    const path = [written.replace(/\.js$/, '.ts'), written.replace(/\.js$/, '.tsx'), written].find(isSource) ?? written;
     return { specifier, target: { path } };
   });
+}
+
+function isSource(path) {
+  return existsSync(join(root, path));
 }
 
 function lawFor(file) {
