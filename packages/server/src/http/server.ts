@@ -18,6 +18,7 @@ import { DATA_HEADERS, registerTransport } from './security.js';
 import { registerSite } from './site.js';
 import { boundStrangersBodies, MAX_STRANGERS_BODY_BYTES } from './strangers-bodies.js';
 import { guardConnections } from '../net/guard-connections.js';
+import { registerWebApp, type WebApp } from './web-app.js';
 
 export interface HttpOptions {
   handlers: Handlers;
@@ -25,6 +26,7 @@ export interface HttpOptions {
   login: LoginOptions;
   /** CUSTOM_FRONTEND_DIRECTORY; empty: none. */
   customDirectory: string;
+  webApp: WebApp;
   inMaintenance: () => boolean;
   logger: Logger;
   maxBodyBytes: number;
@@ -122,6 +124,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
   registerSaml(server, options.login);
   registerCliLogin(server, options.login);
   registerSite(server, options.login, options.customDirectory);
+  registerWebApp(server, options.login, options.webApp);
   const description = Buffer.from(JSON.stringify(openApi()));
   server.get('/v1/openapi.json', (_request, reply) =>
     reply.headers(DATA_HEADERS).header('content-type', 'application/json').send(description),
@@ -191,7 +194,9 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
   const isBrowser = request.headers['sec-fetch-site'] !== undefined || response.code === 'login_failed';
   if (response.status === 401 && isBrowser) reply.header('www-authenticate', 'Session realm="Confidant"');
   const { page } = request.routeOptions.config as PageConfig;
-  if (page && (request.headers.accept ?? '').includes('text/html')) {
+  const isPage = page === true || (response.status === 404 && !/^\/v1(?:\/|$)/.test(request.url));
+  if (isPage && (request.headers.accept ?? '').includes('text/html')) {
+    if (response.status === 404) return sendNothingHere(reply);
     return sendPage(
       reply,
       response.status,
@@ -206,6 +211,17 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
     .header('content-type', 'application/json')
     .serializer(asIs)
     .send(JSON.stringify(response.body));
+}
+
+/** For somebody who followed an address that leads nowhere. */
+function sendNothingHere(reply: FastifyReply): FastifyReply {
+  return sendPage(
+    reply,
+    404,
+    'There is nothing here',
+    html`<p>The address may be mistyped.</p>
+      <p><a class="action" href="/">To the credentials</a></p>`,
+  );
 }
 
 /** Writes one line for a request, with the route's pattern: the address could hold anything that a client mistyped. */
