@@ -1,14 +1,16 @@
 import type { ServiceBody } from '@confidant/contract';
-import { type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { ApiError } from '../api/errors.js';
-import { blindListQuery, configQuery, credentialQuery, credentialsQuery, serviceQuery } from '../api/queries.js';
+import { configQuery, serviceQuery } from '../api/queries.js';
 import { request } from '../api/request.js';
+import { CredentialPicker } from '../mapping/credential-picker.js';
+import { add, type Mapped, mappedOf, NO_DRAFT, withKeys } from '../mapping/draft.js';
+import { Gets } from '../mapping/gets.js';
 import { Command } from '../parts/command.js';
 import { Icon } from '../parts/icon.js';
 import { Plain } from '../parts/marks.js';
-import { type Choice, Picker } from '../parts/picker.js';
 import { Failed, FieldError, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { toast } from '../parts/toast.js';
@@ -44,22 +46,6 @@ export function ServicePage() {
   }
   return <Service key={id} id={id} service={service.data} />;
 }
-
-/** A credential that a service gets, or would get after saving. */
-interface Mapped {
-  kind: 'credentials' | 'blind_credentials';
-  id: string;
-  name: string;
-  keys: readonly string[];
-  enabled: boolean;
-}
-
-interface Draft {
-  added: readonly Mapped[];
-  removed: ReadonlySet<string>;
-}
-
-const NO_DRAFT: Draft = { added: [], removed: new Set() };
 
 function Service({ id, service }: { id: string; service: ServiceBody | undefined }) {
   const queries = useQueryClient();
@@ -247,161 +233,6 @@ function Facts({ service }: { service: ServiceBody | undefined }) {
   );
 }
 
-interface GetsProps {
-  rows: readonly Mapped[];
-  stored: readonly Mapped[];
-  draft: Draft;
-  mayUpdate: boolean;
-  setDraft: (draft: Draft) => void;
-}
-
-function Gets({ rows, stored, draft, mayUpdate, setDraft }: GetsProps) {
-  return (
-    <table className="gets">
-      <thead>
-        <tr>
-          <th className="c-name">Credential</th>
-          <th>Keys</th>
-          <th className="c-act">
-            <span className="sr">Action</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => {
-          const isRemoved = draft.removed.has(row.id);
-          const isAdded = !stored.some((one) => one.id === row.id);
-          const state = isRemoved ? 'removed' : isAdded ? 'added' : undefined;
-          return (
-            <tr key={row.id} className={state ?? ''}>
-              <td className="c-name">
-                <div className="name">
-                  {isRemoved ? (
-                    <span className="struck">
-                      <Plain text={row.name} />
-                    </span>
-                  ) : (
-                    <Link to={row.kind === 'credentials' ? '/credentials/$id' : '/blind/$id'} params={{ id: row.id }}>
-                      <Plain text={row.name} />
-                    </Link>
-                  )}
-                  {row.kind === 'blind_credentials' && (
-                    <span className="aside">
-                      <span className="seal small" aria-hidden="true" /> blind
-                    </span>
-                  )}
-                  {!row.enabled && <span className="aside"> disabled</span>}
-                </div>
-              </td>
-              <td>
-                <span className="keys" translate="no">
-                  {row.keys.map((key) => (
-                    <span key={key}>
-                      <Plain text={key} />
-                    </span>
-                  ))}
-                </span>
-              </td>
-              <td className="c-act">
-                {state !== undefined && <span className={`state ${state}`}>{state}</span>}
-                {mayUpdate && (
-                  <button
-                    className="btn plain"
-                    type="button"
-                    aria-label={state === undefined ? `Remove ${row.name}` : `Undo: ${row.name} ${state}`}
-                    onClick={() => setDraft(state === undefined ? remove(draft, row.id) : undo(draft, row.id))}
-                  >
-                    {state === undefined ? 'Remove' : <Icon name="undo" />}
-                  </button>
-                )}
-              </td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
-  );
-}
-
-interface CredentialPickerProps {
-  rows: readonly Mapped[];
-  onChoose: (mapped: Mapped) => void;
-  onClose: () => void;
-}
-
-function CredentialPicker({ rows, onChoose, onClose }: CredentialPickerProps) {
-  const { data: config } = useQuery(configQuery);
-  const list = useInfiniteQuery(credentialsQuery);
-  const mayListBlind = config?.generated.permissions.blind_credentials.list === true;
-  const blind = useQuery({ ...blindListQuery, enabled: mayListBlind });
-  const { hasNextPage, isFetchingNextPage, fetchNextPage, isError } = list;
-  useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
-  const has = new Set(rows.map((row) => row.id));
-  const all: (Mapped & Choice)[] = [
-    ...(list.data?.pages.flatMap((page) => page.credentials) ?? []).map((each) => ({
-      kind: 'credentials' as const,
-      id: each.id,
-      name: each.name,
-      keys: each.credential_keys,
-      enabled: each.enabled,
-      text: [each.name, ...each.tags.map((tag) => `#${tag}`), each.documentation ?? ''].join('\n').toLowerCase(),
-      ...(has.has(each.id)
-        ? { note: 'it has it', isOff: true }
-        : each.tags[0] !== undefined && { note: `#${each.tags[0]}` }),
-    })),
-    ...(blind.data ?? []).map((each) => ({
-      kind: 'blind_credentials' as const,
-      id: each.id,
-      name: each.name,
-      keys: [],
-      enabled: each.enabled,
-      text: [each.name, each.documentation ?? '', 'blind'].join('\n').toLowerCase(),
-      ...(has.has(each.id) ? { note: 'it has it', isOff: true } : { note: 'blind' }),
-    })),
-  ];
-  const byId = new Map(all.map((each) => [each.id, each]));
-  return (
-    <Picker
-      label="Add a credential"
-      choices={all}
-      isReading={list.isPending || hasNextPage}
-      about={({ id }) => <About mapped={byId.get(id)!} rows={rows} />}
-      onChoose={({ id }) => onChoose(byId.get(id)!)}
-      onClose={onClose}
-    />
-  );
-}
-
-/** The keys of the credential under the cursor, and whether the service gets them from another already. */
-function About({ mapped, rows }: { mapped: Mapped; rows: readonly Mapped[] }) {
-  const { data } = useQuery({ ...credentialQuery(mapped.id), enabled: mapped.kind === 'credentials' });
-  const keys = data?.credential_keys ?? mapped.keys;
-  const others = rows.filter((row) => row.id !== mapped.id);
-  const clashes = keys.filter((key) => others.some((row) => row.keys.includes(key)));
-  const from = others.find((row) => row.keys.includes(clashes[0] ?? ''));
-  return (
-    <>
-      <h3>
-        <Plain text={mapped.name} />
-      </h3>
-      <p className="keys" translate="no">
-        {keys.map((key) => (
-          <span key={key} className={clashes.includes(key) ? 'clash' : ''}>
-            <Plain text={key} />
-          </span>
-        ))}
-      </p>
-      {clashes.length > 0 && (
-        <FieldError>
-          <code>{clashes[0]}</code> comes from {from?.name} already. Take that one out first, or rename the key.
-        </FieldError>
-      )}
-    </>
-  );
-}
-
 /** Puts the present revision in the place of what is shown; the page, and a draft on it, stay. */
 async function readAgain(queries: QueryClient, id: string): Promise<void> {
   const { queryKey } = serviceQuery(id);
@@ -409,34 +240,4 @@ async function readAgain(queries: QueryClient, id: string): Promise<void> {
     queryKey,
     await request<ServiceBody>(`/v1/services/${encodeURIComponent(id)}?metadata_only=true`),
   );
-}
-
-/** Lists carry no keys, so they are asked for; without them the credential can be added all the same. */
-async function withKeys(queries: QueryClient, mapped: Mapped): Promise<Mapped> {
-  if (mapped.kind !== 'credentials') return mapped;
-  const credential = await queries.fetchQuery(credentialQuery(mapped.id)).catch(() => undefined);
-  return credential === undefined ? mapped : { ...mapped, keys: credential.credential_keys };
-}
-
-function mappedOf(service: ServiceBody | undefined): readonly Mapped[] {
-  if (service === undefined) return [];
-  const of = (kind: Mapped['kind']) =>
-    service[kind].map(({ id, name, credential_keys: keys, enabled }) => ({ kind, id, name, keys, enabled }));
-  return [...of('credentials'), ...of('blind_credentials')];
-}
-
-function add(draft: Draft, mapped: Mapped): Draft {
-  const removed = new Set(draft.removed);
-  if (removed.delete(mapped.id)) return { ...draft, removed };
-  return { ...draft, added: [...draft.added.filter((each) => each.id !== mapped.id), mapped] };
-}
-
-function remove(draft: Draft, id: string): Draft {
-  return { ...draft, removed: new Set([...draft.removed, id]) };
-}
-
-function undo(draft: Draft, id: string): Draft {
-  const removed = new Set(draft.removed);
-  removed.delete(id);
-  return { added: draft.removed.has(id) ? draft.added : draft.added.filter((each) => each.id !== id), removed };
 }
