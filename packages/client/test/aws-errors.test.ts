@@ -65,11 +65,11 @@ describe('errors of AWS about credentials', () => {
     ['SignatureDoesNotMatch', `${ofKeys}: the secret access key does not belong to the access key id; correct them`],
     [
       'UnrecognizedClientException',
-      `${ofKeys}: the access key does not exist, or the session token is not for it; correct them`,
+      `${ofKeys}: the access key does not exist, or the session token does not belong to it; correct them`,
     ],
     [
       'InvalidClientTokenId',
-      `${ofKeys}: the access key does not exist, or the session token is not for it; correct them`,
+      `${ofKeys}: the access key does not exist, or the session token does not belong to it; correct them`,
     ],
     ['IncompleteSignatureException', `${ofKeys}: the access key id or secret is malformed; correct them`],
     ['ExpiredTokenException', 'the AWS session (AWS_ACCESS_KEY_ID) has expired: get new credentials'],

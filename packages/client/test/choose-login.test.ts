@@ -98,7 +98,7 @@ describe('without an address', () => {
     answers = { status: 401, body: { error: 'Unauthenticated' } };
     const end = await ask(['--url', one.url, 'whoami']);
     expect(end.code).toBe(1);
-    expect(end.stderr).toContain(`the login has ended: confidant --url ${one.url} login`);
+    expect(end.stderr).toContain(`the login has ended: run confidant --url ${one.url} login`);
     answers = { body: { email: 'alice@example.com' } };
     expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
     expect(cookies(two)).toEqual(['session=of-two']);
@@ -131,7 +131,7 @@ describe('without an address', () => {
     await keep(one, session('of-one', past));
     const end = await ask(['whoami']);
     expect(end).toMatchObject({ code: 1, stdout: '' });
-    expect(end.stderr).toContain(`the login at ${one.url} has ended: confidant --url ${one.url} login`);
+    expect(end.stderr).toContain(`the login at ${one.url} has ended: run confidant --url ${one.url} login`);
     expect(cookies(one)).toEqual([]);
     expect((await ask(['login'])).stderr).toContain('open this address in a browser');
     expect(one.seen.map(({ path }) => path)).toContain('/v1/login/cli');

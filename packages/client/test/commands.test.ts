@@ -321,10 +321,10 @@ describe('map', () => {
     ]) {
       const plain = await at.call([...command, 'web', '--cred-names', 'tls']);
       expect(plain.stderr).toContain(
-        'no credential is named tls; a blind credential is named tls: --blind-cred-names takes those',
+        'no credential is named tls; a blind credential is named tls: use --blind-cred-names',
       );
       const blind = await at.call([...command, 'web', '--blind-cred-names', 'database']);
-      expect(blind.stderr).toContain('; a credential is named database: --cred-names takes those');
+      expect(blind.stderr).toContain('; a credential is named database: use --cred-names');
     }
     expect((await at.call(['get_credential', '--name', 'tls'])).stderr).toContain(
       '; a blind credential is named tls\n',
@@ -371,7 +371,7 @@ describe('map', () => {
     const removed = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other']);
     expect(removed).toMatchObject({
       ...result,
-      stderr: 'confidant: warning: nothing to remove: none of these is mapped to web\n',
+      stderr: 'confidant: warning: nothing to remove: none of these credentials is mapped to web\n',
     });
     const id = await at.call(['remove_creds', '--service-id', 'web', '--cred-ids', 'other', '-o', 'id']);
     expect(id).toMatchObject({ code: 0, stdout: 'web\n' });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programPath } from './support/cli.js';
 import { startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 
-/** The real server with its embedded default, and the real command line, each in processes of their own. */
+/** The real embedded server, and the real command line, each in processes of their own. */
 let server: EmbeddedServer;
 
 beforeAll(async () => {

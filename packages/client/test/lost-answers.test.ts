@@ -63,7 +63,7 @@ describe('a change whose answer was lost', () => {
     ]);
   });
 
-  describe('and that can not be looked up is told as unknown, with the reason:', () => {
+  describe('and that cannot be looked up is reported as unknown, with the reason:', () => {
     const [revert, SERVICE] = ['PUT /v1/credentials/c1/2', 'GET /v1/services/web?metadata_only=True'];
     const none = { status: 400, headers: { 'x-confidant-error': 'no_difference' }, body: { error: 'No difference' } };
     const before = { [GET]: thing({ credential_pairs: { a: '1' } }, 3), [SERVICE]: { body: serviceWith({}) } };

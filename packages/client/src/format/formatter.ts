@@ -62,7 +62,7 @@ export function readService(input: Json): FormatterService {
  * Writes shell lines that set each variable unless it is already set. compat: the format, and the prefix: an empty
  * `env_var_prefix` means the default prefix for credentials, but no prefix for blind ones. Blind credentials that are
  * not decrypted are skipped. Names that are not valid for a shell, or that can make programs run other code, are
- * skipped with a warning, because whoever writes a credential chooses them. Throws {@link FormatError} for a value that
+ * skipped with a warning, because people who may write a credential choose them. Throws {@link FormatError} for a value that
  * is not text (compat: as recorded for a number).
  */
 export function envExport({ credentials }: FormatterService, defaultPrefix: string, warn: Warn): string {

@@ -1,6 +1,6 @@
 import type { Transport } from './transport.js';
 
-/** A person's session, as `confidant login` gets it from a server. Whoever has it can act as the person. */
+/** A person's session, as `confidant login` gets it from a server. Anyone who has it can act as the person. */
 export interface LoginSession {
   email: string;
   cookieName: string;

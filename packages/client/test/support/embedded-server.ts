@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { dataDirectory, run } from '../../../server/test/harness/program.js';
 
-/** The real server with its embedded default, in a process of its own. */
+/** The real embedded server, in a process of its own. */
 export interface EmbeddedServer {
   url: string;
   folder: string;

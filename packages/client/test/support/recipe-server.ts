@@ -71,7 +71,7 @@ export function argumentsOf(pid: number): string {
   return execFileSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
 }
 
-/** The real server with its embedded default, and the service `web-production` of the recipes. */
+/** The real embedded server, and the service `web-production` of the recipes. */
 export interface RecipeServer {
   url: string;
   /** Gone at the end. */

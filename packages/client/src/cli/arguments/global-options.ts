@@ -3,7 +3,7 @@ import { OUTPUT_FORMATS, type OptionSpec } from './command-spec.js';
 const options = [
   {
     flags: '--config-files <files>',
-    text: 'configuration files, separated by commas; the first that exists is used (default: CONFIDANT_CONFIG_FILES, else ~/.confidant,/etc/confidant/config)',
+    text: 'configuration files, separated by commas; only the first that exists is read (default: CONFIDANT_CONFIG_FILES, else ~/.confidant,/etc/confidant/config)',
   },
   { flags: '--profile <name>', text: 'profile in the configuration (default: CONFIDANT_PROFILE, else default)' },
   {
@@ -13,7 +13,7 @@ const options = [
   { flags: '-v, --verify-ssl', text: 'verify certificates (always on)' },
   {
     flags: '--retries <n>',
-    text: 'how often to retry reads and updates (default: 5)',
+    text: 'maximum number of retries of a read or update (default: 5)',
     kind: 'count',
   },
   {

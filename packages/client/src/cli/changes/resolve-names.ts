@@ -98,7 +98,7 @@ async function describeOtherKind(
   const names = unknown.filter((name) => held.has(name));
   const what = other.replace('-', ' ');
   if (names.length === 0) return '';
-  return `; a ${what} is named ${names.join(' and ')}${option === undefined ? '' : `: ${option} takes those`}`;
+  return `; a ${what} is named ${names.join(' and ')}${option === undefined ? '' : `: use ${option}`}`;
 }
 
 interface Named {

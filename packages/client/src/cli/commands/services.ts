@@ -102,7 +102,7 @@ export const handlers: Handlers<'services'> = {
       credentials: without(removed.credentials),
       blindCredentials: without(removed.blindCredentials),
       // This is a success, but shows a mistyped id.
-      whenUnchanged: () => context.log.warning(`nothing to remove: none of these is mapped to ${id}`),
+      whenUnchanged: () => context.log.warning(`nothing to remove: none of these credentials is mapped to ${id}`),
     });
     return context.globals.output === 'id' ? outcome : success();
   },

@@ -48,7 +48,7 @@ async function adviceFor(context: Context, error: ConfidantError): Promise<strin
 async function adviseEnded(context: Context): Promise<string> {
   const { url } = await context.configuration.serverSettings();
   await endLogin(url).catch(() => undefined);
-  return `the login has ended: confidant --url ${url} login`;
+  return `the login has ended: run confidant --url ${url} login`;
 }
 
 /** compat: servers of the original send no code, but an HTML page instead of JSON, for a token that they reject. */

@@ -10,7 +10,7 @@ const KEY_ERRORS: readonly (readonly [RegExp, string])[] = [
   [/^(?:InvalidSignature|SignatureDoesNotMatch)/, 'the secret access key does not belong to the access key id'],
   [
     /^(?:UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId)/,
-    'the access key does not exist, or the session token is not for it',
+    'the access key does not exist, or the session token does not belong to it',
   ],
   [/^(?:IncompleteSignature|MissingAuthenticationToken)/, 'the access key id or secret is malformed'],
 ];

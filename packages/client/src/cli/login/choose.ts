@@ -34,5 +34,5 @@ export async function chooseLogin({
       : none(`you are logged in at ${only}: to use this login, give --login --url ${only}`);
   }
   if (candidates.length > 0) return none(`you are logged in at ${shown.join(' and ')}: ${HOW_TO_CHOOSE}`);
-  return none(...shown.map((server) => `the login at ${server} has ended: confidant --url ${server} login`));
+  return none(...shown.map((server) => `the login at ${server} has ended: run confidant --url ${server} login`));
 }

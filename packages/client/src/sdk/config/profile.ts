@@ -19,7 +19,7 @@ export interface AuthContext {
   userType: string;
 }
 
-/** How to talk to a server and to AWS, whoever one is. */
+/** How to talk to a server and to AWS, independent of the caller. */
 export interface ServerSettings {
   url: string;
   region?: string;
@@ -336,7 +336,7 @@ async function parseYamlConfig(file: string, content: string): Promise<unknown> 
     return parse(content, { version: '1.1', uniqueKeys: false, logLevel: 'error', prettyErrors: false });
   } catch (error) {
     const { placeOf, inspectJson } = await import('../../text/json-syntax.js');
-    // Of a file that looks like JSON the YAML parser says where it is no YAML either.
+    // For a file that looks like JSON, the place where it stops being JSON is more useful than the YAML parser's.
     const json = content.trimStart().startsWith('{') ? inspectJson(content).errorOffset : undefined;
     const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
     // The parser's message may quote the file.

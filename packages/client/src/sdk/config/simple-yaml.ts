@@ -8,7 +8,7 @@ const QUOTED = /^(?:"([^"\\]*)"|'([^']*)')(?: +#.*)?$/;
 /** Words that mean themselves: no sign of YAML's in them, none that could begin a number, a comment or a key. */
 const WORDS = /^((?:[A-Za-z/]|~\/)[\w./@:-]*(?: [\w./@:-]+)*)(?: +#.*)?$/;
 const WHOLE = /^(0|[1-9]\d{0,14})(?: +#.*)?$/;
-/** In one of YAML's versions they are no text. */
+/** In one of YAML's versions they are not texts. */
 const KEYWORDS = /^(y|n|yes|no|on|off|true|false|null|e[-\d_]+)$/i;
 const MAX_LINE_LENGTH = 1000;
 

@@ -106,7 +106,7 @@ export const BLIND_COMMANDS = [
       key,
       {
         flags: '--prefix <prefix>',
-        text: 'for dotenv and shell: put this before every name',
+        text: 'for dotenv and shell: prefix of every name',
         fallback: 'CREDENTIALS_',
         added: true,
       },

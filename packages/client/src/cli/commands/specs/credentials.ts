@@ -81,7 +81,7 @@ export const CREDENTIAL_COMMANDS = [
       { flags: '--metadata-only', text: 'leave out the values' },
       {
         flags: '--prefix <prefix>',
-        text: 'for dotenv and shell: put this before every name',
+        text: 'for dotenv and shell: prefix of every name',
         fallback: 'CREDENTIALS_',
       },
       key,

@@ -7,12 +7,12 @@ import type { OptionSpec } from '../../arguments/command-spec.js';
 
 export const credentialName = {
   flags: '--credential-name <name>',
-  text: 'the exact name of the credential, instead of the id',
+  text: 'exact name of the credential, instead of its id',
   added: true,
 } as const satisfies OptionSpec;
 export const blindCredentialName = {
   flags: '--blind-credential-name <name>',
-  text: 'the exact name of the blind credential, instead of the id',
+  text: 'exact name of the blind credential, instead of its id',
   added: true,
 } as const satisfies OptionSpec;
 export const oneCredential = { of: ['id', 'credential-name'], required: true } as const;
@@ -23,11 +23,11 @@ export const oneSubject = {
 } as const;
 export const blindCredNames = {
   flags: '--blind-cred-names <names...>',
-  text: 'the same, by exact name',
+  text: 'exact names of blind credentials, instead of ids',
   added: true,
 } as const satisfies OptionSpec;
 export const credNames = {
   flags: '--cred-names <names...>',
-  text: 'the same, by exact name',
+  text: 'exact names of credentials, instead of ids',
   added: true,
 } as const satisfies OptionSpec;

@@ -8,7 +8,7 @@ export const revision = {
 } as const satisfies OptionSpec;
 export const pairs = {
   flags: '--credential-pairs <json>',
-  text: 'keys and values as JSON; - reads it from standard input, @file from a file',
+  text: 'JSON object of keys and values; - reads it from standard input, @file from a file',
   kind: 'json',
 } as const satisfies OptionSpec;
 export const prompt = {

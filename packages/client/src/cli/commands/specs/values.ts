@@ -2,8 +2,8 @@ import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
 const envOptions = [
   { flags: '--service <name>', text: 'service whose credentials become variables', required: true },
-  { flags: '--prefix <prefix>', text: 'put this before every name', fallback: 'CREDENTIALS_' },
-  { flags: '--wrapped', text: 'do not start command_wrap; used when it runs this command again' },
+  { flags: '--prefix <prefix>', text: 'prefix of every variable name', fallback: 'CREDENTIALS_' },
+  { flags: '--wrapped', text: 'do not use command_wrap; run adds this option inside it' },
   { flags: '--force', text: 'run even if command_safety_regex matches' },
   { flags: '--blind', text: 'decrypt blind credentials too and add their values', added: true },
   {
@@ -11,7 +11,11 @@ const envOptions = [
     text: 'fail if the service does not set a variable whose value is `confidant`, if two credentials set one variable, or if a key is not a valid variable name',
     added: true,
   },
-  { flags: '--require <names>', text: 'fail if one of these variables is missing; separated by commas', added: true },
+  {
+    flags: '--require <names>',
+    text: 'fail if one of these variables is missing (names separated by commas)',
+    added: true,
+  },
   { flags: '--pristine', text: "pass only the service's variables to the command", added: true },
   { flags: '--watch', text: 'restart the command when its variables change', added: true },
   {
@@ -45,7 +49,7 @@ export const VALUE_COMMANDS = [
       { flags: '--metadata-only', text: 'leave out all values', added: true },
       {
         flags: '--prefix <prefix>',
-        text: 'for dotenv and shell: put this before every name',
+        text: 'for dotenv and shell: prefix of every name',
         fallback: 'CREDENTIALS_',
         added: true,
       },
