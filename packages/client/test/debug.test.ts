@@ -104,7 +104,7 @@ describe('--log-level debug', () => {
         /^configuration: \S+\/\.confidant does not exist$/,
         /^configuration: \/etc\/confidant\/config (?:is read|does not exist)/,
         /^server: \S+ \(the only login\)$/,
-        /^authentication: the login of \S+, of \S+logins\/\w+\.json \(there is no auth_key\), which ends 20\S+Z unless it is used$/,
+        /^authentication: the login of \S+ in \S+logins\/\w+\.json \(there is no auth_key\), which ends 20\S+Z unless it is used$/,
         /^proxy: none for http:\/\/\S+$/,
         /^GET \/v1\/user\/email, attempt 1: 200 after/,
       ),
@@ -134,9 +134,9 @@ describe('--log-level debug', () => {
     expect(told).toEqual(
       matching(
         /^proxy: 127\.0\.0\.1:1 for https:\/\/confidant\.example\.com$/,
-        /^GET \/v1\/jwks\/token\?environment=…, attempt 1: no answer, network \(\w+\), after \d+ ms$/,
+        /^GET \/v1\/jwks\/token\?environment=…, attempt 1: no response, network \(\w+\), after \d+ ms$/,
         /^retry: 1 of 1 follows after \d+ ms, because of network$/,
-        /^GET \/v1\/jwks\/token\?environment=…, attempt 2: no answer, network \(\w+\), after \d+ ms$/,
+        /^GET \/v1\/jwks\/token\?environment=…, attempt 2: no response, network \(\w+\), after \d+ ms$/,
       ),
     );
     expect(told.join('\n')).not.toContain('s3cret-environment');

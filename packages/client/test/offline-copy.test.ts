@@ -163,7 +163,7 @@ describe('the offline copy', () => {
     await get('other');
     for (const name of readdirSync(copies)) writeFileSync(join(copies, name), own);
     answer = DOWN;
-    expect((await get('other')).error?.message).toMatch(/belongs to something else/);
+    expect((await get('other')).error?.message).toMatch(/belongs to another server, caller or service/);
     expect((await get('third')).error).toMatchObject({ code: 'network' });
   });
 

@@ -408,7 +408,7 @@ describe('time', () => {
     const error = await call;
     vi.useRealTimers();
     expect(error).toMatchObject({ code: 'timeout', unreachable: true, status: undefined, attempts: 2 });
-    expect(error.message).toBe(`GET /v1/services/web: no answer from ${server.url} in time`);
+    expect(error.message).toBe(`GET /v1/services/web: no response from ${server.url} in time`);
     expect(server.seen).toHaveLength(2);
     const busy = await serve(() => ({ status: 503, headers: { 'retry-after': '100' } }));
     const refused = clientOf(busy.url, { retries: 5 }).listServices({}, { deadlineMs: 10_000 });

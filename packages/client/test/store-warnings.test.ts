@@ -47,11 +47,11 @@ describe('messages about what was stored', () => {
     };
     const pairs = ['--credential-pairs', '{"a": "s3cret\\u0000", "b": "s3cret", "n": 1, "a=b": "s3cret"}'];
     const warning =
-      'confidant: warning: no environment variable can hold a, a=b: env and run will fail for services it is mapped to';
+      'confidant: warning: an environment variable cannot hold a, a=b: run and env will fail for services that map this credential';
     expect(await warned('create_credential', '--name', 'db', ...pairs)).toEqual([warning]);
     expect(await warned('update_credential', '--id', 'c1', '--merge', ...pairs)).toEqual([warning]);
     const replaced = await warned('update_credential', '--id', 'c1', ...pairs.with(1, '{"c": "\\u0000"}'));
-    expect(replaced.at(-1)).toContain('no environment variable can hold c: ');
+    expect(replaced.at(-1)).toContain('an environment variable cannot hold c: ');
     expect(await warned('create_credential', '--name', 'db', '--credential-pairs', '{"b": "v"}')).toEqual([]);
   });
 });

@@ -70,7 +70,7 @@ export async function logLoginAuthentication(
   why: string,
 ): Promise<void> {
   const end = endsAt === undefined ? '' : `, which ends ${endsAt} unless it is used`;
-  log.debug(`authentication: the login of ${email}, of ${loginFile(url)} (${why})${end}`);
+  log.debug(`authentication: the login of ${email} in ${loginFile(url)} (${why})${end}`);
   await logProxy(log, url);
 }
 
@@ -92,7 +92,7 @@ export function logAttempt(
   const what = `${method} ${url.pathname}${query.length === 0 ? '' : `?${query.join('&')}`}, attempt ${attempt}`;
   const again = sent > 1 ? ' (sent again at once: a kept connection was closed)' : '';
   const id = requestId === undefined ? '' : `, request ${requestId.slice(0, MAX_REQUEST_ID_LENGTH)}`;
-  const end = status === undefined ? `no answer, ${describeNoAnswer(error)},` : String(status);
+  const end = status === undefined ? `no response, ${describeNoAnswer(error)},` : String(status);
   log.debug(`${what}${again}: ${end} after ${Math.round(durationMs)} ms${id}`);
 }
 

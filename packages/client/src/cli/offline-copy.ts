@@ -151,9 +151,10 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
         const key = await keys.open(sealed.data_key, encryptionContext);
         const content = parseJson(Buffer.from(key.decrypt(sealed.content)).toString('utf8')) as JsonObject;
         const { identity: of, saved_at: savedAt, service } = content;
-        if (of !== identity || typeof savedAt !== 'string') throw new Error('it belongs to something else');
+        if (of !== identity || typeof savedAt !== 'string')
+          throw new Error('it belongs to another server, caller or service');
         log.debug(`offline copy: ${path} of ${savedAt} is decrypted`);
-        if (!isService(service)) throw new Error('it holds no service');
+        if (!isService(service)) throw new Error('it does not contain a service');
         return { service, savedAt };
       } catch (error) {
         const reason = error instanceof Error && error.name !== 'SyntaxError' ? error.message : 'it is damaged';

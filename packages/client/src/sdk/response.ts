@@ -35,7 +35,7 @@ export function readResponse(
   const body = parseObject(text);
   if (status === 200) {
     if (body !== undefined) return body;
-    throw new ConfidantError(`${what}: the answer is not a JSON object; is this a Confidant server?`, {
+    throw new ConfidantError(`${what}: the response is not a JSON object; is this a Confidant server?`, {
       ...common,
       code: 'invalid_response',
       foreign: true,

@@ -127,7 +127,7 @@ export class RouteCaller {
     } catch (error) {
       if (!(error instanceof ConfidantError) || error.code !== 'aborted' || signal?.aborted) throw error;
       const { origin, pathname } = this.#urlOf(path, input);
-      const timeout = new ConfidantError(`${method} ${pathname}: no answer from ${origin} in time`, {
+      const timeout = new ConfidantError(`${method} ${pathname}: no response from ${origin} in time`, {
         code: 'timeout',
       });
       timeout.attempts = counted.sent;

@@ -146,7 +146,7 @@ function exchange(
         outgoing.destroy();
       });
     const timedOut = (): void =>
-      fail(new ConfidantError(`${what}: no answer from ${request.url.origin} in time`, { code: 'timeout' }));
+      fail(new ConfidantError(`${what}: no response from ${request.url.origin} in time`, { code: 'timeout' }));
     const abort = (): void => fail(new ConfidantError(`${what}: aborted`, { code: 'aborted' }));
     const broken = (error: NodeJS.ErrnoException): void => {
       const isStale = outgoing.reusedSocket && !answered && error.code === 'ECONNRESET';
@@ -171,7 +171,7 @@ function exchange(
         size += chunk.length;
         chunks.push(chunk);
         if (size > maxResponseBytes) {
-          const message = `${what}: the answer is larger than ${maxResponseBytes} bytes`;
+          const message = `${what}: the response is larger than ${maxResponseBytes} bytes`;
           fail(new ConfidantError(message, { code: 'response_too_large', status: incoming.statusCode ?? 0 }));
         }
       });

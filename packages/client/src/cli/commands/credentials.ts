@@ -106,7 +106,7 @@ async function updateMerged(
   return retryOnConflict(context.log, async ({ isFirst, mayBeApplied }) => {
     const old = await client.getCredential(id);
     if (old.credential_keys.length > Object.keys(old.credential_pairs).length) {
-      throw new CommandError(`the server does not show you the values of ${id}, so --merge cannot keep them`);
+      throw new CommandError(`the server does not show you the values of ${id}, so the other pairs cannot be kept`);
     }
     const merged = mergePairs(old.credential_pairs, { set, unset, isFirst });
     const change = { ...body, ...(merged !== undefined && { credential_pairs: merged }) };
@@ -140,7 +140,9 @@ function logStored(
   const unfit = Object.entries(pairs).filter(([key, value]) => !fitsVariable(key, value));
   if (unfit.length === 0) return;
   const names = unfit.map(([key]) => shownName(key.toLowerCase())).join(', ');
-  log.warning(`no environment variable can hold ${names}: env and run will fail for services it is mapped to`);
+  log.warning(
+    `an environment variable cannot hold ${names}: run and env will fail for services that map this credential`,
+  );
 }
 
 function changesAnything(change: BodyOf<'updateCredential'>): boolean {
