@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Backend, startServer, type TestServer } from '../harness/server.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
-import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { admin } from './run-admin.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/confidant-admin.js', import.meta.url));

@@ -69,7 +69,7 @@ async function areAlike(
       const [old, now] = [older, newer].map((number) => revisions.find(({ revision }) => revision === number)!);
       // Without the ciphertext the diff cannot tell whether the values are the same.
       const areShown = [old!, now!].every(({ credential_pairs: pairs }) => Object.keys(pairs).length > 0);
-      const { diffBlindRevisions } = await import('../changes/blind-diff.js');
+      const { diffBlindRevisions } = await import('./blind-diff.js');
       return areShown ? diffBlindRevisions(old!, now!) : { unknown: true };
     },
   };
