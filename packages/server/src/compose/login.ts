@@ -1,3 +1,4 @@
+import { isLoopback } from '@confidant/contract';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { usersFile } from '../adapters/login/users-file.js';
@@ -8,7 +9,6 @@ import { LoginFlows } from '../auth/login-flow.js';
 import { Sessions } from '../auth/sessions.js';
 import { canPeopleLogIn, sessionSecrets } from '../config/login-checks.js';
 import type { Settings } from '../config/server-settings.js';
-import { isLoopback } from '../domain/loopback.js';
 import type { Admission } from '../domain/person.js';
 import { openSessionSecret } from '../embedded/login-link.js';
 import { Authentication, type BrowserLogin } from '../http/authentication.js';

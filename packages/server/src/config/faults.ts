@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import { existsSync } from 'node:fs';
 import { proxyFault } from '@confidant/kmsauth/proxy';
-import { isLoopback } from '../domain/loopback.js';
 import { canPeopleLogIn, loginFaults } from './login-checks.js';
 import type { Settings } from './server-settings.js';
 import type { Environment, Fault } from './setting-types.js';

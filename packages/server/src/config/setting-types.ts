@@ -1,4 +1,4 @@
-import { isPlainObject } from '../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 
 /** The value of a setting is invalid. The message says what is expected and never repeats the value. */
 export class BadValue extends Error {}

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 import { servicePattern } from './ca-settings.js';
 import {
   bootstrapText,

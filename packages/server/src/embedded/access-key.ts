@@ -1,6 +1,6 @@
+import { isPlainObject } from '@confidant/contract';
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { isPlainObject } from '../domain/plain-object.js';
 import { ensurePrivateDirectory, PrivateFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
 
 /** The key that clients sign requests to the embedded KMS endpoint with, in AWS's form. */

@@ -1,6 +1,6 @@
+import { isPlainObject } from '@confidant/contract';
 import { z } from 'zod';
 import { KmsRefused, type EncryptionContext } from '@confidant/kmsauth';
-import { isPlainObject } from '../domain/plain-object.js';
 import type { KeyringKey } from './key-store.js';
 import type { Keyring } from './keyring.js';
 

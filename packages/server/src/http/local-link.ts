@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { isLoopback } from '../domain/loopback.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { LocalModule, LoginOptions } from './login-options.js';

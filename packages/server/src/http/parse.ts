@@ -1,6 +1,5 @@
-import { parseJson, type Route } from '@confidant/contract';
+import { isPlainObject, parseJson, type Route } from '@confidant/contract';
 import type { z } from 'zod';
-import { isPlainObject } from '../domain/plain-object.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** @throws Refusal `not_found` for path parameters that do not fit the schema (bug 2) */

@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isLoopback } from '../domain/loopback.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** How requests reach the server. */

@@ -1,9 +1,9 @@
+import { isPlainObject } from '@confidant/contract';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
 import { signRequest } from '../../aws/sigv4.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import type { CredentialsCache } from './credentials.js';
 import { exchange, type ExchangeOptions, Transient } from './exchange.js';

@@ -1,6 +1,6 @@
+import { isPlainObject } from '@confidant/contract';
 import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'yaml';
-import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 
 /** A list of people is small; a larger file was probably not meant. */

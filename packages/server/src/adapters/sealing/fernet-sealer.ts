@@ -1,7 +1,6 @@
-import { parseJson, pythonJson } from '@confidant/contract';
+import { isPlainObject, parseJson, pythonJson } from '@confidant/contract';
 import { type DataKeys, FernetError, FernetKey, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import type { Pairs } from '../../domain/pairs.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import type { SealedPairs } from '../../domain/records.js';
 import { type Sealer, Unreadable } from '../../ports/sealer.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';

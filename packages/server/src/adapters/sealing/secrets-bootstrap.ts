@@ -1,8 +1,8 @@
+import { isPlainObject } from '@confidant/contract';
 import { readFile, stat } from 'node:fs/promises';
 import { DataKeys, FernetError, type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import { ProxyError } from '@confidant/kmsauth/proxy';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
-import { isPlainObject } from '../../domain/plain-object.js';
 
 /** compat: the encryption context of the bootstrap's data key. */
 const CONTEXT = { type: 'bootstrap' } as const;

@@ -1,7 +1,7 @@
+import { isPlainObject } from '@confidant/contract';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { isPlainObject } from '../../domain/plain-object.js';
 import { Refusal } from '../../domain/refusal.js';
 import type {
   CertificateAuthority,

@@ -1,6 +1,5 @@
-import { parseJson, type JsonObject } from '@confidant/contract';
+import { isPlainObject, type JsonObject, parseJson } from '@confidant/contract';
 import { instantOf, parseInstant, type Instant } from '../../domain/instant.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import type { Kind } from '../../domain/records.js';
 import { DamagedRow, type Found } from '../../ports/store.js';
 

@@ -1,5 +1,4 @@
-import { stringifyJson, type JsonObject } from '@confidant/contract';
-import { isPlainObject } from '../../../domain/plain-object.js';
+import { isPlainObject, type JsonObject, stringifyJson } from '@confidant/contract';
 import type {
   BlindCredential,
   Credential,
