@@ -59,8 +59,11 @@ export function openApi(): Schema {
           required: ['error'],
           properties: {
             error: { type: 'string', description: 'What went wrong, for people.' },
-            reference: { type: 'string', description: 'The id it is about.' },
-            conflicts: { type: 'object', description: 'Keys that mapped credentials share, and who carries them.' },
+            reference: { type: 'string', description: 'The id that the error is about.' },
+            conflicts: {
+              type: 'object',
+              description: 'Keys that mapped credentials share, and the credentials that have them.',
+            },
           },
         },
       },
@@ -112,7 +115,7 @@ function errorResponse(status: number): Schema {
     description: codes.join(', '),
     headers: {
       'X-Confidant-Error': { description: 'The code of the error.', schema: { type: 'string' } },
-      'X-Request-Id': { description: 'Finds the request in the log.', schema: { type: 'string' } },
+      'X-Request-Id': { description: 'The id of the request in the log.', schema: { type: 'string' } },
     },
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   };

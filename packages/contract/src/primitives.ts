@@ -78,7 +78,9 @@ export const expectedRevision = z
   .int(WHOLE)
   .min(0, WHOLE)
   .optional()
-  .meta({ description: 'the change is refused when another revision is the current one; 0: there is none yet' });
+  .meta({
+    description: 'the revision that the change expects; with another current revision it is refused. 0: none yet',
+  });
 
 /**
  * The optional body of a revert. Clients of the original send none, `null`, or fields of their own, which are ignored.

@@ -253,7 +253,7 @@ export const ROUTES = {
   getGrants: {
     ...ADDRESSES.getGrants,
     write: false,
-    summary: 'Whether a service has its KMS grants',
+    summary: 'Read whether a service has its KMS grants',
     params: byId,
     response: grants,
   },
@@ -261,20 +261,20 @@ export const ROUTES = {
   ensureGrants: {
     ...ADDRESSES.ensureGrants,
     write: true,
-    summary: 'Make the KMS grants of a service that are missing',
+    summary: 'Create the missing KMS grants of a service',
     params: byId,
     response: grants,
   },
   generateValue: {
     ...ADDRESSES.generateValue,
     write: false,
-    summary: 'A random value for a new secret',
+    summary: 'Generate a random value for a new secret',
     response: generatedValue,
   },
   getClientConfig: {
     ...ADDRESSES.getClientConfig,
     write: false,
-    summary: 'What clients need to know of this server',
+    summary: 'Read what clients need to know about this server',
     response: clientConfig,
   },
   listCertificateAuthorities: {
@@ -310,14 +310,14 @@ export const ROUTES = {
   getOwnToken: {
     ...ADDRESSES.getOwnToken,
     write: false,
-    summary: 'A JWT for the caller',
+    summary: 'Get a JWT for the caller',
     query: tokenQuery,
     response: token,
   },
   getToken: {
     ...ADDRESSES.getToken,
     write: false,
-    summary: 'A JWT for somebody; a number that is the name of nobody is an expiry in seconds',
+    summary: 'Get a JWT for a user or service; a number that is not a name is an expiry in seconds',
     params: tokenParams,
     query: tokenQuery,
     response: token,
@@ -325,7 +325,7 @@ export const ROUTES = {
   getTokenWithExpiry: {
     ...ADDRESSES.getTokenWithExpiry,
     write: false,
-    summary: 'A JWT for somebody that expires sooner',
+    summary: 'Get a JWT for a user or service that expires sooner',
     params: tokenWithExpiryParams,
     query: tokenQuery,
     response: token,
@@ -333,7 +333,7 @@ export const ROUTES = {
   getPublicKeys: {
     ...ADDRESSES.getPublicKeys,
     write: false,
-    summary: 'The keys that verify the JWTs of an environment',
+    summary: 'Get the keys that verify the JWTs of an environment',
     params: environmentParams,
     response: jwks,
   },

@@ -86,7 +86,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
         context.out(`Finished archiving credential ${id}, which had been interrupted\n`);
         return;
       }
-      throw new AdminError('there is no such credential');
+      throw new AdminError('the credential does not exist');
     }
     const obstacle = obstacleTo(credential, mappings);
     if (obstacle === 'enabled') return context.out(`Skipping enabled credential ${id}\n`);
@@ -147,7 +147,7 @@ function withCause(error: Error): string {
 }
 
 function archiveOf(app: AdminApp): Archive {
-  if (app.archive === undefined) throw new AdminError('there is no archive: set DYNAMODB_TABLE_ARCHIVE');
+  if (app.archive === undefined) throw new AdminError('DYNAMODB_TABLE_ARCHIVE is not set, so there is no archive');
   return app.archive;
 }
 

@@ -68,7 +68,7 @@ async function read(file: string): Promise<string> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or directory',
+  ENOENT: 'the file or directory does not exist',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
   ENOTDIR: 'part of the path is not a directory',

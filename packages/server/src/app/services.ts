@@ -73,7 +73,10 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
     const denied = `create service ${id}`;
     await authorize(app, caller, { resourceType, action: 'create', resourceId: id }, denied);
     if (!SERVICE_ID.test(id)) {
-      throw new Refusal('invalid_request', 'id: a service is named like an IAM role: letters, digits and +=,.@:_-');
+      throw new Refusal(
+        'invalid_request',
+        'id: expected the form of an IAM role name, 1 to 128 letters, digits and +=,.@:_-',
+      );
     }
   }
   const action = found === undefined ? 'create' : 'update';

@@ -33,7 +33,7 @@ export async function openEmbedded(settings: Settings, logger: Logger): Promise<
     accessKey,
     host: '127.0.0.1',
     port: settings.CONFIDANT_KMS_PORT,
-    onFault: (error) => logger.error({ err: error }, 'the local KMS endpoint failed'),
+    onFault: (error) => logger.error({ err: error }, 'the embedded KMS endpoint failed'),
   });
   return {
     announce: (serverUrl) => {

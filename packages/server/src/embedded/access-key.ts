@@ -33,7 +33,7 @@ export function openAccessKey(dataDir: string): AccessKey {
   }
   const accessKey = text === undefined ? undefined : parseAccessKey(text);
   if (accessKey === undefined) {
-    throw new PrivateFileError(`${path} holds no access key; delete it and a new one is made at the next start`);
+    throw new PrivateFileError(`${path} does not contain an access key: delete it, and the next start makes a new one`);
   }
   return accessKey;
 }

@@ -42,7 +42,7 @@ function isForeign({ uid }: Stats): boolean {
 function foreignOwner(path: string, { uid }: Stats): PrivateFileError {
   return new PrivateFileError(
     `${path} belongs to another user (uid ${uid}, this process runs as ${process.getuid?.()}); run as its owner, ` +
-      `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${shellQuote(path)}`,
+      `or, if you trust its content, run: chown ${process.getuid?.()} ${shellQuote(path)}`,
   );
 }
 
@@ -62,7 +62,7 @@ export function ensurePrivateDirectory(path: string): void {
   try {
     makeDirectory(path);
   } catch (error) {
-    throw new PrivateFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
+    throw new PrivateFileError(`the data directory ${path} cannot be created (${codeOf(error) ?? 'unknown'})`, {
       cause: error,
     });
   }
@@ -110,7 +110,7 @@ export function privateFileExists(path: string): boolean {
 function assertPrivate(path: string, stats: Stats): void {
   if (stats.isSymbolicLink()) {
     throw new PrivateFileError(
-      `${path} is a symbolic link, which could lead to anybody's file; put the file itself there`,
+      `${path} is a symbolic link, which could lead to another user's file; replace it with the file itself`,
     );
   }
   if (!stats.isFile()) throw new PrivateFileError(`${path} is not a regular file`);
@@ -118,7 +118,7 @@ function assertPrivate(path: string, stats: Stats): void {
   if (hasModes && (stats.mode & 0o077) !== 0) {
     throw new PrivateFileError(
       `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
-        `if nobody has read it, run: chmod 600 ${shellQuote(path)}`,
+        `if you are sure that no other user has read it, run: chmod 600 ${shellQuote(path)}`,
     );
   }
 }

@@ -44,7 +44,7 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     throw new Refusal(
       'not_found',
       module.kind === 'everybody'
-        ? 'Authentication is switched off: there is nothing to log in to.'
+        ? 'Authentication is off: there is nothing to log in to.'
         : 'This server does not offer logins on the command line.',
     );
   };
@@ -191,10 +191,13 @@ function giveCode(reply: FastifyReply, { back }: CliRequest, code: string): Fast
       reply,
       200,
       TITLE,
-      html`<p>Copy this code into the terminal that you started. It works once, within five minutes.</p>
+      html`<p>
+          Copy this code into the terminal where you ran <code>confidant login</code>. It works once, within five
+          minutes.
+        </p>
         <p><textarea id="code" readonly rows="8" autofocus>${code}</textarea></p>
         <p><button id="copy" type="button" hidden>Copy</button></p>
-        <p>Do not give it to anybody: someone who asks for it is trying to get your access.</p>`,
+        <p>Do not give it to anyone: someone who asks for it is trying to get your access.</p>`,
       '/assets/copy.js',
     );
   }

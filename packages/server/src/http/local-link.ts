@@ -24,6 +24,6 @@ export function redeemLink({ transport }: LoginOptions, { redeem }: LocalModule,
   }
   const body = linkBody.safeParse(jsonOf(request));
   const person = body.success ? redeem(body.data.secret) : undefined;
-  if (person === undefined) throw new Refusal('login_failed', 'This link was used before or is too old.');
+  if (person === undefined) throw new Refusal('login_failed', 'This link has been used or has expired.');
   return person;
 }

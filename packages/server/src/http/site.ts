@@ -21,12 +21,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
 
   server.get('/', PAGE, async (request, reply) => {
     if (module.kind === 'everybody') {
-      return sendPage(
-        reply,
-        200,
-        'No login',
-        html`<p>Authentication is switched off: everybody may do everything.</p>`,
-      );
+      return sendPage(reply, 200, 'No login', html`<p>Authentication is off: everyone may do everything.</p>`);
     }
     const loggedIn = await authentication.loggedIn(request, reply);
     if (loggedIn === undefined) return redirect(reply, '/loggedout');
@@ -78,7 +73,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   });
 
   server.get('/404.html', PAGE, async (_request, reply) =>
-    sendPage(reply, 200, 'Not found', html`<p>There is nothing here.</p>`),
+    sendPage(reply, 200, 'Not found', html`<p>This page does not exist.</p>`),
   );
   const file = (path: string, type: string, content: string): void => {
     server.get(path, async (_request, reply) =>

@@ -38,7 +38,8 @@ export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclMo
     throw new Error(`ACL_MODULE: expected a JavaScript file and a function in it, like ./acl.mjs:check`);
   }
   const path = resolve(directory, file);
-  if (!(await stat(path).catch(() => undefined))?.isFile()) throw new Error(`ACL_MODULE: there is no file ${path}`);
+  if (!(await stat(path).catch(() => undefined))?.isFile())
+    throw new Error(`ACL_MODULE: the file ${path} does not exist`);
   const check = await exported(path, name);
   return async (request) => {
     const answer: unknown = check(argumentsOf(request));
@@ -55,7 +56,7 @@ async function exported(path: string, name: string): Promise<(request: AclModule
   }
   // The exports of a CommonJS module may be found only under `default`.
   const found = module[name] ?? (module.default as Record<string, unknown> | undefined)?.[name];
-  if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} exports no function ${name}`);
+  if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} does not export a function ${name}`);
   return found as (request: AclModuleArguments) => unknown;
 }
 

@@ -37,7 +37,10 @@ export async function openPolicyFile(options: PolicyFileOptions): Promise<{ poli
       const { message } = error as Error;
       // Each problem is logged once, not at every look.
       if (message !== problem && !closed) {
-        log.error({ file, problem: message }, 'the changed access policy is NOT in force, the one before it stays');
+        log.error(
+          { file, problem: message },
+          'the changed access policy cannot be used: the previous one stays in force',
+        );
       }
       problem = message;
     }

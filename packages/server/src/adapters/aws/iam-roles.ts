@@ -115,7 +115,8 @@ class IamRoles implements Roles {
           if (name !== undefined && arn !== undefined) listing.set(name, arn);
         }
         if (answer.IsTruncated !== true) return listing;
-        if (answer.Marker === undefined || answer.Marker === marker) throw new Error('IAM did not say where to go on');
+        if (answer.Marker === undefined || answer.Marker === marker)
+          throw new Error('IAM sent an incomplete list without a new marker');
         marker = answer.Marker;
       }
       throw new Error('IAM lists more roles than this server reads');

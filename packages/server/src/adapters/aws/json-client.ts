@@ -199,7 +199,7 @@ export class AwsJsonClient {
       return await Promise.race([
         this.#options.credentials.load(),
         sleep(Math.max(0, deadline - performance.now()), undefined, { signal: abort.signal }).then(() => {
-          throw new Error('no AWS credentials in time');
+          throw new Error('AWS credentials could not be loaded in time');
         }),
       ]);
     } catch (error) {

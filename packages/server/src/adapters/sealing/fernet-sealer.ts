@@ -67,7 +67,9 @@ function decode(plaintext: Uint8Array): Pairs {
 /** Explains a failure to make a data key: the settings or KMS's permissions are wrong, not a credential. */
 function sealingFailed(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
-  throw new Error('no data key could be made: is KMS_MASTER_KEY right, and may this server use it?', { cause: error });
+  throw new Error('KMS did not make a data key: check KMS_MASTER_KEY, and that this server may use it', {
+    cause: error,
+  });
 }
 
 function translate(error: unknown): never {

@@ -101,7 +101,7 @@ export class AcmPca implements CertificateAuthority {
 
   async issue(request: SigningRequest, validityDays: number): Promise<IssuedCertificate> {
     if (this.#options.arn === '') {
-      throw new Refusal('invalid_request', 'This CA signs only certificates whose key it makes.');
+      throw new Refusal('invalid_request', 'This CA issues certificates only with keys that it makes itself.');
     }
     const deadline = performance.now() + (this.#options.issueWithinMs ?? ISSUE_WITHIN_MS);
     const arn = await this.#timed('issue_certificate', async () => {

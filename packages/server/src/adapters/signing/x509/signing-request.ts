@@ -89,12 +89,12 @@ function readInfo(info: asn.DerReader): RequestParts {
   const requested = attributes ? readAttributes(new asn.DerReader(attributes.content)) : [];
   const names = requested.filter(({ id }) => id === OID.subjectAltName);
   if (new Set(requested.map(({ id }) => id)).size !== requested.length) {
-    throw new Refusal('invalid_request', 'csr asks for an extension twice');
+    throw new Refusal('invalid_request', 'csr requests an extension twice');
   }
   for (const { value } of requested.filter(({ id }) => id === OID.basicConstraints)) {
     const isCa = new asn.DerReader(value).enter(asn.TAG.sequence).optional(asn.TAG.boolean);
     if (isCa !== undefined && isCa.content[0] !== 0) {
-      throw new Refusal('invalid_request', 'csr asks for a certificate authority');
+      throw new Refusal('invalid_request', 'csr requests a CA certificate');
     }
   }
   return {
@@ -117,7 +117,7 @@ function readAttributes(attributes: asn.DerReader): Extension[] {
     if (asn.countElements(content) === 0) throw new asn.BadDer('an attribute without a value');
     if (id === OID.microsoftExtensionRequest) {
       // This is a second place for extensions, which some CAs read and others do not.
-      throw new Refusal('invalid_request', 'csr holds extensions in the form of Microsoft, which is not supported');
+      throw new Refusal('invalid_request', "csr has extensions in Microsoft's form, which is not supported");
     }
     if (id !== OID.extensionRequest) continue;
     const values = new asn.DerReader(content);
@@ -186,13 +186,13 @@ function readGeneralNames(value: Buffer): string[] {
     else if (tag === asn.contextTag(2, false)) names.push(dnsName(asciiOf(content)));
     else if (tag === asn.contextTag(6, false)) names.push(`uri:${asciiOf(content)}`);
     else if (tag === asn.contextTag(7, false)) names.push(`ip:${address(content)}`);
-    else throw new Refusal('invalid_request', 'csr holds an alternative name of a kind that cannot be checked');
+    else throw new Refusal('invalid_request', 'csr has an alternative name of a kind that is not supported');
   }
   return names;
 }
 
 function dnsName(name: string): string {
-  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr holds an alternative name that is not a DNS name');
+  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr has an alternative name that is not a DNS name');
   return name;
 }
 
