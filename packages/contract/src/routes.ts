@@ -298,7 +298,8 @@ export const ROUTES = {
     query: certificateQuery,
     response: certificateWithKey,
   },
-  // compat: maintenance mode does not stop certificates, so this is no write. Only JSON is taken, which no form sends.
+  // compat: maintenance mode does not stop certificates, so this does not count as a write. It needs no CSRF token,
+  // because HTML forms cannot send JSON.
   signCertificateRequest: {
     ...ADDRESSES.signCertificateRequest,
     write: false,
@@ -343,7 +344,7 @@ export const ROUTES = {
     summary: 'The name of the caller',
     response: email,
   },
-  // compat: the original answers POST too; it changes nothing, so it is no write.
+  // compat: the original answers POST too. It changes nothing, so it does not count as a write.
   postUserEmail: {
     ...ADDRESSES.postUserEmail,
     write: false,

@@ -17,16 +17,17 @@ export interface AwsKmsOptions {
   /** Replaces AWS's endpoint of the region. If undefined, AWS_ENDPOINT_URL_KMS may replace it. */
   endpoint?: string;
   connectTimeoutMs: number;
-  /** From sending a request to the head of its response. */
+  /** Time limit from sending a request to the head of its response. */
   requestTimeoutMs: number;
   maxSockets: number;
-  /** Including the first attempt. */
+  /** Maximum number of attempts, including the first. */
   maxAttempts: number;
   /**
-   * For a whole call, with all attempts, pauses and the search for credentials. Default: attempts times both timeouts.
+   * Time limit for a whole call, with all attempts, pauses and the search for credentials. Default: attempts times both
+   * timeouts.
    */
   deadlineMs?: number;
-  /** Default: the SDK's default chain. */
+  /** Credentials to sign with. Default: the SDK's default chain. */
   credentials?: KMSClientConfig['credentials'];
   /** Loads the SDK by `require`, which is faster in Node than `import`, but invisible to bundlers. */
   unbundled?: boolean;

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 
-/** An answer is longer than its reader takes. */
+/** A response is longer than its reader accepts. */
 export class AnswerTooLong extends Error {
   override readonly name = 'AnswerTooLong';
 }
 
 /**
- * Reads an HTTP answer to its end. Rejects with {@link AnswerTooLong} as soon as it has more than `maxBytes`, and with
- * the connection's error when it breaks off; the caller then destroys the request.
+ * Reads an HTTP response to its end. Rejects with {@link AnswerTooLong} as soon as it has more than `maxBytes`, and
+ * with the connection's error when it breaks off; the caller then destroys the request.
  */
 export function readAnswer(answer: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -28,7 +28,7 @@ export interface AclModuleOptions {
 const SPEC = /^(?<file>.+\.(?:mjs|js|cjs)):(?<name>[A-Za-z_$][\w$]*)$/;
 
 /**
- * Loads the operator's own ACL. Rejects, with a text for the operator, when there is no such file or function. Only
+ * Loads the operator's own ACL. Rejects, with a text for the operator, when the file or function does not exist. Only
  * `true` allows: any other answer, an exception, a rejection and a missing answer deny. Nothing here can stop code that
  * never returns: it stops the server.
  */
@@ -73,7 +73,10 @@ function argumentsOf(request: AccessRequest): AclModuleArguments {
   };
 }
 
-/** compat: the names of the original's hooks. `new_credential_ids` is there only where the original gives it. */
+/**
+ * The arguments under the names of the original's hooks (compat). `new_credential_ids` is there only where the original
+ * passes it.
+ */
 function kwargsOf({ mapping, certificate, jwt }: AccessRequest): Record<string, unknown> {
   return {
     ...(mapping && { credential_ids: [...mapping.ids] }),
@@ -96,7 +99,8 @@ const KWARGS = {
 };
 
 /**
- * The part of a request that stands in the arguments of the original's hooks: the other way round than for a module.
+ * Turns arguments of the original's hooks back into the part of a request that they describe: the inverse of {@link
+ * kwargsOf}.
  *
  * @throws Error with a text for the operator when the type of resource does not have such arguments
  */

@@ -5,7 +5,7 @@ import { BadPolicy, MAX_POLICY_BYTES, parsePolicy } from './parse-policy.js';
 
 export interface PolicyFileOptions {
   file: string;
-  /** The policy that `include: default` stands for. */
+  /** The policy that `include: default` means. */
   included: Acl;
   log: {
     info(details: Record<string, unknown>, message: string): void;

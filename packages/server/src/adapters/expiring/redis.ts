@@ -9,7 +9,7 @@ export interface RedisOptions {
   prefix: string;
   /** Time to connect, and time for one answer, each. */
   timeoutMs: number;
-  /** Called when the connection breaks or cannot be made; once until it works again. */
+  /** Called when the connection breaks or cannot be made: once, until it works again. */
   onFault: (error: Error) => void;
 }
 
@@ -28,7 +28,7 @@ export function openRedis(options: RedisOptions): ExpiringStore {
   const { url, prefix, timeoutMs, onFault } = options;
   const client = createClient({
     url,
-    // This is the older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
+    // RESP 2 is the only protocol of servers before Redis 6, and nothing here needs the newer one.
     RESP: 2,
     // A command that waits for a connection would hold its request for as long as Redis is away.
     disableOfflineQueue: true,
@@ -74,7 +74,8 @@ function expiring(ttlSeconds: number): { expiration: { type: 'EX'; value: number
 }
 
 /**
- * The client's own time-out ends with the writing of a command; a Redis that takes commands and never answers hangs.
+ * Limits the time for a response. The client's own time-out ends when a command is written, so a Redis that accepts
+ * commands and never responds would hang.
  */
 async function answered<Answer>(command: Promise<Answer>, timeoutMs: number): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined;

@@ -29,8 +29,8 @@ const SCHEMA = `
 
 /**
  * An {@link ExpiringStore} in a file, for the processes of one machine: what has ended stays ended after a restart, and
- * of racing processes one wins. When a purpose has too many entries, `set` drops the one that would expire first, and
- * `add` rejects: otherwise something that may be used once could be used again.
+ * exactly one of several racing processes wins. When a purpose has too many entries, `set` drops the one that would
+ * expire first, and `add` rejects: otherwise something that may be used once could be used again.
  *
  * Throws an Error that says what to do when the file cannot be opened.
  */

@@ -3,7 +3,7 @@ import { proxyAgent } from '@confidant/kmsauth/proxy';
 import type { CustomFetch } from 'openid-client';
 import { readAnswer } from '../read-answer.js';
 
-/** Maximum length of an answer; documents of login providers have a few kilobytes. */
+/** Maximum length of a response; documents of login providers have a few kilobytes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_SOCKETS = 10;
 const IDLE_SOCKET_MS = 20_000;
@@ -22,7 +22,7 @@ export async function proxiedFetch(connectTimeoutMs: number): Promise<CustomFetc
   if (agent === undefined) return undefined;
   return async (url, options) => {
     if (!url.startsWith('https:')) return fetch(url, options as RequestInit);
-    // The Request tells what fetch would send.
+    // Request computes the method, headers and body that fetch would send.
     const { method, headers, body } = new Request(url, options as RequestInit);
     const content = body === null ? undefined : Buffer.from(await new Response(body).arrayBuffer());
     const sent = { method, headers: Object.fromEntries(headers), content, signal: options.signal };

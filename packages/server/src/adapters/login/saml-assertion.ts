@@ -2,7 +2,7 @@ import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
 import type { SamlLogin } from '../../ports/login.js';
 import { BadSamlMessage, type XmlNode } from './saml-message.js';
 
-/** The rules that an assertion must meet to log somebody in. */
+/** The rules that an assertion must meet to log someone in. */
 export interface AssertionRules {
   /** The entity id of the identity provider. */
   issuer: string;
@@ -197,7 +197,7 @@ function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Pe
   };
 }
 
-/** The only child of that name: two are an attempt to have one checked and the other read. */
+/** The only child of that name. Two of them would be an attempt to have one checked and the other read. */
 function one(node: XmlNode, name: string, of: string): XmlNode {
   const children = node[name] ?? [];
   if (children.length !== 1) throw new BadSamlMessage(`the ${of} has ${children.length} times ${name}`);

@@ -46,7 +46,7 @@ const NOT_BEGUN = 'no login was begun in this browser';
 
 /**
  * A SAML 2.0 identity provider. The library verifies signatures and decrypts; `saml-message.ts` checks messages before
- * it, and `saml-assertion.ts` checks after it everything that an assertion must say to log somebody in.
+ * it, and `saml-assertion.ts` checks after it everything that an assertion must say to log someone in.
  */
 export function samlProvider(options: SamlOptions, nowSeconds: () => number): SamlProvider {
   const { idp, want } = options;
@@ -69,7 +69,7 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
     },
     consume: (response, requestId) =>
       refusing(async () => {
-        // A message that no login of this browser asked for is not even parsed.
+        // A message that no login of this browser requested is not even parsed.
         if (requestId === undefined && !options.allowIdpInitiated) throw new BadSamlMessage(NOT_BEGUN);
         const tree = await readResponse(response, options.key);
         const envelope = tree['Response'] as unknown as { $?: Record<string, string>; Assertion?: unknown } | undefined;

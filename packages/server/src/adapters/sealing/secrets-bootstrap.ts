@@ -15,8 +15,8 @@ export class BootstrapError extends Error {
 }
 
 /**
- * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when there is no such
- * file (compat: the caller warns and goes on). Rejects with {@link BootstrapError}.
+ * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when that file does not exist
+ * (compat: the caller warns and continues). Rejects with {@link BootstrapError}.
  */
 export async function readBootstrap(setting: string): Promise<string | undefined> {
   if (!setting.startsWith(FILE_PREFIX)) return setting;

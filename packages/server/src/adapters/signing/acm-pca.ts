@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT_MS = 2000;
 const READ_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 50;
 const MAX_ATTEMPTS = 3;
-/** Pauses between polls: a certificate is there a second or two after it was requested. */
+/** Pauses between polls: a certificate is ready a second or two after its request. */
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 2000;
 const ISSUE_WITHIN_MS = 20_000;
@@ -65,15 +65,15 @@ export interface AcmPcaOptions {
   signingAlgorithm: string;
   templateArn: string;
   maxValidityDays: number;
-  /** For development: certificates with keys made here sign themselves, without the CA. */
+  /** For development: `issueWithKey` makes self-signed certificates without calling the CA. */
   selfSign: boolean;
   keys: KeyMaker;
-  /** How many certificates with their keys are cached for their day; 0 caches none. */
+  /** Maximum number of certificates, with their keys, that are cached for the day; 0 caches none. */
   cacheSize: number;
   client: Pick<AwsJsonClient, 'call'>;
   clock: Clock;
   metrics: Metrics;
-  /** Time for one certificate; default 20 seconds. */
+  /** Time limit for one certificate in milliseconds. Default: 20 seconds. */
   issueWithinMs?: number;
 }
 
@@ -112,7 +112,7 @@ export class AcmPca implements CertificateAuthority {
           SigningAlgorithm: this.#options.signingAlgorithm,
           TemplateArn: this.#options.templateArn,
           Validity: { Type: 'DAYS', Value: validityDays },
-          // After an answer was lost, the repeated call gets the certificate of the first.
+          // After a lost response, the repeated call gets the certificate of the first.
           IdempotencyToken: randomUUID(),
         },
         deadline,
@@ -134,7 +134,7 @@ export class AcmPca implements CertificateAuthority {
       if (cached !== undefined) return cached;
       const issuing = this.#makeAndIssue(names, validityDays);
       cache.set(key, issuing);
-      // A failure reaches those who wait for it, and is not cached for later requests.
+      // A failure is passed to the requests that wait for it, but is not cached for later ones.
       issuing.catch(() => {
         if (cache.peek(key) === issuing) cache.delete(key);
       });

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
 import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 
-/** The receiver of events, and how they prove their sender. */
+/** A receiver of events, and the headers that prove their sender. */
 export interface Destination {
   kind: 'graphite' | 'webhook';
   url: URL;
@@ -35,7 +35,7 @@ const MAX_ATTEMPTS = 4;
 const CONCURRENCY = 4;
 /** Maximum number of characters in waiting bodies: a service may map thousands of credentials. */
 const MAX_QUEUED_LENGTH = 8 * 1024 * 1024;
-/** How much of an answer is read before the connection is cut: only its status counts. */
+/** Maximum length of a response that is read before the connection is cut: only its status counts. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /**
@@ -112,7 +112,7 @@ export class DeliveryQueue {
     if (this.#workers === 0) this.#idle?.();
   }
 
-  /** Never rejects. */
+  /** Delivers one event, with all attempts. Never rejects. */
   async #deliver(body: string): Promise<void> {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
       const { status, failure } = await this.#post(body);
@@ -180,7 +180,7 @@ export class DeliveryQueue {
   }
 }
 
-/** Posts the body and resolves to the status of the answer. Rejects when there is no answer. */
+/** Posts the body and resolves to the status of the response. Rejects when there is no response. */
 function post(
   url: URL,
   headers: Record<string, string | number>,

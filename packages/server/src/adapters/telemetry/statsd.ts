@@ -12,7 +12,7 @@ export interface StatsdOptions {
 }
 
 export interface Statsd extends Metrics {
-  /** Sends the metrics that are left. */
+  /** Sends the metrics that still wait, and closes the socket. */
   close(): Promise<void>;
 }
 

@@ -30,7 +30,10 @@ export interface MadeKey {
   request: SigningRequest;
 }
 
-/** Making a key takes a core for about a second, and the same pool of threads also resolves names. */
+/**
+ * Maximum number of keys made at once. Each takes a core for about a second, in the thread pool that also resolves
+ * names.
+ */
 const MAX_AT_WORK = 2;
 const MAX_WAITING = 100;
 
@@ -49,7 +52,7 @@ export class KeyMaker {
     try {
       return await this.#make(names);
     } finally {
-      // The next in line takes over the place.
+      // The next waiting call takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#atWork--;

@@ -18,7 +18,7 @@ export interface RequestParts {
 }
 
 const MIN_RSA_BITS = 2048;
-/** Verifying a signature costs the square of the key's length. */
+/** Maximum size of RSA keys: the cost of verifying grows with the square of the size. */
 const MAX_RSA_BITS = 8192;
 
 /**
@@ -81,7 +81,7 @@ function readInfo(info: asn.DerReader): RequestParts {
   if (version.length !== 1 || version[0] !== 0) throw new asn.BadDer('a version other than 0');
   const subject = info.next(asn.TAG.sequence);
   const publicKey = info.next(asn.TAG.sequence).whole;
-  // A certificate names its key by these octets.
+  // These octets identify the key in a certificate.
   keyBitsOf(publicKey);
   // Attributes must be there even if there are none, but some programs leave them out.
   const attributes = info.optional(asn.contextTag(0, true));
@@ -150,7 +150,9 @@ function readCommonName(name: asn.DerReader): string {
 /** Tags of texts of single octets. */
 const OCTET_TEXTS: readonly number[] = [asn.TAG.numeric, asn.TAG.printable, asn.TAG.teletex, asn.TAG.ia5];
 
-/** The subject is copied into the certificate: every text in it must be one that other programs can read. */
+/**
+ * Throws unless a text of the subject can be read by other programs, since the subject is copied into the certificate.
+ */
 function assertText({ tag, content }: asn.Element): void {
   if (tag === asn.TAG.utf8) {
     utf8Decoder.decode(content);

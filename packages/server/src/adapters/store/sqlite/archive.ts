@@ -9,7 +9,7 @@ import { inTransaction, patiently } from './transaction.js';
 const COLUMNS = 'id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed';
 
 /**
- * Opens the archive in a second table of the embedded default's database file. A move is one transaction, so no move is
+ * Opens the archive in a second table of the embedded server's database file. A move is one transaction, so no move is
  * ever left to finish. Throws as {@link openDatabase} does.
  */
 export function openSqliteArchive(options: Pick<SqliteOptions, 'file' | 'busyTimeoutMs'>): Archive {
@@ -28,7 +28,7 @@ class SqliteArchive implements Archive {
     return this.#run(() => {
       const mapped = new Map<string, string[]>();
       for (const [id, body] of this.#all("SELECT id, body FROM rows WHERE data_type = 'service' ORDER BY id")) {
-        // A service that cannot be read may map anything: no decision rests on a list without it.
+        // A service that cannot be read may map anything, so a list without it is not used for decisions.
         const service = recordOf('service', { id: id!, isArchived: false, body: body!, lastDecryptedDate: null });
         for (const credential of service.credentials) {
           mapped.set(credential, [...(mapped.get(credential) ?? []), id!]);

@@ -25,7 +25,10 @@ export interface StoredColumns {
 /** The values of the columns revision, modified_date, name, last_decrypted_date, body and sealed. */
 export type WrittenColumns = [number, string | null, string | null, string | null, string, string | null];
 
-/** What to write for a record. Its metadata stands in the body as JSON text, which keeps every digit of its numbers. */
+/**
+ * The column values to write for a record. The body holds its metadata as JSON text, which keeps every digit of
+ * numbers.
+ */
 export function columnsOf<K extends Kind>(kind: K, record: Records[K]): WrittenColumns {
   const { revision, modifiedDate } = record;
   if (kind === 'service') {
@@ -55,7 +58,7 @@ export function recordOf<K extends Kind>(kind: K, { id, isArchived, ...columns }
   return decodeRecord(kind, new BodyFields(row, body, columns.lastDecryptedDate, sealed));
 }
 
-/** As {@link recordOf}, of a row read without its ciphertext. Throws DamagedRow. */
+/** The listed form of the record in a row that was read without its ciphertext. Throws DamagedRow. */
 export function listedOf<K extends Kind>(
   kind: K,
   { id, isArchived, body, lastDecryptedDate }: StoredColumns,

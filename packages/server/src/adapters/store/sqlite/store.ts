@@ -28,7 +28,7 @@ export interface SqliteOptions {
 const CHUNK = 500;
 
 /**
- * Opens the store of the embedded default: all rows in one SQLite file, shared by any number of processes of a machine.
+ * Opens the store of the embedded server: all rows in one SQLite file, shared by any number of processes of a machine.
  *
  * Statements run on the caller's thread, where a read takes some ten microseconds; a write that finds the file locked
  * waits without holding up the event loop. Throws as {@link openDatabase} does.
@@ -194,7 +194,7 @@ class SqliteStore implements Store {
     }
   }
 
-  /** The slow way, which finds out which row is damaged. */
+  /** Reads the rows one by one, which is slower but finds the damaged one. */
   #oneByOne<K extends Kind>(
     kind: K,
     dataType: DataType,
