@@ -60,7 +60,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
     });
 
   async function archiveSelected(app: AdminApp, archive: Archive, options: ArchiveOptions): Promise<void> {
-    // Read before anything is deleted, and once for all credentials.
+    // The mappings are read once for all credentials, before anything is deleted.
     const mappings = await archive.mappings();
     const selected = await candidates(app, options);
     if (selected.length === 0) {

@@ -50,7 +50,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
       throw fileError('--out', 'write', file, error);
     });
     try {
-      // An existing file keeps its mode on opening. Restricted before the secrets are written.
+      // An existing file keeps its mode when it is opened, so the mode is restricted before the secrets are written.
       await handle.chmod(0o600);
       await handle.writeFile(text);
     } finally {

@@ -12,10 +12,11 @@ export interface HeaderNames {
 }
 
 /**
- * Returns the person that a trusted proxy names. Undefined when the headers are missing (401, bug 10) or the request did
- * not come from such a proxy: then anybody could have written them.
+ * Returns the person that a trusted proxy names. Undefined when the headers are missing (401, bug 10) or the request
+ * did not come from such a proxy: then anyone could have written them.
  *
- * @throws Refusal `unauthenticated` when the e-mail is not an address: a client's header joined with the proxy's, for example
+ * @throws Refusal `unauthenticated` when the e-mail is not an address: a client's header joined with the proxy's, for
+ *   example
  */
 export function headerLogin(names: HeaderNames): (request: AuthRequest) => Person | undefined {
   return (request) => {

@@ -9,18 +9,21 @@ import { parseSession, type Proof, type Session, type SessionCookie } from './se
 import { endedKey, personKey, recordKey, samlKey } from './session-keys.js';
 
 export interface SessionOptions {
-  /** The first signs, all open. */
+  /** The secrets of SESSION_SECRET: the first one seals, all of them open. */
   secrets: readonly string[];
-  /** PERMANENT_SESSION_LIFETIME: seconds after the last use; 0: a browser session. */
+  /** PERMANENT_SESSION_LIFETIME: seconds after the last use; 0 means until the browser closes. */
   idleSeconds: number;
-  /** MAX_PERMANENT_SESSION_LIFETIME: seconds after login; 0: as the one above. Not applied to browser sessions. */
+  /**
+   * MAX_PERMANENT_SESSION_LIFETIME: seconds after login; 0 means PERMANENT_SESSION_LIFETIME. It does not apply to
+   * sessions that last until the browser closes.
+   */
   maximumSeconds: number;
   admission: Admission;
-  /** Where sessions are kept; undefined: in the cookie itself. */
+  /** The store of sessions; undefined if the cookie itself holds the session. */
   records?: ExpiringStore;
-  /** Sign the id in the cookie when sessions are kept elsewhere. */
+  /** Whether to sign the session id in the cookie, when sessions are in a store. */
   signIds: boolean;
-  /** Where sessions that ended early are remembered: the same store as `records`, or memory. */
+  /** The store of sessions that ended early: the same as `records`, or memory. */
   ended: ExpiringStore;
   /** Seconds since 1970. */
   now: () => number;
@@ -115,7 +118,7 @@ export class Sessions {
   /** Ends a session early. */
   async end(session: Session): Promise<void> {
     const { records, ended, now } = this.#options;
-    // Remembered as long as the freshest copy of the cookie could be presented.
+    // The end is remembered for as long as the newest copy of the cookie could be used.
     const seconds = Math.max(this.#idleSeconds, session.until - now()) + MARGIN_SECONDS;
     if (records === undefined) await ended.set(endedKey(session.id), '1', seconds);
     else await records.delete(recordKey(session.id));
@@ -167,7 +170,7 @@ export class Sessions {
   async #isRememberedAsEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { ended, records } = this.#options;
     const [own, logouts] = await Promise.all([
-      // With a shared store the record is gone instead.
+      // With a shared store, the missing record shows that the session has ended.
       records === undefined ? ended.get(endedKey(session.id)) : undefined,
       this.#logouts(session),
     ]);

@@ -9,5 +9,5 @@ const EVERYBODY: Principal = {
   authenticatedBy: 'none',
 };
 
-/** USE_AUTH=false: everyone is the same person (compat: by this name). Only for development. */
+/** The authenticator of USE_AUTH=false, for development: everyone is the same person (compat: with this name). */
 export const unauthenticated: Authenticator = () => Promise.resolve(EVERYBODY);

@@ -43,10 +43,10 @@ export async function openLoginModule(settings: Settings, flows: LoginFlows, now
       };
     }
   }
-  return { kind: 'nobody' };
+  return { kind: 'no-login' };
 }
 
-/** What `/v1/saml/debug` shows. */
+/** The content of `/v1/saml/debug`: the settings without the keys. */
 function withoutKeys({
   entityId,
   consumeUrl,

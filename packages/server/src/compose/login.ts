@@ -44,7 +44,7 @@ export async function openLogin(
   const base = { transport, flowCookie, sessionCookie: settings.SESSION_COOKIE_NAME, used, audit, now };
   const close = (): Promise<void> => used.close();
   if (!canPeopleLogIn(settings)) {
-    const kind = settings.USE_AUTH ? ('nobody' as const) : ('everybody' as const);
+    const kind = settings.USE_AUTH ? ('no-login' as const) : ('no-authentication' as const);
     const authentication = new Authentication(authenticators, undefined, transport);
     return { options: { ...base, module: { kind }, authentication, sessions: undefined, cliCodes: undefined }, close };
   }
@@ -109,14 +109,14 @@ function secretsOf(settings: Settings, logger: Logger): string[] {
     logger.warn(`SESSION_SECRET is short: use ${GOOD_SECRET_LENGTH} random characters or more`);
   }
   if (secrets.length > 0) return secrets;
-  // With DynamoDB, readSettings demands a secret.
+  // With DynamoDB, readSettings requires a secret.
   return [
     settings.kind === 'embedded' ? openSessionSecret(settings.CONFIDANT_DATA_DIR) : randomBytes(32).toString('base64'),
   ];
 }
 
 function admissionOf(settings: Settings): Admission {
-  // The one-time link logs in the user who runs the server, who has no e-mail.
+  // The one-time link logs in the user who runs the server and has no e-mail address.
   if (settings.USER_AUTH_MODULE === 'local') return { emailSuffix: '', listed: () => undefined };
   return {
     emailSuffix: settings.USER_EMAIL_SUFFIX,

@@ -21,7 +21,7 @@ export function withEmbeddedDefaults(environment: Environment): Environment {
   return { ...DEFAULTS, KMS_MASTER_KEY: 'alias/confidant-master', ...given };
 }
 
-/** The fault of naming parts of AWS without a table: the embedded ones would silently replace them. */
+/** The fault of settings that name parts of AWS but no table: the embedded parts would silently replace them. */
 export function missingTable(environment: Environment): Fault[] {
   const given = PRODUCTION_ONLY.find((name) => environment[name]);
   if (environment['DYNAMODB_TABLE'] || given === undefined) return [];

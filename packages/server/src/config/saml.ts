@@ -4,7 +4,7 @@ import { readSamlJson } from './saml-json.js';
 import { BadValue } from './setting-types.js';
 import type { SettingName, SettingValues } from './settings.js';
 
-/** What the SAML provider is made from. */
+/** The options of the SAML provider. */
 export type SamlSettings = ReturnType<typeof samlSettings>;
 
 type Report = (setting: SettingName, problem: string) => void;
@@ -18,8 +18,9 @@ const ALGORITHMS: Readonly<Record<string, 'sha1' | 'sha256' | 'sha512'>> = {
 };
 
 /**
- * Derives how to speak SAML from the settings: reads files, opens the key, and lets SAML_RAW_JSON_SETTINGS override the
- * rest (compat). Every fault is reported, and a result with a reported fault must not be used. Never throws.
+ * Derives the options of the SAML provider from the settings: reads files, opens the key, and lets
+ * SAML_RAW_JSON_SETTINGS override the rest (compat). Every fault is reported, and a result with a reported fault must
+ * not be used. Never throws.
  */
 export function samlSettings(settings: SettingValues, report: Report) {
   const root = settings.SAML_CONFIDANT_URL_ROOT.replace(/\/+$/, '');

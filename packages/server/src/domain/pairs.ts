@@ -41,7 +41,7 @@ function shown(key: string): string {
   return JSON.stringify(short).replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Same keys and same values, in any order. */
+/** Whether two credentials have the same keys and values, in any order. */
 export function samePairs(left: Pairs, right: Pairs): boolean {
   const keys = Object.keys(left);
   return (
@@ -50,7 +50,7 @@ export function samePairs(left: Pairs, right: Pairs): boolean {
   );
 }
 
-/** Equal as JSON writes them. */
+/** Whether two values have the same JSON text. */
 export function sameScalar(left: Scalar, right: Scalar): boolean {
   if (left instanceof ExactNumber) return right instanceof ExactNumber && left.text === right.text;
   return left === right;

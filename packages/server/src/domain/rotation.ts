@@ -3,7 +3,7 @@ import type { CredentialMetadata } from './records.js';
 
 /** When credentials must be rotated. Days are whole. */
 export interface RotationPolicy {
-  /** 0: never due unless a tag says so (bug 20). */
+  /** 0 means never due, unless a tag says otherwise (bug 20). */
   maximumDays: number;
   daysByTag: Readonly<Record<string, number>>;
   excludingTags: readonly string[];

@@ -20,7 +20,7 @@ const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
  * Opens the access key of the data directory, `<dataDir>/access-key.json` (0600), which the first start makes.
  * Processes that start at once agree on one key. To replace it, stop the server and delete the file.
  *
- * @throws PrivateFileError when others can read the file or it holds no access key
+ * @throws PrivateFileError when others can read the file or it does not contain an access key
  */
 export function openAccessKey(dataDir: string): AccessKey {
   ensurePrivateDirectory(dataDir);

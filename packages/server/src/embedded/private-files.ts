@@ -21,10 +21,10 @@ import { shellQuote } from './shell-quote.js';
 /*
  * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs
  * them before it starts, so they are synchronous; keys must survive a power cut, so files and directories are synced;
- * racing processes agree on one file; and a refusal tells the operator which command mends it.
+ * racing processes agree on one file; and a refusal names the command that repairs it.
  */
 
-/** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
+/** A file or directory of the embedded server cannot be trusted or used as it is; the message says what to do. */
 export class PrivateFileError extends Error {
   override readonly name = 'PrivateFileError';
 }

@@ -11,7 +11,7 @@ const linkBody = z.object({ secret: z.string().min(20).max(200) });
 
 /**
  * The person of the one-time link. The secret is accepted only from a page of this server on this machine: the peer is
- * loopback and no proxy, and both Host and Origin are loopback addresses, which a name that resolves to one is not.
+ * loopback and not a proxy, and both Host and Origin are loopback addresses, not names that resolve to one.
  *
  * @throws Refusal `not_authorized` for requests from elsewhere, `login_failed` for a secret that is not the link's
  */

@@ -13,7 +13,7 @@ export interface TransportOptions {
   pretendHttps: boolean;
   /** FORWARDED_ALLOW_IPS. */
   isTrustedProxy: (address: string | undefined) => boolean;
-  /** Whether requests for other hosts are refused, because being on this machine is enough to get in. */
+  /** Whether requests for other hosts are refused, because access from this machine needs no login. */
   loopbackNamesOnly: boolean;
 }
 

@@ -21,13 +21,13 @@ export interface HttpOptions {
   handlers: Handlers;
   /** How requests are authenticated, and how people log in. */
   login: LoginOptions;
-  /** CUSTOM_FRONTEND_DIRECTORY; empty: none. */
+  /** CUSTOM_FRONTEND_DIRECTORY; empty means none. */
   customDirectory: string;
   inMaintenance: () => boolean;
   logger: Logger;
   maxBodyBytes: number;
   requestTimeoutMs: number;
-  /** Addresses of trusted proxies; `true`: any. */
+  /** Addresses of trusted proxies; `true` means any. */
   trustProxy: string[] | boolean;
   /** Rejects while a backend is out of reach. */
   ready: () => Promise<void>;
@@ -39,7 +39,9 @@ export interface HttpOptions {
 const REQUEST_ID = /^[\w.-]{8,64}$/;
 
 const LATE_CHECK_INTERVAL_MS = 1000;
-/** Every connection costs memory, even a silent one. One process could not serve more than this at once. */
+/**
+ * Maximum number of connections: each costs memory, even a silent one, and one process could not serve more at once.
+ */
 const MAX_CONNECTIONS = 10_000;
 
 /** The HTTP server over the route table, not yet listening. */

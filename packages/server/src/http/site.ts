@@ -8,7 +8,7 @@ import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
 import { PAGE, redirect } from './replies.js';
 import { DATA_HEADERS, rootOf } from './security.js';
 
-/** compat: files that are the same for everybody may be cached for half a day. */
+/** compat: files that are the same for everyone may be cached for half a day. */
 const CACHED = 'public, max-age=43200';
 const ROBOTS = 'User-agent: *\nDisallow: /\n';
 const ICON =
@@ -20,7 +20,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   const { module, authentication } = options;
 
   server.get('/', PAGE, async (request, reply) => {
-    if (module.kind === 'everybody') {
+    if (module.kind === 'no-authentication') {
       return sendPage(reply, 200, 'No login', html`<p>Authentication is off: everyone may do everything.</p>`);
     }
     const loggedIn = await authentication.loggedIn(request, reply);
@@ -33,7 +33,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
       loggedIn.session?.saml === undefined
         ? html`<form method="post" action="/v1/logout">${token}<button id="logout">Log out</button></form>`
         : html`<p><a class="action" id="logout" href="/v1/saml/logout">Log out</a></p>`;
-    // With header login there is nothing to end: the proxy would vouch for the person again.
+    // With header login there is no session to end: the proxy would authenticate the person again.
     const leaveAll =
       loggedIn.session === undefined || module.kind === 'header'
         ? html``
@@ -55,7 +55,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     );
   });
 
-  // The page does not end sessions: any other site could open it.
+  // This page does not end sessions, because any other site could open it.
   server.get('/loggedout', PAGE, async (_request, reply) => {
     const hint =
       module.kind === 'local'

@@ -34,19 +34,19 @@ export interface MadeKey {
  * Maximum number of keys made at once. Each takes a core for about a second, in the thread pool that also resolves
  * names.
  */
-const MAX_AT_WORK = 2;
+const MAX_CONCURRENT = 2;
 const MAX_WAITING = 100;
 
 /** Makes RSA keys and requests for them, a few at a time. */
 export class KeyMaker {
-  #atWork = 0;
+  #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {}
 
   /** Makes a key and a request for these names. Rejects with a {@link Refusal} 429 when too many wait already. */
   async make(names: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
-    if (this.#atWork < MAX_AT_WORK) this.#atWork++;
+    if (this.#running < MAX_CONCURRENT) this.#running++;
     else if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else throw new Refusal('too_many_requests');
     try {
@@ -55,7 +55,7 @@ export class KeyMaker {
       // The next waiting call takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
-      else this.#atWork--;
+      else this.#running--;
     }
   }
 

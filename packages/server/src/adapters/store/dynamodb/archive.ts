@@ -128,7 +128,7 @@ class DynamoArchive implements Archive {
    */
   async #deleteCurrent(current: Item): Promise<boolean> {
     const name = current['name']?.S;
-    const Delete = { TableName: this.live, Key: { id: current['id'] }, ...isStill(current) };
+    const Delete = { TableName: this.live, Key: { id: current['id'] }, ...isUnchanged(current) };
     const release = name !== undefined && {
       Delete: {
         TableName: this.live,
@@ -150,7 +150,7 @@ class DynamoArchive implements Archive {
   async #deleteCopied(rows: readonly Item[]): Promise<void> {
     for (const row of rows) {
       try {
-        await this.client.call('DeleteItem', { TableName: this.live, Key: { id: row['id'] }, ...isStill(row) });
+        await this.client.call('DeleteItem', { TableName: this.live, Key: { id: row['id'] }, ...isUnchanged(row) });
       } catch (error) {
         if (!(error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException')) {
           throw asUnavailable(error);
@@ -226,7 +226,7 @@ function revisionOf(item: Item): number {
 }
 
 /** The condition that every attribute is as it was read, and no date of decryption was added. */
-function isStill(item: Item): object {
+function isUnchanged(item: Item): object {
   const names = Object.keys(item).filter((name) => name !== 'id');
   const conditions = names.map((_name, index) => `#a${index} = :a${index}`);
   if (item['last_decrypted_date'] === undefined) conditions.push('attribute_not_exists(last_decrypted_date)');

@@ -18,7 +18,7 @@ interface Reason {
 }
 
 /** A further attempt needs at least this long, or a quarter of the whole time if that is less. */
-const LEAST_FOR_ANSWER_MS = 250;
+const MIN_ATTEMPT_MS = 250;
 const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
 
 const REFUSED = {
@@ -48,7 +48,7 @@ export async function putRevision<K extends Kind>(
       token = randomUUID();
     } else if (outcome === 'contended' || outcome === 'throttled') {
       // An attempt that starts too late might succeed after the caller has given up, so it is not made.
-      const latest = deadline - Math.min(LEAST_FOR_ANSWER_MS, client.budgetMs / 4);
+      const latest = deadline - Math.min(MIN_ATTEMPT_MS, client.budgetMs / 4);
       const pauseMs = backoffMs(attempt);
       const hasTime = performance.now() + pauseMs < latest;
       if (hasTime) await sleep(pauseMs);
