@@ -124,7 +124,7 @@ const LAW = {
     adapters: { local: ['domain', 'ports'], packages: ['node:'] },
     'adapters/access': { local: ['domain'], packages: ['node:', 'yaml', 'zod'] },
     'adapters/aws': {
-      local: ['aws', 'ports', 'adapters/read-answer.ts'],
+      local: ['aws', 'ports', 'adapters/read-response.ts'],
       packages: [
         ...['@confidant/contract', '@confidant/kmsauth', 'node:'],
         ...['@aws-sdk/client-iam', '@aws-sdk/credential-provider-node', '@smithy/node-http-handler'],
@@ -135,7 +135,7 @@ const LAW = {
       packages: ['@photostructure/sqlite', '@redis/client', 'lru-cache'],
     },
     'adapters/login': {
-      local: ['domain', 'ports', 'adapters/read-answer.ts'],
+      local: ['domain', 'ports', 'adapters/read-response.ts'],
       packages: [
         ...['@confidant/contract', '@confidant/kmsauth/proxy', 'node:'],
         ...['@node-saml/node-saml', 'openid-client', 'yaml'],

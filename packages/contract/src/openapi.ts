@@ -87,7 +87,7 @@ function operation(id: string, route: Route): Schema {
     responses: {
       '200': {
         description: 'Done.',
-        content: { 'application/json': { schema: refer(route.response) } },
+        content: { 'application/json': { schema: referenceTo(route.response) } },
       },
       ...errorResponses(route),
     },
@@ -132,7 +132,7 @@ function parametersOf(schema: z.ZodObject | undefined, place: 'path' | 'query'):
   }));
 }
 
-function refer(schema: z.ZodType): Schema {
+function referenceTo(schema: z.ZodType): Schema {
   const name = NAMED.get(schema);
   return name === undefined ? jsonSchema(schema, 'output') : { $ref: `#/components/schemas/${name}` };
 }

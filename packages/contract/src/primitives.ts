@@ -37,7 +37,7 @@ export const credentialPairs = z
 /** A map with text values: in blind credentials, from region to ciphertext. */
 export const textMap = z.record(z.string(), z.string());
 
-/** Marks an issue whose message is the whole answer, without the field's name before it (recorded texts). */
+/** Marks an issue whose message is the whole error text, without the field's name before it (recorded texts). */
 export const SENTENCE = { sentence: true } as const;
 
 /** A map of text with at least one entry, with its own error message. */

@@ -68,28 +68,28 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
           signal,
         ),
       );
-      return { ciphertext: present(answer.CiphertextBlob), keyArn: present(answer.KeyId) };
+      return { ciphertext: required(answer.CiphertextBlob), keyArn: required(answer.KeyId) };
     },
 
     async decrypt({ ciphertext, context }) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.DecryptCommand({ CiphertextBlob: ciphertext, EncryptionContext: { ...context } }), signal),
       );
-      return { plaintext: present(answer.Plaintext), keyArn: present(answer.KeyId) };
+      return { plaintext: required(answer.Plaintext), keyArn: required(answer.KeyId) };
     },
 
     async generateRandom(byteCount) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.GenerateRandomCommand({ NumberOfBytes: byteCount }), signal),
       );
-      return present(answer.Plaintext);
+      return required(answer.Plaintext);
     },
 
     async describeKey(keyId) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.DescribeKeyCommand({ KeyId: keyId }), signal),
       );
-      return { keyArn: present(answer.KeyMetadata?.Arn) };
+      return { keyArn: required(answer.KeyMetadata?.Arn) };
     },
 
     async listGrants(keyId, { granteePrincipal } = {}) {
@@ -103,14 +103,14 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
         );
         for (const grant of answer.Grants ?? []) {
           grants.push({
-            grantId: present(grant.GrantId),
+            grantId: required(grant.GrantId),
             granteePrincipal: grant.GranteePrincipal ?? '',
             operations: grant.Operations ?? [],
             contextSubset: { ...grant.Constraints?.EncryptionContextSubset },
           });
         }
         if (!answer.Truncated) return grants;
-        marker = present(answer.NextMarker);
+        marker = required(answer.NextMarker);
       }
       throw new KmsUnavailable('TooManyGrants');
     },
@@ -131,7 +131,7 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
           signal,
         ),
       );
-      return { grantId: present(answer.GrantId) };
+      return { grantId: required(answer.GrantId) };
     },
 
     async revokeGrant({ keyId, grantId }) {
@@ -258,7 +258,7 @@ function statusOf(error: Error): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-function present<Value>(value: Value | undefined): Value {
+function required<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new KmsUnavailable('IncompleteAnswer');
   return value;
 }

@@ -23,7 +23,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
     .option('--ids <a,b>', 'credentials with these ids', commas)
     .option('--force', 'make the changes; without this, only show them')
     .action(async (options: ArchiveOptions) => {
-      // compat: the words, and that 0 days counts as not given.
+      // compat: these texts, and that 0 days counts as no --days.
       if (options.days && options.ids) throw new AdminError('--days and --ids options are mutually exclusive');
       if (!options.days && !options.ids) throw new AdminError('Either --days or --ids options are required');
       await withBackends(context, (app) => archiveSelected(app, archiveOf(app), options));

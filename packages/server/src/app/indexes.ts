@@ -107,7 +107,7 @@ export class ServiceIndex {
   }
 }
 
-/** Finds the credentials that have a name. The answer may include some that no longer have it. */
+/** Finds the credentials that have a name. The result may include some that no longer have it. */
 export class NameIndex {
   readonly #indexes: Record<
     'credential' | 'blind-credential',

@@ -21,25 +21,25 @@ export interface HeaderNames {
 export function headerLogin(names: HeaderNames): (request: AuthRequest) => Person | undefined {
   return (request) => {
     if (!request.fromTrustedProxy()) return undefined;
-    const email = single(request, names.email);
+    const email = onlyValue(request, names.email);
     // compat: the user name header must be there; its value is not used.
-    if (email === undefined || (names.username !== '' && !single(request, names.username))) return undefined;
+    if (email === undefined || (names.username !== '' && !onlyValue(request, names.username))) return undefined;
     const address = emailOf(email);
     const groups = groupsOf(
-      single(request, names.groups)
+      onlyValue(request, names.groups)
         ?.split(',')
         .map((group) => group.trim()),
     );
     if (address === undefined || groups === undefined) throw new Refusal('unauthenticated');
     return {
       email: address,
-      firstName: nameOf(single(request, names.firstName)),
-      lastName: nameOf(single(request, names.lastName)),
+      firstName: nameOf(onlyValue(request, names.firstName)),
+      lastName: nameOf(onlyValue(request, names.lastName)),
       groups,
     };
   };
 }
 
-function single(request: AuthRequest, name: string): string | undefined {
+function onlyValue(request: AuthRequest, name: string): string | undefined {
   return name === '' ? undefined : headerOf(request, name.toLowerCase());
 }

@@ -30,7 +30,7 @@ export interface SessionOptions {
 }
 
 /** A session lives this long without use when both lifetimes are 0. */
-const LONGEST_IDLE_SECONDS = 86_400;
+const MAX_IDLE_SECONDS = 86_400;
 /** Browsers drop a cookie beyond 4096 bytes, name and attributes included. */
 const MAX_COOKIE_VALUE_LENGTH = 3800;
 /** An ended session is remembered this much longer than it could live: a request in flight may have renewed it. */
@@ -38,7 +38,7 @@ const MARGIN_SECONDS = 3600;
 /** A logout everywhere is remembered for at least this long, in case lifetimes were longer before. */
 const LOGOUT_MEMORY_SECONDS = 30 * 86_400;
 /** The last use of a session is recorded at most this often, so that a page with ten requests sets one cookie. */
-const LONGEST_TOUCH_SECONDS = 300;
+const MAX_TOUCH_INTERVAL_SECONDS = 300;
 
 /**
  * Sessions of people, in encrypted cookies or in a shared store.
@@ -65,8 +65,8 @@ export class Sessions {
       Buffer.from(hkdfSync('sha256', secret, '', 'confidant session id signature v1', 32)),
     );
     // compat (bug 27): a session without an expiry of its own lives the maximum after its last use.
-    this.#idleSeconds = options.idleSeconds || options.maximumSeconds || LONGEST_IDLE_SECONDS;
-    this.#touchSeconds = Math.min(LONGEST_TOUCH_SECONDS, this.#idleSeconds / 20);
+    this.#idleSeconds = options.idleSeconds || options.maximumSeconds || MAX_IDLE_SECONDS;
+    this.#touchSeconds = Math.min(MAX_TOUCH_INTERVAL_SECONDS, this.#idleSeconds / 20);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Principal } from '../domain/principal.js';
 import type { Authenticator } from './authenticate.js';
 
-const EVERYBODY: Principal = {
+const UNAUTHENTICATED_USER: Principal = {
   name: 'unauthenticated user',
   type: 'user',
   account: null,
@@ -10,4 +10,4 @@ const EVERYBODY: Principal = {
 };
 
 /** The authenticator of USE_AUTH=false, for development: everyone is the same person (compat: with this name). */
-export const unauthenticated: Authenticator = () => Promise.resolve(EVERYBODY);
+export const unauthenticated: Authenticator = () => Promise.resolve(UNAUTHENTICATED_USER);

@@ -19,7 +19,7 @@ import { openExpiringStore } from './expiring-store.js';
 import { openLoginModule } from './login-module.js';
 
 /** The owner of a session cookie could guess a shorter SESSION_SECRET. */
-const GOOD_SECRET_LENGTH = 32;
+const RECOMMENDED_SECRET_LENGTH = 32;
 
 /** How people log in and stay logged in. */
 export interface Login {
@@ -105,8 +105,8 @@ function transportOptions(settings: Settings): TransportOptions {
 
 function secretsOf(settings: Settings, logger: Logger): string[] {
   const secrets = sessionSecrets(settings);
-  if (secrets.some((secret) => secret.length < GOOD_SECRET_LENGTH)) {
-    logger.warn(`SESSION_SECRET is short: use ${GOOD_SECRET_LENGTH} random characters or more`);
+  if (secrets.some((secret) => secret.length < RECOMMENDED_SECRET_LENGTH)) {
+    logger.warn(`SESSION_SECRET is short: use ${RECOMMENDED_SECRET_LENGTH} random characters or more`);
   }
   if (secrets.length > 0) return secrets;
   // With DynamoDB, readSettings requires a secret.

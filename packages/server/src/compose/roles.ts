@@ -6,7 +6,7 @@ import type { Roles } from '../ports/grants.js';
 import type { Store } from '../ports/store.js';
 import { MAX_ATTEMPTS } from './timeouts.js';
 
-/** IAM has no time-out settings; its lists take longer than an answer of KMS. */
+/** Time-out of IAM, whose lists take longer than responses of KMS; no setting changes it. */
 const IAM_TIMEOUT_MS = 5000;
 /** compat: a refresh rate under a minute counts as a minute. */
 const MIN_ROLE_REFRESH_SECONDS = 60;

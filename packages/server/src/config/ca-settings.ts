@@ -115,9 +115,9 @@ export function readCaSettings(environment: Environment, names: readonly string[
     const values: Record<string, unknown> = { name };
     const variable = (setting: string): string => `${setting}_${name.toUpperCase()}`;
     for (const [setting, kind] of Object.entries(CA_SETTINGS) as [string, Setting<unknown>][]) {
-      const given = environment[variable(setting)];
+      const text = environment[variable(setting)];
       try {
-        values[setting] = given === undefined ? kind.fallback : kind.parse(given);
+        values[setting] = text === undefined ? kind.fallback : kind.parse(text);
       } catch (error) {
         if (!(error instanceof BadValue)) throw error;
         values[setting] = kind.fallback;

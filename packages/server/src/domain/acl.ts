@@ -1,7 +1,7 @@
 import type { CaNames } from './ca-names.js';
 import type { Principal } from './principal.js';
 
-/** The question that an access decision answers. compat: the types and actions are the original's. */
+/** A request for an access decision. compat: the types and actions are the original's. */
 export interface AccessRequest {
   principal: Principal;
   resourceType: 'credential' | 'blind_credential' | 'service' | 'certificate' | 'ca' | 'jwt';

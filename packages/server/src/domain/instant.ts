@@ -4,11 +4,11 @@
  */
 export type Instant = string & { readonly __instant: unique symbol };
 
-const STORED = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}\+0000$/;
+const STORED_FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}\+0000$/;
 
 /** Parses a stored date; undefined if it has another form. */
 export function parseInstant(text: string): Instant | undefined {
-  return STORED.test(text) ? (text as Instant) : undefined;
+  return STORED_FORM.test(text) ? (text as Instant) : undefined;
 }
 
 /** The instant `microseconds` after the epoch (a whole number). */

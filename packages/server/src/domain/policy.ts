@@ -70,7 +70,7 @@ export async function decide(policy: Policy, request: AccessRequest): Promise<De
       id === undefined
         ? undefined
         : { id, described: lookUp && described ? (described.get(id) ?? 'absent') : undefined };
-    decision = await judge(policy, request, fitting, resource, credential);
+    decision = await evaluate(policy, request, fitting, resource, credential);
     if (!decision.allowed) return decision;
   }
   return decision!;
@@ -82,7 +82,7 @@ interface Known {
   described: CredentialDescription | 'absent' | undefined;
 }
 
-async function judge(
+async function evaluate(
   policy: Policy,
   request: AccessRequest,
   fitting: readonly Rule[],

@@ -11,7 +11,7 @@ export interface RotationPolicy {
 
 /**
  * The instant by which a credential is due; null when it never is. Depends on the stored state alone, never on the
- * present: clients compare answers byte for byte.
+ * present: clients compare responses byte for byte.
  *
  * compat: a credential whose values a person has seen since its last rotation is due from that moment on.
  */

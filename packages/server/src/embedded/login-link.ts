@@ -35,8 +35,8 @@ export function redeemLoginLink(dataDir: string, secret: string, nowMs: number =
   if (text === undefined) return false;
   const { sha256, expiresAtMs } = JSON.parse(text) as { sha256: string; expiresAtMs: number };
   const expected = Buffer.from(sha256, 'hex');
-  const given = digest(secret);
-  if (expected.length !== given.length || !timingSafeEqual(given, expected) || nowMs >= expiresAtMs) return false;
+  const actual = digest(secret);
+  if (expected.length !== actual.length || !timingSafeEqual(actual, expected) || nowMs >= expiresAtMs) return false;
   try {
     // The process that deletes the file has redeemed the link.
     unlinkSync(path);

@@ -154,7 +154,7 @@ export function touchPrivateFile(path: string): void {
  * @returns false when the file exists already; it is left as it is
  */
 export function publishPrivateFile(path: string, text: string): boolean {
-  const complete = writeAside(path, text);
+  const complete = writeTemporary(path, text);
   try {
     // link() refuses an existing name, which rename() would overwrite.
     linkSync(complete, path);
@@ -170,23 +170,23 @@ export function publishPrivateFile(path: string, text: string): boolean {
 
 /** Writes a private file, in place of an older one if there is one; readers see the old text or the new, never half. */
 export function replacePrivateFile(path: string, text: string): void {
-  renameSync(writeAside(path, text), path);
+  renameSync(writeTemporary(path, text), path);
   syncDirectory(dirname(path));
 }
 
-function writeAside(path: string, text: string): string {
-  const aside = `${path}.${randomUUID()}.tmp`;
-  const file = openSync(aside, 'wx', 0o600);
+function writeTemporary(path: string, text: string): string {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = openSync(temporary, 'wx', 0o600);
   try {
     writeFileSync(file, text);
     fsyncSync(file);
   } catch (error) {
-    unlinkSync(aside);
+    unlinkSync(temporary);
     throw error;
   } finally {
     closeSync(file);
   }
-  return aside;
+  return temporary;
 }
 
 /** A new name is durable only once its directory is. */

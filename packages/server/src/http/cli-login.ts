@@ -119,12 +119,12 @@ function readRequest(fields: URLSearchParams): CliRequest {
   const challenge = fields.get('challenge') ?? '';
   const port = fields.get('port') ?? '';
   const state = fields.get('state') ?? '';
-  const isCarried = port === '' && state === '';
+  const isCopied = port === '' && state === '';
   const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1024 && Number(port) < 65_536;
-  if (!CHALLENGE_PATTERN.test(challenge) || !(isCarried || (isPort && /^[\w-]{22,128}$/.test(state)))) {
+  if (!CHALLENGE_PATTERN.test(challenge) || !(isCopied || (isPort && /^[\w-]{22,128}$/.test(state)))) {
     throw new Refusal('invalid_request', 'This address is incomplete. Run `confidant login` again.');
   }
-  return { challenge, back: isCarried ? undefined : { port: Number(port), state } };
+  return { challenge, back: isCopied ? undefined : { port: Number(port), state } };
 }
 
 function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string): FastifyReply {

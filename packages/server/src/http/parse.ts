@@ -67,7 +67,10 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const field = issue.path.map(String).join('.');
   if (field === '') return 'The body must be a JSON object.';
   if (issue.code === 'custom' && issue.params?.['sentence'] === true) return issue.message;
-  const given = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  if (given === undefined) return `${field} is a required field`;
+  const actual = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  if (actual === undefined) return `${field} is a required field`;
   return `${field}: ${issue.message}`;
 }

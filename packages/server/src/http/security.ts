@@ -17,7 +17,7 @@ export interface TransportOptions {
   loopbackNamesOnly: boolean;
 }
 
-const EVERYWHERE = {
+const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
@@ -27,13 +27,13 @@ const EVERYWHERE = {
 
 /** Sent with responses for programs. JSON is not a page: it may not run, be framed or be stored. */
 export const DATA_HEADERS = {
-  ...EVERYWHERE,
+  ...COMMON_HEADERS,
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
 /** Sent with pages, whose scripts, styles and images are files of this server: nothing is inline or foreign. */
 export const PAGE_HEADERS = {
-  ...EVERYWHERE,
+  ...COMMON_HEADERS,
   'content-security-policy': [
     "default-src 'none'",
     "script-src 'self'",

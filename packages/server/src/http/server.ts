@@ -60,8 +60,8 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     genReqId: (request) => {
-      const given = request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+      const clientId = request.headers['x-request-id'];
+      return typeof clientId === 'string' && REQUEST_ID.test(clientId) ? clientId : randomUUID();
     },
     frameworkErrors: (error, request, reply) => void sendError(options, error, request, reply),
     clientErrorHandler: (_error, socket) => {

@@ -29,12 +29,12 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
     const token = html`<input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" />`;
     // A logout at a provider leads through its addresses. The page's policy forbids forms to go there, but not links.
-    const leave =
+    const logout =
       loggedIn.session?.saml === undefined
         ? html`<form method="post" action="/v1/logout">${token}<button id="logout">Log out</button></form>`
         : html`<p><a class="action" id="logout" href="/v1/saml/logout">Log out</a></p>`;
     // With header login there is no session to end: the proxy would authenticate the person again.
-    const leaveAll =
+    const logoutEverywhere =
       loggedIn.session === undefined || module.kind === 'header'
         ? html``
         : html`<form method="post" action="/v1/logout">
@@ -51,7 +51,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
       200,
       'Logged in',
       html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
-        ${commandLine}${leave}${leaveAll}`,
+        ${commandLine}${logout}${logoutEverywhere}`,
     );
   });
 

@@ -1,6 +1,6 @@
 /**
  * Short texts that disappear by themselves: sessions, sessions that were ended, assertions that were used. Every method
- * rejects with BackendUnavailable when it gets no answer in time, never with a wrong "absent".
+ * rejects with BackendUnavailable when it gets no response in time, never with a wrong "absent".
  */
 export interface ExpiringStore {
   get(key: string): Promise<string | undefined>;

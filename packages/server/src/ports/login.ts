@@ -10,7 +10,7 @@ export interface OpenIdProvider {
    * never shown to the browser.
    */
   begin(redirectUri: string): Promise<{ location: string; flow: OpenIdFlow }>;
-  /** @param callback the redirect URI with the provider's answer in its query */
+  /** @param callback the redirect URI with the provider's response in its query */
   finish(callback: URL, flow: OpenIdFlow): Promise<Person>;
 }
 

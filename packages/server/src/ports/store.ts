@@ -51,9 +51,9 @@ export type WriteOutcome =
   | { status: 'name-taken'; holder: string };
 
 /**
- * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and
- * changes may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when
- * the store does not answer within its time-outs, never with a wrong "absent".
+ * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and changes
+ * may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when the store does not
+ * respond within its time-outs, never with a wrong "absent".
  *
  * Reads by id reject with {@link DamagedRow} for a row that cannot be understood, since leaving it out would say
  * "absent"; lists, histories and changes leave it out and report it to the callback the store was opened with. A date
@@ -105,7 +105,7 @@ export interface Store {
    * `revision`; false when it no longer is.
    */
   setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean>;
-  /** Resolves when the store answers; for health checks. */
+  /** Resolves when the store responds; for health checks. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -21,7 +21,7 @@ export interface AclModuleOptions {
   spec: string;
   /** The directory that relative paths start from. */
   directory: string;
-  /** Time for an answer; one that takes longer denies. */
+  /** Time limit of a decision; one that takes longer denies. */
   timeoutMs?: number;
 }
 
@@ -43,7 +43,7 @@ export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclMo
   const check = await exported(path, name);
   return async (request) => {
     const answer: unknown = check(argumentsOf(request));
-    return (isThenable(answer) ? await within(answer, timeoutMs) : answer) === true;
+    return (isThenable(answer) ? await withinTime(answer, timeoutMs) : answer) === true;
   };
 }
 
@@ -118,7 +118,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-async function within(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+async function withinTime(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`the ACL module gave no answer within ${timeoutMs} ms`)), timeoutMs);

@@ -1,7 +1,7 @@
 import type * as http from 'node:http';
 import type * as https from 'node:https';
 import type { Socket } from 'node:net';
-import { AnswerTooLong, readAnswer } from '../read-answer.js';
+import { ResponseTooLong, readResponse } from '../read-response.js';
 
 /** A failure that another attempt may repair. If it does not, this is the `cause` of the BackendUnavailable. */
 export class Transient extends Error {
@@ -72,7 +72,7 @@ export function exchange(
     });
     request.on('error', fail);
     request.on('response', (response) => {
-      readAnswer(response, options.maxResponseBytes).then((content) => {
+      readResponse(response, options.maxResponseBytes).then((content) => {
         clearTimeout(timer);
         resolve({ status: response.statusCode ?? 0, text: content.toString('utf8') });
       }, fail);
@@ -83,7 +83,7 @@ export function exchange(
 
 function asTransient(error: Error, isReused: boolean): Transient {
   if (error instanceof Transient) return error;
-  if (error instanceof AnswerTooLong) return new Transient(error.message);
+  if (error instanceof ResponseTooLong) return new Transient(error.message);
   return new Transient('the connection failed', isReused && isReset(error), { cause: error });
 }
 

@@ -103,8 +103,8 @@ async function discover(
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * The person who logged in: many providers put them into the ID token, others only into their userinfo endpoint's
- * answer.
+ * The person who logged in: many providers put them into the ID token, others only into the response of their userinfo
+ * endpoint.
  */
 async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () => Promise<Claims>): Promise<Person> {
   const { claims, trustUnverifiedEmail } = options;

@@ -39,7 +39,7 @@ export async function sealBootstrap(yaml: string, kms: KmsLike, masterKey: strin
     const { key, wrapped } = await dataKeys(kms, masterKey).create(CONTEXT);
     return JSON.stringify({ data_key: wrapped, secrets: key.encrypt(Buffer.from(yaml)) });
   } catch (error) {
-    throw explained(error);
+    throw bootstrapErrorFor(error);
   }
 }
 
@@ -51,7 +51,7 @@ export async function openBootstrap(blob: string, kms: KmsLike): Promise<Record<
     const key = await dataKeys(kms, '').open(dataKey, CONTEXT);
     yaml = Buffer.from(key.decrypt(secrets)).toString('utf8');
   } catch (error) {
-    throw explained(error);
+    throw bootstrapErrorFor(error);
   }
   return secretsIn(yaml);
 }
@@ -76,7 +76,7 @@ function parts(blob: string): { dataKey: string; secrets: string } {
   return { dataKey, secrets };
 }
 
-function explained(error: unknown): Error {
+function bootstrapErrorFor(error: unknown): Error {
   if (error instanceof KmsUnavailable) {
     const reason = error.cause instanceof ProxyError ? error.cause.message : error.code;
     return new BootstrapError(`KMS does not answer (${reason})`, { cause: error });

@@ -19,7 +19,7 @@ import { selfSigned } from './self-signed.js';
 import type { KeyMaker } from './x509/key-maker.js';
 
 const BACKEND = 'acm-pca';
-/** There are no settings for the timeouts of ACM Private CA, which answers slower than a store. */
+/** Time-outs of ACM Private CA, which is slower than a store; no settings change them. */
 const CONNECT_TIMEOUT_MS = 2000;
 const READ_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 50;

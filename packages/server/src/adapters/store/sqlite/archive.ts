@@ -4,7 +4,7 @@ import { everyRevisionId } from '../rows.js';
 import { recordOf } from './columns.js';
 import { type Database, openDatabase } from './schema.js';
 import type { SqliteOptions } from './store.js';
-import { inTransaction, patiently } from './transaction.js';
+import { inTransaction, retryWhileLocked } from './transaction.js';
 
 const COLUMNS = 'id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed';
 
@@ -137,7 +137,7 @@ class SqliteArchive implements Archive {
 
   async #run<T>(work: () => T): Promise<T> {
     // The first use makes the table: most data directories never need it.
-    this.#ready ??= patiently(this.busyTimeoutMs, () =>
+    this.#ready ??= retryWhileLocked(this.busyTimeoutMs, () =>
       this.database.exec(`
         CREATE TABLE IF NOT EXISTS archived_rows (
           id TEXT PRIMARY KEY NOT NULL,

@@ -71,7 +71,7 @@ export function listedOf<K extends Kind>(
 export function recordsIn<K extends Kind>(kind: K, isArchived: boolean, rows: readonly unknown[][]): Records[K][] {
   return rows.map(([id, body, sealed, date]) => {
     const row = { rowId: id as string, isArchived };
-    return decodeRecord(kind, new BodyFields(row, object(row, body), date, object(row, sealed ?? {})));
+    return decodeRecord(kind, new BodyFields(row, requireObject(row, body), date, requireObject(row, sealed ?? {})));
   });
 }
 
@@ -85,10 +85,10 @@ function parsedObject(row: RowPlace, text: string): Record<string, unknown> {
   } catch (error) {
     return damaged(row, 'its text is not JSON', { cause: error });
   }
-  return object(row, value);
+  return requireObject(row, value);
 }
 
-function object(row: RowPlace, value: unknown): Record<string, unknown> {
+function requireObject(row: RowPlace, value: unknown): Record<string, unknown> {
   return isPlainObject(value) ? value : damaged(row, 'its text is not a JSON object');
 }
 
