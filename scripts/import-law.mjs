@@ -1,5 +1,5 @@
 // Enforces the import law: which folder may import what. ARCHITECTURE.md gives the reasons.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -99,16 +99,38 @@ const LAW = {
       packages: ['@confidant/contract', 'node:', 'commander'],
     },
   },
+  web: {
+    'session.ts': { packages: ['react'] },
+    api: { local: ['session.ts'], packages: ['@confidant/contract', '@tanstack/react-query'] },
+    list: { local: ['parts/when.tsx'], packages: ['@confidant/contract'] },
+    values: { local: ['api', 'parts/toast.tsx'], packages: ['@confidant/contract', 'react'] },
+    parts: {
+      local: ['api', 'session.ts', 'values', 'icons.svg?no-inline'],
+      packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
+    },
+    pages: {
+      local: ['api', 'list', 'parts', 'values'],
+      packages: [
+        ...['@confidant/contract', 'react'],
+        ...['@tanstack/react-query', '@tanstack/react-router', '@tanstack/react-virtual'],
+      ],
+    },
+    'router.tsx': { local: ['pages', 'parts'], packages: ['@tanstack/react-router'] },
+    'main.tsx': {
+      local: ['api', 'router.tsx', 'sheet.css'],
+      packages: ['@tanstack/react-query', '@tanstack/react-router', 'react', 'react-dom'],
+    },
+  },
   server: {
     domain: { packages: ['@confidant/contract', 're2js'] },
     ports: { local: ['domain'], packages: [] },
     app: { local: ['domain', 'ports'], packages: ['@confidant/contract', 'node:crypto'] },
     auth: {
       local: ['domain', 'ports'],
-      packages: ['@confidant/contract', '@confidant/kmsauth', 'node:crypto', 'jose', 'zod'],
+      packages: ['@confidant/contract', '@confidant/kmsauth', 'node:crypto', 'jose', 'lru-cache', 'zod'],
     },
     http: {
-      local: ['app', 'auth', 'domain', 'ports'],
+      local: ['app', 'auth', 'domain', 'net', 'ports'],
       packages: [
         ...['@confidant/contract', 'node:crypto', 'node:fs/promises', 'node:http', 'node:net', 'node:path'],
         ...['fastify', '@fastify/static', 'cookie', 'pino', 'zod'],
@@ -120,6 +142,7 @@ const LAW = {
     },
     // SigV4 is shared by the AWS adapters, which sign, and the embedded KMS, which checks signatures.
     aws: { packages: ['node:crypto'] },
+    net: { packages: ['node:'] },
     // The files that several folders of the adapters share; they import none of these folders.
     adapters: { local: ['domain', 'ports'], packages: ['node:'] },
     'adapters/access': { local: ['domain'], packages: ['node:', 'yaml', 'zod'] },
@@ -164,19 +187,19 @@ const LAW = {
       packages: ['@confidant/contract', 'node:', '@photostructure/sqlite'],
     },
     'adapters/telemetry': {
-      local: ['domain', 'ports'],
+      local: ['domain', 'net', 'ports'],
       packages: ['@confidant/kmsauth/proxy', 'node:', 'pino', 'prom-client'],
     },
     embedded: {
-      local: ['aws'],
+      local: ['aws', 'net'],
       packages: ['@confidant/contract', '@confidant/kmsauth', 'node:', '@photostructure/sqlite', 'yaml', 'zod'],
     },
     // The composition root: only it, the server's program and confidant-admin construct adapters.
     compose: {
       local: ['adapters', 'app', 'auth', 'config', 'domain', 'embedded', 'http', 'ports'],
       packages: [
-        ...['@confidant/contract', '@confidant/kmsauth', 'pino'],
-        ...['node:cluster', 'node:crypto', 'node:fs', 'node:os', 'node:path'],
+        ...['@confidant/contract', '@confidant/kmsauth', '@confidant/web', 'pino'],
+        ...['node:cluster', 'node:crypto', 'node:fs', 'node:os', 'node:path', 'node:zlib'],
       ],
     },
     admin: {
@@ -255,7 +278,9 @@ function importsOf(file) {
   return [...text.matchAll(pattern)].map(([, fixed, lazy]) => {
     const specifier = fixed ?? lazy;
     if (!specifier.startsWith('.')) return { specifier };
-    return { specifier, target: relative(root, resolve(root, dirname(file), specifier)).replace(/\.js$/, '.ts') };
+    const written = relative(root, resolve(root, dirname(file), specifier));
+    const paths = [written.replace(/\.js$/, '.ts'), written.replace(/\.js$/, '.tsx'), written];
+    return { specifier, target: paths.find((path) => existsSync(join(root, path))) ?? written };
   });
 }
 

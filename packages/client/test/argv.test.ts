@@ -228,14 +228,14 @@ describe('wrong arguments are refused', () => {
 
   test('an output format that the command does not have is refused with those that it has', () => {
     expect(refused('diff', '--service', 's', '-o', 'id')).toBe(
-      '--output id has no meaning for diff, which has json, yaml',
+      '--output id cannot be used with diff: choose json, yaml',
     );
-    expect(refused('list_services', '-o', 'shell')).toMatch(/list_services, which has json, yaml, id, table$/);
+    expect(refused('list_services', '-o', 'shell')).toMatch(/list_services: choose json, yaml, id, table$/);
     expect(refused('create_credential', '--name', 'n', '--prompt', 'k', '-o', 'shell')).toMatch(/json, yaml.*, id$/);
     expect(refused('env', '--service', 's', '-o', 'id')).toMatch(/json, yaml.*, dotenv, shell, tfvars$/);
     for (const name of ['token', 'completion bash']) {
       expect(refused(...name.split(' '), '-o', 'json')).toMatch(
-        /^--output json has no meaning for \w+: it prints text/,
+        /^--output json cannot be used with \w+, which prints text/,
       );
     }
   });
@@ -244,7 +244,7 @@ describe('wrong arguments are refused', () => {
     for (const output of ['shell', 'dotenv', 'tfvars']) {
       const service = ['get_service', '--service', 's', '-o', output];
       expect(refused(...service, '--metadata-only')).toContain(
-        `--output ${output} has no meaning with --metadata-only`,
+        `--output ${output} cannot be used with --metadata-only`,
       );
       expect(refused('get_credential', '--id', 'i', '--metadata-only', '-o', output)).toContain('--metadata-only');
       const blind = ['get_blind_credential', '--id', 'i', '-o', output];

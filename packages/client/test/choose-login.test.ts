@@ -111,7 +111,10 @@ describe('without an address', () => {
   });
 
   test('a logout without a login succeeds', async () => {
-    expect(await ask(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('nobody is') as string });
+    expect(await ask(['logout'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('you are not logged in') as string,
+    });
   });
 
   test('with more logins than are read, none is used', async () => {
@@ -144,7 +147,7 @@ describe('without an address', () => {
       [[], { CONFIDANT_URL: two.url }],
     ] as const) {
       const end = await ask([...args, 'whoami'], env);
-      expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in at') as string });
+      expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('you are not logged in at') as string });
     }
     const service = {
       auth_key: 'alias/authnz',

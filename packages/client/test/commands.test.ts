@@ -248,7 +248,7 @@ describe('blind credentials', () => {
     const end = await update({ 'us-east-1': 'alias/blind-useast1' }, ...pairs);
     expect(end.code).toBe(0);
     expect(end.stderr).toBe(
-      'confidant: warning: it can no longer be decrypted in us-west-2: --blind-keys has no key for it\n',
+      'confidant: warning: the credential can no longer be decrypted in us-west-2, because --blind-keys has no key there\n',
     );
     expect(Object.keys(sent()['data_key'] as object)).toEqual(['us-east-1']);
   });

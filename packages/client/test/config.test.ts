@@ -139,11 +139,11 @@ describe('configuration files', () => {
 
   test('a file that is not a configuration is reported without its content', async () => {
     for (const [content, where] of [
-      ['default:\n  a: b: s3cret', 'is neither YAML nor JSON: fault in line 2, column 6'],
-      ['default:\n\tregion: s3cret', 'is neither YAML nor JSON: fault in line 2, column 1'],
-      ["default:\n  region: 's3cret\n", 'is neither YAML nor JSON: fault in line 3, column 1'],
-      ['{"default": {\n  "a" "s3cret"}}', 'is neither YAML nor JSON: fault in line 2, column 7'],
-      ['{"default": s3cret: ', 'is neither YAML nor JSON: fault in line 1, column 13'],
+      ['default:\n  a: b: s3cret', 'is not valid YAML or JSON (line 2, column 6)'],
+      ['default:\n\tregion: s3cret', 'is not valid YAML or JSON (line 2, column 1)'],
+      ["default:\n  region: 's3cret\n", 'is not valid YAML or JSON (line 3, column 1)'],
+      ['{"default": {\n  "a" "s3cret"}}', 'is not valid YAML or JSON (line 2, column 7)'],
+      ['{"default": s3cret: ', 'is not valid YAML or JSON (line 1, column 13)'],
       ['[s3cret]', 'must be a map of profiles'],
       ['default: s3cret', 'profile default must be a map'],
     ] as const) {
@@ -160,7 +160,7 @@ describe('configuration files', () => {
       const whole = content + '#'.repeat(64 * 1024 - content.length);
       if (!content.startsWith('{')) expect((await loadProfile([file(whole)])).known).toEqual(['default']);
       expect(await faultsOf(loadProfile([file(`${whole}#`)]))).toEqual([
-        expect.stringMatching(/: larger than 65536 bytes, which no configuration is$/),
+        expect.stringMatching(/: larger than 65536 bytes, the limit for a configuration file$/),
       ]);
     }
   });
@@ -337,7 +337,7 @@ describe('CONFIDANT_URL', () => {
     for (const missing of [{ profile: 'stagng' }, { configFiles: '/nonexistent/x' }]) {
       const faults = await faultsOf(loaded(without, missing).configuration.serverSettings());
       expect(faults[0]).toMatch(/^no server address/);
-      expect(faults).toContain('CONFIDANT_URL is not used, because a profile or a file that was named does not exist');
+      expect(faults).toContain('CONFIDANT_URL is not used, because a profile or file that you named does not exist');
     }
     expect((await loadProfile(['/nonexistent/x'])).profile.url).toBeUndefined();
     expect((await loadProfile([file(without)], 'stagng')).profile.url).toBeUndefined();

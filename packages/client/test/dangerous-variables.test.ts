@@ -46,7 +46,7 @@ describe("confidant-format: a credential's own prefix", () => {
     const hostile = { ...credentialWith('c1', { preload: '/tmp/x.so' }), metadata: { env_var_prefix: 'LD_' } };
     const end = await format([hostile, credentialWith('c2', { other: 'kept' })]);
     expect(end.stdout).toBe(': ${CREDENTIALS_OTHER=kept}\nexport CREDENTIALS_OTHER\n');
-    expect(end.stderr).toMatch(/LD_PRELOAD of Credential c1 \(c1\) decides what programs load and is left out/);
+    expect(end.stderr).toMatch(/LD_PRELOAD of Credential c1 \(c1\) decides what code programs load and is left out/);
   });
 });
 
@@ -61,7 +61,7 @@ describe('dangerous variables', () => {
       const end = await run(...options, '--', 'echo', 'ran');
       expect(end).toMatchObject({ code: 255, stdout: '' });
       expect(end.stderr).toMatch(
-        /NODE_OPTIONS of Credential c1 \(c1\) decides what programs load: --require NODE_OPTIONS allows it/,
+        /NODE_OPTIONS of Credential c1 \(c1\) decides what code programs load: --require NODE_OPTIONS allows it/,
       );
     }
     at.answer(() => ({ body: serviceWith({ options: 'x' }) }));
@@ -73,8 +73,8 @@ describe('dangerous variables', () => {
     at.answer(() => ({ body: { ...serviceWith({}), credentials: [credential] } }));
     const { stderr } = await run('--prefix', '', '--', 'echo', 'ran');
     expect(stderr).toBe(
-      'confidant: error: LD_$(X) of "x\\nconfidant: all is well" (c1) decides what programs load: ' +
-        "--require 'LD_$(X)' allows it, if it is meant\n",
+      'confidant: error: LD_$(X) of "x\\nconfidant: all is well" (c1) decides what code programs load: ' +
+        "--require 'LD_$(X)' allows it\n",
     );
     expect(await run('--prefix', '', '--require', 'LD_$(X)', '--', 'echo', 'ran')).toMatchObject({ code: 0 });
   });
@@ -104,7 +104,9 @@ describe('dangerous variables', () => {
     ] as const) {
       const end = await at.call(['get_service', '--service', 'web', '--prefix', '', '-o', format]);
       expect(end).toMatchObject({ code: 0, stdout: line });
-      expect(end.stderr).toMatch(/NODE_OPTIONS of Credential c1 \(c1\) decides what programs load and is left out/);
+      expect(end.stderr).toMatch(
+        /NODE_OPTIONS of Credential c1 \(c1\) decides what code programs load and is left out/,
+      );
     }
   });
 

@@ -79,7 +79,7 @@ describe('the environment of the command', () => {
     }));
     const sum = await env([], ['echo', 'ran']);
     expect(sum).toMatchObject({ code: 255, stdout: '' });
-    expect(sum.stderr).toMatch(/have \d+ bytes, 2097152 at most: web gives 40 variables/);
+    expect(sum.stderr).toMatch(/have \d+ bytes, 2097152 at most: web sets 40 variables/);
     // What is printed goes where it may.
     expect((await at.run(['env', '--service', 'web', '-o', 'dotenv'])).stdout.length).toBeGreaterThan(2_400_000);
   });
@@ -97,7 +97,7 @@ describe('the environment of the command', () => {
     const { blind_credentials: blinds } = (
       JSON.parse(recorded.stdout) as { service: { blind_credentials: { name: string }[] } }
     ).service;
-    const line = `confidant: left out without --blind: ${blinds.map(({ name }) => name).join(', ')}\n`;
+    const line = `confidant: blind credentials are left out without --blind: ${blinds.map(({ name }) => name).join(', ')}\n`;
     expect(await env([], ['true'])).toMatchObject({ code: 0, stderr: line });
     expect(await env(['--blind'], ['true'])).toMatchObject({ code: 0, stderr: '' });
   });
@@ -123,13 +123,13 @@ describe('a service without variables', () => {
   test('the warning gives the reason: nothing mapped, only blind credentials, or no access', async () => {
     for (const options of [[], ['-o', 'shell'], ['--blind']]) {
       const warnings = await warned({ credentials: [] }, ...options);
-      expect(warnings).toEqual(['confidant: warning: web gives no variables: nothing is mapped to it']);
+      expect(warnings).toEqual(['confidant: warning: web sets no variables: nothing is mapped to it']);
     }
     expect(await warned({ credentials: [], blind_credentials: blinds })).toEqual([
-      'confidant: warning: web gives no variables: only blind credentials are mapped to it (--blind decrypts them)',
+      'confidant: warning: web sets no variables: only blind credentials are mapped to it (--blind decrypts them)',
     ]);
     expect(await warned({})).toEqual([
-      'confidant: warning: web gives no variables: the server shows no values of what is mapped to it',
+      'confidant: warning: web sets no variables: the server does not show the values of its credentials',
     ]);
     expect(await warned(serviceWith({ a: 'v' }))).toEqual([]);
   });
@@ -191,7 +191,7 @@ describe('--strict and --require', () => {
     expect((await env(['--require', 'CREDENTIALS_DB_USER'], ['true'])).code).toBe(0);
     const end = await env(['--require', 'CREDENTIALS_DB_USER,CREDENTIALS_OTHER'], ['echo', 'ran']);
     expect(end).toMatchObject({ code: 255, stdout: '' });
-    expect(end.stderr).toContain('web gives no CREDENTIALS_OTHER');
+    expect(end.stderr).toContain('web does not set CREDENTIALS_OTHER');
   });
 
   test('a required name that only a blind credential has, or only with the prefix, is reported with the option to use', async () => {
@@ -204,8 +204,8 @@ describe('--strict and --require', () => {
     expect(end.stderr.split('\n').sort()).toEqual([
       '',
       expect.stringMatching(/: CREDENTIALS_BLIND4_KEY is in the blind credential .+ \(\w+\): add --blind$/),
-      "confidant: error: DB_USER is given as CREDENTIALS_DB_USER: --prefix '' leaves that out",
-      expect.stringMatching(/: web gives no (CREDENTIALS_BLIND4_KEY|DB_USER|OTHER)(, \w+){2}$/),
+      "confidant: error: DB_USER is set as CREDENTIALS_DB_USER: use --prefix '' to drop the prefix",
+      expect.stringMatching(/: web does not set (CREDENTIALS_BLIND4_KEY|DB_USER|OTHER)(, \w+){2}$/),
     ]);
     const blind = await env(['--require', 'CREDENTIALS_BLIND4_KEY', '--blind'], ['echo', 'ran']);
     expect(blind).toMatchObject({ code: 0, stdout: 'ran\n' });
@@ -216,7 +216,7 @@ describe('--strict and --require', () => {
     expect((await env([], ['true'], extra)).code).toBe(0);
     const end = await env(['--strict'], ['echo', 'ran'], extra);
     expect(end).toMatchObject({ code: 255, stdout: '' });
-    expect(end.stderr).toContain('web gives no CREDENTIALS_MISSING');
+    expect(end.stderr).toContain('web does not set CREDENTIALS_MISSING');
   });
 
   test('duplicate and invalid names are warnings, and errors with --strict', async () => {
@@ -229,7 +229,7 @@ describe('--strict and --require', () => {
     }));
     const lenient = await env(['--prefix', ''], ['sh', '-c', 'echo $K']);
     expect(lenient).toMatchObject({ code: 0, stdout: 'last\n' });
-    expect(lenient.stderr).toMatch(/K is given twice; Credential b \(b\) counts/);
+    expect(lenient.stderr).toMatch(/K is set twice; the value of Credential b \(b\) is used/);
     const strict = await env(['--strict'], ['echo', 'ran']);
     expect(strict).toMatchObject({ code: 255, stdout: '' });
     expect(strict.stderr).toMatch(/CREDENTIALS_BAD-KEY is not a valid variable name/);

@@ -166,7 +166,7 @@ describe('failures', () => {
       runCli(['confidant', '--config-files', at.config, 'list_services'], { cwd: at.folder, env: NO_METADATA });
     at.configure({ token_cache_file: '' });
     expect((await withoutKeys()).stderr).toMatch(
-      /no AWS credentials were found.*started here: \. \.\/data\/client\.env\n/,
+      /no AWS credentials were found.*started here, run: \. \.\/data\/client\.env\n/,
     );
     at.configure({});
   });
@@ -211,7 +211,7 @@ describe('failures', () => {
     const lines = ({ stderr }: { stderr: string }) =>
       stderr.split('\n').map((line) => line.replace(/^confidant: (error: )?/, ''));
     expect(lines(await call(state, '--url', at.server.url, 'whoami'))).toEqual([
-      `nobody is logged in at ${at.server.url}: confidant --url ${at.server.url} login, where the server offers it`,
+      `you are not logged in at ${at.server.url}: run confidant --url ${at.server.url} login, if the server offers it`,
       'for KMS tokens, set auth_key and auth_context in /nonexistent/config (none of them exists): see docs/client.md',
       'see confidant --help',
       '',

@@ -48,7 +48,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     // compat: recorded so for a number.
     for (const value of ['12345678901234567890', 'true', 'null']) {
       expect(await told(`{"ok": "v", "big": ${value}}`)).toBe(
-        'confidant-format: error: the value of big of Billing (c1) is not text: env --output shell prints it\n',
+        'confidant-format: error: the value of big of Billing (c1) is not text: use confidant env --output shell to print it\n',
       );
     }
     expect(await told('{"nul": "a\\u0000"}')).toBe(

@@ -89,11 +89,17 @@ describe('hints', () => {
       listing([{ id: 'a', name: 'b' }], { next_page: next });
       return (await at.call(['list_credentials', '-o', 'id'])).stderr;
     };
-    expect(await told('abc=')).toBe('confidant: there are more: the same with --page abc=\n');
-    expect(await told('$(touch x)')).toBe("confidant: there are more: the same with --page '$(touch x)'\n");
-    expect(await told('--url=http://x')).toBe('confidant: there are more: the same with --page=--url=http://x\n');
+    expect(await told('abc=')).toBe('confidant: there are more results: repeat the command with --page abc=\n');
+    expect(await told('$(touch x)')).toBe(
+      "confidant: there are more results: repeat the command with --page '$(touch x)'\n",
+    );
+    expect(await told('--url=http://x')).toBe(
+      'confidant: there are more results: repeat the command with --page=--url=http://x\n',
+    );
     for (const next of ['a\nb', 'a'.repeat(5000), 'a\u200b']) {
-      expect(await told(next)).toBe('confidant: there are more: next_page of the output json says where\n');
+      expect(await told(next)).toBe(
+        'confidant: there are more results: --output json shows the next_page to give to --page\n',
+      );
     }
   });
 });

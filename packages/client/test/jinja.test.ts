@@ -38,8 +38,10 @@ describe('a template', () => {
     expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(
       /^the template failed: line 1: secrets\.a has no nothing$/,
     );
-    expect(filling('{% set a, b = secrets.a %}')).toThrow(/^the template failed: line 1: it can not be filled in$/);
-    expect(filling('{% if %}')).toThrow(/^the template is at fault/);
+    expect(filling('{% set a, b = secrets.a %}')).toThrow(
+      /^the template failed: line 1: the number of names differs from the number of items$/,
+    );
+    expect(filling('{% if %}')).toThrow(/^the template is invalid/);
     for (const filter of [
       'format(1)',
       'abs',
@@ -270,7 +272,7 @@ describe('a template gives what Jinja2 gives', () => {
 });
 
 // Jinja2 raises UndefinedError for these.
-describe('what is not defined has no parts and cannot be called', () => {
+describe('an undefined value has no parts and cannot be called', () => {
   test.each([
     ['{{ secrets.nope.deep }}', 'secrets has no nope'],
     ["{{ secrets['nope']['deep'] }}", 'secrets has no nope'],
@@ -290,9 +292,9 @@ describe('what is not defined has no parts and cannot be called', () => {
     ['{{ nope.deep }}', 'nope is not defined'],
     ['{{ nope() }}', 'nope is not defined'],
     ['{% call nope() %}{% endcall %}', 'nope is not defined'],
-    ['{{ ([]|first).x }}', 'what is not defined is asked for a part'],
-    ['{{ secrets[secrets.a].x }}', 'what is not defined is asked for a part'],
-    ['{{ (secrets.nope if false)() }}', 'what is not defined is called'],
+    ['{{ ([]|first).x }}', 'an undefined value has no parts'],
+    ['{{ secrets[secrets.a].x }}', 'an undefined value has no parts'],
+    ['{{ (secrets.nope if false)() }}', 'an undefined value cannot be called'],
   ])('%s', (template, message) => {
     expect(() => fill(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
   });
@@ -317,7 +319,7 @@ describe('--strict', () => {
     ['{{ secrets.a.b }}', 'secrets.a.b is not defined'],
     ['{{ nope }}', 'nope is not defined'],
     ['{{ secrets["nope"] }}', 'secrets.nope is not defined'],
-    ['{{ secrets[secrets.html] }}', 'something that is printed is not defined'],
+    ['{{ secrets[secrets.html] }}', 'a printed value is not defined'],
     ['{% for x in secrets.nope %}{% endfor %}', 'secrets.nope is not defined'],
     ['{{ secrets.nope|upper }}', 'secrets.nope is not defined'],
     ['{% if true %}{% for i in [1] %}{{ secrets.nope }}{% endfor %}{% endif %}', 'secrets.nope is not defined'],
@@ -326,7 +328,7 @@ describe('--strict', () => {
     expect(fill(template)).toBe('');
   });
 
-  test('accepts what is not defined in defaults, tests and conditions', () => {
+  test('accepts undefined values in defaults, tests and conditions', () => {
     const template =
       '{% set x = 1 %}{% macro f(y) %}{{ y }}{% endmacro %}{# c #}{{ secrets.nope|d("d") }}{{ nope|default }}' +
       '{% if secrets.nope is defined %}no{% endif %}{{ secrets.nope or "o" }}{{ f(x) }}{{ secrets.a }}{{ none }}{{ "" }}';
@@ -347,40 +349,40 @@ describe('--strict', () => {
 
 describe('a fault in a template is reported with its line and reason', () => {
   test.each([
-    ['x\n{{ secrets.a|b64encode }}', 'the template is at fault: line 2: there is no filter b64encode'],
+    ['x\n{{ secrets.a|b64encode }}', 'the template is invalid: line 2: there is no filter b64encode'],
     [
       '{% if false %}\n\n{{ secrets.a |wordwrap(3) }}{% endif %}',
-      'the template is at fault: line 3: there is no filter wordwrap',
+      'the template is invalid: line 3: there is no filter wordwrap',
     ],
-    ['{# |nope #}\n{% filter nope %}{% endfilter %}', 'the template is at fault: line 2: there is no filter nope'],
+    ['{# |nope #}\n{% filter nope %}{% endfilter %}', 'the template is invalid: line 2: there is no filter nope'],
     [
       '{% for x in [1]|nope %}{% endfor %}\n{{ [{"k": "v"|nope}] }}',
-      'the template is at fault: lines 1, 2: there is no filter nope',
+      'the template is invalid: lines 1, 2: there is no filter nope',
     ],
     ['\n{{ secrets.a|abs }}', 'the template failed: line 2: the filter abs does not take a text'],
     [
       '{{ secrets.nope|urlencode|trim(1, side=2) }}',
-      'the template failed: line 1: the filter trim takes no other arguments than chars',
+      'the template failed: line 1: the filter trim takes only the arguments chars',
     ],
-    ['{{ "%q"|format(1) }}', 'the template failed: line 1: the filter format does not know %q'],
-    ['{{ "%c"|format(1) }}', 'the filter format does not know %c'],
-    ['{{ "%r"|format(1) }}', 'the filter format does not know %r'],
-    ['{{ "%#x"|format(1) }}', 'the filter format does not know %#x'],
+    ['{{ "%q"|format(1) }}', 'the template failed: line 1: the filter format does not support %q'],
+    ['{{ "%c"|format(1) }}', 'the filter format does not support %c'],
+    ['{{ "%r"|format(1) }}', 'the filter format does not support %r'],
+    ['{{ "%#x"|format(1) }}', 'the filter format does not support %#x'],
     ['{{ range }}', 'the template failed: line 1: {{ }} does not take a function'],
     ['{{ [secrets.a.upper] }}', 'the template failed: line 1: {{ }} does not take a function'],
     ['{{ secrets.a + 1 }}', 'the template failed: line 1: the operator + does not take a text and a number'],
     ['{{ 1 / 0 }}', 'the template failed: line 1: the operator / divides by zero'],
-    ['{{ 3 > 2 > 1 }}', 'comparisons in a row are not known'],
-    ['{{ [1]|map("nope") }}', 'the filter map is given the name of no filter'],
-    ['{{ [1]|selectattr("a", "nope") }}', 'the filter selectattr is given the name of no test'],
-    ['{% for i in [1] %}a{% break %}{% endfor %}', 'the template is at fault: line 1: there is no tag break'],
-    ['{{ 1 is nope }}', 'the template is at fault: line 1: there is no test nope'],
-    ['{% filter 5 %}x{% endfilter %}', 'the template is at fault: line 1: a filter has no name'],
-    ['{{ 1|f()() }}', 'the template is at fault: line 1: a filter has no name'],
-    ['{{', 'the template is at fault: line 1: {{ has no }}'],
-    ['{{ "%s"|format }}', 'the template failed: line 1: the filter format has not what %s asks for'],
-    ['{{ "%s"|format(1, 2) }}', 'the template failed: line 1: the filter format is given more than is used'],
-    ['{{ "%d"|format("5") }}', 'the template failed: line 1: the filter format has not what %d asks for'],
+    ['{{ 3 > 2 > 1 }}', 'chained comparisons (1 < x < 3) are not supported'],
+    ['{{ [1]|map("nope") }}', 'the filter map needs the name of an existing filter'],
+    ['{{ [1]|selectattr("a", "nope") }}', 'the filter selectattr needs the name of an existing test'],
+    ['{% for i in [1] %}a{% break %}{% endfor %}', 'the template is invalid: line 1: there is no tag break'],
+    ['{{ 1 is nope }}', 'the template is invalid: line 1: there is no test nope'],
+    ['{% filter 5 %}x{% endfilter %}', 'the template is invalid: line 1: the name of a filter is missing'],
+    ['{{ 1|f()() }}', 'the template is invalid: line 1: the name of a filter is missing'],
+    ['{{', 'the template is invalid: line 1: {{ has no }}'],
+    ['{{ "%s"|format }}', 'the template failed: line 1: the filter format has no fitting value for %s'],
+    ['{{ "%s"|format(1, 2) }}', 'the template failed: line 1: the filter format gets more values than it uses'],
+    ['{{ "%d"|format("5") }}', 'the template failed: line 1: the filter format has no fitting value for %d'],
     [
       '{{ "%999999999s"|format("5") }}',
       'the template failed: line 1: the filter format makes at most 10000 characters of one value',
@@ -388,40 +390,46 @@ describe('a fault in a template is reported with its line and reason', () => {
     ['a\n{% if true %}\n{{ secrets.a.b.c }}{% endif %}', 'the template failed: line 3: secrets.a has no b'],
     [
       'a\n{# c\n #}{% if 1 %}\n{% elif 2 %}{% endif %}{{\n }}',
-      'the template is at fault: line 4: something is missing before }}',
+      'the template is invalid: line 4: something is missing before }}',
     ],
     ['a\n{% if false %}\n{% elif nope.x %}{% endif %}', 'the template failed: line 3: nope is not defined'],
     [
       '{% if true %}\n{% if true %}\n{{ 1 }}{% endif %}\n',
-      'the template is at fault: line 1: {% if %} has no {% endif %}',
+      'the template is invalid: line 1: {% if %} has no {% endif %}',
     ],
-    ['\n{% for x in [1] %}\n{% endif %}', 'line 3: {% endif %} stands before the {% endfor %} of line 2'],
+    [
+      '\n{% for x in [1] %}\n{% endif %}',
+      'line 3: {% endif %} comes before the {% endfor %} of the {% for %} in line 2',
+    ],
     ['\n{% endif %}', 'line 2: {% endif %} has no {% if %}'],
     ['\n{% else %}', 'line 2: {% else %} has no {% if %}'],
     ['{% for x in [] %}{% elif x %}{% endfor %}', 'line 1: {% elif %} has no {% if %}'],
     [
       '{% if 1 %}{% else %}\n{% elif 2 %}{% endif %}',
-      "line 2: {% elif %} stands behind the {% else %} of line 1's {% if %}",
+      'line 2: {% elif %} comes after the {% else %} of the {% if %} in line 1',
     ],
-    ['{% raw %}\n{% bogus %}{% endraw %}\n{% bogus %}', 'line 3: there is no tag bogus; there are call, filter, for, '],
+    [
+      '{% raw %}\n{% bogus %}{% endraw %}\n{% bogus %}',
+      'line 3: there is no tag bogus; the tags are call, filter, for, ',
+    ],
     ['\n{% generation %}', 'line 2: there is no tag generation'],
-    ['{% %}', 'line 1: a tag {% %} has no name'],
+    ['{% %}', 'line 1: a {% %} tag has no name'],
     ['{% set x %}', 'line 1: {% set %} has no {% endset %}'],
     ['\n{{ secrets.a', 'line 2: {{ has no }}'],
     ['\n{{ "secrets.a }}', 'line 2: a quote in {{ is not closed'],
     ['\n{# c', 'line 2: {# has no #}'],
-    ['{{ "{{" }}\n{{ secrets.a b }}', 'the template is at fault: line 2: b does not belong there'],
-    ['{{ {"a": {"k": "{{"}} }}\n{{ secrets.a "b" }}', 'the template is at fault: line 2: a text does not belong there'],
-    ['{{ 1 }}\n{{ 1 ? 2 }}', 'the template is at fault: line 2: unexpected character: ?'],
-    ['{{ 1 }}\n{{ f(a=1, 2) }}', 'the template is at fault: line 2: positional arguments must come before keyword'],
+    ['{{ "{{" }}\n{{ secrets.a b }}', 'the template is invalid: line 2: b does not belong there'],
+    ['{{ {"a": {"k": "{{"}} }}\n{{ secrets.a "b" }}', 'the template is invalid: line 2: a text does not belong there'],
+    ['{{ 1 }}\n{{ 1 ? 2 }}', 'the template is invalid: line 2: unexpected character: ?'],
+    ['{{ 1 }}\n{{ f(a=1, 2) }}', 'the template is invalid: line 2: positional arguments must come before keyword'],
     [
       '{% macro f() %}\n\n{{ 1 }}{% endmacro %}\n{{ f() ~ nope.x }}',
       'the template failed: line 4: nope is not defined',
     ],
     ['{% macro f() %}\n\n{{ nope.x }}{% endmacro %}\n{{ f() }}', 'the template failed: line 3: nope is not defined'],
-    ['a\n{% raw %}{{ x }}', 'the template is at fault: line 2: {% raw %} has no {% endraw %}'],
+    ['a\n{% raw %}{{ x }}', 'the template is invalid: line 2: {% raw %} has no {% endraw %}'],
   ])('%s', (template, message) => {
-    const end = message.includes('there is no filter') ? '; there are abs, ' : '';
+    const end = message.includes('there is no filter') ? '; the filters are abs, ' : '';
     expect(() => fill(template)).toThrow(`${message}${end}`);
   });
 });
@@ -430,35 +438,35 @@ const LONG = '"%9999s"|format("x")';
 /** A list that holds itself in part, which is much longer than what it takes to make it. */
 const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
-describe('a template that makes too much fails before it takes all memory', () => {
+describe('a template that produces too much fails before it takes all memory', () => {
   test.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'range() makes at most 100000 numbers'],
     ['{{ range(0, -1000000000, -1)|length }}', 'range() makes at most 100000 numbers'],
     [
       '{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}',
-      'the template makes too much',
+      'the template produces too much',
     ],
     [
       '{% set ns = namespace(t="x") %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}',
-      'the operator ~ makes too much',
+      'the operator ~ produces too much',
     ],
     [
       '{% set all = range(99999) %}{% set ns = namespace(l=[]) %}{% for i in range(99) %}{% set ns.l = ns.l + [all[:]] %}{% endfor %}',
-      'the template makes too much',
+      'the template produces too much',
     ],
-    [`${DOUBLED}{{ ns.l }}`, '{{ }} makes too much'],
-    [`${DOUBLED}{{ ns.l|tojson }}`, 'the filter tojson makes too much'],
+    [`${DOUBLED}{{ ns.l }}`, '{{ }} produces too much'],
+    [`${DOUBLED}{{ ns.l|tojson }}`, 'the filter tojson produces too much'],
     [
       '{% set ns = namespace(l=1) %}{% for i in range(60) %}{% set ns.l = namespace(a=ns.l, b=ns.l) %}{% endfor %}{{ ns.l }}',
       '{{ }} does not take a namespace',
     ],
-    ['{{ "a\nb\nc"|indent(170000000)|length }}', 'the filter indent makes too much'],
-    [`{{ ${LONG}|replace(" ", ${LONG}) }}`, 'the filter replace makes too much'],
-    [`{% set t = ${LONG} %}{{ t.replace(" ", t) }}`, 'the method replace makes too much'],
-    [`{{ range(10000)|join(${LONG}) }}`, 'the filter join makes too much'],
-    [`{% set f = ${LONG}|replace(" ", "%(x)9999s") %}{{ f|format(x=1) }}`, 'the filter format makes too much'],
+    ['{{ "a\nb\nc"|indent(170000000)|length }}', 'the filter indent produces too much'],
+    [`{{ ${LONG}|replace(" ", ${LONG}) }}`, 'the filter replace produces too much'],
+    [`{% set t = ${LONG} %}{{ t.replace(" ", t) }}`, 'the method replace produces too much'],
+    [`{{ range(10000)|join(${LONG}) }}`, 'the filter join produces too much'],
+    [`{% set f = ${LONG}|replace(" ", "%(x)9999s") %}{{ f|format(x=1) }}`, 'the filter format produces too much'],
     ['{{ [[[1]]]|tojson(indent=1000000000) }}', 'the filter tojson indents by at most 100'],
-    ['{{ 10 ** 1000000000 }}', 'the operator ** makes a number of too many digits'],
+    ['{{ 10 ** 1000000000 }}', 'the operator ** produces a number with too many digits'],
     ['{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}', 'the template failed'],
   ])('%s', (template, message) => {
     expect(() => fill(template)).toThrow(message);
@@ -489,7 +497,7 @@ describe('a template that makes too much fails before it takes all memory', () =
 
   test('a number of too many digits is refused', () => {
     expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow(
-      'the template is at fault: line 1: a number has too many digits',
+      'the template is invalid: line 1: a number has too many digits',
     );
   });
 
@@ -502,7 +510,7 @@ describe('a template that makes too much fails before it takes all memory', () =
     [
       'a filter without a name',
       '{% filter 5 %}x{% endfilter %}',
-      'the template is at fault: line 1: a filter has no name',
+      'the template is invalid: line 1: the name of a filter is missing',
     ],
     ['too many filters', `{{ 1${'|abs'.repeat(20_000)} }}`, 'the template is nested too deeply'],
   ])('confidant-format ends with exit code 1: %s', async (_, text, message) => {

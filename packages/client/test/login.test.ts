@@ -81,7 +81,7 @@ describe('login', () => {
     });
     expect(end.stderr).toContain(`logged in as `);
     expect(end.stderr).toContain(
-      `if no browser appears: Ctrl-C, and confidant --url ${server.url} login --no-browser\n`,
+      `if no browser appears, press Ctrl-C and run confidant --url ${server.url} login --no-browser\n`,
     );
     expect(end.stderr).toContain('other commands go to that server without --url too');
     const bare = await runCli([...PATIENT, 'whoami'], { env: environment() });
@@ -105,7 +105,7 @@ describe('login', () => {
     // What it says to do works.
     writeFileSync(
       join(folder, '.confidant'),
-      /set CONFIDANT_URL, or .* ~\/\.confidant say: (.*)/.exec(several.stderr)![1]!,
+      /set CONFIDANT_URL, or put this into ~\/\.confidant: (.*)/.exec(several.stderr)![1]!,
     );
     expect(await runCli([...PATIENT, 'whoami'], { env: environment() })).toMatchObject({ code: 0 });
     rmSync(join(folder, 'address'));
@@ -148,12 +148,12 @@ describe('login', () => {
       `exec '${process.execPath}' '${programPath('confidant')}' --timeout 60 --url '${server.url}' login --no-browser`,
       { folder, env: environment() },
     );
-    await terminal.shown('Code of the page: ');
+    await terminal.shown('Code from the page: ');
     const address = /http\S+/.exec(terminal.screen())![0];
     const { code } = await alice.allow(address, await lettersOn(() => terminal.screen()));
     terminal.type('no code\r');
     await terminal.shown('the server refused the code');
-    await expect.poll(() => terminal.screen().match(/Code of the page: /g)).toHaveLength(2);
+    await expect.poll(() => terminal.screen().match(/Code from the page: /g)).toHaveLength(2);
     terminal.type(`${code}\r`);
     const { code: exit, screen } = await terminal.ended;
     expect({ exit, hasCode: screen.includes(code!) }).toEqual({ exit: 0, hasCode: false });
@@ -176,7 +176,7 @@ describe('login', () => {
       expect(await follow(address, 'BCDF-GHJK')).toContain('do not match those in your terminal');
       expect((await fetch(back!)).status).toBe(200);
     });
-    expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('(3 more)') as string });
+    expect(end).toMatchObject({ code: 0, stderr: expect.stringContaining('(3 tries left)') as string });
   });
 
   test('login fails after five wrong codes', async () => {
@@ -186,7 +186,7 @@ describe('login', () => {
       wrong.searchParams.set('code', 'no code of the server');
       for (let time = 0; time < 5; time++) expect((await fetch(wrong)).status).toBe(401);
     });
-    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('none was right') as string });
+    expect(end).toMatchObject({ code: 1, stderr: expect.stringContaining('no valid code arrived') as string });
     expect(await run(['--login', 'whoami'])).toMatchObject({ code: 1 });
   });
 
@@ -390,7 +390,7 @@ describe('the session of a login', () => {
     cookie = 'again';
     expect(await ask()).toMatchObject({ code: 0 });
     expect(await readLogin(renewing.url)).toBeUndefined();
-    expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringContaining('nobody is logged in') as string });
+    expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringContaining('you are not logged in') as string });
     vi.unstubAllEnvs();
     await renewing.close();
   });

@@ -372,11 +372,11 @@ describe('a revert to the revision before', () => {
     reverts.flatMap(([command, kind, query]) =>
       (
         [
-          [{ body: { id: 'x', revision: 4 } }, 'somebody wrote revision 4 in between; run it again'],
-          [{ status: 403, body: { error: 'no' } }, 'somebody changed it in between; run it again'],
+          [{ body: { id: 'x', revision: 4 } }, 'somebody wrote revision 4 in between; run the command again'],
+          [{ status: 403, body: { error: 'no' } }, 'somebody changed it in between; run the command again'],
           [
             { body: { id: 'x', revision: 2 } },
-            'the current revision is 2, and the history goes on to 3; say with --revision which one is meant',
+            'the current revision is 2, and the history goes on to 3; choose one with --revision',
           ],
         ] as const
       ).map(([now, words]) => [command, words, kind, query, now] as const),

@@ -72,7 +72,11 @@ describe('update_credential --merge', () => {
   test.each([
     ['a merge of nothing', ['--merge'], '--merge needs --credential-pairs or --prompt'],
     ['a key to unset that is not there', ['--unset', 'aa'], 'there is no key aa'],
-    ['a key that is set and unset', ['--unset', 'A', '--credential-pairs', '{"a": "2"}'], 'a: set and unset at once'],
+    [
+      'a key that is set and unset',
+      ['--unset', 'A', '--credential-pairs', '{"a": "2"}'],
+      'the same key cannot be set and unset: a',
+    ],
     ['two spellings of one key', ['--merge', '--credential-pairs', '{"B": "2", "b": "3"}'], 'upper and lower case'],
     ['a credential without pairs', ['--unset', 'a'], 'no pair would remain'],
   ])('refuses %s, and writes nothing', async (_, options, words) => {
@@ -87,7 +91,7 @@ describe('update_credential --merge', () => {
     const id = await create('{"a": "1", "b": "2"}');
     const again = ['--merge', '--credential-pairs', '{"a": "1"}'];
     const end = await call('update_credential', '--id', id, ...again);
-    expect([end.code, end.stderr]).toEqual([0, 'confidant: nothing changes: revision 1 stays\n']);
+    expect([end.code, end.stderr]).toEqual([0, 'confidant: nothing to change: revision 1 is still the current one\n']);
     expect((await stored(id)).revision).toBe(1);
     expect((await call('update_credential', '--id', id, ...again, '--documentation', 'd')).code).toBe(0);
     expect((await stored(id)).revision).toBe(2);

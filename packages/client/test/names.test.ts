@@ -265,7 +265,7 @@ describe('lists for people', () => {
     );
     const { stdout, stderr } = await run('list_credentials', '--limit', '2', '-o', 'id');
     expect(stdout).toMatch(/^([\da-f]{32}\n){2}$/);
-    const page = /^confidant: there are more: the same with --page (\S+)\n$/.exec(stderr)![1]!;
+    const page = /^confidant: there are more results: repeat the command with --page (\S+)\n$/.exec(stderr)![1]!;
     const rest = await run('list_credentials', '--limit', '2', '--page', page, '-o', 'id');
     expect(rest).toMatchObject({ stdout: expect.stringMatching(/^[\da-f]{32}\n$/) as string, stderr: '' });
   });
@@ -280,7 +280,7 @@ describe('lists for people', () => {
       'table',
     );
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain('--output table has no meaning for update_credential, which has json, yaml, id\n');
+    expect(stderr).toContain('--output table cannot be used with update_credential: choose json, yaml, id\n');
     expect(await answered('get_credential', '--name', 'database')).toMatchObject({
       credential: { enabled: true, revision: 1 },
     });

@@ -118,6 +118,22 @@ describe('the offline copy', () => {
     }
   });
 
+  test('a copy stays as it is after an answer 200 that is not the service, and serves the next outage', async () => {
+    const { service } = await get();
+    const other = serviceWith({ db_password: 'other' });
+    const bodies = [{}, { ok: true }, { result: true }, { ...other, id: 7 }, { ...other, credentials: {} }];
+    for (const body of [
+      ...bodies,
+      { ...other, credentials: [null] },
+      { ...other, credentials: [{ credential_pairs: 'x' }] },
+    ]) {
+      answer = { body };
+      expect((await get()).error).toMatchObject({ code: 'invalid_response' });
+      answer = DOWN;
+      expect((await get()).service).toEqual(service);
+    }
+  });
+
   test('a copy is one file, for its owner only, and unreadable without KMS', async () => {
     await get();
     await get();

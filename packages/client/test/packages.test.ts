@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 vi.setConfig({ hookTimeout: 600_000 });
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const NAMES = ['contract', 'kmsauth', 'client', 'server'] as const;
+const NAMES = ['contract', 'kmsauth', 'client', 'web', 'server'] as const;
 const folder = mkdtempSync(join(tmpdir(), 'confidant-packages-'));
 const project = join(folder, 'project');
 let packed: { name: string; filename: string; files: { path: string }[] }[];
@@ -92,7 +92,10 @@ describe('a tarball', () => {
       const paths = files.map(({ path }) => path);
       const wanted =
         /^(package\.json|LICENSE|README\.md|bin\/[\w-]+\.js|(src|examples)\/.+\.ts|dist\/.+\.(js|js\.map|d\.ts))$/;
-      expect([name, paths.filter((path) => !wanted.test(path) || /\btests?\b/.test(path))]).toEqual([name, []]);
+      const bundled = /^(index\.(js|d\.ts)|dist\/(index\.html|assets\/app\/[\w-]+\.(js|css|svg|woff2)))$/;
+      const isWanted = (path: string): boolean =>
+        wanted.test(path) || (name === '@confidant/web' && bundled.test(path));
+      expect([name, paths.filter((path) => !isWanted(path) || /\btests?\b/.test(path))]).toEqual([name, []]);
       expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
     }
   });

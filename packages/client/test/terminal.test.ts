@@ -234,7 +234,7 @@ describe('a value of several lines', () => {
     terminal.type(`${marked('0123456789abcde\n'.repeat(16 * 1024 + 1))}\r`);
     const { code, screen } = await terminal.ended;
     expect([code, at.server.seen]).toEqual([1, []]);
-    expect(read('big.err')).toContain('more than 262144 characters were given for big, and nothing is stored');
+    expect(read('big.err')).toContain('more than 262144 characters were entered for big, and nothing is stored');
     expect(screen).not.toContain('abcde');
   });
 

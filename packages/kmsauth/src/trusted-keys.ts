@@ -11,7 +11,7 @@ interface TrustedKey {
   /** The key as it was configured: alias, id or ARN. */
   readonly reference: string;
   /** The last response of KMS, and its time. `arn` is undefined if there is no such key. */
-  answer: { arn: string | undefined; at: number } | undefined;
+  answer: { arn: string | undefined; at: number; isHidden?: boolean } | undefined;
   askedAt: number;
   asking: Promise<void> | undefined;
 }
@@ -58,6 +58,10 @@ export class TrustedKeys {
     if (this.#matching(keyArn)?.length === 0) await this.#lookUp(MISMATCH_REFRESH_AFTER_MS);
     const found = this.#matching(keyArn);
     if (found === undefined) throw new KmsUnavailable('TrustedKeyUnknown');
+    // A key that KMS does not let this service see could be the one.
+    if (found.length === 0 && this.#keys.some(({ answer }) => answer?.isHidden)) {
+      throw new KmsUnavailable('TrustedKeyUnknown');
+    }
     return found;
   }
 
@@ -83,7 +87,9 @@ export class TrustedKeys {
       const { keyArn } = await this.#kms.describeKey(keyReference(key.reference));
       key.answer = { arn: keyArn, at: this.#now() };
     } catch (error) {
-      if (error instanceof KmsRefused) key.answer = { arn: undefined, at: this.#now() };
+      if (error instanceof KmsRefused) {
+        key.answer = { arn: undefined, at: this.#now(), isHidden: error.code !== 'NotFoundException' };
+      }
       // Without an answer the last one is used until it is stale, so that throttling does not lock everybody out.
       else if (!(error instanceof KmsUnavailable)) throw error;
     }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { AttemptLimit } from './attempt-limit.js';
 import { decodeBase64 } from './base64.js';
-import { KmsRefused, type KmsLike } from './kms.js';
+import { KmsRefused, KmsUnavailable, type KmsLike } from './kms.js';
 import {
   parsePayload,
   parseUsername,
@@ -80,6 +81,16 @@ interface Verified extends TokenLifetime {
 
 // KMS ciphertexts have at most 6144 bytes.
 const MAX_TOKEN_LENGTH = 8192;
+/** How long a rejection is remembered: less than a key behind an alias takes to be looked up again. */
+const REJECTION_AGE_MS = 20_000;
+const MAX_REJECTIONS = 10_000;
+
+/** What KMS says of a ciphertext or context that the caller got wrong. Any other refusal is about this service. */
+const BLAMES_CALLER: ReadonlySet<string> = new Set([
+  'InvalidCiphertextException',
+  'IncorrectKeyException',
+  'ValidationException',
+]);
 
 /**
  * Verifies tokens with KMS and caches valid ones until they expire. A cached token costs one hash. An unknown one costs
@@ -90,29 +101,35 @@ export class TokenValidator {
   readonly #now: () => number;
   readonly #keys: TrustedKeys;
   readonly #cache: LRUCache<string, Verified> | undefined;
+  readonly #rejections = new LRUCache<string, { reason: TokenRejection; until: number }>({ max: MAX_REJECTIONS });
+  readonly #attempts: AttemptLimit;
   readonly #pending = new Map<string, Promise<Verified>>();
 
   constructor(options: TokenValidatorOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
     this.#keys = new TrustedKeys(options.kms, [...options.serviceKeys.keys(), ...options.userKeys], this.#now);
+    this.#attempts = new AttemptLimit(this.#now);
     if (options.cacheSize > 0) this.#cache = new LRUCache({ max: options.cacheSize });
   }
 
   /**
    * Verifies a token and returns the sender's identity. Rejects with {@link TokenRejected} for an invalid token, and
-   * with KmsUnavailable when KMS gave no answer, which says nothing about the token.
+   * with KmsUnavailable when KMS gave no answer, which says nothing about the token, or is not asked because too many
+   * tokens were rejected lately.
+   *
+   * @param address where the token comes from: rejections are limited for each address, and for all together
    */
-  async validate(username: string, token: string): Promise<VerifiedToken> {
+  async validate(username: string, token: string, address = ''): Promise<VerifiedToken> {
     const startedAt = performance.now();
     try {
-      return await this.#validate(username, token);
+      return await this.#validate(username, token, address);
     } finally {
       this.#options.onEvent?.({ kind: 'timer', name: 'decrypt_token', durationMs: performance.now() - startedAt });
     }
   }
 
-  async #validate(username: string, token: string): Promise<VerifiedToken> {
+  async #validate(username: string, token: string, address: string): Promise<VerifiedToken> {
     const claim = parseUsername(username);
     if (claim === undefined) throw new TokenRejected('malformed-username');
     this.#options.onEvent?.({ kind: 'counter', name: `token_version_${claim.version}`, count: 1 });
@@ -130,22 +147,37 @@ export class TokenValidator {
         // The key is checked again, because its alias may point to another key now.
         if ((await this.#accountOf(claim, known.token.keyArn)) === known.token.account) return known.token;
       }
-      return (await this.#verifyOnce(id, claim, token)).token;
+      return (await this.#verifyOnce(id, claim, token, address)).token;
     } catch (error) {
       if (known !== undefined && error instanceof TokenRejected) this.#cache?.delete(id);
       throw error;
     }
   }
 
-  /** Verifies once for all concurrent requests with the same username and token. Rejections are not cached. */
-  #verifyOnce(id: string, claim: TokenUsername, token: string): Promise<Verified> {
+  /** Verifies once for all concurrent requests with the same username and token, and remembers what was rejected. */
+  #verifyOnce(id: string, claim: TokenUsername, token: string, address: string): Promise<Verified> {
     let verification = this.#pending.get(id);
     if (verification === undefined) {
+      const rejection = this.#rejections.get(id);
+      if (rejection !== undefined && rejection.until > this.#now()) {
+        return Promise.reject(new TokenRejected(rejection.reason));
+      }
+      if (!this.#attempts.allows(address)) return Promise.reject(new KmsUnavailable('TooManyRejectedTokens'));
       verification = this.#verify(claim, token)
-        .then((verified) => {
-          this.#cache?.set(id, verified);
-          return verified;
-        })
+        .then(
+          (verified) => {
+            this.#cache?.set(id, verified);
+            return verified;
+          },
+          (error: unknown) => {
+            if (wasRefusedByKms(error)) this.#attempts.failed(address);
+            // A token that is not valid yet will be.
+            if (error instanceof TokenRejected && error.reason !== 'not-yet-valid') {
+              this.#rejections.set(id, { reason: error.reason, until: this.#now() + REJECTION_AGE_MS });
+            }
+            throw error;
+          },
+        )
         .finally(() => this.#pending.delete(id));
       this.#pending.set(id, verification);
     }
@@ -172,8 +204,9 @@ export class TokenValidator {
     try {
       return await this.#options.kms.decrypt({ ciphertext, context: tokenContext(claim, this.#options.to) });
     } catch (error) {
-      if (error instanceof KmsRefused) throw new TokenRejected('kms-refused', { cause: error });
-      throw error;
+      if (!(error instanceof KmsRefused)) throw error;
+      if (!BLAMES_CALLER.has(error.code)) throw new KmsUnavailable(error.code, { cause: error });
+      throw new TokenRejected('kms-refused', { cause: error });
     } finally {
       this.#options.onEvent?.({ kind: 'timer', name: 'kms_decrypt_token', durationMs: performance.now() - startedAt });
     }
@@ -202,6 +235,12 @@ export class TokenValidator {
     if (now < notBefore) throw new TokenRejected('not-yet-valid');
     if (now > notAfter) throw new TokenRejected('expired');
   }
+}
+
+/** Whether a token cost a call to KMS for nothing. An outage of KMS is not the sender's doing. */
+function wasRefusedByKms(error: unknown): boolean {
+  if (error instanceof TokenRejected) return error.reason !== 'malformed-token';
+  return error instanceof KmsUnavailable && error.cause instanceof KmsRefused;
 }
 
 /** Covers everything that the result depends on. NUL cannot occur in a username, so no two requests share an id. */

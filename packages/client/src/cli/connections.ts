@@ -90,7 +90,7 @@ export class Connections {
     const settings = await configuration.serverSettings();
     const { url } = settings;
     const session = await readLogin(url);
-    if (session === undefined) throw new CommandError(`nobody is logged in at ${url}: confidant login`);
+    if (session === undefined) throw new CommandError(`you are not logged in at ${url}: run confidant login`);
     await (await loadDebug(log))?.logLoginAuthentication(log, url, session, await this.#whyLogin());
     const { connectSession } = await import('../sdk/connect.js');
     const options = await this.#options();
@@ -108,7 +108,7 @@ export class Connections {
 
   async #whyLogin(): Promise<string> {
     const { command, configuration, globals } = this.#input;
-    if (concernsLogins(command)) return `${command} is about the login`;
+    if (concernsLogins(command)) return `${command} always uses the login`;
     if (globals.login) return '--login';
     return (await configuration.profile()).login ? 'login: true' : 'there is no auth_key';
   }

@@ -7,6 +7,7 @@ import type { EncryptionContext } from '@confidant/kmsauth';
 import { ConfidantError } from '../sdk/errors.js';
 import type { Context } from './context.js';
 import { CommandError } from './arguments/errors.js';
+import { isService, notService } from './service-answer.js';
 
 const DEFAULT_MAX_AGE_HOURS = 24;
 const MAX_COPY_BYTES = 96 * 1024 * 1024;
@@ -41,6 +42,7 @@ export async function fetchService(
   try {
     const deadlineMs = profile.offlineCopyAfterMs ?? DEFAULT_AFTER_MS;
     const service = await client.getService(id, {}, isHurried ? { deadlineMs } : {});
+    if (!isService(service)) throw notService(id);
     await copy?.save(service).catch((error: unknown) => {
       context.log.warning(`the offline copy could not be stored: ${error instanceof Error ? error.message : 'failed'}`);
     });
@@ -151,7 +153,8 @@ async function openCopy(context: Context, id: string): Promise<OfflineCopy | und
         const { identity: of, saved_at: savedAt, service } = content;
         if (of !== identity || typeof savedAt !== 'string') throw new Error('it belongs to something else');
         log.debug(`offline copy: ${path} of ${savedAt} is decrypted`);
-        return { service: service as unknown as ServiceBody, savedAt };
+        if (!isService(service)) throw new Error('it holds no service');
+        return { service, savedAt };
       } catch (error) {
         const reason = error instanceof Error && error.name !== 'SyntaxError' ? error.message : 'it is damaged';
         throw new CommandError(`the offline copy of ${id} cannot be decrypted: ${reason}`, { cause: error });

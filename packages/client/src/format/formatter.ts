@@ -78,11 +78,12 @@ export function envExport({ credentials }: FormatterService, defaultPrefix: stri
           return '';
         }
         if (isDangerousVariable(name)) {
-          warn(`${name} of ${shownText(title, id)} decides what programs load and is left out`);
+          warn(`${name} of ${shownText(title, id)} decides what code programs load and is left out`);
           return '';
         }
         const what = `the value of ${shownName(key)} of ${shownText(title, id)}`;
-        if (typeof value !== 'string') throw new FormatError(`${what} is not text: env --output shell prints it`);
+        if (typeof value !== 'string')
+          throw new FormatError(`${what} is not text: use confidant env --output shell to print it`);
         if (value.includes('\0')) throw new FormatError(`${what} contains a NUL character`);
         return `: \${${name}=${shellQuote(value)}}\nexport ${name}\n`;
       });
@@ -103,7 +104,7 @@ export function combineCredentials(
   for (const { id, name, pairs } of credentials) {
     if (pairs === undefined) throw new FormatError(`blind credential ${shownText(name, id)} is not decrypted`);
     if (Object.keys(pairs).some((key) => combined.has(key))) {
-      warn(`credential ${shownText(name, id)} has a key that another credential has too; its value counts`);
+      warn(`credential ${shownText(name, id)} has a key that another credential has too; its value is used`);
     }
     for (const [key, value] of Object.entries(pairs)) {
       combined.set(key, value);

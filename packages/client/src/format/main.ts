@@ -15,24 +15,24 @@ const PROGRAM = 'confidant-format';
 const TEMPLATE_TIMEOUT_MS = 10_000;
 
 const OPTIONS = [
-  { flags: '--in <file>', text: 'what get_service printed; - is standard input', fallback: '-' },
+  { flags: '--in <file>', text: 'file with the output of get_service; - is standard input', fallback: '-' },
   {
     flags: '--out-format <format>',
-    text: 'form of the output',
+    text: 'format of the output',
     choices: ['env_export', 'credential_combined', 'jinja'],
     required: true,
   },
   {
     flags: '--env-export-prefix <prefix>',
-    text: 'put before names, unless metadata.env_var_prefix says otherwise',
+    text: 'prefix of every name, unless the credential has metadata.env_var_prefix',
     fallback: 'CREDENTIALS_',
   },
-  { flags: '--template <file>', text: 'for jinja: the template, with the variable secrets' },
-  { flags: '--strict', text: 'for jinja: fail where something that is not defined is printed' },
-  { flags: '--out <file>', text: 'where to write; - is standard output', fallback: '-' },
+  { flags: '--template <file>', text: 'for jinja: file of the template, which reads values from the variable secrets' },
+  { flags: '--strict', text: 'for jinja: fail if an undefined value is printed' },
+  { flags: '--out <file>', text: 'file to write; - is standard output', fallback: '-' },
   {
     flags: '--log-level <level>',
-    text: 'what goes to standard error',
+    text: 'what to log on standard error',
     choices: ['debug', 'info', 'warning', 'error', 'critical'],
     fallback: 'info',
   },
@@ -84,7 +84,7 @@ async function format(options: FormatOptions, warn: Warn): Promise<string> {
 
 function parse(argv: readonly string[]): FormatOptions | string {
   const program = new Command(PROGRAM)
-    .description('Turns what `confidant get_service` prints into other forms.')
+    .description('Converts the output of `confidant get_service` into other formats.')
     .version(versionText(PROGRAM), '--version', 'print name and version')
     .helpOption('-h, --help', 'print this help')
     .allowExcessArguments(false)

@@ -67,7 +67,7 @@ describe('the container', () => {
   test('if a value is missing, the program does not start and the container fails', async () => {
     const end = await startContainer('echo ran', { API_KEY: 'confidant' }).ended;
     expect(end).toMatchObject({ code: 255, stdout: '' });
-    expect(end.stderr).toContain('web-production gives no API_KEY');
+    expect(end.stderr).toContain('web-production does not set API_KEY');
   });
 
   test('neither the image nor arguments contain secrets', async () => {

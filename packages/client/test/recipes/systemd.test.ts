@@ -97,7 +97,7 @@ describe('the systemd unit', () => {
   test('if a value is missing or the service is another one, the program does not start and the unit fails', async () => {
     const missing = await startUnit('echo ran', { environment: { API_KEY: 'confidant' } }).ended;
     expect(missing).toMatchObject({ code: 255, stdout: '' });
-    expect(missing.stderr).toContain('web-production gives no API_KEY');
+    expect(missing.stderr).toContain('web-production does not set API_KEY');
     expect(await startUnit('echo ran', { service: 'other' }).ended).toMatchObject({ code: 255, stdout: '' });
   });
 });

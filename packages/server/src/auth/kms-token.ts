@@ -14,7 +14,7 @@ export function kmsTokenAuthentication(
 ): Authenticator {
   return (request) => {
     const credentials = credentialsOf(request);
-    return credentials && verify(validator, credentials, rejected);
+    return credentials && verify(validator, credentials, request.remoteAddress, rejected);
   };
 }
 
@@ -26,10 +26,11 @@ interface Credentials {
 async function verify(
   validator: Pick<TokenValidator, 'validate'>,
   { username, token }: Credentials,
+  address: string,
   rejected: (reason: string) => void,
 ): Promise<Principal> {
   try {
-    const verified = await validator.validate(username, token);
+    const verified = await validator.validate(username, token, address);
     return {
       name: verified.from,
       type: verified.userType === 'user' ? 'user' : 'service',

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { ExpiringStore } from '../ports/expiring.js';
 import { CookieSeal } from './cookie-seal.js';
 
 /** Time for a person to log in at the provider. */
 export const FLOW_SECONDS = 900;
+
+/** A browser loses its cookie with the first failure; a few more are for answers that get lost on the way. */
+const MAX_FAILURES = 3;
 
 const sealedFlow = z.object({
   id: z.string(),
@@ -27,6 +31,8 @@ export interface BegunFlow {
  */
 export class LoginFlows {
   readonly #seal: CookieSeal;
+  /** Failures by flow, in this process alone: strangers begin flows, and theirs shall fill no shared store. */
+  readonly #failures = new LRUCache<string, number>({ max: 10_000, ttl: FLOW_SECONDS * 1000 });
 
   constructor(
     secrets: readonly string[],
@@ -49,7 +55,13 @@ export class LoginFlows {
     const parsed = sealedFlow.safeParse(await this.#seal.open(cookie));
     if (!parsed.success || parsed.data.kind !== kind || parsed.data.expiresAt <= this.now()) return undefined;
     const { id, data, returnTo } = parsed.data;
+    if ((this.#failures.get(id) ?? 0) >= MAX_FAILURES) return undefined;
     return (await this.used.get(`flow:${id}`)) === undefined ? { id, data, returnTo } : undefined;
+  }
+
+  /** Counts an answer of the provider that proved nothing: after a few the flow is over. */
+  failed({ id }: BegunFlow): void {
+    this.#failures.set(id, (this.#failures.get(id) ?? 0) + 1);
   }
 
   /**

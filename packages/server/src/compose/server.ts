@@ -1,3 +1,4 @@
+import { directory as webDirectory } from '@confidant/web';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { DataKeys, type KmsLike, keyReference, TokenValidator } from '@confidant/kmsauth';
@@ -26,6 +27,7 @@ import { openLogin } from './login.js';
 import { openRoles } from './roles.js';
 import { openArchive, openStore } from './store.js';
 import { openTelemetry } from './telemetry.js';
+import { readWebApp } from './web-app.js';
 
 /** Characters of ciphertext whose plaintext may stay in memory, which takes about twice that many bytes. */
 const OPENED_CHARACTERS = 32 * 1024 * 1024;
@@ -101,6 +103,7 @@ export async function openServer(settings: Settings, logger: Logger): Promise<Op
     handlers: withTimers(handlersFor(app), metrics),
     login: login.options,
     customDirectory: settings.CUSTOM_FRONTEND_DIRECTORY,
+    webApp: readWebApp(webDirectory),
     inMaintenance,
     logger,
     maxBodyBytes: settings.MAX_REQUEST_BODY_BYTES,

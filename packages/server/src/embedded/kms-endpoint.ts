@@ -7,13 +7,14 @@ import type { AccessKey } from './access-key.js';
 import type { Keyring } from './keyring.js';
 import { KMS_OPERATIONS } from './kms-operations.js';
 import { verifySigV4 } from './verify-signature.js';
+import { guardConnections } from '../net/guard-connections.js';
 
 const TARGET_PREFIX = 'TrentService.';
 const CONTENT_TYPE = 'application/x-amz-json-1.1';
 // The largest request that KMS allows is a 6 KiB ciphertext with an 8 KiB context, every character escaped.
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_CONNECTIONS = 128;
+const MAX_CONNECTIONS = 1024;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
@@ -122,7 +123,7 @@ export async function startKmsEndpoint(options: {
       );
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  guardConnections(server, MAX_CONNECTIONS);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port, exclusive: true }, () => {

@@ -24,6 +24,25 @@ export function html(parts: TemplateStringsArray, ...values: readonly (string | 
   return new Markup(text.join(''));
 }
 
+const MARK = html`<svg viewBox="0 0 26 14" aria-hidden="true">
+  <path
+    fill="currentColor"
+    fill-rule="evenodd"
+    d="M0 .4 26 0l-.2 13.6L.2 14zM13 3.2a2.1 2.1 0 0 0-1.1 3.9l-.7 3.7h3.6l-.7-3.7A2.1 2.1 0 0 0 13 3.2z"
+  />
+</svg>`;
+
+/** What the product is about, beside what the page says: a letter with redactions. */
+const LETTER = html`<div class="letter" aria-hidden="true">
+  <p class="text">
+    The orders database lets in <span class="bar w1"></span> with <span class="bar w3"></span>. Partners sign with
+    <span class="bar w2"></span> <span class="bar w5"></span>. The depot door is <span class="bar w4"></span>, the
+    ledger opens with <span class="bar w3"></span> <span class="bar w1"></span>. Everybody gets
+    <span class="open">what they came for</span>, and <span class="bar w2"></span> <span class="bar w4"></span>
+    <span class="bar w5"></span>.
+  </p>
+</div>`;
+
 /** Sends a page with the headers that confine it. */
 export function sendPage(
   reply: FastifyReply,
@@ -43,36 +62,18 @@ export function sendPage(
         ${source}
       </head>
       <body>
-        <main>
-          <p class="product">Confidant</p>
-          <h1>${title}</h1>
-          ${body}
-        </main>
+        <div class="door">
+          <main class="in">
+            <a class="mark" href="/">${MARK}<span>Confidant</span></a>
+            <h1>${title}</h1>
+            ${body}
+          </main>
+          ${LETTER}
+        </div>
       </body>
     </html> `;
   return reply.code(status).headers(PAGE_HEADERS).header('content-type', 'text/html; charset=utf-8').send(page.text);
 }
-
-export const STYLE = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 0; display: grid; min-height: 100vh; place-items: center; background: #f4f5f7; color: #1b1f24; }
-main { box-sizing: border-box; width: min(26rem, 100vw); padding: 2rem; background: #fff; border: 1px solid #d5d9de; border-radius: 8px; }
-h1 { margin: 0 0 1rem; font-size: 1.4rem; }
-.product { margin: 0 0 .25rem; color: #57606a; font-size: .85rem; letter-spacing: .04em; text-transform: uppercase; }
-a.action, button { display: inline-block; padding: .5rem 1rem; border: 0; border-radius: 6px; background: #0b5cad; color: #fff; font: inherit; text-decoration: none; cursor: pointer; }
-button.quiet { padding: 0; background: none; color: inherit; text-decoration: underline; }
-.note { color: #57606a; font-size: .85rem; }
-form { margin: 1rem 0 0; }
-a.action:focus-visible, button:focus-visible { outline: 3px solid #79b8ff; outline-offset: 2px; }
-code { padding: .1rem .3rem; background: #eaeef2; border-radius: 4px; }
-textarea { box-sizing: border-box; width: 100%; padding: .5rem; font: .85rem/1.4 ui-monospace, monospace; word-break: break-all; }
-#letters { display: block; box-sizing: border-box; width: 12ch; margin: .25rem 0; padding: .4rem; font: 1.15rem ui-monospace, monospace; text-transform: uppercase; }
-@media (prefers-color-scheme: dark) {
-  body { background: #0d1117; color: #e6edf3; }
-  main { background: #161b22; border-color: #30363d; }
-  .product, .note { color: #9198a1; }
-  code { background: #262c36; }
-}
-`;
 
 /** The script of the page that shows a code: a button copies it. */
 export const COPY_SCRIPT = `const code = document.getElementById('code');

@@ -58,7 +58,12 @@ async function consume(
   const begun = await takeFlow(options, flows, 'saml', request, reply);
   const responses = form?.getAll('SAMLResponse') ?? [];
   if (responses.length !== 1) throw loginFailed('the form has no single SAMLResponse');
-  const { person, subject, assertionId, expiresAt } = await provider.consume(responses[0]!, begun?.data['requestId']);
+  const { person, subject, assertionId, expiresAt } = await provider
+    .consume(responses[0]!, begun?.data['requestId'])
+    .catch((error: unknown) => {
+      if (begun !== undefined) flows.failed(begun);
+      throw error;
+    });
   if (begun !== undefined && !(await flows.end(begun))) throw loginFailed('no login was begun in this browser');
   const seconds = Math.max(1, expiresAt - options.now());
   if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {

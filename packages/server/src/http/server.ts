@@ -16,6 +16,9 @@ import type { PageConfig } from './replies.js';
 import { registerSaml } from './saml.js';
 import { DATA_HEADERS, registerTransport } from './security.js';
 import { registerSite } from './site.js';
+import { boundStrangersBodies, MAX_STRANGERS_BODY_BYTES } from './strangers-bodies.js';
+import { guardConnections } from '../net/guard-connections.js';
+import { registerWebApp, type WebApp } from './web-app.js';
 
 export interface HttpOptions {
   handlers: Handlers;
@@ -23,6 +26,7 @@ export interface HttpOptions {
   login: LoginOptions;
   /** CUSTOM_FRONTEND_DIRECTORY; empty means none. */
   customDirectory: string;
+  webApp: WebApp;
   inMaintenance: () => boolean;
   logger: Logger;
   maxBodyBytes: number;
@@ -42,17 +46,19 @@ const LATE_CHECK_INTERVAL_MS = 1000;
 /**
  * Maximum number of connections: each costs memory, even a silent one, and one process could not serve more at once.
  */
-const MAX_CONNECTIONS = 10_000;
+const MAX_CONNECTIONS = 4096;
+/** A connection on which nothing moves for this long ends, also while a request is being processed. */
+const INACTIVITY_MS = 120_000;
 
 /** The HTTP server over the route table, not yet listening. */
 export function httpServer(options: HttpOptions): FastifyInstance {
   const server = fastify({
     logger: false,
-    bodyLimit: options.maxBodyBytes,
+    bodyLimit: Math.min(options.maxBodyBytes, MAX_STRANGERS_BODY_BYTES),
     requestTimeout: options.requestTimeoutMs,
     // By default Node looks for late requests only every 30 seconds.
     http: { headersTimeout: options.requestTimeoutMs, connectionsCheckingInterval: LATE_CHECK_INTERVAL_MS },
-    connectionTimeout: 0,
+    connectionTimeout: INACTIVITY_MS,
     keepAliveTimeout: 75_000,
     trustProxy: options.trustProxy,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
@@ -75,7 +81,7 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     },
   });
 
-  server.server.maxConnections = MAX_CONNECTIONS;
+  guardConnections(server.server, MAX_CONNECTIONS);
 
   const methods = new AllowedMethods();
   server.addHook('onRoute', ({ method, url }) => {
@@ -114,14 +120,16 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     if (request.is404) sendUnknown(request, reply);
     else done();
   });
+  boundStrangersBodies(server);
   for (const id of Object.keys(ROUTES) as RouteId[]) serve(server, id, options);
   registerLogin(server, options.login);
   registerSaml(server, options.login);
   registerCliLogin(server, options.login);
   registerSite(server, options.login, options.customDirectory);
-  const description = JSON.stringify(openApi());
+  registerWebApp(server, options.login, options.webApp);
+  const description = Buffer.from(JSON.stringify(openApi()));
   server.get('/v1/openapi.json', (_request, reply) =>
-    reply.headers(DATA_HEADERS).header('content-type', 'application/json').serializer(asIs).send(description),
+    reply.headers(DATA_HEADERS).header('content-type', 'application/json').send(description),
   );
   // Live: the process responds. Ready: its backends do too.
   server.get('/healthcheck', (_request, reply) => reply.headers(DATA_HEADERS).send(''));
@@ -139,10 +147,16 @@ function serve(server: FastifyInstance, id: RouteId, options: HttpOptions): void
   server.route({
     method: route.method,
     url: route.path,
+    ...(route.access !== 'anyone' && {
+      bodyLimit: options.maxBodyBytes,
+      // Before the body is read: strangers make the server buffer nothing.
+      onRequest: async (request: FastifyRequest, reply: FastifyReply) => {
+        (request as Annotated).principal = await options.login.authentication.identify(request, reply, route.write);
+      },
+    }),
     handler: async (request, reply) => {
-      const principal =
-        route.access === 'anyone' ? ANYONE : await options.login.authentication.identify(request, reply, route.write);
-      if (principal !== ANYONE) (request as Annotated).principal = principal;
+      const principal = route.access === 'anyone' ? ANYONE : (request as Annotated).principal;
+      if (principal === undefined) throw new Refusal('unauthenticated');
       if (route.write && options.inMaintenance()) throw new Refusal('maintenance');
       const result = await handler({
         caller: { principal, requestId: request.id },
@@ -182,7 +196,9 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
   const isBrowser = request.headers['sec-fetch-site'] !== undefined || response.code === 'login_failed';
   if (response.status === 401 && isBrowser) reply.header('www-authenticate', 'Session realm="Confidant"');
   const { page } = request.routeOptions.config as PageConfig;
-  if (page && (request.headers.accept ?? '').includes('text/html')) {
+  const isPage = page === true || (response.status === 404 && !/^\/v1(?:\/|$)/.test(request.url));
+  if (isPage && (request.headers.accept ?? '').includes('text/html')) {
+    if (response.status === 404) return sendNothingHere(reply);
     return sendPage(
       reply,
       response.status,
@@ -197,6 +213,17 @@ function sendError(options: HttpOptions, error: unknown, request: FastifyRequest
     .header('content-type', 'application/json')
     .serializer(asIs)
     .send(JSON.stringify(response.body));
+}
+
+/** For somebody who followed an address that leads nowhere. */
+function sendNothingHere(reply: FastifyReply): FastifyReply {
+  return sendPage(
+    reply,
+    404,
+    'There is nothing here',
+    html`<p>The address may be mistyped.</p>
+      <p><a class="action" href="/">To the credentials</a></p>`,
+  );
 }
 
 /** Writes one line for a request, with the route's pattern: the address could hold anything that a client mistyped. */

@@ -4,27 +4,28 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
 import type { LoginOptions } from './login-options.js';
-import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage, STYLE } from './pages.js';
+import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage } from './pages.js';
 import { PAGE, redirect } from './replies.js';
+import { nextOf } from './request-data.js';
 import { DATA_HEADERS, rootOf } from './security.js';
 
 /** compat: files that are the same for everyone may be cached for half a day. */
 const CACHED = 'public, max-age=43200';
 const ROBOTS = 'User-agent: *\nDisallow: /\n';
 const ICON =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5cad"/>' +
-  '<path d="M5 7V5.5a3 3 0 0 1 6 0V7h1v6H4V7zm1.5 0h3V5.5a1.5 1.5 0 0 0-3 0z" fill="#fff"/></svg>';
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-3 -9 32 32"><style>path{fill:#23262c}@media(prefers-color-scheme:dark){path{fill:#ecebe7}}</style>' +
+  '<path fill-rule="evenodd" d="M0 .4 26 0l-.2 13.6L.2 14zM13 3.2a2.1 2.1 0 0 0-1.1 3.9l-.7 3.7h3.6l-.7-3.7A2.1 2.1 0 0 0 13 3.2z"/></svg>';
 
 /** Registers the pages and files around the login. */
 export function registerSite(server: FastifyInstance, options: LoginOptions, customDirectory: string): void {
   const { module, authentication } = options;
 
-  server.get('/', PAGE, async (request, reply) => {
+  server.get('/account', PAGE, async (request, reply) => {
     if (module.kind === 'no-authentication') {
       return sendPage(reply, 200, 'No login', html`<p>Authentication is off: everyone may do everything.</p>`);
     }
     const loggedIn = await authentication.loggedIn(request, reply);
-    if (loggedIn === undefined) return redirect(reply, '/loggedout');
+    if (loggedIn === undefined) return redirect(reply, '/loggedout?next=%2Faccount');
     const { firstName, lastName, email } = loggedIn.person;
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
     const token = html`<input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" />`;
@@ -56,14 +57,16 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   });
 
   // This page does not end sessions, because any other site could open it.
-  server.get('/loggedout', PAGE, async (_request, reply) => {
+  server.get('/loggedout', PAGE, async (request, reply) => {
+    const next = nextOf(request);
+    const login = next === '/' ? '/v1/login' : `/v1/login?next=${encodeURIComponent(next)}`;
     const hint =
       module.kind === 'local'
         ? html`<p>
             Open the link that the server printed when it started. Each link works once. Get another one with
             <code>npx confidant-admin login-link</code>.
           </p>`
-        : html`<p><a class="action" id="login" href="/v1/login">Log in</a></p>`;
+        : html`<p><a class="action" id="login" href="${login}">Log in</a></p>`;
     return sendPage(reply, 200, 'Logged out', hint);
   });
 
@@ -85,7 +88,6 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   };
   file('/robots.txt', 'text/plain; charset=utf-8', ROBOTS);
   file('/favicon.ico', 'image/svg+xml', ICON);
-  file('/assets/pages.css', 'text/css; charset=utf-8', STYLE);
   file('/assets/login.js', 'text/javascript; charset=utf-8', LOGIN_SCRIPT);
   file('/assets/copy.js', 'text/javascript; charset=utf-8', COPY_SCRIPT);
   registerCustomFiles(server, options, customDirectory);

@@ -88,7 +88,8 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await page.fill('input[name=account]', 'alice');
       await picture(page, 'openid-2-provider');
       await page.click('button');
-      await page.waitForURL(`${confidant.url}/`);
+      await page.waitForURL(`${confidant.url}/credentials`);
+      await page.click('a.who');
       expect(await page.textContent('#person')).toBe('Alice Ågren (alice@example.com)');
       expect(await page.textContent('main')).toContain(`confidant --url ${confidant.url} login`);
       expect(await email(page)).toBe(200);
@@ -177,7 +178,8 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await picture(page, 'saml-1-provider');
       await page.click('button');
       await page.click('button');
-      await page.waitForURL(`${url}/`);
+      await page.waitForURL(`${url}/credentials`);
+      await page.click('a.who');
       expect(await page.textContent('#person')).toBe('Alice Ågren (alice@example.com)');
       expect(await email(page)).toBe(200);
       expect(site.idp.participants.count()).toBe(1);
@@ -199,8 +201,8 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       const addresses: string[] = [];
       page.on('request', (request) => addresses.push(request.url(), request.headers()['referer'] ?? ''));
       await page.goto(loginLink(confidant.url, secret));
-      await page.waitForURL(`${confidant.url}/`);
-      expect(await page.textContent('h1')).toBe('Logged in');
+      await page.waitForURL(`${confidant.url}/credentials`);
+      expect(await page.textContent('h1')).toBe('Credentials');
       await picture(page, 'link-1-logged-in');
       // Playwright shows the fragment of the typed address; the addresses after it must not have it.
       expect(addresses.slice(2).join(' ')).not.toContain(secret);

@@ -154,7 +154,7 @@ describe('with an OpenID provider', () => {
     expect(confidant.log()).toMatch(/"action":"logout","resourceType":"all sessions","outcome":"ok"/);
 
     const [again, beside] = [await loggedIn(), await loggedIn()];
-    const page = await again.go('/');
+    const page = await again.go('/account');
     await again.post('/v1/logout', { xsrf: hidden(page, 'xsrf'), everywhere: '1' });
     expect((await beside.go('/v1/user/email')).status).toBe(401);
   });

@@ -48,7 +48,7 @@ describe('a login at an OpenID provider', () => {
       expect.arrayContaining(['HttpOnly', 'Path=/', 'SameSite=Lax', 'Max-Age=43200']),
     );
     expect((await visitor.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
-    expect((await visitor.go('/')).text).toContain('Alice Ågren (alice@example.com)');
+    expect((await visitor.go('/account')).text).toContain('Alice Ågren (alice@example.com)');
     const token = visitor.jar().get('XSRF-TOKEN')!;
     expect((await visitor.post('/v1/logout', { xsrf: token })).location).toBe('/loggedout');
     expect((await visitor.go('/v1/user/email')).status).toBe(401);
@@ -121,7 +121,7 @@ describe('a login at an OpenID provider refuses', () => {
   test('to run markup in names and in the provider’s error, which is shown as text', async () => {
     const visitor = new Visitor(confidant.url);
     await visitor.go((await comeBack(visitor, 'scripted')).location!);
-    const page = await visitor.go('/');
+    const page = await visitor.go('/account');
     expect(page.text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
     expect(page.text).not.toContain('<script>alert');
     const failed = await visitor.go('/v1/login?state=a&error=%3Cscript%3E&error_description=%3Cscript%3Ealert(1)', {

@@ -1,3 +1,5 @@
+import { createPublicKey } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeKeyPair, type Saying } from './saml-idp.js';
 import { type SamlSite, startSamlSite } from './saml-site.js';
@@ -268,4 +270,72 @@ describe('open redirects', () => {
     const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
     expect((await site.consume(visitor, xml, '/services/web?tab=keys')).location).toBe('/services/web?tab=keys');
   });
+});
+
+describe('refused before any of it is searched: messages that would take long', () => {
+  const many = (count: number, unit: (index: number) => string): string =>
+    Array.from({ length: count }, (_, index) => unit(index)).join('');
+  const inside: Record<string, [content: string, reason: RegExp]> = {
+    siblings: [many(30_000, () => '<a/>'), /too many children/],
+    'siblings below different parents': [many(30, () => `<b>${'<a/>'.repeat(1000)}</b>`), /too many elements/],
+    ids: [many(1000, (index) => `<a ID="_${index}"/>`), /too many ids/],
+    attributes: [`<a ${many(5000, (index) => `b${index}="" `)}/>`, /too many attributes/],
+    'attributes of many elements': [
+      many(1000, () => `<a ${many(15, (index) => `b${index}="" `)}/>`),
+      /too many attributes/,
+    ],
+    namespaces: [many(1000, (index) => `<a xmlns:n${index}="u"/>`), /too many namespace prefixes/],
+    'signatures with a prefix of their own': [
+      many(50, () => '<x:Signature xmlns:x="http://www.w3.org/2000/09/xmldsig#"/>'),
+      /too many elements named Signature/,
+    ],
+    references: [many(50, () => '<Reference/>'), /too many elements named Reference/],
+    transforms: [many(50, () => '<Transform/>'), /too many elements named Transform/],
+    'encrypted data': [many(50, () => '<EncryptedData/>'), /too many elements named EncryptedData/],
+    'an XPath in the address of a key': [`<RetrievalMethod URI="#x' or count(//*)>0 or '"/>`, /quotes in a URI/],
+  };
+  for (const [name, [content, reason]] of Object.entries(inside)) {
+    test(name, async () => {
+      const forge = (xml: string) => xml.replace('<samlp:Status>', `${content}<samlp:Status>`);
+      expectRefused(await site.login({}, forge), site, reason);
+    });
+  }
+
+  test('siblings inside an encrypted assertion, which anybody can encrypt', async () => {
+    const sp = await makeKeyPair('confidant');
+    const target = await startSamlSite({}, sp);
+    const publicKey = createPublicKey(sp.cert).export({ type: 'spki', format: 'pem' }) as string;
+    const attributes = { groups: Array.from({ length: 2000 }, (_, index) => `group ${index}`) };
+    expectRefused(await target.login({ attributes, encryptFor: { ...sp, publicKey } }), target, /too many children/);
+    await target.stop();
+  });
+
+  test('siblings in a logout message that nobody signed', async () => {
+    const lax = await startSamlSite({ SAML_SECURITY_SLO_RESP_SIGNED: 'false' });
+    const xml = `<LogoutResponse>${'<a/>'.repeat(15_000)}</LogoutResponse>`;
+    const message = encodeURIComponent(deflateRawSync(Buffer.from(xml)).toString('base64'));
+    const visit = await new Visitor(lax.confidant.url).go(`/v1/saml/logout?SAMLResponse=${message}`);
+    expect([visit.status, lastFailure(lax)]).toEqual([401, expect.stringMatching(/too many children/)]);
+    await lax.stop();
+  });
+});
+
+test('a response with a thousand groups logs in, whether they are one attribute or a thousand', async () => {
+  const groups = Array.from({ length: 1000 }, (_, index) => `group ${index}`);
+  // Under another name than the one of groups: the session is a cookie, which holds fewer.
+  expect((await site.login({ attributes: { teams: groups } })).status).toBe(302);
+  const attributes = Object.fromEntries(groups.map((group) => [group, group]));
+  expect((await site.login({ attributes })).status).toBe(302);
+});
+
+test('a login that failed three times is over, also with its cookie brought back', async () => {
+  const visitor = new Visitor(site.confidant.url);
+  const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
+  const flow = visitor.jar().get('confidant_session_login')!;
+  for (let failure = 0; failure < 3; failure++) {
+    visitor.jar().set('confidant_session_login', flow);
+    expectRefused(await site.consume(visitor, xml.replace('Alice@', 'root@')), site, /signature/i);
+  }
+  visitor.jar().set('confidant_session_login', flow);
+  expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
 });

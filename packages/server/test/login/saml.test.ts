@@ -55,7 +55,7 @@ describe('a login at a SAML identity provider', () => {
     const { visitor, ...done } = await site.login();
     expect([done.status, done.location]).toEqual([302, '/']);
     expect((await visitor.go('/v1/user/email')).text).toBe('{"email":"alice@example.com"}');
-    expect((await visitor.go('/')).text).toContain('Alice Ågren (alice@example.com)');
+    expect((await visitor.go('/account')).text).toContain('Alice Ågren (alice@example.com)');
   });
 
   test('takes an assertion for either audience: the metadata address and the older consume address', async () => {

@@ -5,15 +5,15 @@ const options = [
     flags: '--config-files <files>',
     text: 'configuration files, separated by commas; the first that exists is used (default: CONFIDANT_CONFIG_FILES, else ~/.confidant,/etc/confidant/config)',
   },
-  { flags: '--profile <name>', text: 'profile of the configuration (default: CONFIDANT_PROFILE, else default)' },
+  { flags: '--profile <name>', text: 'profile in the configuration (default: CONFIDANT_PROFILE, else default)' },
   {
     flags: '-u, --url <url>',
-    text: 'address of the server (default: url of the configuration, else CONFIDANT_URL, else that of the only login)',
+    text: 'address of the server (default: url in the configuration, else CONFIDANT_URL, else the server of your only login)',
   },
   { flags: '-v, --verify-ssl', text: 'verify certificates (always on)' },
   {
     flags: '--retries <n>',
-    text: 'how often reads and updates are repeated after failures (default: 5)',
+    text: 'how often to retry reads and updates (default: 5)',
     kind: 'count',
   },
   {
@@ -26,25 +26,25 @@ const options = [
   { flags: '--token-version <n>', text: 'version of tokens (default: 2)', kind: 'version' },
   { flags: '--from <name>', text: 'IAM role or user to authenticate as' },
   { flags: '--to <name>', text: 'name of the server: its AUTH_CONTEXT' },
-  { flags: '--user-type <type>', text: 'user or service' },
+  { flags: '--user-type <type>', text: 'whether to authenticate as a user or as a service' },
   { flags: '--mfa', text: 'ask for the code of your MFA device' },
   { flags: '--assume-role <role>', text: 'name or ARN of a role to assume' },
   { flags: '--region <region>', text: 'AWS region of the authentication key' },
   {
     flags: '--log-level <level>',
-    text: 'what to log; debug shows configuration, authentication and every request, but no secret',
+    text: 'what to log; debug shows configuration, authentication and every request, but no secrets',
     choices: ['debug', 'info', 'warning', 'error', 'critical'],
     fallback: 'info',
   },
   {
     flags: '-o, --output <format>',
-    text: 'json (default), yaml, id, for lists table, or the values as dotenv, shell or tfvars',
+    text: 'json (default), yaml, id, table (for lists), or dotenv, shell or tfvars (for values)',
     choices: OUTPUT_FORMATS,
     added: true,
   },
   {
     flags: '--login',
-    text: 'authenticate with your confidant login (the default without an authentication key)',
+    text: 'authenticate with your saved login (the default if no authentication key is set)',
     added: true,
   },
   {

@@ -41,7 +41,7 @@ export function programHelp(commands: readonly CommandSpec[]): string {
     `Usage: ${PROGRAM} [global options] COMMAND [options]`,
     '',
     'Fetches and changes secrets kept by a Confidant server.',
-    `${PROGRAM} help COMMAND explains a command, ${PROGRAM} help all everything.`,
+    `${PROGRAM} help COMMAND explains a command; ${PROGRAM} help all prints everything.`,
     '',
     ...headings,
     '',

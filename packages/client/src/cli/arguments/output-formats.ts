@@ -25,15 +25,15 @@ export function assertOutputFits(
 ): void {
   if (output === undefined) return;
   const refuse = (reason: string): never => {
-    throw new UsageError(`--output ${output} has no meaning ${reason}`, command.name);
+    throw new UsageError(`--output ${output} cannot be used ${reason}`, command.name);
   };
-  if (values['key'] !== undefined) refuse('beside --key: it prints that one value as it is');
+  if (values['key'] !== undefined) refuse('with --key, which prints one value as it is');
   const outputs = outputFormatsOf(command);
-  if (outputs.length === 0) refuse(`for ${command.name}: it prints text for other programs`);
-  if (!outputs.includes(output)) refuse(`for ${command.name}, which has ${outputs.join(', ')}`);
+  if (outputs.length === 0) refuse(`with ${command.name}, which prints text for other programs`);
+  if (!outputs.includes(output)) refuse(`with ${command.name}: choose ${outputs.join(', ')}`);
   if (!VALUE_FORMATS.includes(output)) return;
-  if (values['metadataOnly'] === true) refuse('with --metadata-only: it prints values, and there are none');
+  if (values['metadataOnly'] === true) refuse('with --metadata-only, because it prints values');
   if (command.options.some(({ flags }) => flags === '--decrypt-blind') && values['decryptBlind'] !== true) {
-    refuse('without --decrypt-blind: it prints values, and they are encrypted');
+    refuse('without --decrypt-blind, because the values are encrypted');
   }
 }

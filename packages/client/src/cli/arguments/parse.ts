@@ -119,7 +119,7 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
     .helpOption('-h, --help', 'print this help')
     .allowExcessArguments(false);
   for (const option of spec.options) command.addOption(withConflicts(toOption(option), option, spec));
-  if (spec.takesCommand) command.argument('[command...]', 'command to run, best after --').passThroughOptions();
+  if (spec.takesCommand) command.argument('[command...]', 'command to run, preferably after --').passThroughOptions();
   if (spec.words !== undefined) command.argument(spec.words);
   const needed = (spec.exclusive ?? []).filter(({ required }) => required);
   if (needed.length > 0) {
@@ -128,7 +128,7 @@ function buildCommand(spec: CommandSpec, selected: Selected): Command {
   const examples = spec.examples.map((example) => `  ${PROGRAM} ${example}`).join('\n');
   command.addHelpText(
     'after',
-    `\nExamples:\n${examples}\n\n${PROGRAM} --help lists the global options; they may stand here too.\n`,
+    `\nExamples:\n${examples}\n\n${PROGRAM} --help lists the global options; you can give them here too.\n`,
   );
   const isGiven = (name: string): boolean => command.getOptionValueSource(attributeNamed(spec, name)) === 'cli';
   return command.action(() => {

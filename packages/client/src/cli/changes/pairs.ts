@@ -66,12 +66,12 @@ export function mergePairs<Value>(
   { set = {}, unset, isFirst }: { set?: Pairs<Value> | undefined; unset: readonly string[]; isFirst: boolean },
 ): Record<string, Value> | undefined {
   const both = unset.filter((key) => Object.hasOwn(set, key));
-  if (both.length > 0) throw new UsageError(`${both.map(shownName).join(', ')}: set and unset at once`);
+  if (both.length > 0) throw new UsageError(`the same key cannot be set and unset: ${both.map(shownName).join(', ')}`);
   const unknown = unset.filter((key) => !Object.hasOwn(old, key));
   if (isFirst && unknown.length > 0) throw new CommandError(`there is no key ${unknown.map(shownName).join(', ')}`);
   const merged = new Map([...Object.entries(old), ...Object.entries(set)]);
   for (const key of unset) merged.delete(key);
-  if (merged.size === 0) throw new CommandError('no pair would remain: a credential has at least one');
+  if (merged.size === 0) throw new CommandError('no pair would remain, and a credential must have at least one');
   const isSame =
     merged.size === Object.keys(old).length && [...merged].every(([key, value]) => isDeepStrictEqual(old[key], value));
   return isSame ? undefined : Object.fromEntries(merged);

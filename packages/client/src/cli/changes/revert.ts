@@ -49,9 +49,9 @@ export async function revertToRevision<Answer extends { revision: number }>(
 function describeConflict(newest: number, current = newest): string {
   // A server of the original that stops in the middle of a write leaves a revision that never became the current one.
   if (current < newest) {
-    return `the current revision is ${current}, and the history goes on to ${newest}; say with --revision which one is meant`;
+    return `the current revision is ${current}, and the history goes on to ${newest}; choose one with --revision`;
   }
-  return `somebody ${current > newest ? `wrote revision ${current}` : 'changed it'} in between; run it again`;
+  return `somebody ${current > newest ? `wrote revision ${current}` : 'changed it'} in between; run the command again`;
 }
 
 /** Whether two revisions differ only in who made them and when. Rejects where they cannot be compared. */

@@ -40,7 +40,7 @@ export const handlers: Handlers<'blind'> = {
     if (changesPairs && keys === undefined) throw new UsageError('new credential pairs need --blind-keys');
     const changesContext = options.groupContext !== undefined || options.blindContexts !== undefined;
     if (changesContext && !changesPairs) {
-      throw new UsageError('another context needs new --credential-pairs: values are encrypted for one context');
+      throw new UsageError('a new context needs new --credential-pairs, because values are encrypted for one context');
     }
     const name = options.blindCredentialName;
     const id = await resolveId(await context.connections.client(), 'blind-credential', {
@@ -117,7 +117,9 @@ async function updateBlind(
   const contexts = keys && (encryptionContexts(options, Object.keys(keys)) ?? storedContexts);
   const lost = keys === undefined ? [] : Object.keys(stored.data_key).filter((each) => !Object.hasOwn(keys, each));
   if (changesPairs && lost.length > 0 && isFirst) {
-    context.log.warning(`it can no longer be decrypted in ${lost.join(', ')}: --blind-keys has no key for it`);
+    context.log.warning(
+      `the credential can no longer be decrypted in ${lost.join(', ')}, because --blind-keys has no key there`,
+    );
   }
   const metadata = options.metadata?.read();
   const name = options.name;

@@ -21,7 +21,7 @@ export const handlers: Handlers<'completion'> = {
     }
     const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
     if (script === undefined)
-      throw new UsageError(`there is no completion for ${shell}; there is one for ${Object.keys(SCRIPTS).join(', ')}`);
+      throw new UsageError(`there is no completion for ${shell}: choose ${Object.keys(SCRIPTS).join(', ')}`);
     return { exitCode: 0, text: script() };
   },
 };

@@ -114,7 +114,7 @@ async function updateMerged(
     if (!mayBeApplied) assertExpectedRevision(options, old.revision, { mayBeApplied });
     if (isApplied(old, change)) {
       // In a repetition, an earlier attempt may have stored it.
-      if (isFirst) context.log.info(`nothing changes: revision ${old.revision} stays`);
+      if (isFirst) context.log.info(`nothing to change: revision ${old.revision} is still the current one`);
       else logStored(context.log, old, pairs);
       return withoutValues(old);
     }

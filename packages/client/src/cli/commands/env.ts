@@ -28,19 +28,21 @@ async function runEnv(context: Context, options: RunOptions, words: readonly str
   if (profile.commandWrap && !options.wrapped) return runWrapped(context, profile.commandWrap);
   if (profile.commandSafetyRegex && !options.force && (await isUnsafe(profile.commandSafetyRegex, service))) {
     const message = profile.commandSafetyMessage ?? `${service} matches command_safety_regex`;
-    context.log.error(`${message} (--force goes on all the same)`);
+    context.log.error(`${message} (--force runs the command anyway)`);
     return { exitCode: FAILED };
   }
   const format = context.globals.output;
   const hasCommand = words.length > 0;
-  if (format !== undefined && hasCommand) throw new UsageError('--output prints the variables: it takes no command');
+  if (format !== undefined && hasCommand)
+    throw new UsageError('--output prints the variables and cannot be used with a command');
   const fetched = await fetchVariables(context, options, words);
   const { variables, undecrypted } = fetched;
   logWarnings(context, fetched);
-  if (undecrypted.length > 0) context.log.info(`left out without --blind: ${undecrypted.join(', ')}`);
+  if (undecrypted.length > 0)
+    context.log.info(`blind credentials are left out without --blind: ${undecrypted.join(', ')}`);
   if (format !== undefined) return printVariables(context, options, format, variables);
   if (!hasCommand) {
-    context.log.info('no command was given: nothing to run (--output shell prints the variables)');
+    context.log.info('there is no command to run (--output shell prints the variables)');
     return { exitCode: 0 };
   }
   // From here on the terminal belongs to the command.
@@ -81,7 +83,7 @@ function watch(
       current = await fetchVariables(context, options, words, { mayWait: true });
       const sources = changedSources(before.variables, current.variables).map(shownSource);
       if (sources.length === 0) {
-        context.log.debug('there are new revisions, which give the same variables');
+        context.log.debug('the new revisions set the same variables');
         return undefined;
       }
       logWarnings(context, current);
@@ -101,7 +103,7 @@ function printVariables(
   format: OutputFormat,
   variables: readonly Variable[],
 ): Outcome {
-  if (format === 'id' || format === 'table') throw new UsageError(`--output ${format} has no meaning here`);
+  if (format === 'id' || format === 'table') throw new UsageError(`--output ${format} cannot be used here`);
   if (format === 'json' || format === 'yaml') {
     return success({ variables: Object.fromEntries(variables.map(({ name, value }) => [name, valueText(value)])) });
   }
@@ -114,7 +116,7 @@ async function isUnsafe(pattern: string, service: string): Promise<boolean> {
   try {
     return RE2JS.compile(pattern).matcher(service).find();
   } catch {
-    throw new ConfigError(['command_safety_regex is not a regular expression of RE2 (which has no lookaround)']);
+    throw new ConfigError(['command_safety_regex is not a valid RE2 regular expression (RE2 has no lookarounds)']);
   }
 }
 
@@ -125,7 +127,7 @@ function splitWords(line: string): string[] {
   const trimmed = line.trimEnd();
   while (token.lastIndex < trimmed.length) {
     const match = token.exec(trimmed);
-    if (match === null) throw new ConfigError(['command_wrap has a quote that is not closed']);
+    if (match === null) throw new ConfigError(['command_wrap has an unclosed quote']);
     words.push(
       match[1]!.replace(
         /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs,

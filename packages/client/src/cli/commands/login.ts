@@ -51,7 +51,7 @@ export const handlers: Handlers<'login'> = {
       if (!(await context.configuration.usesLogin())) {
         const { login } = await context.configuration.profile();
         const reason = login === false ? 'says login: false' : 'has an auth_key';
-        context.log.info(`other commands use this login with --login only: the configuration ${reason}`);
+        context.log.info(`other commands use this login only with --login, because the configuration ${reason}`);
       }
       if (context.globals.url !== undefined) await logServerWithoutUrl(context, url);
       return success({ email: session.email });
@@ -63,7 +63,7 @@ export const handlers: Handlers<'login'> = {
   async logout(context, options) {
     const everywhere = options.everywhere;
     if (!everywhere && (await context.configuration.hasNoServer())) {
-      context.log.info('nobody is logged in');
+      context.log.info('you are not logged in');
       return success();
     }
     const { url } = await context.configuration.serverSettings();
@@ -222,20 +222,20 @@ async function viaLoopback({ log, globals }: Context, login: Login): Promise<Log
     const address = login.address({ port: String(loopback.port), state });
     const received = loopback.receive(state, {
       take: (code) => login.finish(code),
-      refused: (left) => log.warning(`${REFUSED} (${left} more)`),
+      refused: (left) => log.warning(`${REFUSED} (${left} tries left)`),
       tries: MAX_TRIES,
       timeoutMs: PATIENCE_MS,
     });
-    log.info(`log in with your browser, and type these letters into the page that asks: ${login.letters}`);
+    log.info(`log in with your browser, and type these letters when the page asks for them: ${login.letters}`);
     const url = globals.url;
     log.info(
-      `if no browser appears: Ctrl-C, and confidant ${url === undefined ? '' : `--url ${url} `}login --no-browser`,
+      `if no browser appears, press Ctrl-C and run confidant ${url === undefined ? '' : `--url ${url} `}login --no-browser`,
     );
     void openBrowser(address).then((started) => {
       if (!started) log.info(`no browser could be started; open this address in one on this machine:\n${address}`);
     });
     const session = await received;
-    if (session === undefined) throw new CommandError('not logged in: no valid code came in time');
+    if (session === undefined) throw new CommandError('not logged in: no valid code arrived in time');
     return session;
   } finally {
     loopback.close();
@@ -246,11 +246,11 @@ async function viaCode({ log }: Context, login: Login): Promise<LoginSession> {
   log.info(`open this address in a browser, and type these letters into the page: ${login.letters}`);
   log.info(login.address());
   for (let left = MAX_TRIES - 1; left >= 0; left -= 1) {
-    const session = await login.finish((await askSecret('Code of the page')).trim());
+    const session = await login.finish((await askSecret('Code from the page')).trim());
     if (session !== undefined) return session;
-    log.warning(`${REFUSED} (${left} more)`);
+    log.warning(`${REFUSED} (${left} tries left)`);
   }
-  throw new CommandError('no code was valid: run confidant login again');
+  throw new CommandError('you entered no valid code: run confidant login again');
 }
 
 /** Throws {@link CommandError} for a server to which the session would travel unencrypted over a network. */

@@ -84,7 +84,7 @@ export class Configuration {
       faults.length === 1 ? faults : [`for KMS tokens, set auth_key and auth_context in ${source}: see docs/client.md`];
     // A login cannot make tokens.
     if (this.#command === 'token') return tokens;
-    return [`nobody is logged in at ${url}: confidant --url ${url} login, where the server offers it`, ...tokens];
+    return [`you are not logged in at ${url}: run confidant --url ${url} login, if the server offers it`, ...tokens];
   }
 
   #load(): Promise<LoadedConfiguration> {

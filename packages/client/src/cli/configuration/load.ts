@@ -76,7 +76,7 @@ export async function loadConfiguration(
       ...(file === undefined ? localHint() : []),
       ...(namedExist || !process.env[URL_VARIABLE]
         ? []
-        : [`${URL_VARIABLE} is not used, because a profile or a file that was named does not exist`]),
+        : [`${URL_VARIABLE} is not used, because a profile or file that you named does not exist`]),
       ...(login?.hints ?? []),
     ],
   };
@@ -95,7 +95,7 @@ function loginChoice(
 
 function localHint(): string[] {
   const local = localEnvironment();
-  return local === undefined ? [] : [`for the server that was started here: ${local}`];
+  return local === undefined ? [] : [`for the server that was started here, run: ${local}`];
 }
 
 /** What an unknown key of the configuration may stand for. */

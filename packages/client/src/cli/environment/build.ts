@@ -50,7 +50,7 @@ export function assertFits(
   if (total > MAX_ENVIRONMENT_BYTES) {
     throw new CommandError(
       `the environment and arguments of the command have ${total} bytes, ${MAX_ENVIRONMENT_BYTES} at most: ` +
-        `${service} gives ${variables.length} variables`,
+        `${service} sets ${variables.length} variables`,
     );
   }
 }

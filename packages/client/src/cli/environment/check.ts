@@ -39,8 +39,8 @@ export function assertLoadsNoCode(options: VariableOptions, variables: readonly 
   const refused = variables.filter(({ name }) => isDangerousVariable(name) && !allowed.includes(name));
   if (refused.length === 0) return;
   const lines = refused.map(({ name, source }) => {
-    const allowing = `--require ${shellQuote(shownName(name))} allows it, if it is meant`;
-    return `${shownName(name)} of ${shownSource(source)} decides what programs load: ${allowing}`;
+    const allowing = `--require ${shellQuote(shownName(name))} allows it`;
+    return `${shownName(name)} of ${shownSource(source)} decides what code programs load: ${allowing}`;
   });
   throw new CommandError(lines.slice(0, MAX_COMPLAINTS).join('\n'));
 }
@@ -57,8 +57,8 @@ export function explainNoVariables(
       ? 'nothing is mapped to it'
       : credentials.length === 0 && !options.blind
         ? 'only blind credentials are mapped to it (--blind decrypts them)'
-        : 'the server shows no values of what is mapped to it';
-  return [`${options.service} gives no variables: ${reason}`];
+        : 'the server does not show the values of its credentials';
+  return [`${options.service} sets no variables: ${reason}`];
 }
 
 /** Answers warnings. Throws {@link CommandError} for what `--strict` or `--require` do not allow. */
@@ -75,11 +75,11 @@ export function checkVariables(
   if (missing.length > 0) {
     const absent = [...new Set(missing)];
     const advice = absent.flatMap((name) => adviseMissing(name, options, fetched, names));
-    throw new CommandError([`${options.service} gives no ${absent.join(', ')}`, ...advice].join('\n'));
+    throw new CommandError([`${options.service} does not set ${absent.join(', ')}`, ...advice].join('\n'));
   }
   const complaints = [
     ...conflictsOf(variables).map(
-      ({ name, source }) => `${shownName(name)} is given twice; ${shownSource(source)} counts`,
+      ({ name, source }) => `${shownName(name)} is set twice; the value of ${shownSource(source)} is used`,
     ),
     ...variables
       .filter(({ key, name }) => isStrict && !(isShellName(key) && isShellName(name)))
@@ -99,5 +99,7 @@ function adviseMissing(
   const holder = blinds.find(({ credential_keys: keys }) => keys?.some((key) => variableName(prefix, key) === name));
   if (holder !== undefined && !blind) return [`${name} is in the blind credential ${shownSource(holder)}: add --blind`];
   const prefixed = variableName(prefix, name);
-  return prefix !== '' && names.has(prefixed) ? [`${name} is given as ${prefixed}: --prefix '' leaves that out`] : [];
+  return prefix !== '' && names.has(prefixed)
+    ? [`${name} is set as ${prefixed}: use --prefix '' to drop the prefix`]
+    : [];
 }

@@ -48,7 +48,7 @@ function describeNoCredentials(): string {
   const local = localEnvironment();
   return (
     'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE' +
-    (local === undefined ? '' : `; for the server that was started here: ${local}`)
+    (local === undefined ? '' : `; for the server that was started here, run: ${local}`)
   );
 }
 

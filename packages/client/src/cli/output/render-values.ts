@@ -23,13 +23,13 @@ export function renderValues(
     const what = isName(key) ? `${shownName(name)}, with its prefix,` : `the key ${shownName(key)}`;
     log.warning(
       isNamed
-        ? `${name} of ${of} decides what programs load and is left out: env --require ${name} --output ${format} allows it`
+        ? `${name} of ${of} decides what code programs load and is left out: env --require ${name} --output ${format} allows it`
         : `${of}: ${what} is not a valid name in ${format} and is left out`,
     );
     return false;
   });
   for (const { name, source } of conflictsOf(named)) {
-    log.warning(`${name} is given by more than one credential; ${shownSource(source)} counts`);
+    log.warning(`${name} is set by more than one credential; the value of ${shownSource(source)} is used`);
   }
   const last = [...new Map(named.map((variable) => [variable.name, variable])).values()];
   return { dotenv: toDotenv, shell: toShell, tfvars: toTfvars }[format](last);

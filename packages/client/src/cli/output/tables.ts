@@ -91,7 +91,7 @@ export function renderList(body: OutcomeBody, format: 'id' | 'table', log: Log):
   const rows = (body[field] as readonly unknown[]).map((row) => (typeof row === 'object' && row !== null ? row : {}));
   const text = format === 'id' ? rows.map((row) => idLine((row as Row)[id])).join('') : toTable(columns, rows as Row[]);
   const next = body['next_page'];
-  if (typeof next === 'string' && next !== '') log.info(`there are more: ${nextPage(next)}`);
+  if (typeof next === 'string' && next !== '') log.info(`there are more results: ${nextPage(next)}`);
   return text;
 }
 
@@ -103,8 +103,9 @@ export function idLine(id: unknown): string {
 
 /** How to ask for the next page. The server chose the text, and a person may paste it into a shell. */
 function nextPage(page: string): string {
-  if (!isVisibleLine(page) || page.length > MAX_PAGE_LENGTH) return 'next_page of the output json says where';
-  return `the same with --page${page.startsWith('-') ? '=' : ' '}${shellQuote(page)}`;
+  if (!isVisibleLine(page) || page.length > MAX_PAGE_LENGTH)
+    return '--output json shows the next_page to give to --page';
+  return `repeat the command with --page${page.startsWith('-') ? '=' : ' '}${shellQuote(page)}`;
 }
 
 /** Aligned columns under their titles; empty columns are left out. */

@@ -55,7 +55,7 @@ export async function askValue(key: string): Promise<string> {
 
 const FAULTS = {
   'several-lines': 'more than one line was pasted',
-  'too-long': `more than ${MAX_ANSWER} characters were given`,
+  'too-long': `more than ${MAX_ANSWER} characters were entered`,
 } as const;
 
 interface Answer {

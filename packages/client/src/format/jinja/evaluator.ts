@@ -5,7 +5,7 @@ import { loopAt, memberOf } from './members.js';
 import { Fault } from './numbers.js';
 import { calculate, sliceOf } from './operators.js';
 import { Scope } from './scope.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 import * as values from './values.js';
 import { isTrue, JinjaFunction, TOO_MUCH, type JinjaMap, type JinjaValue } from './values.js';
 
@@ -94,19 +94,20 @@ export class Evaluator {
     if (target.kind === 'sequence') {
       const items = this.#attempt('an assignment', () => values.itemsOf(value));
       // The number of items may be the length of a value.
-      if (items.length !== target.items.length) throw this.#failure('it can not be filled in');
+      if (items.length !== target.items.length)
+        throw this.#failure('the number of names differs from the number of items');
       return target.items.forEach((part, index) => this.#assign(part, items[index], scope));
     }
     const object = target.kind === 'member' ? this.#evaluate(target.object, scope) : undefined;
     if (target.kind !== 'member' || !(object instanceof values.Namespace)) {
-      throw this.#failure('only a namespace takes a variable by its name');
+      throw this.#failure('only variables of a namespace can be set with a dot');
     }
     object.variables.set(keyOf(target)!, value);
   }
 
   #macro(name: string, { parameters, body, hasVarargs, hasKwargs }: Macro, scope: Scope): JinjaFunction {
     return new JinjaFunction(name, (args, named, caller) => {
-      if (this.#calls === MAX_CALLS) throw new Fault(`runs inside more than ${MAX_CALLS} macros`);
+      if (this.#calls === MAX_CALLS) throw new Fault(`exceeds ${MAX_CALLS} nested macro calls`);
       const inner = new Scope(scope, new Map([['caller', caller]]));
       const rest = new Map(named);
       for (const [index, { name: parameter, fallback }] of parameters.entries()) {
@@ -118,7 +119,7 @@ export class Evaluator {
       if (hasVarargs) inner.set('varargs', args.slice(parameters.length));
       else if (args.length > parameters.length) throw new Fault(`takes at most ${parameters.length} arguments`);
       if (hasKwargs) inner.set('kwargs', rest);
-      else if (rest.size > 0) throw new Fault('is given an argument by a name that it does not take');
+      else if (rest.size > 0) throw new Fault('has no parameter for one of the keyword arguments');
       this.#calls += 1;
       const text = this.render(body, inner);
       this.#calls -= 1;
@@ -146,20 +147,20 @@ export class Evaluator {
       case 'map':
         return new Map(node.entries.map(([key, value]) => [this.#keyOf(key, scope), this.#evaluate(value, scope)]));
       case 'member': {
-        const object = this.#used(node.object, scope, 'is asked for a part');
+        const object = this.#used(node.object, scope, 'has no parts');
         const key = this.#evaluate(node.key, scope);
         return this.#attempt('a part', () => memberOf(object, key));
       }
       case 'slice': {
-        const object = this.#used(node.object, scope, 'is asked for a part');
+        const object = this.#used(node.object, scope, 'has no parts');
         const bounds = node.bounds.map((bound) => bound && this.#evaluate(bound, scope));
         return this.#attempt('a slice', () => sliceOf(object, bounds));
       }
       case 'call': {
-        const callee = this.#used(node.callee, scope, 'is called');
+        const callee = this.#used(node.callee, scope, 'cannot be called');
         const [args, named] = this.#arguments(node.args, scope);
         if (!(callee instanceof JinjaFunction)) throw this.#failure(`${values.kindOf(callee)} cannot be called`);
-        const caller = node.caller && this.#macro('the block of call', node.caller, scope);
+        const caller = node.caller && this.#macro('the call block', node.caller, scope);
         return this.#attempt(callee.name, () => callee.call(args, named, caller));
       }
       case 'filter': {
@@ -200,7 +201,7 @@ export class Evaluator {
 
   #keyOf(node: Expression, scope: Scope): string {
     const key = this.#evaluate(node, scope);
-    if (!values.isText(key)) throw this.#failure(`the keys of a map are texts: ${values.kindOf(key)} is not`);
+    if (!values.isText(key)) throw this.#failure(`a key of a map must be a text, not ${values.kindOf(key)}`);
     return values.textOf(key);
   }
 
@@ -224,13 +225,13 @@ export class Evaluator {
     if (value !== undefined) return value;
     if (node.kind === 'name') throw this.#failure(`${node.name} is not defined`);
     const key = node.kind === 'member' ? keyOf(node) : undefined;
-    if (node.kind !== 'member' || key === undefined) throw this.#failure(`what is not defined ${use}`);
+    if (node.kind !== 'member' || key === undefined) throw this.#failure(`an undefined value ${use}`);
     throw this.#failure(`${pathOf(node.object) ?? 'a value'} has no ${key}`);
   }
 
   #refuseUndefined(value: JinjaValue, node: Expression): void {
     if (!this.#isStrict || value !== undefined) return;
-    throw this.#failure(`${pathOf(node) ?? 'something that is printed'} is not defined`);
+    throw this.#failure(`${pathOf(node) ?? 'a printed value'} is not defined`);
   }
 
   /** Turns a {@link Fault} into a `FormatError` with the line, and `finder` before its message. */

@@ -1,7 +1,7 @@
 import type { Argument, Expression } from './ast.js';
 import { faultInLine, type Token } from './lexer.js';
 import { readFloat, readWhole } from './numbers.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 
 /** Maximum digits of a number that a template has. */
 const MAX_DIGITS = 4300;
@@ -110,7 +110,8 @@ export class ExpressionParser {
     const isNegated = this.accept('not');
     const name = this.take().value;
     const value = this.#sum();
-    if (this.#isComparison()) throw this.fault('comparisons in a row are not known; put "and" between them');
+    if (this.#isComparison())
+      throw this.fault('chained comparisons (1 < x < 3) are not supported: write "and" between them');
     return { kind: 'test', name, operand, args: [{ value }], isNegated };
   }
 
@@ -163,7 +164,7 @@ export class ExpressionParser {
     const { line } = this.current;
     const name = this.current.kind === 'name' ? this.take().value : undefined;
     const args = name !== undefined && this.is('(') ? this.#arguments() : [];
-    if (name === undefined || this.is('(')) throw this.fault('a filter has no name');
+    if (name === undefined || this.is('(')) throw this.fault('the name of a filter is missing');
     this.filters.push({ name, line });
     return { kind: 'filter', name, operand, args };
   }

@@ -1,6 +1,6 @@
 import { Fault } from './numbers.js';
 import { taking, type JinjaFilter } from './parameters.js';
-import { TESTS } from './tests.js';
+import { TESTS } from './predicates.js';
 import {
   checkLength,
   compare,
@@ -85,7 +85,7 @@ function foldedUnless(exactCase: JinjaValue, value: JinjaValue): JinjaValue {
 
 function dictsort(operand: JinjaValue, exactCase?: JinjaValue, by: JinjaValue = 'key', reversed?: JinjaValue) {
   const order = textOf(by);
-  if (order !== 'key' && order !== 'value') throw new Fault('sorts by key or value');
+  if (order !== 'key' && order !== 'value') throw new Fault('sorts only by key or value');
   return sorted(pairsOf(operand), reversed, (pair) => foldedUnless(exactCase, itemsOf(pair)[order === 'key' ? 0 : 1]));
 }
 
@@ -99,7 +99,7 @@ function unique(operand: JinjaValue, exactCase?: JinjaValue, attribute?: JinjaVa
   const seen = new Set<unknown>();
   return itemsOf(operand).filter((item) => {
     const key = foldedUnless(exactCase, get(item));
-    if (isList(key) || isMap(key)) throw new Fault('does not compare lists and maps');
+    if (isList(key) || isMap(key)) throw new Fault('cannot compare lists and maps');
     // As in Python, true, 1 and 1.0 are equal.
     const number = typeof key === 'bigint' ? key : numberOf(key);
     const known = isText(key) ? textOf(key) : Number.isInteger(number) ? BigInt(number!) : (number ?? key);
@@ -115,7 +115,7 @@ function getter(path: JinjaValue, fallback?: JinjaValue): (item: JinjaValue) => 
   const steps = textOf(path).split('.');
   return (item) =>
     steps.reduce((at: JinjaValue, step) => {
-      if (at === undefined) throw new Fault('finds nothing at this attribute');
+      if (at === undefined) throw new Fault('finds no value for the attribute');
       if (isList(at)) return (/^\d+$/.test(step) ? at[Number(step)] : undefined) ?? fallback;
       const fields = at instanceof Namespace ? at.variables : at;
       return (isMap(fields) ? fields.get(step) : undefined) ?? fallback;
@@ -130,7 +130,7 @@ export function mapBy(filters: () => ReadonlyMap<string, JinjaFilter>): JinjaFil
     if (args.length > 0) {
       const filter = filters().get(textOf(name));
       // The message does not repeat the name, which may be a value.
-      if (filter === undefined) throw new Fault('is given the name of no filter');
+      if (filter === undefined) throw new Fault('needs the name of an existing filter');
       return items.map((item) => filter(item, rest, named));
     }
     const isKnown = [...named.keys()].every((key) => key === 'attribute' || key === 'default');
@@ -145,6 +145,6 @@ function selectByAttribute(operand: JinjaValue, args: readonly JinjaValue[], isW
   if (args.length === 0) throw new Fault('needs an attribute');
   const get = getter(path);
   const test = args.length === 1 ? isTrue : TESTS.get(textOf(name));
-  if (test === undefined) throw new Fault('is given the name of no test');
+  if (test === undefined) throw new Fault('needs the name of an existing test');
   return itemsOf(operand).filter((item) => test(get(item), ...rest) === isWanted);
 }

@@ -27,14 +27,14 @@ interface Conversion {
 
 /** Formats as Python's `%` does: `%s`, `%d`, `%i`, `%x`, `%X`, `%o`, `%f`, `%F` with flags, width and precision. */
 export const format: JinjaFilter = (operand, args, named) => {
-  if (args.length > 0 && named.size > 0) throw new Fault('takes arguments by place or by name, not both');
+  if (args.length > 0 && named.size > 0) throw new Fault('takes positional or keyword arguments, not both');
   let used = 0;
   let length = 0;
   const convert = (name: string | undefined, conversion: Conversion): string => {
     const isGiven = name === undefined ? used < args.length : named.has(name);
     const value = name === undefined ? args[used++] : named.get(name);
     const made = isGiven ? converted(value, conversion, operand instanceof Markup) : undefined;
-    if (made === undefined) throw new Fault(`has not what %${conversion.kind} asks for`);
+    if (made === undefined) throw new Fault(`has no fitting value for %${conversion.kind}`);
     const result = padded(made, conversion);
     checkLength((length += result.length));
     return result;
@@ -50,16 +50,16 @@ export const format: JinjaFilter = (operand, args, named) => {
       kind: string,
     ) => (found === '%%' ? '%' : convert(name, checked(kind, flags, Number(width), precision))),
   );
-  if (used < args.length) throw new Fault('is given more than is used');
+  if (used < args.length) throw new Fault('gets more values than it uses');
   return sameMarkup(operand, made);
 };
 
 function checked(kind: string, flags: string, width: number, digits: string | undefined): Conversion {
   const precision = digits === undefined ? undefined : Number(digits);
   // The message does not repeat another character, which may be part of a value.
-  if (!/^[a-zA-Z]$/.test(kind)) throw new Fault('finds a lone %');
-  if (!/^[sdixXofF]$/.test(kind)) throw new Fault(`does not know %${kind}`);
-  if (flags.includes('#')) throw new Fault(`does not know %#${kind}`);
+  if (!/^[a-zA-Z]$/.test(kind)) throw new Fault('has a % without a conversion');
+  if (!/^[sdixXofF]$/.test(kind)) throw new Fault(`does not support %${kind}`);
+  if (flags.includes('#')) throw new Fault(`does not support %#${kind}`);
   if (Math.max(width, precision ?? 0) > MAX_WIDTH) {
     throw new Fault(`makes at most ${MAX_WIDTH} characters of one value`);
   }

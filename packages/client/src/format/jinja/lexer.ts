@@ -26,7 +26,7 @@ const PART = new RegExp(String.raw`\s*(?:${PARTS.join('|')})`, 'suy');
 
 /** Returns the error for a template that cannot be read, because of what begins in this line. */
 export function faultInLine(line: number, message: string): FormatError {
-  return new FormatError(`the template is at fault: line ${line}: ${message}`);
+  return new FormatError(`the template is invalid: line ${line}: ${message}`);
 }
 
 /**

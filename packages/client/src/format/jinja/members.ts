@@ -82,7 +82,7 @@ function variablesOf([source, ...rest]: readonly JinjaValue[], named: JinjaMap):
     if (!isText(key)) throw new Fault('takes a map, or a list of pairs of a text and a value');
     return [textOf(key), value];
   });
-  if (rest.length > 0) throw new Fault('takes at most one argument by place');
+  if (rest.length > 0) throw new Fault('takes at most one positional argument');
   return new Map([...entries, ...named]);
 }
 

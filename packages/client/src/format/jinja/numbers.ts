@@ -6,7 +6,7 @@ export class Fault extends Error {
 /** Maximum digits of a whole number, as in Python. */
 const MAX_DIGITS = 4300;
 const TOO_LARGE = 10n ** BigInt(MAX_DIGITS);
-const TOO_MANY_DIGITS = 'makes a number of too many digits';
+const TOO_MANY_DIGITS = 'produces a number with too many digits';
 const PREFIXES: Readonly<Record<number, string>> = { 2: '0b', 8: '0o', 16: '0x' };
 
 /** Writes a float as Python's `repr` does. */
@@ -89,7 +89,7 @@ export function calculateFloat(operator: string, left: number, right: number): n
   const divisor = operator === '**' && right < 0 ? left : DIVISIONS.includes(operator) ? right : 1;
   if (divisor === 0) throw new Fault('divides by zero');
   const made = FLOAT[operator]!(left, right);
-  if (!Number.isFinite(made)) throw new Fault('makes no finite number');
+  if (!Number.isFinite(made)) throw new Fault('produces a number that is not finite');
   return made;
 }
 

@@ -62,7 +62,7 @@ export function sliceOf(object: JinjaValue, bounds: readonly JinjaValue[]): Jinj
     if (whole === undefined && bound !== undefined && bound !== null) throw new Fault('takes whole numbers');
     return whole === undefined ? undefined : Number(whole);
   });
-  if (step === 0) throw new Fault('takes no step of zero');
+  if (step === 0) throw new Fault('does not take a step of zero');
   const [lowest, highest] = step > 0 ? [0, items.length] : [-1, items.length - 1];
   const placeOf = (bound: number): number =>
     Math.min(Math.max(bound < 0 ? bound + items.length : bound, lowest), highest);

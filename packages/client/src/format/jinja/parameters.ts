@@ -17,7 +17,7 @@ export function taking(
   return (operand, args, named) => {
     const isKnown = [...named.keys()].every((name) => names.indexOf(name) >= args.length);
     if (args.length > names.length || !isKnown) {
-      throw new Fault(names.length === 0 ? 'takes no arguments' : `takes no other arguments than ${names.join(', ')}`);
+      throw new Fault(names.length === 0 ? 'does not take arguments' : `takes only the arguments ${names.join(', ')}`);
     }
     const lacks = names.find((name, index) => all[index] !== name && index >= args.length && !named.has(name));
     if (lacks !== undefined) throw new Fault(`needs ${lacks}`);

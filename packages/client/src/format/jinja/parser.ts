@@ -44,7 +44,7 @@ class TemplateParser extends ExpressionParser {
         statements.push({ kind: 'print', line, value: this.sequence() });
         this.expect('}}');
       } else {
-        if (this.current.kind !== 'name') throw this.fault('a tag {% %} has no name');
+        if (this.current.kind !== 'name') throw this.fault('a {% %} tag has no name');
         if (this.#endsBody()) return statements;
         statements.push(this.#statement(this.take().value, line));
       }
@@ -59,7 +59,7 @@ class TemplateParser extends ExpressionParser {
       const isAtHome = inner?.name === 'if' || (inner?.name === 'for' && name === 'else');
       if (!isAtHome) throw this.fault(`{% ${name} %} has no {% if %}`);
       if (inner.hasElse) {
-        throw this.fault(`{% ${name} %} stands behind the {% else %} of line ${inner.line}'s {% ${inner.name} %}`);
+        throw this.fault(`{% ${name} %} comes after the {% else %} of the {% ${inner.name} %} in line ${inner.line}`);
       }
       inner.hasElse = name === 'else';
       return true;
@@ -67,7 +67,9 @@ class TemplateParser extends ExpressionParser {
     if (!name.startsWith('end') || !BLOCKS.includes(name.slice(3))) return false;
     if (inner === undefined) throw this.fault(`{% ${name} %} has no {% ${name.slice(3)} %}`);
     if (name === `end${inner.name}`) return true;
-    throw this.fault(`{% ${name} %} stands before the {% end${inner.name} %} of line ${inner.line}`);
+    throw this.fault(
+      `{% ${name} %} comes before the {% end${inner.name} %} of the {% ${inner.name} %} in line ${inner.line}`,
+    );
   }
 
   #statement(tag: string, line: number): Statement {
@@ -91,7 +93,7 @@ class TemplateParser extends ExpressionParser {
         return { kind: 'print', line, value };
       }
       default:
-        throw this.fault(`there is no tag ${tag.slice(0, MAX_NAME)}; there are ${BLOCKS.join(', ')}`);
+        throw this.fault(`there is no tag ${tag.slice(0, MAX_NAME)}; the tags are ${BLOCKS.join(', ')}`);
     }
   }
 

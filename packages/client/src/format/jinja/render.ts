@@ -42,7 +42,7 @@ function reasonOf(error: unknown, timeout: number): string {
     return `the template takes more than ${timeout / 1000} seconds`;
   }
   const isDeep = error instanceof RangeError && error.message.includes('call stack');
-  return isDeep ? 'the template is nested too deeply' : 'the template failed while it was filled in';
+  return isDeep ? 'the template is nested too deeply' : 'the template could not be rendered';
 }
 
 function render(template: string, secrets: Record<string, Scalar>, isStrict: boolean): string {
@@ -60,5 +60,5 @@ function refuseUnknown(filters: readonly Use[]): void {
   const lines = [...new Set(uses.map(({ line }) => line))].slice(0, MAX_LINES);
   const places = `${lines.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}`;
   const known = [...FILTERS.keys()].sort().join(', ');
-  throw new FormatError(`the template is at fault: ${places}: there is no filter ${unknown}; there are ${known}`);
+  throw new FormatError(`the template is invalid: ${places}: there is no filter ${unknown}; the filters are ${known}`);
 }

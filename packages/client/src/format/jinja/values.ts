@@ -43,7 +43,7 @@ export class JinjaFunction {
 export const MAX_TEXT = 8 * 1024 * 1024;
 /** Maximum length of a list. */
 export const MAX_ITEMS = 1_000_000;
-export const TOO_MUCH = 'makes too much: lists and texts are bounded';
+export const TOO_MUCH = 'produces too much: lists and texts are limited';
 
 /** A map of the pairs of credentials. */
 export function mapOfPairs(pairs: Readonly<Record<string, Scalar>>): JinjaMap {
@@ -209,7 +209,7 @@ export function compare(left: JinjaValue, right: JinjaValue): number {
     return at < 0 || at >= right.length ? left.length - right.length : compare(left[at], right[at]);
   }
   const [a, b] = [left, right].map((value) => wholeOf(value) ?? numberOf(value));
-  if (a === undefined || b === undefined) throw new Fault(`does not compare ${kindOf(left)} with ${kindOf(right)}`);
+  if (a === undefined || b === undefined) throw new Fault(`cannot compare ${kindOf(left)} with ${kindOf(right)}`);
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -219,7 +219,7 @@ export function contains(container: JinjaValue, part: JinjaValue): boolean {
   if (container === undefined) return false;
   if (isText(container) && isText(part)) return textOf(container).includes(textOf(part));
   if (isMap(container)) return isText(part) && container.has(textOf(part));
-  throw new Fault(`does not look for ${kindOf(part)} in ${kindOf(container)}`);
+  throw new Fault(`cannot look for ${kindOf(part)} in ${kindOf(container)}`);
 }
 
 /** Describes what kind of value it is, for error messages. */
@@ -228,7 +228,7 @@ export function kindOf(value: JinjaValue): string {
   if (typeof value === 'boolean') return 'true or false';
   if (numberOf(value) !== undefined) return 'a number';
   if (value === null) return 'none';
-  if (value === undefined) return 'what is not defined';
+  if (value === undefined) return 'an undefined value';
   if (isList(value)) return 'a list';
   if (isMap(value)) return 'a map';
   return value instanceof Namespace ? 'a namespace' : 'a function';

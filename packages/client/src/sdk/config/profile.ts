@@ -211,7 +211,7 @@ async function readProfile<Added>(
 }
 
 /**
- * The names of the profiles of the first of `files` that exists. Throws {@link ConfigError} for a file that can not be
+ * The names of the profiles of the first of `files` that exists. Throws {@link ConfigError} for a file that cannot be
  * read or parsed.
  */
 export async function profileNames(files: readonly string[]): Promise<readonly string[]> {
@@ -288,7 +288,7 @@ function noUrl(place?: SettingsPlace): string {
 function wrongUrl(place?: SettingsPlace): string {
   return (
     'the server address must be like https://confidant.example.com, without user and password: ' +
-    // Who only has the settings can not tell where they come from.
+    // With settings alone, it is not known where they come from.
     (place?.url ?? `url in settings, which loadProfile reads from the configuration or ${URL_VARIABLE}`)
   );
 }
@@ -310,7 +310,7 @@ async function firstExisting(files: readonly string[]): Promise<string | undefin
 
 async function readConfig(file: string): Promise<string> {
   const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new ConfigError([`${file}: can not be read (${error.code})`]);
+    throw new ConfigError([`${file}: cannot be read (${error.code})`]);
   });
   // It may have grown meanwhile.
   if (content.length > MAX_CONFIG_BYTES) throw tooLarge(file);
@@ -318,7 +318,7 @@ async function readConfig(file: string): Promise<string> {
 }
 
 function tooLarge(file: string): ConfigError {
-  return new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes, which no configuration is`]);
+  return new ConfigError([`${file}: larger than ${MAX_CONFIG_BYTES} bytes, the limit for a configuration file`]);
 }
 
 async function parseConfig(file: string, content: string): Promise<Record<string, unknown>> {
@@ -340,8 +340,8 @@ async function parseYamlConfig(file: string, content: string): Promise<unknown> 
     const json = content.trimStart().startsWith('{') ? inspectJson(content).errorOffset : undefined;
     const offset = json ?? (error instanceof YAMLParseError ? error.pos[0] : undefined);
     // The parser's message may quote the file.
-    const where = offset === undefined ? '' : `: fault in ${placeOf(content, offset)}`;
-    throw new ConfigError([`${file}: is neither YAML nor JSON${where}`]);
+    const where = offset === undefined ? '' : ` (${placeOf(content, offset)})`;
+    throw new ConfigError([`${file}: is not valid YAML or JSON${where}`]);
   }
 }
 

@@ -2,6 +2,7 @@ import { verify, X509Certificate } from 'node:crypto';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { decryptXml, parseXml2JsFromString } from '@node-saml/node-saml/lib/xml.js';
+import { tagCounter } from './saml-bounds.js';
 
 /** A message does not prove what it says. The error's text is for the log. */
 export class BadSamlMessage extends Error {
@@ -43,8 +44,11 @@ function assertPlain(xml: string): void {
   if (body.includes('<!')) throw new BadSamlMessage('the message holds a declaration, comment or CDATA');
   if (body.includes('<?')) throw new BadSamlMessage('the message holds a processing instruction');
   let depth = 0;
+  const counter = tagCounter();
   for (let at = body.indexOf('<'); at !== -1;) {
     const end = endOfTag(body, at);
+    const excess = counter.add(body.slice(at, end + 1));
+    if (excess !== undefined) throw new BadSamlMessage(`the message holds too many ${excess}`);
     if (body[at + 1] === '/') depth--;
     else if (body[end - 1] !== '/') depth++;
     if (depth < 0) throw new BadSamlMessage('the message closes what it did not open');

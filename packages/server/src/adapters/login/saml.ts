@@ -4,7 +4,14 @@ import { signXmlMetadata } from '@node-saml/node-saml/lib/utility.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { SamlLogout, SamlProvider } from '../../ports/login.js';
 import { checkResponse, readAssertion, type AssertionRules } from './saml-assertion.js';
-import { assertRedirectSignature, BadSamlMessage, inflateMessage, readMessage, readResponse } from './saml-message.js';
+import {
+  assertRedirectSignature,
+  BadSamlMessage,
+  inflateMessage,
+  readMessage,
+  readResponse,
+  type XmlNode,
+} from './saml-message.js';
 
 export interface SamlOptions {
   /** The entity id of this server, the service provider. Keys and certificates are PEM. */
@@ -164,6 +171,10 @@ async function receiveLogout(
   const { Destination, ID, InResponseTo, IssueInstant } = root.$ ?? {};
   if (Destination !== undefined && Destination !== options.logoutUrl) {
     throw new BadSamlMessage(`the logout message is for another destination: ${Destination}`);
+  }
+  // The library decrypts a name and reads what is inside without any bound: it must be the provider's.
+  if (!signed && (root as XmlNode)['EncryptedID'] !== undefined) {
+    throw new BadSamlMessage('the name in the unsigned logout request is encrypted');
   }
   const { profile } = await library(false).validateRedirectAsync(parameters, Object.values(raw).join('&'));
   if (kind === 'SAMLResponse') return { kind: 'answer', inResponseTo: InResponseTo ?? null };

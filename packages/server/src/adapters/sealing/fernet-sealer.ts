@@ -67,13 +67,16 @@ function decode(plaintext: Uint8Array): Pairs {
 /** Explains a failure to make a data key: the settings or KMS's permissions are wrong, not a credential. */
 function sealingFailed(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
-  throw new Error('KMS did not make a data key: check KMS_MASTER_KEY, and that this server may use it', {
-    cause: error,
-  });
+  const reason = 'KMS did not make a data key: check KMS_MASTER_KEY, and that this server may use it';
+  throw new BackendUnavailable('kms', { cause: new Error(reason, { cause: error }) });
 }
 
 function translate(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
+  // Every other refusal of KMS is about this server or its key, not about the credential.
+  if (error instanceof KmsRefused && !['InvalidCiphertextException', 'IncorrectKeyException'].includes(error.code)) {
+    throw new BackendUnavailable('kms', { cause: error });
+  }
   if (error instanceof KmsRefused || error instanceof FernetError || error instanceof SyntaxError) {
     throw new Unreadable('a credential cannot be decrypted', { cause: error });
   }

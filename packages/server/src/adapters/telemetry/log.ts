@@ -27,6 +27,7 @@ export function openLog(level: string): Logger {
  */
 function standardOutput(): { write(line: string): void; flushSync(): void } {
   const output = pino.destination({ fd: 1, sync: true });
+  output.on('error', stopWithoutLog);
   let waiting = '';
   const flush = (): void => {
     const text = waiting;
@@ -42,6 +43,15 @@ function standardOutput(): { write(line: string): void; flushSync(): void } {
     },
     flushSync: flush,
   };
+}
+
+/**
+ * Ends the process. The audit log is part of the output, and nobody may read values without a trace: also when a pipe
+ * broke, where pino would only fall silent.
+ */
+function stopWithoutLog({ code }: NodeJS.ErrnoException): never {
+  process.stderr.write(`Confidant stops: its log cannot be written to standard output (${code ?? 'unknown error'}).\n`);
+  process.exit(1);
 }
 
 let second = 0;

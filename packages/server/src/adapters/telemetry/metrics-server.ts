@@ -1,5 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { guardConnections } from '../../net/guard-connections.js';
+
+/** One page serves everybody who asks within this time. */
+const PAGE_AGE_MS = 1000;
+const MAX_CONNECTIONS = 64;
 
 export interface MetricsServer {
   url: string;
@@ -16,6 +21,7 @@ export async function startMetricsServer(options: {
   render: () => Promise<string>;
   onFault: (error: unknown) => void;
 }): Promise<MetricsServer> {
+  const page = pageOf(options.render);
   const server = createServer((request, response) => {
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('cache-control', 'no-store');
@@ -25,8 +31,8 @@ export async function startMetricsServer(options: {
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else {
-      options.render().then(
-        (text) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text),
+      page().then(
+        (bytes) => response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(bytes),
         (error: unknown) => {
           options.onFault(error);
           response.writeHead(503).end();
@@ -34,7 +40,7 @@ export async function startMetricsServer(options: {
       );
     }
   });
-  server.maxConnections = 64;
+  guardConnections(server, MAX_CONNECTIONS);
   server.headersTimeout = 5000;
   server.requestTimeout = 10_000;
   await new Promise<void>((resolve, reject) => {
@@ -49,5 +55,21 @@ export async function startMetricsServer(options: {
       server.closeAllConnections();
       await closed;
     },
+  };
+}
+
+/** Renders at most once at a time and once a second, however many ask: it takes the time of the API's event loop. */
+function pageOf(render: () => Promise<string>): () => Promise<Buffer> {
+  let page: { bytes: Promise<Buffer>; until: number } | undefined;
+  return () => {
+    if (page === undefined || page.until <= performance.now()) {
+      const rendered = { bytes: render().then((text) => Buffer.from(text)), until: Infinity };
+      page = rendered;
+      const age = (): void => {
+        rendered.until = performance.now() + PAGE_AGE_MS;
+      };
+      rendered.bytes.then(age, age);
+    }
+    return page.bytes;
   };
 }

@@ -18,7 +18,7 @@ import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 
 const blindKeys = {
   flags: '--blind-keys <json>',
-  text: 'JSON object from region to KMS key',
+  text: 'JSON object that maps regions to KMS keys',
   kind: 'json',
 } as const satisfies OptionSpec;
 
@@ -27,10 +27,10 @@ const name = { flags: '--name <name>', text: 'name of the blind credential' } as
 const contexts = [
   {
     flags: '--group-context <json>',
-    text: 'encryption context for all regions, as JSON: KMS opens the values only with it',
+    text: 'encryption context for all regions, as JSON; KMS decrypts the values only with this context',
     kind: 'json',
   },
-  { flags: '--blind-contexts <json>', text: 'JSON object from region to encryption context', kind: 'json' },
+  { flags: '--blind-contexts <json>', text: 'JSON object that maps regions to encryption contexts', kind: 'json' },
 ] as const satisfies readonly OptionSpec[];
 
 const ciphers = [
@@ -69,7 +69,7 @@ export const BLIND_COMMANDS = [
     name: 'update_blind_credential',
     prints: 'id',
     summary:
-      'Write a new revision of a blind credential; options that are not given change nothing, but without --merge new pairs replace all old ones, in all regions',
+      'Write a new revision of a blind credential; options that you leave out change nothing, and new pairs replace all old ones in all regions unless you give --merge',
     options: [
       id('blind credential'),
       blindCredentialName,
@@ -102,7 +102,7 @@ export const BLIND_COMMANDS = [
       id('blind credential'),
       { flags: '--name <name>', text: 'its exact name, instead of the id', added: true },
       { ...blindCredentialName, text: 'the same as --name' },
-      { flags: '--decrypt-blind', text: 'decrypt it' },
+      { flags: '--decrypt-blind', text: 'decrypt the values on this machine' },
       key,
       {
         flags: '--prefix <prefix>',
@@ -129,7 +129,7 @@ export const BLIND_COMMANDS = [
   {
     name: 'revert_blind_credential',
     prints: 'id',
-    summary: 'Go back to an old revision of a blind credential, by writing it as a new one',
+    summary: 'Restore an old revision of a blind credential as a new revision',
     options: [id('blind credential'), blindCredentialName, revision, expectedRevision],
     exclusive: [oneBlindCredential],
     examples: ['revert_blind_credential --id ID --revision 1'],

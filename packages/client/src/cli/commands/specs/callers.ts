@@ -5,11 +5,11 @@ export const CALLER_COMMANDS = [
   {
     name: 'login',
     added: true,
-    summary: 'Log in through the browser, if the server offers it; other commands then act as you',
+    summary: 'Log in through the browser; other commands then act as you',
     options: [
       {
         flags: '--no-browser',
-        text: 'print an address to open in a browser on another machine, and ask for the code that it shows',
+        text: 'print an address to open in a browser on another machine, and ask for the code that the page shows',
       },
     ],
     examples: ['--url https://confidant.example.com login', 'login --no-browser'],
@@ -18,7 +18,7 @@ export const CALLER_COMMANDS = [
   {
     name: 'logout',
     added: true,
-    summary: 'End the login, at the server and here',
+    summary: 'End your login, on this machine and on the server',
     options: [{ flags: '--everywhere', text: 'end all your sessions, in browsers and on other command lines too' }],
     examples: ['logout', 'logout --everywhere'],
     module: 'login',
@@ -26,7 +26,7 @@ export const CALLER_COMMANDS = [
   {
     name: 'whoami',
     added: true,
-    summary: 'Show who you are to the server',
+    summary: 'Show as whom the server knows you',
     options: [],
     examples: ['whoami', '--login whoami'],
     module: 'login',
@@ -39,7 +39,7 @@ export const CALLER_COMMANDS = [
     options: [
       {
         flags: '--format <format>',
-        text: 'basic: username:token; headers: for curl -H @-; json',
+        text: 'basic prints username:token, headers are for curl -H @-, json is an object',
         choices: ['basic', 'headers', 'json'],
         fallback: 'basic',
       },

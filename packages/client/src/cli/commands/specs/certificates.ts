@@ -9,7 +9,12 @@ export const CERTIFICATE_COMMANDS = [
       { flags: '--ca <ca>', text: 'certificate authority', required: true },
       { flags: '--cn <name>', text: 'common name', required: true },
       { flags: '--san <names...>', text: 'subject alternative names' },
-      { flags: '--validity <days>', text: 'number of days that it is valid', kind: 'whole', fallback: 120 },
+      {
+        flags: '--validity <days>',
+        text: 'number of days that the certificate is valid',
+        kind: 'whole',
+        fallback: 120,
+      },
     ],
     examples: ['get_certificate --ca private --cn web-production.example.com --san www.example.com'],
     module: 'certificates',
@@ -20,7 +25,12 @@ export const CERTIFICATE_COMMANDS = [
     options: [
       { flags: '--ca <ca>', text: 'certificate authority', required: true },
       { flags: '--csr-file <file>', text: 'PEM file of the signing request; - reads standard input', required: true },
-      { flags: '--validity <days>', text: 'number of days that it is valid', kind: 'whole', fallback: 120 },
+      {
+        flags: '--validity <days>',
+        text: 'number of days that the certificate is valid',
+        kind: 'whole',
+        fallback: 120,
+      },
     ],
     examples: ['get_certificate_from_csr --ca private --csr-file web.csr'],
     module: 'certificates',
@@ -45,8 +55,8 @@ export const CERTIFICATE_COMMANDS = [
     summary: 'Get a JSON Web Token',
     options: [
       { flags: '--environment <name>', text: 'environment the token is for', required: true },
-      { flags: '--resource-id <id>', text: 'the resource it names, instead of the caller' },
-      { flags: '--expiry <seconds>', text: 'seconds that it is valid', kind: 'whole' },
+      { flags: '--resource-id <id>', text: 'person or service that the token is for (default: you)' },
+      { flags: '--expiry <seconds>', text: 'number of seconds that the token is valid', kind: 'whole' },
     ],
     examples: ['get_jwt --environment staging'],
     module: 'certificates',

@@ -46,7 +46,7 @@ export const CREDENTIAL_COMMANDS = [
     added: true,
     prints: 'id',
     summary:
-      'Write a new revision of a credential; options that are not given change nothing, but without --merge new pairs replace all old ones',
+      'Write a new revision of a credential; options that you leave out change nothing, and new pairs replace all old ones unless you give --merge',
     options: [
       id('credential'),
       credentialName,
@@ -78,7 +78,7 @@ export const CREDENTIAL_COMMANDS = [
       { flags: '--id <id>', text: 'id of the credential' },
       { flags: '--name <name>', text: 'its exact name, instead of the id' },
       { ...credentialName, text: 'the same as --name' },
-      { flags: '--metadata-only', text: 'without its values' },
+      { flags: '--metadata-only', text: 'leave out the values' },
       {
         flags: '--prefix <prefix>',
         text: 'for dotenv and shell: put this before every name',
@@ -95,8 +95,8 @@ export const CREDENTIAL_COMMANDS = [
     added: true,
     summary: 'List credentials, without their values',
     options: [
-      { flags: '--limit <n>', text: 'maximum number, newest first', kind: 'whole' },
-      { flags: '--page <page>', text: 'next_page of the previous list' },
+      { flags: '--limit <n>', text: 'maximum number of results, newest first', kind: 'whole' },
+      { flags: '--page <page>', text: 'the next_page that the previous list returned' },
     ],
     examples: ['list_credentials --output table'],
     prints: 'list',
@@ -105,7 +105,7 @@ export const CREDENTIAL_COMMANDS = [
   {
     name: 'revert_credential',
     prints: 'id',
-    summary: 'Go back to an old revision of a credential, by writing it as a new one',
+    summary: 'Restore an old revision of a credential as a new revision',
     options: [id('credential'), credentialName, revision, expectedRevision],
     exclusive: [oneCredential],
     examples: ['revert_credential --id ID --revision 3', 'revert_credential --credential-name database'],

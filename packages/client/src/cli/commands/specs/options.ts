@@ -3,7 +3,7 @@ import type { OptionSpec } from '../../arguments/command-spec.js';
 export const id = (what: string) => ({ flags: '--id <id>', text: `id of the ${what}` }) as const satisfies OptionSpec;
 export const revision = {
   flags: '--revision <n>',
-  text: 'revision to go back to (default: the one before the current)',
+  text: 'revision to restore (default: the one before the current)',
   kind: 'whole',
 } as const satisfies OptionSpec;
 export const pairs = {
@@ -18,17 +18,17 @@ export const prompt = {
 } as const satisfies OptionSpec;
 export const merge = {
   flags: '--merge',
-  text: 'keep the other pairs: change only the keys that are given',
+  text: 'change only the keys that you give, and keep the other pairs',
   added: true,
 } as const satisfies OptionSpec;
 export const unset = {
   flags: '--unset <keys...>',
-  text: 'remove these keys, and keep the other pairs',
+  text: 'remove these keys and keep the other pairs',
   added: true,
 } as const satisfies OptionSpec;
 export const expectedRevision = {
   flags: '--expected-revision <n>',
-  text: 'fail, and change nothing, unless this is the current revision',
+  text: 'fail without changing anything unless this is the current revision',
   kind: 'whole',
   added: true,
 } as const satisfies OptionSpec;
@@ -39,7 +39,7 @@ export const documentation = {
 export const enabled = { flags: '--enabled', text: 'mark as enabled again' } as const satisfies OptionSpec;
 export const key = {
   flags: '--key <key>',
-  text: 'print only the value of this key, for $(...)',
+  text: 'print only the value of this key, for use in $(...)',
   added: true,
 } as const satisfies OptionSpec;
 export const disabled = {
@@ -48,7 +48,7 @@ export const disabled = {
 } as const satisfies OptionSpec;
 export const tags = {
   flags: '--tags <tags...>',
-  text: "tags, which replace the old ones; '' for none",
+  text: "tags, which replace all old ones; '' removes all",
 } as const satisfies OptionSpec;
 export const metadata = {
   flags: '--metadata <json>',

@@ -3,16 +3,16 @@ import type { CommandSpec, OptionSpec } from '../../arguments/command-spec.js';
 const envOptions = [
   { flags: '--service <name>', text: 'service whose credentials become variables', required: true },
   { flags: '--prefix <prefix>', text: 'put this before every name', fallback: 'CREDENTIALS_' },
-  { flags: '--wrapped', text: 'this is the inner run of command_wrap' },
+  { flags: '--wrapped', text: 'do not start command_wrap; used when it runs this command again' },
   { flags: '--force', text: 'run even if command_safety_regex matches' },
   { flags: '--blind', text: 'decrypt blind credentials too and add their values', added: true },
   {
     flags: '--strict',
-    text: 'fail if the service lacks a variable that the environment sets to `confidant`, gives one name twice, or has a key that is not a variable name',
+    text: 'fail if the service does not set a variable whose value is `confidant`, if two credentials set one variable, or if a key is not a valid variable name',
     added: true,
   },
   { flags: '--require <names>', text: 'fail if one of these variables is missing; separated by commas', added: true },
-  { flags: '--pristine', text: "give the command no variables but the service's", added: true },
+  { flags: '--pristine', text: "pass only the service's variables to the command", added: true },
   { flags: '--watch', text: 'restart the command when its variables change', added: true },
   {
     flags: '--watch-interval <seconds>',
@@ -42,7 +42,7 @@ export const VALUE_COMMANDS = [
     options: [
       { flags: '--service <name>', text: 'name of the service', required: true },
       { flags: '--no-decrypt-blind', text: 'leave blind credentials encrypted' },
-      { flags: '--metadata-only', text: 'without any values', added: true },
+      { flags: '--metadata-only', text: 'leave out all values', added: true },
       {
         flags: '--prefix <prefix>',
         text: 'for dotenv and shell: put this before every name',
@@ -67,7 +67,7 @@ export const VALUE_COMMANDS = [
   {
     name: 'env',
     prints: 'variables',
-    summary: 'The older name of run',
+    summary: 'Older name of run, with the same options',
     options: envOptions,
     takesCommand: true,
     failure: envFailure,

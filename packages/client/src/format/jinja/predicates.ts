@@ -43,7 +43,7 @@ export const TESTS: ReadonlyMap<string, JinjaTest> = new Map<string, JinjaTest>(
 
 function comparing(test: (value: JinjaValue, other: JinjaValue) => boolean): JinjaTest {
   return (value, ...args) => {
-    if (args.length !== 1) throw new Fault('needs what to compare with');
+    if (args.length !== 1) throw new Fault('needs a value to compare with');
     return test(value, args[0]);
   };
 }

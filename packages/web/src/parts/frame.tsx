@@ -1,0 +1,106 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { configQuery, personQuery } from '../api/queries.js';
+import { useSessionEnded } from '../session.js';
+import { Icon } from './icon.js';
+import { ToastLine } from './toast.js';
+
+const PLACES = [
+  { to: '/credentials', name: 'Credentials', icon: 'bars' },
+  { to: '/services', name: 'Services', icon: 'service' },
+] as const;
+
+/** The bar at the top, the places, bands that concern every page, and the page. */
+export function Frame() {
+  const path = useLocation({ select: (location) => location.pathname });
+  const { data: config } = useQuery(configQuery);
+  const isHere = (to: string): boolean => path === to || path.startsWith(`${to}/`);
+  const links = PLACES.map(({ to, name, icon }) => ({
+    name,
+    link: (withIcon: boolean) => (
+      <Link key={to} to={to} {...(isHere(to) && { 'aria-current': 'page' as const })}>
+        {withIcon && <Icon name={icon} />}
+        {name}
+      </Link>
+    ),
+  }));
+  return (
+    <>
+      <header className="top">
+        <Link className="mark" to="/credentials" aria-label="Confidant, to the credentials">
+          <svg viewBox="0 0 26 14" aria-hidden="true">
+            <path
+              fill="currentColor"
+              fillRule="evenodd"
+              d="M0 .4 26 0l-.2 13.6L.2 14zM13 3.2a2.1 2.1 0 0 0-1.1 3.9l-.7 3.7h3.6l-.7-3.7A2.1 2.1 0 0 0 13 3.2z"
+            />
+          </svg>
+          <span>Confidant</span>
+        </Link>
+        <b className="here only-phone">{PLACES.find(({ to }) => isHere(to))?.name}</b>
+        <nav className="places" aria-label="Places">
+          {links.map(({ link }) => link(false))}
+        </nav>
+        <div className="top-end push">
+          {config?.generated.permissions.credentials.create === true && (
+            <Link className="btn" to="/credentials/new">
+              <Icon name="plus" />
+              New
+            </Link>
+          )}
+          <Who />
+        </div>
+      </header>
+      {config?.generated.maintenance_mode === true && (
+        <div className="bands">
+          <div className="band" role="status">
+            <span>
+              <b className="strong">Maintenance.</b> Everything can be read, nothing saved.
+            </span>
+          </div>
+        </div>
+      )}
+      <SessionBand />
+      <Outlet />
+      <nav className="places-bottom two-places" aria-label="Places">
+        {links.map(({ link }) => link(true))}
+      </nav>
+      <ToastLine />
+    </>
+  );
+}
+
+function SessionBand() {
+  const ended = useSessionEnded();
+  if (!ended) return null;
+  const next = `${location.pathname}${location.search}`;
+  return (
+    <div className="bands">
+      <div className="band info" role="alert">
+        <span>
+          <b className="strong">Your session has ended.</b> Log in again, and you come back to this page.
+        </span>
+        <span className="right">
+          <a className="btn ink" href={`/v1/login?next=${encodeURIComponent(next)}`}>
+            Log in again
+          </a>
+        </span>
+      </div>
+    </div>
+  );
+}
+
+/** Who is logged in; leads to the page of the account, where one logs out. */
+function Who() {
+  const { data: person } = useQuery(personQuery);
+  const letters = (person?.email ?? '')
+    .replace(/@.*$/, '')
+    .split(/[._-]+/)
+    .map((part) => part.charAt(0))
+    .join('');
+  return (
+    <a className="who" href="/account" aria-label={person === undefined ? 'Account' : `${person.email}, account`}>
+      {letters.slice(0, 2).toUpperCase()}
+    </a>
+  );
+}

@@ -1,0 +1,102 @@
+import { createRootRoute, createRoute, createRouter, Link, redirect } from '@tanstack/react-router';
+import { BlindPage } from './pages/blind.js';
+import { CredentialPage } from './pages/credential.js';
+import { CredentialsPage } from './pages/credentials.js';
+import { NewCredentialPage } from './pages/new-credential.js';
+import { ServicePage } from './pages/service.js';
+import { ServicesPage } from './pages/services.js';
+import { Frame } from './parts/frame.js';
+import { Says } from './parts/says.js';
+import { useTitle } from './parts/title.js';
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NothingHere });
+
+/** Only the words of an address that a page knows; everything is text. */
+const texts =
+  <const Name extends string>(...names: readonly Name[]) =>
+  (search: Record<string, unknown>): Partial<Record<Name, string>> => {
+    const known: Partial<Record<Name, string>> = {};
+    for (const name of names) if (typeof search[name] === 'string' && search[name] !== '') known[name] = search[name];
+    return known;
+  };
+
+const routes = [
+  createRoute({
+    getParentRoute: () => root,
+    path: '/',
+    beforeLoad: () => {
+      throw redirect({ to: '/credentials', replace: true });
+    },
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/credentials',
+    validateSearch: texts('q', 'sort'),
+    component: CredentialsPage,
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/credentials/new',
+    validateSearch: texts('service'),
+    component: NewCredentialPage,
+  }),
+  createRoute({ getParentRoute: () => root, path: '/credentials/$id', component: CredentialPage }),
+  createRoute({ getParentRoute: () => root, path: '/blind/$id', component: BlindPage }),
+  createRoute({ getParentRoute: () => root, path: '/services', validateSearch: texts('q'), component: ServicesPage }),
+  createRoute({ getParentRoute: () => root, path: '/services/$id', component: ServicePage }),
+] as const;
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  // Plain texts in the address, as a person would write them.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch: (search) => {
+    const text = new URLSearchParams(
+      Object.entries(search).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    ).toString();
+    return text === '' ? '' : `?${text}`;
+  },
+  defaultPreload: false,
+  scrollRestoration: true,
+  defaultErrorComponent: Broken,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
+
+function NothingHere() {
+  useTitle('Nothing here');
+  return (
+    <main className="page">
+      <h1 className="title">There is nothing here</h1>
+      <Says
+        title="This address leads nowhere"
+        actions={
+          <Link className="btn ink" to="/credentials">
+            To the credentials
+          </Link>
+        }
+      />
+    </main>
+  );
+}
+
+/** A fault of this page. Its message could hold anything, so it is not shown. */
+function Broken() {
+  return (
+    <main className="page">
+      <h1 className="title">This page failed</h1>
+      <Says
+        title="Nothing was changed"
+        actions={
+          <button className="btn ink" type="button" onClick={() => location.reload()}>
+            Load it again
+          </button>
+        }
+      />
+    </main>
+  );
+}
