@@ -33,7 +33,7 @@ function settingsPage() {
     ...head,
     ...settingRows(SETTINGS),
     '',
-    '## One ACM private CA',
+    '## Settings of each ACM private CA',
     '',
     '`X` stands for the name of the CA in ACM_PRIVATE_CAS, in capitals.',
     '',
@@ -48,7 +48,7 @@ function errorsPage() {
   return [
     '# Errors',
     '',
-    `${note} The code is in the header \`X-Confidant-Error\`; the body is \`{"error": text}\`, with \`reference\` and \`conflicts\` where they apply.`,
+    `${note} An error response has the code in the header \`X-Confidant-Error\` and the body \`{"error": text}\`, with \`reference\` (an id) and \`conflicts\` where they apply.`,
     '',
     '| code | status | default text |',
     '| --- | --- | --- |',

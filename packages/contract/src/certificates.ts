@@ -4,7 +4,7 @@ import { idParam, SECRET } from './primitives.js';
 /** Optional; the CA limits it. */
 const NO_VALIDITY = {
   type: 'integer',
-  description: 'days; cut to the longest that the CA allows, which is the default',
+  description: 'days, at most what the CA allows, which is also the default',
 };
 
 export const caParams = z.object({ ca: idParam });
@@ -38,7 +38,7 @@ export const certificateFromCsr = z.object({
 
 export const certificate = z.object({
   certificate: z.string().meta({ description: 'PEM' }),
-  certificate_chain: z.string().meta({ description: 'PEM: the issuer and what stands above it' }),
+  certificate_chain: z.string().meta({ description: 'PEM: the certificates of the issuer and of the CAs above it' }),
 });
 export type CertificateBody = z.infer<typeof certificate>;
 

@@ -32,7 +32,7 @@ export interface CliLoginAnswer {
   email: string;
   /** Name of the session cookie. */
   session_cookie: string;
-  /** For the header X-XSRF-TOKEN. */
+  /** The value for the header X-XSRF-TOKEN. */
   csrf_token: string;
 }
 

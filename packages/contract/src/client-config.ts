@@ -3,7 +3,7 @@ import { jsonObject } from './primitives.js';
 
 const listAndCreate = z.object({ list: z.boolean(), create: z.boolean() });
 
-/** What a client needs to know about the server. Permissions are hints, for clients that hide buttons. */
+/** The settings of the server that clients need. Permissions are hints, for clients that hide buttons. */
 export const clientConfig = z.object({
   /** The setting CLIENT_CONFIG. */
   defined: jsonObject,

@@ -21,13 +21,13 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null;
 }
 
-// A string of JSON text (with what makes it a key), or a number.
+// Matches a JSON string (and the colon after it, which makes it a key) or a JSON number.
 const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /**
  * Parses JSON text without losing a digit: a number that JavaScript cannot represent exactly becomes an {@link
- * ExactNumber}; every other value is as from `JSON.parse`. Of duplicate keys the last one wins. `maxDepth` limits
- * nesting. Throws SyntaxError, whose message contains no part of the text.
+ * ExactNumber}; every other value is as from `JSON.parse`. The last of duplicate keys wins. `maxDepth` limits nesting.
+ * Throws SyntaxError, whose message contains no part of the text.
  */
 export function parseJson(text: string, maxDepth = 64): Json {
   let value = parsePlain(text);

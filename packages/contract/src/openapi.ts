@@ -59,8 +59,11 @@ export function openApi(): Schema {
           required: ['error'],
           properties: {
             error: { type: 'string', description: 'What went wrong, for people.' },
-            reference: { type: 'string', description: 'The id it is about.' },
-            conflicts: { type: 'object', description: 'Keys that mapped credentials share, and who carries them.' },
+            reference: { type: 'string', description: 'The id that the error is about.' },
+            conflicts: {
+              type: 'object',
+              description: 'Keys that mapped credentials share, and the credentials that have them.',
+            },
           },
         },
       },
@@ -84,7 +87,7 @@ function operation(id: string, route: Route): Schema {
     responses: {
       '200': {
         description: 'Done.',
-        content: { 'application/json': { schema: refer(route.response) } },
+        content: { 'application/json': { schema: referenceTo(route.response) } },
       },
       ...errorResponses(route),
     },
@@ -112,7 +115,7 @@ function errorResponse(status: number): Schema {
     description: codes.join(', '),
     headers: {
       'X-Confidant-Error': { description: 'The code of the error.', schema: { type: 'string' } },
-      'X-Request-Id': { description: 'Finds the request in the log.', schema: { type: 'string' } },
+      'X-Request-Id': { description: 'The id of the request in the log.', schema: { type: 'string' } },
     },
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
   };
@@ -129,7 +132,7 @@ function parametersOf(schema: z.ZodObject | undefined, place: 'path' | 'query'):
   }));
 }
 
-function refer(schema: z.ZodType): Schema {
+function referenceTo(schema: z.ZodType): Schema {
   const name = NAMED.get(schema);
   return name === undefined ? jsonSchema(schema, 'output') : { $ref: `#/components/schemas/${name}` };
 }

@@ -34,10 +34,10 @@ export const credentialPairs = z
     additionalProperties: { type: ['string', 'number', 'boolean', 'null'] },
   });
 
-/** A map of text, in blind credentials of region to ciphertext. */
+/** A map with text values: in blind credentials, from region to ciphertext. */
 export const textMap = z.record(z.string(), z.string());
 
-/** Marks an issue whose message is the whole answer, without the field's name before it (recorded texts). */
+/** Marks an issue whose message is the whole error text, without the field's name before it (recorded texts). */
 export const SENTENCE = { sentence: true } as const;
 
 /** A map of text with at least one entry, with its own error message. */
@@ -73,12 +73,9 @@ const WHOLE = 'must be a whole number, 0 or more';
  * The revision that an update or revert expects; otherwise it is refused with `write_conflict`. For a new service it is
  * 0.
  */
-export const expectedRevision = z
-  .number(WHOLE)
-  .int(WHOLE)
-  .min(0, WHOLE)
-  .optional()
-  .meta({ description: 'the change is refused when another revision is the current one; 0: there is none yet' });
+export const expectedRevision = z.number(WHOLE).int(WHOLE).min(0, WHOLE).optional().meta({
+  description: 'the revision that the change expects; with another current revision it is refused. 0: none yet',
+});
 
 /**
  * The optional body of a revert. Clients of the original send none, `null`, or fields of their own, which are ignored.

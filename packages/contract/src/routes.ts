@@ -253,7 +253,7 @@ export const ROUTES = {
   getGrants: {
     ...ADDRESSES.getGrants,
     write: false,
-    summary: 'Whether a service has its KMS grants',
+    summary: 'Read whether a service has its KMS grants',
     params: byId,
     response: grants,
   },
@@ -261,20 +261,20 @@ export const ROUTES = {
   ensureGrants: {
     ...ADDRESSES.ensureGrants,
     write: true,
-    summary: 'Make the KMS grants of a service that are missing',
+    summary: 'Create the missing KMS grants of a service',
     params: byId,
     response: grants,
   },
   generateValue: {
     ...ADDRESSES.generateValue,
     write: false,
-    summary: 'A random value for a new secret',
+    summary: 'Generate a random value for a new secret',
     response: generatedValue,
   },
   getClientConfig: {
     ...ADDRESSES.getClientConfig,
     write: false,
-    summary: 'What clients need to know of this server',
+    summary: 'Read what clients need to know about this server',
     response: clientConfig,
   },
   listCertificateAuthorities: {
@@ -298,7 +298,8 @@ export const ROUTES = {
     query: certificateQuery,
     response: certificateWithKey,
   },
-  // compat: maintenance mode does not stop certificates, so this is no write. Only JSON is taken, which no form sends.
+  // compat: maintenance mode does not stop certificates, so this does not count as a write. It needs no CSRF token,
+  // because HTML forms cannot send JSON.
   signCertificateRequest: {
     ...ADDRESSES.signCertificateRequest,
     write: false,
@@ -310,14 +311,14 @@ export const ROUTES = {
   getOwnToken: {
     ...ADDRESSES.getOwnToken,
     write: false,
-    summary: 'A JWT for the caller',
+    summary: 'Get a JWT for the caller',
     query: tokenQuery,
     response: token,
   },
   getToken: {
     ...ADDRESSES.getToken,
     write: false,
-    summary: 'A JWT for somebody; a number that is the name of nobody is an expiry in seconds',
+    summary: 'Get a JWT for a user or service; a number that is not a name is an expiry in seconds',
     params: tokenParams,
     query: tokenQuery,
     response: token,
@@ -325,7 +326,7 @@ export const ROUTES = {
   getTokenWithExpiry: {
     ...ADDRESSES.getTokenWithExpiry,
     write: false,
-    summary: 'A JWT for somebody that expires sooner',
+    summary: 'Get a JWT for a user or service that expires sooner',
     params: tokenWithExpiryParams,
     query: tokenQuery,
     response: token,
@@ -333,7 +334,7 @@ export const ROUTES = {
   getPublicKeys: {
     ...ADDRESSES.getPublicKeys,
     write: false,
-    summary: 'The keys that verify the JWTs of an environment',
+    summary: 'Get the keys that verify the JWTs of an environment',
     params: environmentParams,
     response: jwks,
   },
@@ -343,7 +344,7 @@ export const ROUTES = {
     summary: 'The name of the caller',
     response: email,
   },
-  // compat: the original answers POST too; it changes nothing, so it is no write.
+  // compat: the original answers POST too. It changes nothing, so it does not count as a write.
   postUserEmail: {
     ...ADDRESSES.postUserEmail,
     write: false,

@@ -1,4 +1,4 @@
-/** What a program needs to call a server, without the schemas, which take longer to load than most commands run. */
+/** Everything a program needs to call a server except the schemas, which take longer to load than most commands run. */
 export * from './addresses.js';
 export * from './cli-login.js';
 export * from './errors.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ExactNumber, parseJson, pythonJson, stringifyJson } from '../src/index.js';
+import { ExactNumber, isPlainObject, parseJson, pythonJson, stringifyJson } from '../src/index.js';
 
 describe('JSON without loss', () => {
   test.each([
@@ -64,5 +64,16 @@ describe("JSON as Python's json.dumps writes it", () => {
     expect(pythonJson({ b: [], a: { '\u{10000}': 1, '\uffff': 2 } }, { sortKeys: true, indent: 4 })).toBe(
       '{\n    "a": {\n        "\\uffff": 2,\n        "\\ud800\\udc00": 1\n    },\n    "b": []\n}',
     );
+  });
+});
+
+describe('isPlainObject', () => {
+  test('is true for objects of JSON and objects without a prototype', () => {
+    expect([{}, { a: 1 }, parseJson('{"__proto__": 1}'), Object.create(null)].every(isPlainObject)).toBe(true);
+  });
+
+  test('is false for primitives, arrays, functions and instances of a class', () => {
+    const others = [undefined, null, 0, '', true, [], () => 1, new Date(), new Map(), new ExactNumber('1.0')];
+    expect(others.filter(isPlainObject)).toEqual([]);
   });
 });

@@ -17,16 +17,17 @@ export interface AwsKmsOptions {
   /** Replaces AWS's endpoint of the region. If undefined, AWS_ENDPOINT_URL_KMS may replace it. */
   endpoint?: string;
   connectTimeoutMs: number;
-  /** From sending a request to the head of its response. */
+  /** Time limit from sending a request to the head of its response. */
   requestTimeoutMs: number;
   maxSockets: number;
-  /** Including the first attempt. */
+  /** Maximum number of attempts, including the first. */
   maxAttempts: number;
   /**
-   * For a whole call, with all attempts, pauses and the search for credentials. Default: attempts times both timeouts.
+   * Time limit for a whole call, with all attempts, pauses and the search for credentials. Default: attempts times both
+   * timeouts.
    */
   deadlineMs?: number;
-  /** Default: the SDK's default chain. */
+  /** Credentials to sign with. Default: the SDK's default chain. */
   credentials?: KMSClientConfig['credentials'];
   /** Loads the SDK by `require`, which is faster in Node than `import`, but invisible to bundlers. */
   unbundled?: boolean;
@@ -67,28 +68,28 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
           signal,
         ),
       );
-      return { ciphertext: present(answer.CiphertextBlob), keyArn: present(answer.KeyId) };
+      return { ciphertext: required(answer.CiphertextBlob), keyArn: required(answer.KeyId) };
     },
 
     async decrypt({ ciphertext, context }) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.DecryptCommand({ CiphertextBlob: ciphertext, EncryptionContext: { ...context } }), signal),
       );
-      return { plaintext: present(answer.Plaintext), keyArn: present(answer.KeyId) };
+      return { plaintext: required(answer.Plaintext), keyArn: required(answer.KeyId) };
     },
 
     async generateRandom(byteCount) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.GenerateRandomCommand({ NumberOfBytes: byteCount }), signal),
       );
-      return present(answer.Plaintext);
+      return required(answer.Plaintext);
     },
 
     async describeKey(keyId) {
       const answer = await call((sdk, client, signal) =>
         client.send(new sdk.DescribeKeyCommand({ KeyId: keyId }), signal),
       );
-      return { keyArn: present(answer.KeyMetadata?.Arn) };
+      return { keyArn: required(answer.KeyMetadata?.Arn) };
     },
 
     async listGrants(keyId, { granteePrincipal } = {}) {
@@ -102,14 +103,14 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
         );
         for (const grant of answer.Grants ?? []) {
           grants.push({
-            grantId: present(grant.GrantId),
+            grantId: required(grant.GrantId),
             granteePrincipal: grant.GranteePrincipal ?? '',
             operations: grant.Operations ?? [],
             contextSubset: { ...grant.Constraints?.EncryptionContextSubset },
           });
         }
         if (!answer.Truncated) return grants;
-        marker = present(answer.NextMarker);
+        marker = required(answer.NextMarker);
       }
       throw new KmsUnavailable('TooManyGrants');
     },
@@ -130,7 +131,7 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
           signal,
         ),
       );
-      return { grantId: present(answer.GrantId) };
+      return { grantId: required(answer.GrantId) };
     },
 
     async revokeGrant({ keyId, grantId }) {
@@ -257,7 +258,7 @@ function statusOf(error: Error): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-function present<Value>(value: Value | undefined): Value {
+function required<Value>(value: Value | undefined): Value {
   if (value === undefined) throw new KmsUnavailable('IncompleteAnswer');
   return value;
 }

@@ -25,7 +25,7 @@ export interface EncryptBlindRequest {
 
 /**
  * Encrypts pairs so that the server never sees them, with a separate data key for every region: cipher type `fernet`,
- * cipher version 2. Rejects with RangeError when there is no region or a region has no context, else as KmsLike does.
+ * cipher version 2. Rejects with RangeError when `keys` is empty or a region has no context, otherwise as KmsLike does.
  */
 export async function encryptBlind({ pairs, keys, contexts, kmsFor }: EncryptBlindRequest): Promise<BlindPairs> {
   const regions = Object.entries(keys);
@@ -65,7 +65,7 @@ export async function decryptBlind(request: DecryptBlindRequest): Promise<Record
   return parsePairs(Buffer.from(key.decrypt(token)).toString('utf8'));
 }
 
-/** Without a cache: each call creates or opens one key. */
+/** Data keys without a cache, because each call creates or opens only one. */
 function dataKeysOf(kms: KmsLike, masterKey: string): DataKeys {
   return new DataKeys({ kms, masterKey, cacheSize: 0, cacheTtlMs: 0 });
 }

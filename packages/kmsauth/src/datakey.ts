@@ -3,7 +3,7 @@ import { decodeBase64 } from './base64.js';
 import { FernetError, FernetKey } from './fernet.js';
 import type { EncryptionContext, KmsLike } from './kms.js';
 
-/** For metrics, the number of calls to KMS: 2 to create a key, 1 to decrypt one. */
+/** An event for metrics: the number of calls to KMS, 2 to create a key and 1 to decrypt one. */
 export interface DataKeyEvent {
   kind: 'counter';
   name: 'at_rest_action';
@@ -12,7 +12,7 @@ export interface DataKeyEvent {
 
 export interface DataKeysOptions {
   kms: KmsLike;
-  /** The key data keys are wrapped under: alias, id or ARN. */
+  /** The key that wraps data keys: alias, id or ARN. */
   masterKey: string;
   /** Maximum number of opened keys in the cache; 0 turns the cache off. */
   cacheSize: number;

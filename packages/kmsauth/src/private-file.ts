@@ -12,12 +12,12 @@ export class NotPrivate extends Error {
 
 export interface PrivateFileLimits {
   maxBytes: number;
-  /** Whether others may read it (nobody else may ever write it). Default false. */
+  /** Whether other users may read the file; they may never write it. Default false. */
   readableByOthers?: boolean;
 }
 
 /**
- * Reads a text file that nobody else can have written; returns undefined if there is no such file. It does not follow
+ * Reads a text file that no other user can have written; returns undefined if there is no such file. It does not follow
  * links, wait for pipes or read a file larger than `maxBytes`. Rejects with {@link NotPrivate}, and with Node's own
  * errors.
  */

@@ -34,7 +34,7 @@ export function namesProxy(environment: Environment): boolean {
   return proxyVariable(environment) !== undefined;
 }
 
-/** What is wrong with the environment's proxy variable, without its value; undefined if it is fine or not set. */
+/** The problem with the environment's proxy variable, without its value; undefined if it is valid or not set. */
 export function proxyFault(environment: Environment): { variable: string; problem: string } | undefined {
   const found = proxyVariable(environment);
   if (found === undefined || parseProxy(found.text) !== undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What sending tokens needs, without verification and data keys: it loads faster, for short-lived programs. */
+/** Everything for sending tokens, without verification and data keys: it loads faster, for short-lived programs. */
 export * from './kms.js';
 export { TokenGenerator } from './generator.js';
 export { awsKms } from './aws.js';

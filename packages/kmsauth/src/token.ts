@@ -1,7 +1,9 @@
 import type { EncryptionContext } from './kms.js';
 import { isPlainObject } from './plain-object.js';
 
-/** 1: the context is `{from, to}`. 2: it also binds the user type. */
+/**
+ * The version of a token: in version 1 the encryption context is `{from, to}`, in version 2 it also has the user type.
+ */
 export type TokenVersion = 1 | 2;
 
 /** What a username claims. It proves nothing until the token has been decrypted with it. */

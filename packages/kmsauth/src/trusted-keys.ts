@@ -8,9 +8,9 @@ const MISMATCH_REFRESH_AFTER_MS = 30_000;
 const STALE_AFTER_MS = 60 * 60_000;
 
 interface TrustedKey {
-  /** As configured. */
+  /** The key as it was configured: alias, id or ARN. */
   readonly reference: string;
-  /** What KMS last answered, and when. `arn` is undefined if there is no such key. */
+  /** The last response of KMS, and its time. `arn` is undefined if there is no such key. */
   answer: { arn: string | undefined; at: number; isHidden?: boolean } | undefined;
   askedAt: number;
   asking: Promise<void> | undefined;

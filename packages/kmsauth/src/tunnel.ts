@@ -7,11 +7,11 @@ import { type Environment, placeOf, portOf, proxyFor } from './proxy-address.js'
 import { ProxyError } from './proxy-error.js';
 
 export interface TunnelOptions {
-  /** From asking the proxy to a TLS connection that is ready. */
+  /** Time limit from connecting to the proxy until the TLS connection to the host is ready. */
   connectTimeoutMs: number;
   /** How long a connection may be silent before its agent closes it, or its request gets a `timeout` event. */
   idleTimeoutMs?: number;
-  /** To one host. */
+  /** Maximum number of connections to one host. */
   maxSockets: number;
   /** Whether connections are reused. Default true. */
   keepAlive?: boolean;
@@ -111,7 +111,7 @@ class Tunnel extends Duplex {
   isReady = false;
   readonly #socket: Socket;
   #isOpen = false;
-  /** What is to be written once the proxy has made the connection. */
+  /** Performs the pending write; called once the proxy has made the connection. */
   #write: (() => void) | undefined;
 
   constructor(proxy: URL, target: string) {

@@ -50,7 +50,7 @@ export class TokenRejected extends Error {
   }
 }
 
-/** For metrics, with the original's names. It contains nothing of the token. */
+/** An event for metrics, with the original's name. It contains nothing of the token. */
 export type TokenEvent =
   | { kind: 'timer'; name: 'decrypt_token' | 'kms_decrypt_token'; durationMs: number }
   | { kind: 'counter'; name: 'token_version_1' | 'token_version_2'; count: 1 };

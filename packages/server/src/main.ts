@@ -48,13 +48,15 @@ export async function main(environment: Environment, args: readonly string[]): P
 
 const HELP = `confidant-server: the server of Confidant
 
-It takes no arguments. Settings are environment variables, listed in docs/reference/settings.md.
-  PORT, HOST             address to listen on (127.0.0.1:8080)
-  CONFIDANT_DATA_DIR     data directory of the embedded server (./data)
+It takes no arguments. Settings are environment variables; docs/reference/settings.md lists them all.
+  HOST, PORT             address to listen on (default 127.0.0.1:8080)
+  CONFIDANT_DATA_DIR     data directory of the embedded server (default ./data)
   DYNAMODB_TABLE, KMS_MASTER_KEY, AUTH_KEY, AUTH_CONTEXT
-                         use DynamoDB and AWS KMS instead of the embedded ones
+                         use DynamoDB and AWS KMS instead of the embedded store
+                         and keyring
 
-  --help, --version      print and exit
+  --help                 print this text
+  --version              print name and version
 `;
 
 function answerArguments(args: readonly string[]): number {

@@ -23,7 +23,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
     .option('--ids <a,b>', 'credentials with these ids', commas)
     .option('--force', 'make the changes; without this, only show them')
     .action(async (options: ArchiveOptions) => {
-      // compat: the words, and that 0 days counts as not given.
+      // compat: these texts, and that 0 days counts as no --days.
       if (options.days && options.ids) throw new AdminError('--days and --ids options are mutually exclusive');
       if (!options.days && !options.ids) throw new AdminError('Either --days or --ids options are required');
       await withBackends(context, (app) => archiveSelected(app, archiveOf(app), options));
@@ -60,7 +60,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
     });
 
   async function archiveSelected(app: AdminApp, archive: Archive, options: ArchiveOptions): Promise<void> {
-    // Read before anything is deleted, and once for all credentials.
+    // The mappings are read once for all credentials, before anything is deleted.
     const mappings = await archive.mappings();
     const selected = await candidates(app, options);
     if (selected.length === 0) {
@@ -86,7 +86,7 @@ export const archiveCommands: CommandGroup = (program, context) => {
         context.out(`Finished archiving credential ${id}, which had been interrupted\n`);
         return;
       }
-      throw new AdminError('there is no such credential');
+      throw new AdminError('the credential does not exist');
     }
     const obstacle = obstacleTo(credential, mappings);
     if (obstacle === 'enabled') return context.out(`Skipping enabled credential ${id}\n`);
@@ -147,7 +147,7 @@ function withCause(error: Error): string {
 }
 
 function archiveOf(app: AdminApp): Archive {
-  if (app.archive === undefined) throw new AdminError('there is no archive: set DYNAMODB_TABLE_ARCHIVE');
+  if (app.archive === undefined) throw new AdminError('DYNAMODB_TABLE_ARCHIVE is not set, so there is no archive');
   return app.archive;
 }
 

@@ -50,7 +50,7 @@ export const bootstrapCommands: CommandGroup = (program, context) => {
       throw fileError('--out', 'write', file, error);
     });
     try {
-      // An existing file keeps its mode on opening. Restricted before the secrets are written.
+      // An existing file keeps its mode when it is opened, so the mode is restricted before the secrets are written.
       await handle.chmod(0o600);
       await handle.writeFile(text);
     } finally {
@@ -68,7 +68,7 @@ async function read(file: string): Promise<string> {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or directory',
+  ENOENT: 'the file or directory does not exist',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
   ENOTDIR: 'part of the path is not a directory',

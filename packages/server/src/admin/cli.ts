@@ -16,7 +16,7 @@ const GROUPS: readonly CommandGroup[] = [
   loginLinkCommand,
 ];
 
-/** Commands that begin with this many letters of an unknown one are suggested. */
+/** Number of first letters that a suggested command shares with the unknown one. */
 const SUGGESTED_BY = 3;
 
 /** Runs one command. Resolves with the exit code: 0 when all was done, 1 for a failure, 2 for a mistake in `args`. */

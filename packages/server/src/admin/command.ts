@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Environment } from '../config/setting-types.js';
 
-/** What a command reads and writes. */
+/** The environment, the output and the exit code of a command. */
 export interface AdminContext {
   environment: Environment;
   out: (text: string) => void;
@@ -13,7 +13,7 @@ export interface AdminContext {
 /** Adds a group of commands to the program. `cli.ts` lists the groups. */
 export type CommandGroup = (program: Command, context: AdminContext) => void;
 
-/** A command failed. The message tells the operator what to do. */
+/** A failure of a command. The message says what to do. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
   constructor(

@@ -10,7 +10,8 @@ export const grantCommands: CommandGroup = (program, context) => {
     .description('create missing KMS grants on AUTH_KEY for services that are IAM roles')
     .action(async () => {
       await withBackends(context, async (app, settings) => {
-        if (!settings.KMS_AUTH_MANAGE_GRANTS) throw new AdminError('KMS_AUTH_MANAGE_GRANTS is false');
+        if (!settings.KMS_AUTH_MANAGE_GRANTS)
+          throw new AdminError('KMS_AUTH_MANAGE_GRANTS is false: set it to true to manage grants');
         const services = new Set((await app.store.list('service', { archived: false })).rows.map(({ id }) => id));
         for (const role of await app.roles.list()) {
           if (!services.has(role)) continue;

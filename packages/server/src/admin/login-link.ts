@@ -24,7 +24,7 @@ export const loginLinkCommand: CommandGroup = (program, context) => {
       }
       const dataDir = settings.CONFIDANT_DATA_DIR;
       const url = urlOfServer(dataDir);
-      await assertAnswers(url);
+      await assertServerResponds(url);
       const secret = issueLoginLink(dataDir);
       context.out(`${loginLink(url, secret)}\nIt works once, within ${LOGIN_LINK_MINUTES} minutes.\n`);
     });
@@ -44,7 +44,7 @@ function urlOfServer(dataDir: string): string {
   return url;
 }
 
-async function assertAnswers(url: string): Promise<void> {
+async function assertServerResponds(url: string): Promise<void> {
   try {
     const response = await fetch(new URL('/healthcheck', url), { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     await response.arrayBuffer();

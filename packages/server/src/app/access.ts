@@ -8,8 +8,8 @@ import type { App, Caller } from './app.js';
 type Question = Omit<AccessRequest, 'principal' | 'describe'>;
 
 /**
- * Whether the policy allows it. An exception of the policy denies. Rejects with BackendUnavailable when names or tags that
- * the policy asks for cannot be read.
+ * Whether the policy allows the action. An exception of the policy denies. Rejects with BackendUnavailable when names
+ * or tags that the policy asks for cannot be read.
  */
 export async function isAllowed(app: App, caller: Caller, question: Question): Promise<boolean> {
   try {
@@ -38,7 +38,7 @@ async function describeCredentials(
 }
 
 /**
- * Returns when the policy allows it; otherwise writes an audit line and throws.
+ * Checks that the policy allows the action; otherwise writes an audit line and throws.
  *
  * @param text completes "<name> does not have access to …" (compat: clients print it)
  * @param options with `reference: null` the refusal does not refer to the resource

@@ -16,11 +16,11 @@ export interface JwtSettings {
   keys: SigningKeys;
   /** Longest lifetime of a token; callers may ask for a shorter one. */
   lifetimeSeconds: number;
-  /** Where recent tokens are kept to be given out again; null: every request gets a new one. */
+  /** Cache of recent tokens; null if every request gets a new one. */
   cache: { store: Pick<ExpiringStore, 'get' | 'set'>; ttlSeconds: number } | null;
 }
 
-/** What the use-cases work with: ports, and the few settings that are rules of the business. */
+/** Everything that the use-cases need: the ports, and the few settings that are business rules. */
 export interface App {
   store: Store;
   sealer: Sealer;
@@ -29,7 +29,7 @@ export interface App {
   audit: Audit;
   events: Events;
   metrics: Metrics;
-  /** Undefined: this server cannot archive. */
+  /** Undefined if this server cannot archive. */
   archive: Archive | undefined;
   roles: Roles;
   authGrants: AuthKeyGrants;
@@ -48,7 +48,7 @@ export interface App {
   minimumTokenVersion: number;
   /** Settings that clients may read. */
   clientConfig: { defined: Readonly<Record<string, unknown>>; xsrfCookieName: string };
-  /** Default page size of histories; 0: no paging. */
+  /** Default page size of histories; 0 means no paging. */
   historyPageLimit: number;
   /** Whether to record when values of a credential were shown. */
   recordDecryptions: boolean;

@@ -45,7 +45,7 @@ export function obstacleTo(
   return mappings.has(credential.id) ? 'mapped' : undefined;
 }
 
-/** @throws Refusal `write_conflict` when somebody changed the credential meanwhile; nothing was deleted then */
+/** @throws Refusal `write_conflict` when the credential was changed meanwhile; nothing was deleted then */
 export async function moveToArchive(
   app: Pick<App, 'store' | 'clock' | 'metrics'>,
   archive: Archive,
@@ -59,7 +59,8 @@ export async function moveToArchive(
   try {
     outcome = await archive.move(id, revision, app.clock.now());
   } catch (error) {
-    // The current row is deleted only after every copy was verified. If it is gone, saving worked and deleting failed.
+    // The current row is deleted only after every copy was verified. If it is gone, only the deletion of the revisions
+    // has failed.
     const isSaved = (await app.store.get('credential', id).catch(() => undefined)) === 'absent';
     count(isSaved, isSaved ? false : undefined);
     throw error;

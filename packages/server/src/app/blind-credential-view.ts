@@ -1,9 +1,9 @@
 import type { BlindCiphertext, BlindCredential, BlindCredentialMetadata } from '../domain/records.js';
 
-/** What a caller may see of a blind credential. */
+/** The part of a blind credential that a caller may see. */
 export interface BlindCredentialView {
   credential: BlindCredentialMetadata;
-  /** Undefined: the caller may not see the ciphertext and its data keys, or did not ask for them. */
+  /** Undefined if the caller may not see the ciphertext and its data keys, or did not request them. */
   ciphertext: BlindCiphertext | undefined;
 }
 

@@ -18,10 +18,10 @@ import { listHistory, type Page, type PageQuery } from './lists.js';
 import { createRevision, refuseUndocumented, refuseUnexpected, type Revert, updateRevision } from './revisions.js';
 
 const kind = 'blind-credential';
-// The original has no hooks here (bug 4); these are the ones of credentials.
+// The original asks no policy about blind credentials (bug 4). This server asks about them as about credentials.
 const resourceType = 'blind_credential';
 
-/** compat: all of them, oldest change first. */
+/** Lists all blind credentials, the oldest change first (compat). */
 export async function listBlindCredentials(app: App, caller: Caller): Promise<BlindCredentialMetadata[]> {
   await authorize(app, caller, { resourceType, action: 'list' }, 'list blind credentials');
   const { rows } = await app.store.list(kind, { archived: false });
@@ -62,7 +62,7 @@ export async function createBlindCredential(
   });
 }
 
-/** As with credentials, `get` denied still answers, without what `get` protects. */
+/** Reads a blind credential. As with credentials, callers who may not `get` it still see its metadata. */
 export async function getBlindCredential(app: App, caller: Caller, id: string): Promise<BlindCredentialView> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `blind credential ${id}`);
   const visible = await mayGet(app, caller, id);
@@ -75,8 +75,8 @@ export async function getBlindCredential(app: App, caller: Caller, id: string): 
 }
 
 /**
- * Only the fields present change. compat: data key and cipher belong to the pairs, so without new pairs they are left
- * alone, and with new pairs they are required.
+ * Writes a new revision, in which only the fields that are present change. compat: data key and cipher belong to the
+ * pairs, so without new pairs they are left alone, and with new pairs they are required.
  */
 export async function updateBlindCredential(
   app: App,
@@ -153,7 +153,10 @@ export async function getBlindCredentialServices(app: App, caller: Caller, id: s
   return app.services.mapping(kind, id);
 }
 
-/** compat: histories of blind credentials show ciphertext; ours shows it to callers who may `get` the credential. */
+/**
+ * Lists the revisions of all blind credentials. compat: the original shows their ciphertext; this server shows it only
+ * to callers who may `get` the credential.
+ */
 export async function listBlindCredentialHistory(
   app: App,
   caller: Caller,
@@ -171,7 +174,7 @@ export async function listBlindCredentialHistory(
   });
 }
 
-/** compat: newest first. The current row is not repeated (bug 19). */
+/** Lists the revisions of one blind credential, newest first (compat). The current row is not repeated (bug 19). */
 export async function getBlindCredentialHistory(app: App, caller: Caller, id: string): Promise<BlindCredentialView[]> {
   await authorize(
     app,
@@ -223,7 +226,7 @@ function missing(field: string): Refusal {
   return new Refusal('invalid_request', `${field} required when updating credential_pairs.`);
 }
 
-/** Everything a revert could bring back, as text that is equal exactly when it is. */
+/** The content that a revert brings back, as text: two texts are equal exactly if the contents are. */
 function contentOf(row: BlindCredential): string {
   const sorted = (map: Readonly<Record<string, string>>): [string, string][] =>
     Object.entries(map).sort(([a], [b]) => compareCodePoints(a, b));
@@ -240,7 +243,7 @@ function contentOf(row: BlindCredential): string {
   ]);
 }
 
-/** For the policy; there are no tags here. */
+/** Describes a blind credential, which has no tags, for the policy. */
 function described({ name }: { name: string }): CredentialDescription {
   return { name, tags: [] };
 }

@@ -51,7 +51,7 @@ export async function signRequest(
 ): Promise<IssuedCertificate> {
   const authority = requireAuthority(app, ca);
   if (!wanted.csr) throw new Refusal('invalid_request', 'csr must be provided in the POST body.');
-  // Only the request says which names to authorize, so it is read first.
+  // The names to authorize are in the request, so it is read first.
   const request = app.authorities.readRequest(wanted.csr);
   await authorizeNames(app, caller, ca, request.commonName, request.alternativeNames);
   return issue(app, caller, authority, request, wanted.validityDays, (days) => authority.issue(request, days));

@@ -12,7 +12,7 @@ export function generateValue(): string {
   return Array.from({ length: VALUE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
 }
 
-/** compat: the permissions are hints, for which the policy is asked without an id. */
+/** The settings that clients need. compat: the permissions are hints, for which the policy is asked without an id. */
 export async function clientConfig(app: App, caller: Caller): Promise<ClientConfigBody> {
   const listAndCreate = async (
     resourceType: 'credential' | 'blind_credential' | 'service',

@@ -6,8 +6,9 @@ import { Unreadable } from '../ports/sealer.js';
 import type { App } from './app.js';
 
 /**
- * The pairs after an update, and what of the row changes with them. Pairs that stay the same keep their ciphertext, their
- * data key and their rotation date; pairs that cannot be read any more count as changed, so that an update mends them.
+ * The pairs after an update, and the fields of the row that change with them. Pairs that stay the same keep their
+ * ciphertext, their data key and their rotation date; pairs that can no longer be read count as changed, so that an
+ * update repairs them.
  */
 export async function changedPairs(
   app: App,

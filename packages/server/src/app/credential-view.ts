@@ -1,18 +1,18 @@
 import type { Pairs } from '../domain/pairs.js';
 import type { Credential, CredentialMetadata } from '../domain/records.js';
 
-/** What the caller may do with the thing shown, for clients that hide buttons. */
+/** The actions that the caller may perform on a resource, for clients that hide buttons. */
 export type Permissions = Record<string, boolean>;
 
-/** What a caller may see of a credential. compat: keys are shown to everybody who sees its metadata. */
+/** The part of a credential that a caller may see. compat: everyone who sees its metadata sees its keys. */
 export interface VisibleCredential {
   credential: CredentialMetadata;
   keys: string[];
-  /** Undefined: the caller may not see the values, or did not ask for them. */
+  /** Undefined if the caller may not see the values, or did not request them. */
   pairs: Pairs | undefined;
 }
 
-/** The same with what the caller may do. */
+/** The same, with the caller's permissions. */
 export interface CredentialView extends VisibleCredential {
   permissions: Permissions;
 }

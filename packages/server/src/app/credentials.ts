@@ -60,8 +60,9 @@ export async function createCredential(app: App, caller: Caller, input: Credenti
 }
 
 /**
- * compat: `get` denied still answers, without values; keys are shown with metadata. Showing values is recorded when
- * the setting asks for it (bug 14: that attribute alone, and never in maintenance).
+ * Reads a credential. compat: callers who may not `get` it still see its metadata and keys, without values. If
+ * ENABLE_SAVE_LAST_DECRYPTION_TIME is set, showing values is recorded (bug 14: in that attribute alone, and never
+ * during maintenance).
  */
 export async function getCredential(
   app: App,
@@ -77,15 +78,15 @@ export async function getCredential(
     let credential = await requireCredential(app, id, 'not_found');
     details.revision = credential.revision;
     const pairs = await app.sealer.open(id, credential.sealed);
-    // compat: the answer shows it already.
+    // compat: the response shows the new last_decrypted_date already.
     if (withValues) credential = await recordShown(app, credential);
     return view(app, caller, credential, pairs, { withValues, mayGet });
   });
 }
 
 /**
- * Only the fields present change. The answer shows the values to callers who may `get` the credential (compat), which is
- * audited as a read when they did not send the values themselves.
+ * Writes a new revision, in which only the fields that are present change. The response shows the values to callers who
+ * may `get` the credential (compat); this is audited as a read unless they sent the values themselves.
  */
 export async function updateCredential(
   app: App,
@@ -202,7 +203,10 @@ export async function diffCredentialRevisions(
   });
 }
 
-/** compat: what is of another kind is a 404 when read and a 400 when written or compared. */
+/**
+ * Reads a credential that must exist. compat: a row of another kind is a 404 for reads, and a 400 for writes and
+ * comparisons.
+ */
 async function requireCredential(app: App, id: string, otherKind: 'not_found' | 'wrong_kind'): Promise<Credential> {
   const found = await app.store.get('credential', id);
   if (found === 'absent') throw new Refusal('not_found', 'Credential not found.');
@@ -218,7 +222,7 @@ async function requireRevision(app: App, id: string, revision: number): Promise<
   return row;
 }
 
-/** Remembers, where the setting asks for it, that somebody was shown the values. */
+/** Records that the values were shown, if ENABLE_SAVE_LAST_DECRYPTION_TIME is set. */
 async function recordShown(app: App, credential: Credential): Promise<Credential> {
   if (!app.recordDecryptions || app.inMaintenance()) return credential;
   const lastDecryptedDate = app.clock.now();
@@ -231,7 +235,7 @@ function later(left: Instant | null, right: Instant | null): Instant | null {
   return left > right ? left : right;
 }
 
-/** @param mayGet whether the policy allows `get`; left out: it is asked */
+/** @param mayGet whether the policy allows `get`; if omitted, the policy is asked */
 async function view(
   app: App,
   caller: Caller,

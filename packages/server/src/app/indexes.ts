@@ -32,7 +32,8 @@ class ChangeIndex<Row> {
       });
       return this.#running;
     }
-    // The read under way may have begun before a write that this caller must see. One more read serves all who wait.
+    // The current read may have begun before a write that this caller must see. One more read serves all callers that
+    // wait.
     this.#queued ??= this.#running
       .catch(() => undefined)
       .then(() => {
@@ -91,19 +92,22 @@ export class ServiceIndex {
     );
   }
 
-  /** Services that map it, by id. Current up to what the store's index has taken in. */
+  /**
+   * The services that map a credential, by id. Writes that the store's index does not show yet are missing, except
+   * those of this process.
+   */
   async mapping(kind: 'credential' | 'blind-credential', id: string): Promise<Service[]> {
     await this.#index.refresh();
     return this.#index.having(`${kind} ${id}`).sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
-  /** Adds a service that this process wrote, without waiting for the store's index to follow. */
+  /** Adds a service that this process wrote, without waiting until the store's index shows it. */
   written(service: Service): void {
     this.#index.put(service);
   }
 }
 
-/** Finds the credentials that have a name. The answer may include some that no longer have it. */
+/** Finds the credentials that have a name. The result may include some that no longer have it. */
 export class NameIndex {
   readonly #indexes: Record<
     'credential' | 'blind-credential',

@@ -6,17 +6,17 @@ import { audited, authorize } from './access.js';
 import type { App, Caller } from './app.js';
 import { timed } from './timers.js';
 
-/** The token that a caller asks for. */
+/** A request for a JWT. */
 export interface TokenRequest {
   environment?: string | undefined;
-  /** Whom the token is for; undefined: the caller. */
+  /** The user or service that the token is for; undefined means the caller. */
   id?: string;
   expirySeconds?: number;
 }
 
 /**
- * A signed token that says: `requester` asked for it, on behalf of `user`. The policy decides whom the token may be for;
- * by default people may ask for themselves and services for nobody (bug 5).
+ * Returns a signed token which says that `requester` requested it on behalf of `user`. The policy decides whether the
+ * caller may; by default people may request tokens for themselves, and services may request none (bug 5).
  */
 export async function getToken(app: App, caller: Caller, request: TokenRequest): Promise<string> {
   const { name, type } = caller.principal;
@@ -67,7 +67,7 @@ export async function getToken(app: App, caller: Caller, request: TokenRequest):
 export function getPublicKeys(app: App, environment: string): readonly PublicKey[] {
   const keys = app.jwts.keys.published(environment);
   if (keys === undefined) {
-    // The original counts under the name that was asked for, which lets anyone make up metrics.
+    // The original counts under any requested name, which lets callers create any number of metrics.
     app.metrics.count('jwt.get_jwks.unknown.miss');
     throw new Refusal('not_found', 'Public key not found for this environment');
   }
@@ -76,8 +76,8 @@ export function getPublicKeys(app: App, environment: string): readonly PublicKey
 }
 
 /**
- * compat: the original's client writes `token/<expiry>` when it has no id. A number that is not the name of a caller or
- * service is the expiry of the caller's own token.
+ * Reads the id and the expiry. compat: the original's client writes `token/<expiry>` when it has no id. A number that
+ * is not the name of a caller or service is the expiry of the caller's own token.
  */
 async function readRequest(
   app: App,

@@ -10,15 +10,15 @@ export interface Page<Row> {
   nextPage: string | null;
 }
 
-/** Which page of a list is asked for: at most `limit` rows, after the page that gave the token `page`. */
+/** The requested page of a list: at most `limit` rows, after the page that gave the token `page`. */
 export interface PageQuery {
   limit?: number | undefined;
   page?: string | undefined;
 }
 
 /**
- * One page of current rows, newest first and sorted by name within, or everything sorted when there is no limit. compat:
- * `page` without a limit is ignored; a page token is base64 of the last key as typed JSON.
+ * One page of current rows, newest first and sorted by name within the page, or everything sorted by name when there is
+ * no limit. compat: `page` without a limit is ignored; a page token is base64 of the last key as typed JSON.
  *
  * @throws Refusal `invalid_page` when the token is not from this list
  */
@@ -54,7 +54,7 @@ async function readPage<K extends Kind>(
   return { rows, nextPage: next === null ? null : encodePage(next, dataType) };
 }
 
-/** By name without regard to case (services by id), then by the id as shown, so that the order never varies. */
+/** Sorts by name regardless of case (services by id), then by the id as shown, so that the order is always the same. */
 export function sortForDisplay<Row extends Listed[Kind]>(
   rows: readonly Row[],
   shownId: (row: Row) => string = ({ id }) => id,

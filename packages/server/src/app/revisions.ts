@@ -4,10 +4,13 @@ import type { App } from './app.js';
 
 /** A write gives up with 409 after losing this many races in a row. */
 const MAX_ATTEMPTS = 8;
-/** Rows of later revisions that may stand in the way: leftovers of a crashed original, or services like `foo-7`. */
+/**
+ * Maximum number of occupied rows of later revisions that are skipped: leftovers of a crashed original, or services
+ * like `foo-7`.
+ */
 const MAX_OCCUPIED = 64;
 
-/** Which revision a revert goes back to, and which one must be current then; undefined: any. */
+/** The revision that a revert goes back to, and the one that must be current then; undefined allows any. */
 export interface Revert {
   revision: number;
   expected?: number | undefined;
@@ -16,7 +19,7 @@ export interface Revert {
 type NamedKind = 'credential' | 'blind-credential';
 
 /**
- * Writes the first revision of something new, whose id nobody has. Its number and date are set here.
+ * Writes the first revision under a new id. Its number and date are set here.
  *
  * @throws Refusal `name_taken` when the name is another's
  */
@@ -32,7 +35,7 @@ export async function createRevision<K extends Kind>(app: App, kind: K, first: R
 
 /**
  * Writes the next revision: reads the current one, builds the next, writes it in one transaction, and starts over when
- * somebody else was faster. `change` validates too, so that every attempt is judged by what it really replaces.
+ * another writer was faster. `change` validates too, so that every attempt is judged by what it really replaces.
  *
  * @param read the current row; undefined where the first revision may be written as well
  * @param change returns the next row, whose number and date are set here, beside whatever else the caller wants back
@@ -104,7 +107,7 @@ export function refuseUndocumented(
   }
 }
 
-/** The name that a write claims, and the one it gives up; undefined when the name stays. */
+/** The name that a write claims, and the one that it releases; undefined when the name stays. */
 function nameChangeOf(
   kind: NamedKind,
   current: Records[Kind] | undefined,
@@ -120,7 +123,8 @@ function nameOf(row: Records[Kind]): string | undefined {
 }
 
 /**
- * Refuses names that servers of the original gave; between our own servers the claim in the store decides.
+ * Refuses names that servers of the original have given to others. Among servers of this program, the claim in the
+ * store decides.
  *
  * @throws Refusal `name_taken`
  */

@@ -9,7 +9,10 @@ import { type Permissions, type VisibleCredential, visibleCredential } from './c
 import { sortForDisplay } from './lists.js';
 import { readMany } from './timers.js';
 
-/** What a caller may see of a service and of what it maps: both kinds of credentials in the order they are shown. */
+/**
+ * The parts of a service and of its credentials that a caller may see. Both kinds of credentials stand in the order
+ * they are shown.
+ */
 export interface ServiceView {
   service: Service;
   credentials: VisibleCredential[];
@@ -17,7 +20,7 @@ export interface ServiceView {
   permissions: Permissions;
 }
 
-/** What a service maps, opened. Callers see it only through {@link visibleParts}. */
+/** The decrypted credentials of a service. Callers see them only through {@link visibleParts}. */
 export interface OpenedMapping {
   credentials: { credential: Credential; pairs: Pairs }[];
   blindCredentials: BlindCredential[];
@@ -30,7 +33,7 @@ export const NONE_VISIBLE: Visibility = () => false;
 /** Measures a part of a use-case. */
 export type Part = <Result>(name: string, work: () => Promise<Result>) => Promise<Result>;
 
-/** @param read how the mapped rows are read when they may be at hand */
+/** @param read reads the mapped rows; some stores have them at hand already */
 export async function openMapping(
   app: App,
   service: Service,
@@ -57,8 +60,8 @@ export async function openMapping(
 }
 
 /**
- * What a caller may see of the values: a service everything that is mapped to it, a person what the policy lets them
- * `get`. It costs no read, since names and tags are at hand.
+ * Decides which values a caller may see: a service sees everything that is mapped to it, a person what the policy lets
+ * them `get`. This reads nothing, since names and tags are at hand.
  */
 export async function visibilityFor(
   app: App,

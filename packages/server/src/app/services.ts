@@ -66,14 +66,20 @@ export async function getService(app: App, caller: Caller, id: string, metadataO
   });
 }
 
-/** Creates the service when it is new. Ids that are mapped already but were archived since are dropped quietly. */
+/**
+ * Creates a service or writes its next revision. Ids that it maps already but that were archived since are dropped
+ * silently.
+ */
 export async function putService(app: App, caller: Caller, id: string, input: ServicePut): Promise<ServiceView> {
   const found = await findService(app, id);
   if (found === undefined) {
     const denied = `create service ${id}`;
     await authorize(app, caller, { resourceType, action: 'create', resourceId: id }, denied);
     if (!SERVICE_ID.test(id)) {
-      throw new Refusal('invalid_request', 'id: a service is named like an IAM role: letters, digits and +=,.@:_-');
+      throw new Refusal(
+        'invalid_request',
+        'id: expected the form of an IAM role name, 1 to 128 letters, digits and +=,.@:_-',
+      );
     }
   }
   const action = found === undefined ? 'create' : 'update';
@@ -85,7 +91,7 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
       () => findService(app, id),
       async (current) => {
         const wanted = wantedIds(input, current);
-        // Ids may have been mapped or unmapped since the first look.
+        // Ids may have been mapped or unmapped since the first check.
         await authorizeMapping(app, caller, id, wanted, current);
         refuseUnexpected(current, input.expected_revision);
         const account = input.account === undefined ? (current?.account ?? null) : input.account || null;

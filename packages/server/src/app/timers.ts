@@ -20,7 +20,10 @@ const BATCH_TIMERS = {
   'blind-credential': 'service_batch_get_blind_credentials',
 } as const;
 
-/** Reads rows by id in one batch, and nothing when there are no ids. `read` is for rows that may be at hand already. */
+/**
+ * Reads rows by id in one batch, and nothing when there are no ids. `read` replaces the read from the store when rows
+ * may be at hand already.
+ */
 export async function readMany<K extends keyof typeof BATCH_TIMERS>(
   app: App,
   kind: K,

@@ -5,7 +5,7 @@ export interface AuthRequest {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Address of the peer, after trusted proxies. */
   remoteAddress: string;
-  /** Whether the peer itself, not somebody it speaks for, is one of FORWARDED_ALLOW_IPS. */
+  /** Whether the peer itself, not a client that it names in a header, is one of FORWARDED_ALLOW_IPS. */
   fromTrustedProxy: () => boolean;
 }
 

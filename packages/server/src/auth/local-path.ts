@@ -2,9 +2,9 @@
 const MAX_LENGTH = 2048;
 
 /**
- * The path on this server to go to after a login. Everything else, other hosts above all, becomes `/`: the value comes
- * from the author of the link to the login (bug 9). Addresses of the interface are not pages: a login must not end in
- * `/v1/saml/logout`.
+ * The path on this server to go to after a login. Everything else, other hosts above all, becomes `/`, because anyone
+ * can write a link to the login with any path (bug 9). Addresses of the interface are not pages: a login must not end
+ * in `/v1/saml/logout`.
  */
 export function localPath(value: unknown): string {
   if (typeof value !== 'string' || value.length > MAX_LENGTH || !/^\/[\u0021-\u007e]*$/.test(value)) return '/';

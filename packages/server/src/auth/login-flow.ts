@@ -27,7 +27,7 @@ export interface BegunFlow {
 
 /**
  * Ties the end of a login to the browser that began it: what must match is in a sealed cookie of that browser, so that
- * any worker can finish it, and a login cannot be finished in somebody else's browser. Each flow ends once.
+ * any worker can finish it, and a login cannot be finished in another browser. Each flow ends once.
  */
 export class LoginFlows {
   readonly #seal: CookieSeal;
@@ -66,7 +66,7 @@ export class LoginFlows {
 
   /**
    * Ends a flow; false when it ended before. Call it when the provider's response is verified and before it has any
-   * effect: anybody can begin logins, and a login that never ends must leave nothing behind.
+   * effect: anyone can begin logins, and a login that never ends must leave nothing behind.
    */
   end({ id }: BegunFlow): Promise<boolean> {
     return this.used.add(`flow:${id}`, '1', FLOW_SECONDS);

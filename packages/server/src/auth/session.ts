@@ -6,21 +6,24 @@ import type { SamlSubject } from '../ports/login.js';
 export interface Session {
   id: string;
   person: Person;
-  /** What X-XSRF-TOKEN must repeat. */
+  /** The value that the header X-XSRF-TOKEN must repeat. */
   csrf: string;
   startedAt: number;
   usedAt: number;
-  /** The session ends then unless it is used again. Set by the settings of its last use: later ones never lengthen it. */
+  /**
+   * The time at which the session ends unless it is used again. It follows the settings at the last use: later settings
+   * never extend it.
+   */
   until: number;
   /** The logouts that had ended older sessions of the person when this one began, by their random names. */
   logouts: readonly string[];
-  /** What a SAML identity provider calls this login, for single logout. */
+  /** The name that a SAML identity provider has for this login, for single logout. */
   saml?: SamlSubject;
   /** The session of a command line, which cannot be used as a browser's and cannot authorize other command lines. */
   commandLine?: true;
 }
 
-/** How a login was proven, if it was not at a provider just now. */
+/** The proof of a login, unless a provider has just confirmed it. */
 export interface Proof {
   saml?: SamlSubject | undefined;
   /** The browser session that a command line's session comes from: when it ends, that ends too. */

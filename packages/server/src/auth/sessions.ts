@@ -9,25 +9,28 @@ import { parseSession, type Proof, type Session, type SessionCookie } from './se
 import { endedKey, personKey, recordKey, samlKey } from './session-keys.js';
 
 export interface SessionOptions {
-  /** The first signs, all open. */
+  /** The secrets of SESSION_SECRET: the first one seals, all of them open. */
   secrets: readonly string[];
-  /** PERMANENT_SESSION_LIFETIME: seconds after the last use; 0: a browser session. */
+  /** PERMANENT_SESSION_LIFETIME: seconds after the last use; 0 means until the browser closes. */
   idleSeconds: number;
-  /** MAX_PERMANENT_SESSION_LIFETIME: seconds after login; 0: as the one above. Not applied to browser sessions. */
+  /**
+   * MAX_PERMANENT_SESSION_LIFETIME: seconds after login; 0 means PERMANENT_SESSION_LIFETIME. It does not apply to
+   * sessions that last until the browser closes.
+   */
   maximumSeconds: number;
   admission: Admission;
-  /** Where sessions are kept; undefined: in the cookie itself. */
+  /** The store of sessions; undefined if the cookie itself holds the session. */
   records?: ExpiringStore;
-  /** Sign the id in the cookie when sessions are kept elsewhere. */
+  /** Whether to sign the session id in the cookie, when sessions are in a store. */
   signIds: boolean;
-  /** Where sessions that ended early are remembered: the same store as `records`, or memory. */
+  /** The store of sessions that ended early: the same as `records`, or memory. */
   ended: ExpiringStore;
   /** Seconds since 1970. */
   now: () => number;
 }
 
 /** A session lives this long without use when both lifetimes are 0. */
-const LONGEST_IDLE_SECONDS = 86_400;
+const MAX_IDLE_SECONDS = 86_400;
 /** Browsers drop a cookie beyond 4096 bytes, name and attributes included. */
 const MAX_COOKIE_VALUE_LENGTH = 3800;
 /** An ended session is remembered this much longer than it could live: a request in flight may have renewed it. */
@@ -35,7 +38,7 @@ const MARGIN_SECONDS = 3600;
 /** A logout everywhere is remembered for at least this long, in case lifetimes were longer before. */
 const LOGOUT_MEMORY_SECONDS = 30 * 86_400;
 /** The last use of a session is recorded at most this often, so that a page with ten requests sets one cookie. */
-const LONGEST_TOUCH_SECONDS = 300;
+const MAX_TOUCH_INTERVAL_SECONDS = 300;
 
 /**
  * Sessions of people, in encrypted cookies or in a shared store.
@@ -62,8 +65,8 @@ export class Sessions {
       Buffer.from(hkdfSync('sha256', secret, '', 'confidant session id signature v1', 32)),
     );
     // compat (bug 27): a session without an expiry of its own lives the maximum after its last use.
-    this.#idleSeconds = options.idleSeconds || options.maximumSeconds || LONGEST_IDLE_SECONDS;
-    this.#touchSeconds = Math.min(LONGEST_TOUCH_SECONDS, this.#idleSeconds / 20);
+    this.#idleSeconds = options.idleSeconds || options.maximumSeconds || MAX_IDLE_SECONDS;
+    this.#touchSeconds = Math.min(MAX_TOUCH_INTERVAL_SECONDS, this.#idleSeconds / 20);
   }
 
   /**
@@ -115,7 +118,7 @@ export class Sessions {
   /** Ends a session early. */
   async end(session: Session): Promise<void> {
     const { records, ended, now } = this.#options;
-    // Remembered as long as the freshest copy of the cookie could be presented.
+    // The end is remembered for as long as the newest copy of the cookie could be used.
     const seconds = Math.max(this.#idleSeconds, session.until - now()) + MARGIN_SECONDS;
     if (records === undefined) await ended.set(endedKey(session.id), '1', seconds);
     else await records.delete(recordKey(session.id));
@@ -167,7 +170,7 @@ export class Sessions {
   async #isRememberedAsEnded(session: Pick<Session, 'id' | 'person' | 'logouts' | 'saml'>): Promise<boolean> {
     const { ended, records } = this.#options;
     const [own, logouts] = await Promise.all([
-      // With a shared store the record is gone instead.
+      // With a shared store, the missing record shows that the session has ended.
       records === undefined ? ended.get(endedKey(session.id)) : undefined,
       this.#logouts(session),
     ]);

@@ -1,7 +1,7 @@
 import type { Principal } from '../domain/principal.js';
 import type { Authenticator } from './authenticate.js';
 
-const EVERYBODY: Principal = {
+const UNAUTHENTICATED_USER: Principal = {
   name: 'unauthenticated user',
   type: 'user',
   account: null,
@@ -9,5 +9,5 @@ const EVERYBODY: Principal = {
   authenticatedBy: 'none',
 };
 
-/** USE_AUTH=false: everyone is the same person (compat: by this name). Only for development. */
-export const unauthenticated: Authenticator = () => Promise.resolve(EVERYBODY);
+/** The authenticator of USE_AUTH=false, for development: everyone is the same person (compat: with this name). */
+export const unauthenticated: Authenticator = () => Promise.resolve(UNAUTHENTICATED_USER);

@@ -11,7 +11,7 @@ import type { CertificateAuthorities, CertificateAuthority } from '../ports/cert
 import type { Clock } from '../ports/clock.js';
 import type { Metrics } from '../ports/telemetry.js';
 
-/** What the authorities share with the rest of the server. */
+/** The parts of the server that the authorities use. */
 interface Shared {
   clock: Clock;
   metrics: Metrics;
@@ -86,7 +86,7 @@ function openCustomAuthorities(settings: Settings, { clock, logger }: Shared): C
   });
 }
 
-/** Returns, by the name of a CA, which names it may certify for which service; undefined: none for any. */
+/** Returns a function from the name of a CA to the names that it may certify for each service; undefined means none. */
 export function caNames(settings: Settings): (ca: string) => CaNames | undefined {
   if (settings.CA_TYPE !== 'aws_acm_pca') {
     const pattern = settings.CUSTOM_CA_DOMAIN_REGEX;

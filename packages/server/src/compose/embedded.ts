@@ -11,7 +11,7 @@ import { startKmsEndpoint } from '../embedded/kms-endpoint.js';
 import { issueLoginLink, loginLink } from '../embedded/login-link.js';
 import { openKeyring } from './kms.js';
 
-/** What the embedded server has beside the HTTP server. */
+/** The parts of the embedded server besides the HTTP server. */
 export interface Embedded {
   /** Writes the client files for the server at `serverUrl`, and prints the first steps to standard error. */
   announce(serverUrl: string): void;
@@ -33,7 +33,7 @@ export async function openEmbedded(settings: Settings, logger: Logger): Promise<
     accessKey,
     host: '127.0.0.1',
     port: settings.CONFIDANT_KMS_PORT,
-    onFault: (error) => logger.error({ err: error }, 'the local KMS endpoint failed'),
+    onFault: (error) => logger.error({ err: error }, 'the embedded KMS endpoint failed'),
   });
   return {
     announce: (serverUrl) => {
@@ -65,7 +65,7 @@ export async function openEmbedded(settings: Settings, logger: Logger): Promise<
   };
 }
 
-/** The path from the working directory, where that can be typed without quotes. */
+/** The path relative to the working directory, if that can be typed without quotes. */
 function shortPath(path: string): string {
   const near = relative(process.cwd(), path);
   return near.startsWith('..') || near.includes(' ') ? path : `./${near}`;

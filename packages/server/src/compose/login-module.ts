@@ -7,7 +7,7 @@ import { redeemLoginLink } from '../embedded/login-link.js';
 import type { LoginModule } from '../http/login-options.js';
 
 const GOOGLE_ISSUER = 'https://accounts.google.com';
-/** Time for an OpenID provider to answer. */
+/** Time limit for a response of an OpenID provider. */
 const PROVIDER_TIMEOUT_MS = 10_000;
 
 /**
@@ -43,10 +43,10 @@ export async function openLoginModule(settings: Settings, flows: LoginFlows, now
       };
     }
   }
-  return { kind: 'nobody' };
+  return { kind: 'no-login' };
 }
 
-/** What `/v1/saml/debug` shows. */
+/** The content of `/v1/saml/debug`: the settings without the keys. */
 function withoutKeys({
   entityId,
   consumeUrl,

@@ -1,3 +1,4 @@
+import { isLoopback } from '@confidant/contract';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { usersFile } from '../adapters/login/users-file.js';
@@ -8,7 +9,6 @@ import { LoginFlows } from '../auth/login-flow.js';
 import { Sessions } from '../auth/sessions.js';
 import { canPeopleLogIn, sessionSecrets } from '../config/login-checks.js';
 import type { Settings } from '../config/server-settings.js';
-import { isLoopback } from '../domain/loopback.js';
 import type { Admission } from '../domain/person.js';
 import { openSessionSecret } from '../embedded/login-link.js';
 import { Authentication, type BrowserLogin } from '../http/authentication.js';
@@ -19,7 +19,7 @@ import { openExpiringStore } from './expiring-store.js';
 import { openLoginModule } from './login-module.js';
 
 /** The owner of a session cookie could guess a shorter SESSION_SECRET. */
-const GOOD_SECRET_LENGTH = 32;
+const RECOMMENDED_SECRET_LENGTH = 32;
 
 /** How people log in and stay logged in. */
 export interface Login {
@@ -44,7 +44,7 @@ export async function openLogin(
   const base = { transport, flowCookie, sessionCookie: settings.SESSION_COOKIE_NAME, used, audit, now };
   const close = (): Promise<void> => used.close();
   if (!canPeopleLogIn(settings)) {
-    const kind = settings.USE_AUTH ? ('nobody' as const) : ('everybody' as const);
+    const kind = settings.USE_AUTH ? ('no-login' as const) : ('no-authentication' as const);
     const authentication = new Authentication(authenticators, undefined, transport);
     return { options: { ...base, module: { kind }, authentication, sessions: undefined, cliCodes: undefined }, close };
   }
@@ -105,18 +105,18 @@ function transportOptions(settings: Settings): TransportOptions {
 
 function secretsOf(settings: Settings, logger: Logger): string[] {
   const secrets = sessionSecrets(settings);
-  if (secrets.some((secret) => secret.length < GOOD_SECRET_LENGTH)) {
-    logger.warn(`SESSION_SECRET is short: use ${GOOD_SECRET_LENGTH} random characters or more`);
+  if (secrets.some((secret) => secret.length < RECOMMENDED_SECRET_LENGTH)) {
+    logger.warn(`SESSION_SECRET is short: use ${RECOMMENDED_SECRET_LENGTH} random characters or more`);
   }
   if (secrets.length > 0) return secrets;
-  // With DynamoDB, readSettings demands a secret.
+  // With DynamoDB, readSettings requires a secret.
   return [
     settings.kind === 'embedded' ? openSessionSecret(settings.CONFIDANT_DATA_DIR) : randomBytes(32).toString('base64'),
   ];
 }
 
 function admissionOf(settings: Settings): Admission {
-  // The one-time link logs in the user who runs the server, who has no e-mail.
+  // The one-time link logs in the user who runs the server and has no e-mail address.
   if (settings.USER_AUTH_MODULE === 'local') return { emailSuffix: '', listed: () => undefined };
   return {
     emailSuffix: settings.USER_EMAIL_SUFFIX,

@@ -22,7 +22,7 @@ export interface OpenedSettings {
 export async function openSettings(environment: Environment): Promise<OpenedSettings> {
   const withoutSecrets = readSettings(environment);
   const { settings, faults } = withoutSecrets;
-  // With KMS meant but no table named, the embedded keyring would be opened, or even created, in the place of KMS.
+  // Settings that mean AWS KMS but name no table would otherwise open, or even create, the embedded keyring.
   const isBackendUnclear = faults.some(({ setting }) => setting === 'DYNAMODB_TABLE');
   if (settings.SECRETS_BOOTSTRAP === '' || isBackendUnclear) return { ...withoutSecrets, warnings: [] };
   try {

@@ -6,12 +6,12 @@ import type { Roles } from '../ports/grants.js';
 import type { Store } from '../ports/store.js';
 import { MAX_ATTEMPTS } from './timeouts.js';
 
-/** IAM has no time-out settings; its lists take longer than an answer of KMS. */
+/** Time-out of IAM, whose lists take longer than responses of KMS; no setting changes it. */
 const IAM_TIMEOUT_MS = 5000;
 /** compat: a refresh rate under a minute counts as a minute. */
 const MIN_ROLE_REFRESH_SECONDS = 60;
 
-/** Opens the list of IAM roles; in the embedded server its services stand for them. */
+/** Opens the list of IAM roles. In the embedded server, the services take their place. */
 export function openRoles(settings: Settings, store: Store, logger: Logger): Roles {
   return settings.kind === 'embedded' ? embeddedRoles(store) : openIamRoles(settings, logger);
 }

@@ -47,7 +47,7 @@ export interface OpenedServer {
  * yet. Rejects with a text for the operator when a part cannot be opened.
  */
 export async function openServer(settings: Settings, logger: Logger): Promise<OpenedServer> {
-  // First, because it may refuse the start, and nothing is open yet that would have to be closed.
+  // The policy is opened first: if it prevents the start, nothing else has to be closed.
   const access = await openAccessPolicy(settings, logger);
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
@@ -118,7 +118,7 @@ export async function openServer(settings: Settings, logger: Logger): Promise<Op
     check: () => checkKeys(settings, kms, logger),
     close: async () => {
       await server.close();
-      // After the last request, because requests publish events.
+      // Telemetry closes after the last request, because requests publish events.
       await telemetry.close();
       access.close();
       roles.close();

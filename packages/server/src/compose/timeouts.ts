@@ -4,7 +4,7 @@ import type { Settings } from '../config/server-settings.js';
 export const MAX_ATTEMPTS = 3;
 
 /** Shortest time-outs outside of requests, in seconds. */
-const PATIENT = { connect: 5, read: 10 };
+const MIN_SECONDS = { connect: 5, read: 10 };
 
 /**
  * The settings with longer time-outs, for the start and for commands: the first call of a process loads its
@@ -14,9 +14,9 @@ const PATIENT = { connect: 5, read: 10 };
 export function withLongTimeouts(settings: Settings): Settings {
   return {
     ...settings,
-    KMS_CONNECTION_TIMEOUT: Math.max(settings.KMS_CONNECTION_TIMEOUT, PATIENT.connect),
-    KMS_READ_TIMEOUT: Math.max(settings.KMS_READ_TIMEOUT, PATIENT.read),
-    PYNAMO_CONNECT_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_CONNECT_TIMEOUT_SECONDS, PATIENT.connect),
-    PYNAMO_READ_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_READ_TIMEOUT_SECONDS, PATIENT.read),
+    KMS_CONNECTION_TIMEOUT: Math.max(settings.KMS_CONNECTION_TIMEOUT, MIN_SECONDS.connect),
+    KMS_READ_TIMEOUT: Math.max(settings.KMS_READ_TIMEOUT, MIN_SECONDS.read),
+    PYNAMO_CONNECT_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_CONNECT_TIMEOUT_SECONDS, MIN_SECONDS.connect),
+    PYNAMO_READ_TIMEOUT_SECONDS: Math.max(settings.PYNAMO_READ_TIMEOUT_SECONDS, MIN_SECONDS.read),
   };
 }

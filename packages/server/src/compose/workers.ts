@@ -9,7 +9,7 @@ const HEALTHY_AFTER_MS = 10_000;
 /** After this many failing starts in a row the supervisor gives up: restarting does not help. */
 const MAX_FAILURES = 5;
 
-/** What a worker sends to its supervisor. */
+/** A message from a worker to its supervisor. */
 interface WorkerMessage {
   /** The address that the worker listens on. */
   listening?: string;
@@ -19,7 +19,7 @@ interface WorkerMessage {
   requestsExpiring?: true;
 }
 
-/** What the supervisor sends to a worker. */
+/** A message from the supervisor to a worker. */
 interface SupervisorMessage {
   expiring?: SharedEntry;
   allExpiring?: SharedEntry[];
@@ -93,10 +93,11 @@ export function superviseWorkers(
     let announced = false;
     let exitCode = 0;
 
-    // Kept for workers that start later: without them, a session that was ended would be valid there.
+    // Entries for workers that start later: without them, a session that has ended would still be valid there.
     const entries = knownEntries();
 
-    // Counted here: a worker leaves cluster.workers only when it has both exited and disconnected, in either order.
+    // Running workers are counted here, because a worker leaves cluster.workers only when it has both exited and
+    // disconnected, in either order.
     let alive = 0;
 
     const start = (): void => {

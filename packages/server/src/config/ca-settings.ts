@@ -51,11 +51,14 @@ export const CA_SETTINGS = {
       default: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
     },
   ),
-  ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole('Maximum validity of a certificate, in days. Requests for more get this.', {
-    default: 120,
-    min: 1,
-    max: 36_500,
-  }),
+  ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole(
+    'Maximum validity of a certificate, in days. Requests for more get this many.',
+    {
+      default: 120,
+      min: 1,
+      max: 36_500,
+    },
+  ),
   ACM_PRIVATE_CA_DOMAIN_REGEX: servicePattern(
     'Pattern that finds the service in a name to certify. If empty, the default policy refuses every name.',
   ),
@@ -65,9 +68,9 @@ export const CA_SETTINGS = {
     'a country code of two letters',
     /^[A-Za-z]{2}$/,
   ),
-  ACM_PRIVATE_CA_CSR_STATE_OR_PROVINCE_NAME: text('State or province in that subject.'),
-  ACM_PRIVATE_CA_CSR_LOCALITY_NAME: text('Locality in that subject.'),
-  ACM_PRIVATE_CA_CSR_ORGANIZATION_NAME: text('Organization in that subject.'),
+  ACM_PRIVATE_CA_CSR_STATE_OR_PROVINCE_NAME: text('State or province in the subject of these requests.'),
+  ACM_PRIVATE_CA_CSR_LOCALITY_NAME: text('Locality in the subject of these requests.'),
+  ACM_PRIVATE_CA_CSR_ORGANIZATION_NAME: text('Organization in the subject of these requests.'),
   ACM_PRIVATE_CA_SELF_SIGN: flag(
     'For development: `GET certificates` returns self-signed certificates, without asking the CA.',
     {
@@ -92,7 +95,7 @@ export const CA_SETTINGS = {
     'Cache the keys and certificates of `GET certificates`: the same CN, alternative names, validity and day get the same ones.',
     { default: false },
   ),
-  ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: whole('Number of certificates in that cache.', {
+  ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE: whole('Maximum number of certificates in this cache.', {
     default: 1028,
     min: 1,
     max: 100_000,
@@ -112,9 +115,9 @@ export function readCaSettings(environment: Environment, names: readonly string[
     const values: Record<string, unknown> = { name };
     const variable = (setting: string): string => `${setting}_${name.toUpperCase()}`;
     for (const [setting, kind] of Object.entries(CA_SETTINGS) as [string, Setting<unknown>][]) {
-      const given = environment[variable(setting)];
+      const text = environment[variable(setting)];
       try {
-        values[setting] = given === undefined ? kind.fallback : kind.parse(given);
+        values[setting] = text === undefined ? kind.fallback : kind.parse(text);
       } catch (error) {
         if (!(error instanceof BadValue)) throw error;
         values[setting] = kind.fallback;

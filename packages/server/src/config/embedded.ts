@@ -17,13 +17,13 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 /** Adds the defaults of the embedded server, unless the environment names a table or other parts of AWS. */
 export function withEmbeddedDefaults(environment: Environment): Environment {
   if (environment['DYNAMODB_TABLE'] || PRODUCTION_ONLY.some((name) => environment[name])) return environment;
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  return { ...DEFAULTS, KMS_MASTER_KEY: 'alias/confidant-master', ...given };
+  const nonEmpty = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  return { ...DEFAULTS, KMS_MASTER_KEY: 'alias/confidant-master', ...nonEmpty };
 }
 
-/** The fault of naming parts of AWS without a table: the embedded ones would silently replace them. */
+/** The fault of settings that name parts of AWS but no table: the embedded parts would silently replace them. */
 export function missingTable(environment: Environment): Fault[] {
-  const given = PRODUCTION_ONLY.find((name) => environment[name]);
-  if (environment['DYNAMODB_TABLE'] || given === undefined) return [];
-  return [{ setting: 'DYNAMODB_TABLE', problem: `required when ${given} is set` }];
+  const awsSetting = PRODUCTION_ONLY.find((name) => environment[name]);
+  if (environment['DYNAMODB_TABLE'] || awsSetting === undefined) return [];
+  return [{ setting: 'DYNAMODB_TABLE', problem: `required when ${awsSetting} is set` }];
 }

@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import { existsSync } from 'node:fs';
 import { proxyFault } from '@confidant/kmsauth/proxy';
-import { isLoopback } from '../domain/loopback.js';
 import { canPeopleLogIn, loginFaults } from './login-checks.js';
 import type { Settings } from './server-settings.js';
 import type { Environment, Fault } from './setting-types.js';
@@ -22,7 +22,7 @@ export function contradictions(settings: Settings): Fault[] {
   if (new Set(accounts).size !== accounts.length) report('SCOPED_AUTH_KEYS', 'expected each account only once');
   if (settings.kind === 'aws') reportMissingKeys(settings, report);
   reportPolicyFaults(settings, report);
-  if (settings.USERS_FILE !== '' && !existsSync(settings.USERS_FILE)) report('USERS_FILE', 'there is no such file');
+  if (settings.USERS_FILE !== '' && !existsSync(settings.USERS_FILE)) report('USERS_FILE', 'the file does not exist');
   if (settings.USER_AUTH_MODULE === 'null' && settings.USE_AUTH) {
     report('USER_AUTH_MODULE', 'null is possible only with USE_AUTH=false');
   }
@@ -51,7 +51,7 @@ function reportPolicyFaults(settings: Settings, report: Report): void {
     );
   }
   if (file === '') return;
-  if (!existsSync(file)) report('ACL_POLICY_FILE', 'there is no such file');
+  if (!existsSync(file)) report('ACL_POLICY_FILE', 'the file does not exist');
   if (module !== SETTINGS.ACL_MODULE.fallback) {
     report('ACL_POLICY_FILE', 'replaces ACL_MODULE: set only one of them');
   }
@@ -63,7 +63,10 @@ function reportExposure(settings: Settings, report: Report): void {
   for (const name of ['USE_AUTH', 'USE_ENCRYPTION', 'DEBUG'] as const) {
     const isInsecure = name === 'DEBUG' ? settings.DEBUG : !settings[name];
     if (isInsecure && !settings.ALLOW_INSECURE_LISTEN) {
-      report(name, 'HOST is not a loopback address: set HOST=127.0.0.1, or ALLOW_INSECURE_LISTEN=true if you mean it');
+      report(
+        name,
+        'not safe while HOST is not a loopback address: set HOST=127.0.0.1, or ALLOW_INSECURE_LISTEN=true if you mean it',
+      );
     }
   }
   if (settings.kind === 'embedded') {

@@ -1,5 +1,5 @@
+import { isLoopback } from '@confidant/contract';
 import { isIP } from 'node:net';
-import { isLoopback } from '../domain/loopback.js';
 import type { Settings } from './server-settings.js';
 import type { Fault } from './setting-types.js';
 import type { SettingName, SettingValues } from './settings.js';

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 
 const REDIRECT = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect';
 const POST = 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST';
@@ -43,8 +43,9 @@ class Section {
 
   /** Reads a key that may have only one value in this server. */
   only(name: string, value: unknown): void {
-    const given = this.take(name);
-    if (given !== undefined && given !== value) this.report(`${this.#name(name)} can only be ${JSON.stringify(value)}`);
+    const actual = this.take(name);
+    if (actual !== undefined && actual !== value)
+      this.report(`${this.#name(name)} can only be ${JSON.stringify(value)}`);
   }
 
   texts(name: string): string[] | undefined {

@@ -4,7 +4,7 @@ import { readSamlJson } from './saml-json.js';
 import { BadValue } from './setting-types.js';
 import type { SettingName, SettingValues } from './settings.js';
 
-/** What the SAML provider is made from. */
+/** The options of the SAML provider. */
 export type SamlSettings = ReturnType<typeof samlSettings>;
 
 type Report = (setting: SettingName, problem: string) => void;
@@ -18,8 +18,9 @@ const ALGORITHMS: Readonly<Record<string, 'sha1' | 'sha256' | 'sha512'>> = {
 };
 
 /**
- * Derives how to speak SAML from the settings: reads files, opens the key, and lets SAML_RAW_JSON_SETTINGS override the
- * rest (compat). Every fault is reported, and a result with a reported fault must not be used. Never throws.
+ * Derives the options of the SAML provider from the settings: reads files, opens the key, and lets
+ * SAML_RAW_JSON_SETTINGS override the rest (compat). Every fault is reported, and a result with a reported fault must
+ * not be used. Never throws.
  */
 export function samlSettings(settings: SettingValues, report: Report) {
   const root = settings.SAML_CONFIDANT_URL_ROOT.replace(/\/+$/, '');
@@ -115,10 +116,10 @@ function textOrFile(settings: SettingValues, text: SettingName, file: SettingNam
 }
 
 /** Reads certificates in PEM, or one in base64 alone, as pages of identity providers show it. */
-function certificates(given: string | undefined): string[] {
-  if (given === undefined || given.trim() === '') return [];
-  const blocks = given.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  const pems = blocks ?? [`-----BEGIN CERTIFICATE-----\n${given.replace(/\s+/g, '')}\n-----END CERTIFICATE-----`];
+function certificates(text: string | undefined): string[] {
+  if (text === undefined || text.trim() === '') return [];
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  const pems = blocks ?? [`-----BEGIN CERTIFICATE-----\n${text.replace(/\s+/g, '')}\n-----END CERTIFICATE-----`];
   return pems.map((pem) => {
     try {
       return new X509Certificate(pem).toString();
@@ -129,11 +130,11 @@ function certificates(given: string | undefined): string[] {
 }
 
 /** Opens a private key, with the password if it is encrypted. Returns it in PKCS #8 PEM. */
-function privateKey(given: string | undefined, password: string): string | undefined {
-  if (given === undefined || given.trim() === '') return undefined;
-  const pem = given.includes('-----BEGIN')
-    ? given
-    : `-----BEGIN PRIVATE KEY-----\n${given.replace(/\s+/g, '')}\n-----END PRIVATE KEY-----`;
+function privateKey(text: string | undefined, password: string): string | undefined {
+  if (text === undefined || text.trim() === '') return undefined;
+  const pem = text.includes('-----BEGIN')
+    ? text
+    : `-----BEGIN PRIVATE KEY-----\n${text.replace(/\s+/g, '')}\n-----END PRIVATE KEY-----`;
   try {
     const key = createPrivateKey({ key: pem, ...(password !== '' && { passphrase: password }) });
     return key.export({ type: 'pkcs8', format: 'pem' }) as string;

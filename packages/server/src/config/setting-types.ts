@@ -1,4 +1,4 @@
-import { isPlainObject } from '../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 
 /** The value of a setting is invalid. The message says what is expected and never repeats the value. */
 export class BadValue extends Error {}
@@ -6,18 +6,18 @@ export class BadValue extends Error {}
 /** An invalid setting, which prevents the start. */
 export interface Fault {
   setting: string;
-  /** What is expected; never the value. */
+  /** The message says what is expected, and never repeats the value. */
   problem: string;
 }
 
 /** Environment variables; those that are not settings are ignored. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How to read one setting, and what the reference page says about it. */
+/** One setting: its parser, and its entry in the reference page. */
 export interface Setting<Value> {
   /** Its meaning, in one or two sentences for the reference page. */
   doc: string;
-  /** What its values look like, for the reference page. */
+  /** The form of its values, for the reference page. */
   expects: string;
   fallback: Value;
   /** Whether SECRETS_BOOTSTRAP may hold it; a value there overrides the variable. */

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 import { servicePattern } from './ca-settings.js';
 import {
   bootstrapText,
@@ -47,7 +47,7 @@ export const SETTINGS = {
     'Accepted for compatibility, without effect: this server has no folder for a web application.',
   ),
   CUSTOM_FRONTEND_DIRECTORY: text('Folder with `modules/`, `styles/` and `images/`, served below `/custom/`.'),
-  CLIENT_CONFIG: jsonObject('Returned by `client_config` as `defined`.'),
+  CLIENT_CONFIG: jsonObject('Any settings for your clients; `GET /v1/client_config` returns them as `defined`.'),
   SSLIFY: flag('Redirect plain HTTP requests to HTTPS, and send HSTS.', { default: true }),
   FORWARDED_ALLOW_IPS: list('Addresses of the proxies whose X-Forwarded headers are trusted, or `*` for any.', {
     default: ['127.0.0.1'],
@@ -126,7 +126,9 @@ export const SETTINGS = {
   KMS_READ_TIMEOUT: seconds('Time-out for a response from KMS.', { default: 1 }),
   KMS_MAX_POOL_CONNECTIONS: whole('Maximum number of connections to KMS.', { default: 100, min: 1, max: 10_000 }),
   DYNAMODB_URL: url("DynamoDB endpoint to use instead of AWS's."),
-  DYNAMODB_TABLE: text('DynamoDB table. If empty, the server runs embedded, on SQLite and a keyring of its own.'),
+  DYNAMODB_TABLE: text(
+    'DynamoDB table. If empty, the embedded server runs, with a SQLite file and a keyring in CONFIDANT_DATA_DIR.',
+  ),
   DYNAMODB_TABLE_ARCHIVE: text('DynamoDB table for archived credentials. If empty, archiving is refused.'),
   DYNAMODB_CREATE_TABLE: flag('Create missing tables at the start.', { default: false }),
   PYNAMO_CONNECTION_POOL_SIZE: whole('Maximum number of connections to DynamoDB.', {
@@ -134,17 +136,21 @@ export const SETTINGS = {
     min: 1,
     max: 10_000,
   }),
-  PYNAMO_REQUEST_TIMEOUT_SECONDS: optionalText('Default for the next two.'),
+  PYNAMO_REQUEST_TIMEOUT_SECONDS: optionalText(
+    'Default of PYNAMO_CONNECT_TIMEOUT_SECONDS and PYNAMO_READ_TIMEOUT_SECONDS.',
+  ),
   PYNAMO_CONNECT_TIMEOUT_SECONDS: seconds('Time-out for connecting to DynamoDB.', { default: 1 }),
   PYNAMO_READ_TIMEOUT_SECONDS: seconds('Time-out for a response from DynamoDB.', { default: 1 }),
   BACKGROUND_CACHE_IAM_ROLES: flag('Keep the list of IAM roles in memory.', { default: true }),
-  BACKGROUND_CACHE_IAM_ROLE_REFRESH_RATE: whole('Seconds between refreshes of that list; less than 60 counts as 60.', {
-    default: 600,
-  }),
-  BACKGROUND_CACHE_IAM_ROLE_JITTER: whole(
-    'Maximum number of seconds that a refresh is moved, at random, earlier or later.',
-    { default: 20 },
+  BACKGROUND_CACHE_IAM_ROLE_REFRESH_RATE: whole(
+    'Seconds between refreshes of the list of IAM roles; less than 60 counts as 60.',
+    {
+      default: 600,
+    },
   ),
+  BACKGROUND_CACHE_IAM_ROLE_JITTER: whole('Maximum random shift of each refresh, earlier or later, in seconds.', {
+    default: 20,
+  }),
 
   // KMS authentication
   AUTH_CONTEXT: text('The `to` that every token must have: the IAM role name of this server.'),
@@ -228,7 +234,7 @@ export const SETTINGS = {
   SAML_SP_CERT_FILE: text('File with the certificate of this server.'),
   SAML_SP_KEY: bootstrapText('Private key of this server in PEM; overrides the file. With a key, requests are signed.'),
   SAML_SP_KEY_FILE: text('File with the private key of this server.'),
-  SAML_SP_KEY_FILE_PASSWORD: bootstrapText('Password of that private key.'),
+  SAML_SP_KEY_FILE_PASSWORD: bootstrapText('Password of the private key in SAML_SP_KEY or SAML_SP_KEY_FILE.'),
   SAML_IDP_ENTITY_ID: text('Entity id of the identity provider.'),
   SAML_IDP_SIGNON_URL: url('Sign-on URL of the identity provider (redirect binding).'),
   SAML_IDP_LOGOUT_URL: url('Logout URL of the identity provider (redirect binding); optional.'),
@@ -292,7 +298,7 @@ export const SETTINGS = {
   // Rotation
   MAXIMUM_ROTATION_DAYS: whole('Days after which a credential is due for rotation; 0 means never.', { default: 0 }),
   ROTATION_DAYS_CONFIG: jsonNumberMap(
-    'Days for credentials with a tag; of several the smallest number counts.',
+    'Days by tag; if a credential has several of the tags, the smallest number counts.',
     '{"FINANCIALLY_SENSITIVE": 30}',
   ),
   TAGS_EXCLUDING_ROTATION: jsonTextList('Tags of credentials that are never due for rotation.'),
@@ -325,7 +331,7 @@ export const SETTINGS = {
   JWT_CACHING_MAX_SIZE: whole('Number of JWTs cached in memory.', { default: 1000, min: 1 }),
   JWT_CACHING_TTL_SECONDS: whole('Seconds to cache a JWT.', { default: 900, min: 1 }),
   JWT_CACHING_USE_REDIS: flag('Cache JWTs in Redis instead of in memory.', { default: false }),
-  REDIS_URL_JWT_CACHE: text('Redis URL of that cache.', { default: '', secret: true }),
+  REDIS_URL_JWT_CACHE: text('Redis URL of the JWT cache.', { default: '', secret: true }),
 
   // Certificates. The settings of each ACM private CA stand in CA_SETTINGS.
   ACM_PRIVATE_CAS: list(
@@ -350,7 +356,7 @@ export const SETTINGS = {
     { default: true },
   ),
   CUSTOM_CA_ACTIVE_KEYS: jsonTextMap('The kid to sign with, by the name of the CA.', '{"staging":"kid-1"}'),
-  CUSTOM_CA_MAX_VALIDITY_DAYS: whole('Maximum validity of a certificate, in days. Requests for more get this.', {
+  CUSTOM_CA_MAX_VALIDITY_DAYS: whole('Maximum validity of a certificate, in days. Requests for more get this many.', {
     default: 120,
     min: 1,
     max: 36_500,

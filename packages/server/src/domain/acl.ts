@@ -1,28 +1,31 @@
 import type { CaNames } from './ca-names.js';
 import type { Principal } from './principal.js';
 
-/** The question that an access decision answers. compat: the types and actions are the original's. */
+/** A request for an access decision. compat: the types and actions are the original's. */
 export interface AccessRequest {
   principal: Principal;
   resourceType: 'credential' | 'blind_credential' | 'service' | 'certificate' | 'ca' | 'jwt';
   action: 'list' | 'metadata' | 'get' | 'create' | 'update' | 'revert' | 'archive';
   resourceId?: string;
-  /** For an update of a service: the credentials it is to map, of both kinds, and which of them are new to it. */
+  /**
+   * For updates of a service: the ids of all credentials, of both kinds, that it will map, and of those that it does
+   * not map yet.
+   */
   mapping?: { ids: readonly string[]; added?: readonly string[] };
-  /** For a certificate, whose CN is the resource's id: the CA, and what else it is to name. */
+  /** For certificates, whose CN is the resource's id: the CA and the alternative names. */
   certificate?: { ca: string; alternativeNames: readonly string[] };
-  /** For a JWT: whom it is for (the resource's id is the caller's own name, compat), and where it counts. */
+  /** For JWTs: the subject and the environment. compat: the resource's id is the caller's own name. */
   jwt?: { subject: string; environment: string };
-  /** Name and tags of a credential that is to be created, or was just read. */
+  /** Name and tags of a credential that will be created, or was just read. */
   resource?: CredentialDescription;
   /**
-   * Reads name and tags of credentials by id: of this one, or of those a service is to get; other ids are left out. A
-   * policy asks only when it has to know, since it costs a read.
+   * Reads name and tags of credentials by id: of this one, or of those that a service will map; other ids are left out.
+   * Policies call this only when they must know, since it costs a read.
    */
   describe?: (ids: readonly string[]) => Promise<ReadonlyMap<string, CredentialDescription>>;
 }
 
-/** What a policy may ask of a credential besides its id; blind ones have no tags. */
+/** The properties of a credential, besides its id, that policies may use; blind credentials have no tags. */
 export interface CredentialDescription {
   name: string;
   tags: readonly string[];
@@ -35,7 +38,7 @@ export type Acl = (request: AccessRequest) => boolean | Promise<boolean>;
  * The original's `default_acl`. People may do everything but get certificates, CAs and JWTs for others; a service may
  * read itself and the CAs, and get certificates that name it.
  *
- * @param namesOf the pattern of a CA; nobody gets certificates of a CA without one
+ * @param namesOf the pattern of a CA; a CA without one is allowed no certificates
  */
 export function defaultAcl(namesOf: (ca: string) => CaNames | undefined): Acl {
   return ({ principal, resourceType, action, resourceId, certificate, jwt }) => {
@@ -59,5 +62,5 @@ export function defaultAcl(namesOf: (ca: string) => CaNames | undefined): Acl {
   };
 }
 
-/** The original's `no_acl`: everybody may do everything. */
+/** The original's `no_acl`: everyone may do everything. */
 export const noAcl: Acl = () => true;

@@ -7,7 +7,10 @@ export interface CredentialKeys {
   keys: readonly string[];
 }
 
-/** The keys that two or more of the credentials have, each with all credentials that have it; undefined: none. */
+/**
+ * The keys that two or more of the credentials have, each with all credentials that have it; undefined if there are
+ * none.
+ */
 export function conflictsAmong(credentials: readonly CredentialKeys[]): Conflicts | undefined {
   const byKey = new Map<string, CredentialKeys[]>();
   for (const credential of credentials) {
@@ -19,7 +22,7 @@ export function conflictsAmong(credentials: readonly CredentialKeys[]): Conflict
 
 /**
  * The keys of `changed` that a service mapping it gets from another credential already, each with those credentials and
- * services; undefined: none.
+ * services; undefined if there are none.
  */
 export function conflictsWith(
   changed: CredentialKeys,

@@ -14,14 +14,14 @@ export function diffCredentials(
 ): DiffBody {
   if (old.revision === current.revision) return {};
   return {
-    ...simple('name', old.name, current.name),
+    ...changedField('name', old.name, current.name),
     ...keyed('credential_pairs', changedKeys(old.pairs, current.pairs, sameScalar)),
     ...keyed('metadata', changedKeys(old.metadata, current.metadata, sameJson)),
-    ...simple('enabled', old.enabled, current.enabled),
-    ...simple('documentation', old.documentation, current.documentation),
+    ...changedField('enabled', old.enabled, current.enabled),
+    ...changedField('documentation', old.documentation, current.documentation),
     ...rotation(old.lastRotationDate, current.lastRotationDate),
     ...tags(old.tags, current.tags),
-    ...whoAndWhen(old, current),
+    ...modification(old, current),
   };
 }
 
@@ -31,31 +31,31 @@ export function diffServices(old: Service, current: Service): DiffBody {
   return {
     ...keyed('credentials', setDifference(old.credentials, current.credentials)),
     ...keyed('blind_credentials', setDifference(old.blindCredentials, current.blindCredentials)),
-    ...simple('enabled', old.enabled, current.enabled),
-    ...simple('account', old.account, current.account),
-    ...whoAndWhen(old, current),
+    ...changedField('enabled', old.enabled, current.enabled),
+    ...changedField('account', old.account, current.account),
+    ...modification(old, current),
   };
 }
 
 type Changed = { added: string[]; removed: string[] };
 
-function whoAndWhen(old: CredentialMetadata | Service, current: CredentialMetadata | Service): DiffBody {
+function modification(old: CredentialMetadata | Service, current: CredentialMetadata | Service): DiffBody {
   return {
     modified_by: { added: current.modifiedBy, removed: old.modifiedBy },
-    modified_date: { added: shown(current.modifiedDate), removed: shown(old.modifiedDate) },
+    modified_date: { added: dateText(current.modifiedDate), removed: dateText(old.modifiedDate) },
   };
 }
 
 /** compat: instants are compared, though a rotation within a second shows the same text twice. */
 function rotation(old: Instant | null, current: Instant | null): DiffBody {
-  return old === current ? {} : { last_rotation_date: { added: shown(current), removed: shown(old) } };
+  return old === current ? {} : { last_rotation_date: { added: dateText(current), removed: dateText(old) } };
 }
 
-function shown(date: Instant | null): string | null {
+function dateText(date: Instant | null): string | null {
   return date === null ? null : toRfc1123(date);
 }
 
-function simple(field: string, old: string | boolean | null, current: string | boolean | null): DiffBody {
+function changedField(field: string, old: string | boolean | null, current: string | boolean | null): DiffBody {
   return old === current ? {} : { [field]: { added: current, removed: old } };
 }
 

@@ -1,4 +1,4 @@
-/** What a grant allows: KMS operations, while the encryption context contains `context`. */
+/** The rights of a grant: KMS operations, as long as the encryption context contains `context`. */
 export interface GrantShape {
   operations: readonly string[];
   context: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export function wantedGrants(
   };
 }
 
-/** Whether `existing` serves as `wanted`. compat: it does not when its context differs, even if it allows more. */
+/** Whether `existing` is the `wanted` grant. compat: a grant with another context is not, even if it allows more. */
 export function isGrant(existing: GrantShape, wanted: GrantShape): boolean {
   const entries = Object.entries(wanted.context);
   return (

@@ -17,13 +17,13 @@ export function normalizePairs(pairs: Pairs): Pairs {
   const written = new Map<string, string>();
   for (const key of Object.keys(pairs)) {
     // compat: the original's words.
-    if (/\s/.test(key)) throw refusal(`credential key must not contain whitespace: ${shown(key)}`);
+    if (/\s/.test(key)) throw refusal(`credential key must not contain whitespace: ${quotedKey(key)}`);
     if (STEERING.test(key)) {
-      throw refusal(`credential key must not contain control or invisible characters: ${shown(key)}`);
+      throw refusal(`credential key must not contain control or invisible characters: ${quotedKey(key)}`);
     }
     const other = written.get(key.toLowerCase());
     if (other !== undefined) {
-      throw refusal(`two keys differ only in upper and lower case: ${shown(other)}, ${shown(key)}`);
+      throw refusal(`two keys differ only in upper and lower case: ${quotedKey(other)}, ${quotedKey(key)}`);
     }
     written.set(key.toLowerCase(), key);
   }
@@ -35,13 +35,13 @@ function refusal(text: string): Refusal {
 }
 
 /** A key for a message: bounded, in quotes, and without characters that terminals obey. Keys are not secret. */
-function shown(key: string): string {
+function quotedKey(key: string): string {
   const short = key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key;
   const steering = new RegExp(STEERING, 'g');
   return JSON.stringify(short).replace(steering, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Same keys and same values, in any order. */
+/** Whether two credentials have the same keys and values, in any order. */
 export function samePairs(left: Pairs, right: Pairs): boolean {
   const keys = Object.keys(left);
   return (
@@ -50,7 +50,7 @@ export function samePairs(left: Pairs, right: Pairs): boolean {
   );
 }
 
-/** Equal as JSON writes them. */
+/** Whether two values have the same JSON text. */
 export function sameScalar(left: Scalar, right: Scalar): boolean {
   if (left instanceof ExactNumber) return right instanceof ExactNumber && left.text === right.text;
   return left === right;

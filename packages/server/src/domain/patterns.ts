@@ -31,7 +31,7 @@ export function compilePattern(source: string): Pattern {
   );
 }
 
-/** Whether any of them matches. */
+/** A pattern that matches if any of these does. */
 export function anyOf(patterns: readonly Pattern[]): Pattern {
   return patterns.length === 1 ? patterns[0]! : (text) => patterns.some((pattern) => pattern(text));
 }

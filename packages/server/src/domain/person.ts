@@ -8,9 +8,9 @@ export interface Person {
   groups: readonly string[];
 }
 
-/** Longest address that mail knows (RFC 5321 path, without the brackets). */
+/** Maximum length of an e-mail address (an RFC 5321 path without the brackets). */
 const MAX_EMAIL_LENGTH = 254;
-/** Bounds what one login can make a session carry. */
+/** Maximum number of groups that a session may carry. */
 const MAX_GROUPS = 1000;
 const MAX_TEXT_LENGTH = 256;
 
@@ -25,7 +25,7 @@ export function emailOf(value: unknown): string | undefined {
   return /^[\w.!#$%&'*+/=?^`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(email) ? email.toLowerCase() : undefined;
 }
 
-/** A name for display: one line of bounded length; null for none. */
+/** A name for display: one line of bounded length; null if there is none. */
 export function nameOf(value: unknown): string | null {
   const first: unknown = Array.isArray(value) ? value[0] : value;
   if (typeof first !== 'string') return null;
@@ -35,8 +35,8 @@ export function nameOf(value: unknown): string | null {
 }
 
 /**
- * Group names, sorted and without duplicates. A single text counts as one group. Undefined when there are more groups, or
- * longer names, than a session may carry: leaving some out could open what a rule closes to their members.
+ * Group names, sorted and without duplicates. A single text counts as one group. Undefined when there are more groups,
+ * or longer names, than a session may carry: leaving some out could allow what a rule denies to their members.
  */
 export function groupsOf(value: unknown): readonly string[] | undefined {
   const list: unknown[] = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
@@ -45,11 +45,11 @@ export function groupsOf(value: unknown): readonly string[] | undefined {
   return [...new Set(groups)].sort();
 }
 
-/** Who may log in; both conditions must hold. */
+/** The conditions for people to log in; both must hold. */
 export interface Admission {
-  /** Required end of the e-mail; empty: any. */
+  /** Required end of the e-mail address; empty allows any. */
   emailSuffix: string;
-  /** The people of USERS_FILE, lower case; undefined: no such list. Throws when the list cannot be read. */
+  /** The people of USERS_FILE, in lower case; undefined if there is no list. Throws when the list cannot be read. */
   listed: () => ReadonlySet<string> | undefined;
 }
 

@@ -30,28 +30,30 @@ export interface Rule {
     environment?: Pattern;
   };
   /**
-   * Of the credentials that a change of a service adds to it, judged one by one: each needs a rule that allows it, and
-   * none may have a rule that denies it. An allowing rule with `adds` allows a change that adds nothing.
+   * A condition on the credentials that a change of a service adds to it, each checked on its own: every one of them
+   * needs a rule that allows it, and none may have a rule that denies it. An allowing rule with `adds` also allows a
+   * change that adds nothing.
    */
   adds?: CredentialCondition;
 }
 
 export interface Policy {
   rules: readonly Rule[];
-  /** Asked when no rule decides; without one, that denies. */
+  /** The policy to ask when no rule decides; without one, the request is denied. */
   otherwise?: { name: string; acl: Acl };
 }
 
 export interface Decision {
   allowed: boolean;
-  /** For people who ask why: the rule that decided, or that none did. */
+  /** An explanation for people: the rule that decided, or that none did. */
   reason: string;
 }
 
 /**
  * Decides by the rules: a rule that denies wins over all that allow, in any order, and what no rule allows is denied.
- * Names and tags are looked up only when a rule that fits so far asks for them. What cannot be looked up denies: a denying
- * rule that asks for it counts as fitting, an allowing one as not. Rejects when the look-up does.
+ * Names and tags are looked up only when a rule that fits so far has a condition on them. A credential that cannot be
+ * looked up is denied: a denying rule with a condition on it counts as fitting, an allowing one as not. Rejects when
+ * the look-up does.
  */
 export async function decide(policy: Policy, request: AccessRequest): Promise<Decision> {
   const fitting = policy.rules.filter((rule) => fitsWithoutLookUp(rule, request));
@@ -68,19 +70,19 @@ export async function decide(policy: Policy, request: AccessRequest): Promise<De
       id === undefined
         ? undefined
         : { id, described: lookUp && described ? (described.get(id) ?? 'absent') : undefined };
-    decision = await judge(policy, request, fitting, resource, credential);
+    decision = await evaluate(policy, request, fitting, resource, credential);
     if (!decision.allowed) return decision;
   }
   return decision!;
 }
 
-/** A credential, and what is known of it; undefined: it could not be looked up. */
+/** A credential and its description; undefined if it could not be looked up. */
 interface Known {
   id: string;
   described: CredentialDescription | 'absent' | undefined;
 }
 
-async function judge(
+async function evaluate(
   policy: Policy,
   request: AccessRequest,
   fitting: readonly Rule[],
@@ -113,15 +115,15 @@ function fitsWithoutLookUp({ effect, principal: who, actions, resource }: Rule, 
   const { own, id } = resource;
   if (!own && !id) return true;
   const subjects = subjectsOf(request);
-  // What the request is about is unknown: that denies.
+  // With unknown subjects, denying rules fit and allowing rules do not.
   if (subjects === undefined) return effect === 'deny';
   const fits = (subject: string): boolean => (!own || subject === principal.name) && (!id || id(subject));
   return effect === 'deny' ? subjects.some(fits) : subjects.length > 0 && subjects.every(fits);
 }
 
 /**
- * The ids that a request is about: a certificate's CN and its alternative names, which one rule must cover all; whom a
- * JWT is for; otherwise the resource, if there is one. Undefined: unknown.
+ * The ids that a request is about: the CN and alternative names of a certificate, all of which one rule must cover; the
+ * subject of a JWT; otherwise the resource, if there is one. Undefined if they are unknown.
  */
 function subjectsOf({ resourceType, resourceId, certificate, jwt }: AccessRequest): readonly string[] | undefined {
   if (resourceType === 'jwt') return jwt && [jwt.subject];
@@ -154,7 +156,7 @@ function fitsDescription(
   known: Known['described'],
 ): boolean {
   if (known === undefined) return effect === 'deny';
-  // What does not exist has neither name nor tags.
+  // A credential that does not exist has neither name nor tags.
   if (known === 'absent') return false;
   return (!name || name(known.name)) && (!tag || known.tags.some(tag));
 }

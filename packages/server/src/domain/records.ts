@@ -23,7 +23,7 @@ export interface SealedPairs {
   cipherVersion: number;
 }
 
-/** Everything of a credential but its pairs: what lists carry. */
+/** Everything of a credential except its pairs, as lists show it. */
 export interface CredentialMetadata extends Revision {
   name: string;
   tags: readonly string[];
@@ -37,7 +37,7 @@ export interface Credential extends CredentialMetadata {
   sealed: SealedPairs;
 }
 
-/** Everything of a blind credential but its ciphertext. */
+/** Everything of a blind credential except its ciphertext. */
 export interface BlindCredentialMetadata extends Revision {
   name: string;
   credentialKeys: readonly string[];
@@ -68,7 +68,7 @@ export interface Records {
   service: Service;
 }
 
-/** What a list of a kind carries: credentials without their ciphertext. */
+/** The records in lists: credentials without their ciphertext. */
 export interface Listed {
   credential: CredentialMetadata;
   'blind-credential': BlindCredential;

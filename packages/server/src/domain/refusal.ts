@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode } from '@confidant/contract';
 
-/** Keys that more than one mapped credential carries, and who carries them. Empty lists are left out. */
+/** Keys that more than one mapped credential has, and the credentials that have them. Empty lists are left out. */
 export type Conflicts = Record<string, { credentials?: string[]; blind_credentials?: string[]; services?: string[] }>;
 
 /** A request that is answered with an error on purpose. Everything in it is shown to the caller. */
@@ -11,7 +11,7 @@ export class Refusal extends Error {
 
   constructor(
     readonly code: ErrorCode,
-    /** Public text; the code's own when left out. */
+    /** Text for the caller; by default the code's own. */
     text: string = ERRORS[code].text,
     details: { reference?: string; conflicts?: Conflicts; cause?: unknown } = {},
   ) {

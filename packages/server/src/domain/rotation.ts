@@ -3,7 +3,7 @@ import type { CredentialMetadata } from './records.js';
 
 /** When credentials must be rotated. Days are whole. */
 export interface RotationPolicy {
-  /** 0: never due unless a tag says so (bug 20). */
+  /** 0 means never due, unless a tag says otherwise (bug 20). */
   maximumDays: number;
   daysByTag: Readonly<Record<string, number>>;
   excludingTags: readonly string[];
@@ -11,7 +11,7 @@ export interface RotationPolicy {
 
 /**
  * The instant by which a credential is due; null when it never is. Depends on the stored state alone, never on the
- * present: clients compare answers byte for byte.
+ * present: clients compare responses byte for byte.
  *
  * compat: a credential whose values a person has seen since its last rotation is due from that moment on.
  */

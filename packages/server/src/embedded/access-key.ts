@@ -1,6 +1,6 @@
+import { isPlainObject } from '@confidant/contract';
 import { randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { isPlainObject } from '../domain/plain-object.js';
 import { ensurePrivateDirectory, PrivateFileError, publishPrivateFile, readPrivateFile } from './private-files.js';
 
 /** The key that clients sign requests to the embedded KMS endpoint with, in AWS's form. */
@@ -20,7 +20,7 @@ const ID_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
  * Opens the access key of the data directory, `<dataDir>/access-key.json` (0600), which the first start makes.
  * Processes that start at once agree on one key. To replace it, stop the server and delete the file.
  *
- * @throws PrivateFileError when others can read the file or it holds no access key
+ * @throws PrivateFileError when others can read the file or it does not contain an access key
  */
 export function openAccessKey(dataDir: string): AccessKey {
   ensurePrivateDirectory(dataDir);
@@ -33,7 +33,7 @@ export function openAccessKey(dataDir: string): AccessKey {
   }
   const accessKey = text === undefined ? undefined : parseAccessKey(text);
   if (accessKey === undefined) {
-    throw new PrivateFileError(`${path} holds no access key; delete it and a new one is made at the next start`);
+    throw new PrivateFileError(`${path} does not contain an access key: delete it, and the next start makes a new one`);
   }
   return accessKey;
 }

@@ -11,8 +11,8 @@ import {
 const FILE_NAME = 'server.lock';
 
 /**
- * Locks the data directory for one server: two would overwrite each other's client files, and neither would learn of
- * sessions that the other has ended. Administrative commands and the workers of one server need no lock.
+ * Locks the data directory for one server: two servers would overwrite each other's client files, and neither would see
+ * which sessions the other has ended. Administrative commands and the workers of one server need no lock.
  *
  * The lock is SQLite's own on an empty database, which the operating system drops with the process, however it ends:
  * there is nothing to clean up after a crash.

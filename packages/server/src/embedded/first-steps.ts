@@ -23,8 +23,8 @@ export function firstSteps(at: {
 Confidant is ready.
 
   API        ${at.serverUrl}/v1${at.loginUrl === undefined ? '' : browser}
-  KMS        ${at.kmsUrl}  (local keys, for this machine only)
-  State      ${at.dataDir}  (keep it private; keys and secrets live and die with it)
+  KMS        ${at.kmsUrl}  (embedded, for this machine only)
+  State      ${at.dataDir}  (keep it private, and back it up: it holds all keys and secrets)
 
 Try it: paste these lines into another terminal, in this directory.
 

@@ -45,7 +45,7 @@ const MAX_ALIASES_PER_KEY = 50;
 const MAX_GRANTS_PER_KEY = 50_000;
 
 /**
- * The keys, aliases and grants in the keyring's file. Every answer is read from the file and nothing is kept in memory,
+ * The keys, aliases and grants in the keyring's file. Every method reads from the file and keeps nothing in memory,
  * since several processes share it. Every method throws KmsUnavailable when the file cannot be read or written.
  */
 export class KeyStore {

@@ -3,7 +3,7 @@ import { KmsRefused, type EncryptionContext, type KmsGrants, type KmsLike } from
 import { blobKeyId, canonicalContext, openBlob, sealBlob } from './ciphertext-blob.js';
 import { KeyStore, type KeyringAlias, type KeyringGrant, type KeyringKey } from './key-store.js';
 
-/** The account in the ARNs of embedded keys, which AWS gives to nobody. */
+/** The account in the ARNs of embedded keys; AWS gives it to no customer. */
 export const EMBEDDED_ACCOUNT_ID = '000000000000';
 
 /** AWS's limit for GenerateRandom. */
@@ -30,8 +30,8 @@ export const keyArnOf = (key: Pick<KeyringKey, 'region' | 'id'>): string =>
   `arn:aws:kms:${key.region}:${EMBEDDED_ACCOUNT_ID}:key/${key.id}`;
 
 /**
- * The embedded default's KMS: symmetric keys in the data directory, apart by region as AWS keeps them apart. A
- * ciphertext or alias of one region means nothing in another.
+ * The KMS of the embedded server: symmetric keys in the data directory, separate by region as in AWS. A ciphertext or
+ * alias of one region means nothing in another.
  *
  * Any number of processes may hold the same data directory open. Where a method takes a `keyId`, it is a key id, a key
  * ARN, `alias/name` or an alias's ARN. Methods throw KmsRefused with AWS's error names, and KmsUnavailable when the
@@ -50,10 +50,10 @@ export class Keyring {
    * agree on one file; one killed half-way leaves nothing the next could mistake for a keyring.
    *
    * @param options.mustExist throw instead of starting a new keyring: for a data directory that already holds
-   * credentials, which new keys could never open
+   *   credentials, which new keys could never open
    * @param options.busyTimeoutMs how long every call waits, and holds up this process, while another one writes; 2 s
-   * @throws PrivateFileError with what to do about it: file readable by others, directory writable by others, not a
-   * keyring, missing
+   * @throws PrivateFileError, whose message says what to do: file readable by others, directory writable by others, not
+   *   a keyring, missing
    */
   static open(dataDir: string, options: { mustExist?: boolean; busyTimeoutMs?: number } = {}): Keyring {
     return new Keyring(KeyStore.open(dataDir, options));
@@ -81,7 +81,7 @@ export class Keyring {
     this.#store.createAlias(alias, this.find(region, keyId));
   }
 
-  /** The region's key that `keyId` names. @throws KmsRefused NotFoundException */
+  /** The key of the region with this id, ARN or alias. @throws KmsRefused NotFoundException */
   find(region: string, keyId: string): KeyringKey {
     let reference = keyId;
     if (keyId.startsWith('arn:')) {

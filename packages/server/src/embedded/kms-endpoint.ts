@@ -1,9 +1,8 @@
+import { isLoopback, isPlainObject } from '@confidant/contract';
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
-import { isLoopback } from '../domain/loopback.js';
-import { isPlainObject } from '../domain/plain-object.js';
 import type { AccessKey } from './access-key.js';
 import type { Keyring } from './keyring.js';
 import { KMS_OPERATIONS } from './kms-operations.js';

@@ -1,10 +1,10 @@
+import { isPlainObject } from '@confidant/contract';
 import { z } from 'zod';
 import { KmsRefused, type EncryptionContext } from '@confidant/kmsauth';
-import { isPlainObject } from '../domain/plain-object.js';
 import type { KeyringKey } from './key-store.js';
 import type { Keyring } from './keyring.js';
 
-/** What the operations of KMS are made of: their type, and the members that several of them share. */
+/** The type of KMS operations, and the schemas of members that several of them share. */
 
 export const SYMMETRIC = 'SYMMETRIC_DEFAULT';
 
@@ -22,7 +22,7 @@ const context = z.custom<EncryptionContext>(
 );
 export const optionalContext = context.optional().transform((value) => value ?? {});
 export const algorithm = z.literal(SYMMETRIC).optional();
-// In AWS, grant tokens bridge the time until a new grant is known everywhere; here it is known at once.
+// In AWS, grant tokens bridge the time until a new grant is known everywhere; here a grant takes effect at once.
 export const grantTokens = z.array(z.string()).max(10).optional();
 
 export const page = (maxLimit: number) => ({
@@ -54,7 +54,7 @@ export function operation<S extends z.ZodType>(
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-/** The key of an operation that takes no alias in AWS: what works here must work there. */
+/** Finds the key for an operation that does not take aliases in AWS: what works here must work there. */
 export function findByIdOrArn({ keyring, region }: Place, reference: string): KeyringKey {
   if (/^(arn:.*:)?alias\//.test(reference)) throw new KmsRefused('NotFoundException');
   return keyring.find(region, reference);

@@ -26,15 +26,17 @@ export function loginLink(serverUrl: string, secret: string): string {
   return `${serverUrl}/login#${secret}`;
 }
 
-/** Uses up the login link. True once, for its secret: of several racers exactly one gets true. */
+/**
+ * Redeems the login link. Returns true once, for the link's secret; when several processes race, exactly one gets true.
+ */
 export function redeemLoginLink(dataDir: string, secret: string, nowMs: number = Date.now()): boolean {
   const path = join(dataDir, FILE);
   const text = readPrivateFile(path);
   if (text === undefined) return false;
   const { sha256, expiresAtMs } = JSON.parse(text) as { sha256: string; expiresAtMs: number };
   const expected = Buffer.from(sha256, 'hex');
-  const given = digest(secret);
-  if (expected.length !== given.length || !timingSafeEqual(given, expected) || nowMs >= expiresAtMs) return false;
+  const actual = digest(secret);
+  if (expected.length !== actual.length || !timingSafeEqual(actual, expected) || nowMs >= expiresAtMs) return false;
   try {
     // The process that deletes the file has redeemed the link.
     unlinkSync(path);
@@ -44,7 +46,7 @@ export function redeemLoginLink(dataDir: string, secret: string, nowMs: number =
   }
 }
 
-/** The secret of session cookies in the embedded default, which the first start makes in the data directory. */
+/** The secret of session cookies in the embedded server, which the first start makes in the data directory. */
 export function openSessionSecret(dataDir: string): string {
   ensurePrivateDirectory(dataDir);
   const path = join(dataDir, SECRET_FILE);

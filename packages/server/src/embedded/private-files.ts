@@ -21,10 +21,10 @@ import { shellQuote } from './shell-quote.js';
 /*
  * The package kmsauth has private files too (`private-file.ts`). These differ in what they promise: the server needs
  * them before it starts, so they are synchronous; keys must survive a power cut, so files and directories are synced;
- * racing processes agree on one file; and a refusal tells the operator which command mends it.
+ * racing processes agree on one file; and a refusal names the command that repairs it.
  */
 
-/** A file or directory of the embedded default cannot be trusted or used as it is; the message says what to do. */
+/** A file or directory of the embedded server cannot be trusted or used as it is; the message says what to do. */
 export class PrivateFileError extends Error {
   override readonly name = 'PrivateFileError';
 }
@@ -42,7 +42,7 @@ function isForeign({ uid }: Stats): boolean {
 function foreignOwner(path: string, { uid }: Stats): PrivateFileError {
   return new PrivateFileError(
     `${path} belongs to another user (uid ${uid}, this process runs as ${process.getuid?.()}); run as its owner, ` +
-      `or if nobody else had a hand in it, run: chown ${process.getuid?.()} ${shellQuote(path)}`,
+      `or, if you trust its content, run: chown ${process.getuid?.()} ${shellQuote(path)}`,
   );
 }
 
@@ -62,7 +62,7 @@ export function ensurePrivateDirectory(path: string): void {
   try {
     makeDirectory(path);
   } catch (error) {
-    throw new PrivateFileError(`the data directory ${path} cannot be made (${codeOf(error) ?? 'unknown'})`, {
+    throw new PrivateFileError(`the data directory ${path} cannot be created (${codeOf(error) ?? 'unknown'})`, {
       cause: error,
     });
   }
@@ -110,7 +110,7 @@ export function privateFileExists(path: string): boolean {
 function assertPrivate(path: string, stats: Stats): void {
   if (stats.isSymbolicLink()) {
     throw new PrivateFileError(
-      `${path} is a symbolic link, which could lead to anybody's file; put the file itself there`,
+      `${path} is a symbolic link, which could lead to another user's file; replace it with the file itself`,
     );
   }
   if (!stats.isFile()) throw new PrivateFileError(`${path} is not a regular file`);
@@ -118,7 +118,7 @@ function assertPrivate(path: string, stats: Stats): void {
   if (hasModes && (stats.mode & 0o077) !== 0) {
     throw new PrivateFileError(
       `${path} holds secrets but other users can read or write it (mode ${octal(stats.mode)}); ` +
-        `if nobody has read it, run: chmod 600 ${shellQuote(path)}`,
+        `if you are sure that no other user has read it, run: chmod 600 ${shellQuote(path)}`,
     );
   }
 }
@@ -154,7 +154,7 @@ export function touchPrivateFile(path: string): void {
  * @returns false when the file exists already; it is left as it is
  */
 export function publishPrivateFile(path: string, text: string): boolean {
-  const complete = writeAside(path, text);
+  const complete = writeTemporary(path, text);
   try {
     // link() refuses an existing name, which rename() would overwrite.
     linkSync(complete, path);
@@ -170,23 +170,23 @@ export function publishPrivateFile(path: string, text: string): boolean {
 
 /** Writes a private file, in place of an older one if there is one; readers see the old text or the new, never half. */
 export function replacePrivateFile(path: string, text: string): void {
-  renameSync(writeAside(path, text), path);
+  renameSync(writeTemporary(path, text), path);
   syncDirectory(dirname(path));
 }
 
-function writeAside(path: string, text: string): string {
-  const aside = `${path}.${randomUUID()}.tmp`;
-  const file = openSync(aside, 'wx', 0o600);
+function writeTemporary(path: string, text: string): string {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = openSync(temporary, 'wx', 0o600);
   try {
     writeFileSync(file, text);
     fsyncSync(file);
   } catch (error) {
-    unlinkSync(aside);
+    unlinkSync(temporary);
     throw error;
   } finally {
     closeSync(file);
   }
-  return aside;
+  return temporary;
 }
 
 /** A new name is durable only once its directory is. */

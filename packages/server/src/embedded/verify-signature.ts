@@ -47,7 +47,7 @@ export function verifySigV4(
   if (signed === undefined || amzDate === undefined || Number.isNaN(sentAtMs) || !amzDate.startsWith(scopeDate)) {
     return { fault: 'IncompleteSignatureException' };
   }
-  // This server gives out no temporary credentials.
+  // This endpoint does not issue temporary credentials.
   if (headers.has('x-amz-security-token') || !equal(accessKeyId, expected.accessKey.accessKeyId)) {
     return { fault: 'UnrecognizedClientException' };
   }

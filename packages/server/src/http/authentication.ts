@@ -27,12 +27,15 @@ export interface LoggedIn {
   session: Session | undefined;
 }
 
-/** Finds out who sends a request, and makes browsers prove that their writes are meant. */
+/** Authenticates requests, and requires browsers to prove that their writes are intended. */
 export class Authentication {
   constructor(
-    /** Asked first, in this order: they need no session, so a request with a token reads no cookie. */
+    /**
+     * Authenticators that are asked first, in this order. They need no session, so a request with a token reads no
+     * cookie.
+     */
     private readonly authenticators: readonly Authenticator[],
-    /** Undefined: people do not log in here. */
+    /** Undefined if people cannot log in. */
     private readonly browsers: BrowserLogin | undefined,
     private readonly transport: TransportOptions,
   ) {}
@@ -40,11 +43,12 @@ export class Authentication {
   /**
    * The sender of a request. May set cookies.
    *
-   * @param write whether the request changes something: a browser must then prove that its page meant it
+   * @param write whether the request changes something: a browser must then prove that its page intended it
    * @throws Refusal `unauthenticated`, `csrf`, and what an authenticator throws
    */
   async identify(request: FastifyRequest, reply: FastifyReply, write: boolean): Promise<Principal> {
-    // Browsers say where a request starts, and send saved passwords with it: pages of other sites may not write here.
+    // Browsers send saved passwords with requests of any page, but also say which site the page is from: pages of other
+    // sites may not write here.
     if (write && request.headers['sec-fetch-site'] === 'cross-site') throw new Refusal('csrf');
     const authRequest = this.#authRequest(request);
     for (const authenticate of this.authenticators) {
@@ -57,7 +61,7 @@ export class Authentication {
     return loggedIn.principal;
   }
 
-  /** The person in the browser; undefined when nobody is logged in. Renews the session where it is due. */
+  /** The person who is logged in with the browser, if any. Renews the session when that is due. */
   async loggedIn(request: FastifyRequest, reply: FastifyReply, write = false): Promise<LoggedIn | undefined> {
     if (this.browsers === undefined) return undefined;
     const { sessions, sessionCookie, xsrfCookie, header, admission } = this.browsers;
@@ -70,7 +74,7 @@ export class Authentication {
     let session = opened?.session;
     if (person !== undefined) {
       if (session?.person.email !== person.email) session = undefined;
-      // A write cannot know a token that it would only be given now.
+      // A write needs the CSRF token of an existing session, so a new session would not help it.
       if (session === undefined && !write) session = await this.start(request, reply, person);
       return { principal: principalOf(person, 'header'), person, session };
     }
@@ -95,7 +99,7 @@ export class Authentication {
   }
 
   /**
-   * Logs out, if anybody is logged in. Returns the session that ended.
+   * Logs out the person, if one is logged in. Returns the session that ended.
    *
    * @param everywhere ends all other sessions of the person too
    */

@@ -22,7 +22,7 @@ import { rootOf } from './security.js';
 /** The request of a command line to act as a person. */
 interface CliRequest {
   challenge: string;
-  /** Where the browser brings the code; undefined: the page shows it, and the person copies it. */
+  /** The port on which the command line waits for the code; undefined if the page shows the code for copying. */
   back: { port: number; state: string } | undefined;
 }
 
@@ -43,8 +43,8 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     if (options.cliCodes !== undefined) return options.cliCodes;
     throw new Refusal(
       'not_found',
-      module.kind === 'everybody'
-        ? 'Authentication is switched off: there is nothing to log in to.'
+      module.kind === 'no-authentication'
+        ? 'Authentication is off: there is nothing to log in to.'
         : 'This server does not offer logins on the command line.',
     );
   };
@@ -85,7 +85,7 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
   });
 
   server.post(CLI_LOGIN_PATH, async (request, reply) => {
-    // Only browsers send this header. They have no business here: a page could log its visitor in as somebody else.
+    // Only browsers send this header. They are refused, because a page could log its visitor in as someone else.
     if (request.headers['sec-fetch-site'] !== undefined) throw new Refusal('csrf');
     const parsed = exchangeBody.safeParse(jsonOf(request));
     if (!parsed.success) throw new Refusal('invalid_request', 'The body must hold `code` and `verifier`.');
@@ -108,7 +108,7 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
   });
 }
 
-/** A stolen session of a command line must not give rise to others. */
+/** Refuses sessions of command lines, so that a stolen one cannot authorize others. */
 function requireBrowser(session: Session | undefined): void {
   if (session?.commandLine)
     throw new Refusal('not_authorized', 'Only a login in a browser can authorize a command line.');
@@ -119,12 +119,12 @@ function readRequest(fields: URLSearchParams): CliRequest {
   const challenge = fields.get('challenge') ?? '';
   const port = fields.get('port') ?? '';
   const state = fields.get('state') ?? '';
-  const isCarried = port === '' && state === '';
+  const isCopied = port === '' && state === '';
   const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1024 && Number(port) < 65_536;
-  if (!CHALLENGE_PATTERN.test(challenge) || !(isCarried || (isPort && /^[\w-]{22,128}$/.test(state)))) {
+  if (!CHALLENGE_PATTERN.test(challenge) || !(isCopied || (isPort && /^[\w-]{22,128}$/.test(state)))) {
     throw new Refusal('invalid_request', 'This address is incomplete. Run `confidant login` again.');
   }
-  return { challenge, back: isCarried ? undefined : { port: Number(port), state } };
+  return { challenge, back: isCopied ? undefined : { port: Number(port), state } };
 }
 
 function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string): FastifyReply {
@@ -142,8 +142,8 @@ function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string
 }
 
 /**
- * Asks the person to type the letters that the terminal shows. A button alone could be pressed for them, and letters to
- * compare are not read.
+ * Asks the person to type the letters that the terminal shows. A button alone could be pressed by trickery, and people
+ * do not really compare letters that they only see.
  */
 function askPerson(
   reply: FastifyReply,
@@ -191,17 +191,20 @@ function giveCode(reply: FastifyReply, { back }: CliRequest, code: string): Fast
       reply,
       200,
       TITLE,
-      html`<p>Copy this code into the terminal that you started. It works once, within five minutes.</p>
+      html`<p>
+          Copy this code into the terminal where you ran <code>confidant login</code>. It works once, within five
+          minutes.
+        </p>
         <p><textarea id="code" readonly rows="8" autofocus>${code}</textarea></p>
         <p><button id="copy" type="button" hidden>Copy</button></p>
-        <p>Do not give it to anybody: someone who asks for it is trying to get your access.</p>`,
+        <p>Do not give it to anyone: someone who asks for it is trying to get your access.</p>`,
       '/assets/copy.js',
     );
   }
   const address = new URL(`http://127.0.0.1:${back.port}/`);
   address.searchParams.set('code', code);
   address.searchParams.set('state', back.state);
-  // Not a redirect: the content security policy of the page lets its form lead to this server only.
+  // This is not a redirect, because the page's content security policy lets its form lead only to this server.
   reply.header('refresh', `0; url=${address.href}`);
   return sendPage(
     reply,

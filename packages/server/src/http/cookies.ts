@@ -5,7 +5,7 @@ export interface CookieAttributes {
   httpOnly: boolean;
   secure: boolean;
   sameSite: 'lax' | 'none' | undefined;
-  /** Null: until the browser closes. */
+  /** Null means until the browser closes. */
   maxAgeSeconds: number | null;
 }
 

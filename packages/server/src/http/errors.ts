@@ -9,7 +9,7 @@ export interface ErrorResponse {
   status: number;
   body: { error: string; reference?: string; conflicts?: unknown };
   headers: Record<string, string>;
-  /** Whether an operator should look: the fault is the server's or a backend's. */
+  /** Whether the fault is the server's or a backend's, so that an operator should look. */
   isServerFault: boolean;
 }
 

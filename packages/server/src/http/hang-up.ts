@@ -4,13 +4,13 @@ import type { Socket } from 'node:net';
 const LOOK_EVERY_MS = 50;
 
 /**
- * Closes connections that would keep the server from stopping. Node's own close ends idle connections once; it waits for
- * connections that have sent no request yet (browsers connect ahead, load balancers probe), and for those whose request
- * ends later and whose client keeps the connection. Call this before the server listens. The function that it returns
- * starts to close both kinds, and returns another one that stops it.
+ * Closes connections that would keep the server from stopping. Node's own close ends idle connections once; it waits
+ * for connections that have sent no request yet (browsers connect ahead, load balancers probe), and for those whose
+ * request ends later and whose client keeps the connection. Call this before the server listens. The function that it
+ * returns starts to close both kinds, and returns another one that stops it.
  *
- * A request may have arrived that this process had no time to read yet: a connection counts as silent when nothing was
- * read from it between two looks.
+ * A request may have arrived that this process has not read yet, so a connection counts as silent only when nothing was
+ * read from it between two checks.
  */
 export function prepareHangUp(server: Server): () => () => void {
   const connections = new Set<Socket>();

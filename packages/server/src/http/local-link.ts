@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { isLoopback } from '../domain/loopback.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
 import type { LocalModule, LoginOptions } from './login-options.js';
@@ -11,7 +11,7 @@ const linkBody = z.object({ secret: z.string().min(20).max(200) });
 
 /**
  * The person of the one-time link. The secret is accepted only from a page of this server on this machine: the peer is
- * loopback and no proxy, and both Host and Origin are loopback addresses, which a name that resolves to one is not.
+ * loopback and not a proxy, and both Host and Origin are loopback addresses, not names that resolve to one.
  *
  * @throws Refusal `not_authorized` for requests from elsewhere, `login_failed` for a secret that is not the link's
  */
@@ -24,6 +24,6 @@ export function redeemLink({ transport }: LoginOptions, { redeem }: LocalModule,
   }
   const body = linkBody.safeParse(jsonOf(request));
   const person = body.success ? redeem(body.data.secret) : undefined;
-  if (person === undefined) throw new Refusal('login_failed', 'This link was used before or is too old.');
+  if (person === undefined) throw new Refusal('login_failed', 'This link has been used or has expired.');
   return person;
 }

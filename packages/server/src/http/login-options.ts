@@ -10,10 +10,10 @@ import type { TransportOptions } from './security.js';
 
 /** How people log in. */
 export type LoginModule =
-  /** USE_AUTH=false: nobody needs to log in. */
-  | { kind: 'everybody' }
+  /** USE_AUTH=false: no one has to log in. */
+  | { kind: 'no-authentication' }
   /** No login is configured: people cannot log in. */
-  | { kind: 'nobody' }
+  | { kind: 'no-login' }
   | OpenIdModule
   | SamlModule
   | { kind: 'header' }
@@ -29,14 +29,14 @@ export interface SamlModule {
   kind: 'saml';
   provider: SamlProvider;
   flows: LoginFlows;
-  /** What `/v1/saml/debug` shows; null: nothing. */
+  /** Content of `/v1/saml/debug`; null if it is off. */
   debug: Record<string, unknown> | null;
 }
 
-/** The one-time link of the embedded default. */
+/** The one-time link of the embedded server. */
 export interface LocalModule {
   kind: 'local';
-  /** The person, when the secret is the link's. A secret is accepted once. */
+  /** Returns the person if the secret is the link's. A secret is accepted once. */
   redeem: (secret: string) => Person | undefined;
 }
 
@@ -44,9 +44,9 @@ export interface LoginOptions {
   module: LoginModule;
   authentication: Authentication;
   transport: TransportOptions;
-  /** Undefined: people do not log in here. */
+  /** Undefined if people cannot log in. */
   sessions: Sessions | undefined;
-  /** The codes that people give to command lines; undefined: nobody logs in, or a proxy vouches for everybody. */
+  /** Codes for logins of command lines; undefined if people cannot log in, or if a proxy authenticates them. */
   cliCodes: CliCodes | undefined;
   /** Name of the session's cookie. */
   sessionCookie: string;

@@ -73,7 +73,10 @@ export function keepFlow(
   authentication.setCookie(request, reply, flowCookie, sealed, { maxAgeSeconds: FLOW_SECONDS, crossSitePost });
 }
 
-/** What this browser began; its cookie is deleted. It may have ended before, which only ending it can rule out. */
+/**
+ * Takes the flow that this browser began, and deletes its cookie. The flow may have ended already: only ending it shows
+ * whether it had.
+ */
 export async function takeFlow(
   { authentication, flowCookie }: LoginOptions,
   flows: LoginFlows,
@@ -86,7 +89,7 @@ export async function takeFlow(
   return flows.begun(kind, cookie);
 }
 
-/** A login that proves nothing. The reason is for the log alone. */
+/** The refusal of a login that proves nothing. The reason is only logged. */
 export function loginFailed(reason: string): Refusal {
   return new Refusal('login_failed', undefined, { cause: new Error(reason) });
 }

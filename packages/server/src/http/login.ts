@@ -18,9 +18,9 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
 
   const login = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     switch (module.kind) {
-      case 'everybody':
+      case 'no-authentication':
         return redirect(reply, '/');
-      case 'nobody':
+      case 'no-login':
         throw new Refusal('not_found', 'People cannot log in here: no login is configured.');
       case 'openid':
         return openIdLogin(options, module, request, reply);
@@ -52,7 +52,7 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
       requireCsrfToken(loggedIn.session, request.headers['x-xsrf-token'] ?? form?.get('xsrf'));
       await logOut(options, request, reply, everywhere);
     } else if (everywhere) {
-      // Other sessions may be alive: the person must not believe that they ended.
+      // Other sessions may still be valid, so the response must not claim that they ended.
       throw new Refusal('unauthenticated');
     }
     return form === undefined ? sendJson(reply, { location: '/loggedout' }) : redirect(reply, '/loggedout', 303);

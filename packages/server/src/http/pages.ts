@@ -103,13 +103,13 @@ async function redeem(secret) {
   const isRefused = response.status === 401 || response.status === 403;
   const { error } = isRefused ? {} : await response.json().catch(() => ({}));
   status.textContent =
-    error || (isRefused ? 'This link was used before or is too old. Get another one with: npx confidant-admin login-link' : 'The login failed (' + response.status + ').');
+    error || (isRefused ? 'This link has been used or has expired. Get another one with: npx confidant-admin login-link' : 'The login failed (' + response.status + ').');
 }
 function follow() {
   const secret = location.hash.slice(1);
   history.replaceState(null, '', location.pathname);
   if (secret === '') status.textContent = 'Open the link that the server printed when it started.';
-  else redeem(secret).catch(() => (status.textContent = 'The server does not answer.'));
+  else redeem(secret).catch(() => (status.textContent = 'The server does not respond.'));
 }
 // Opening another link in this tab changes only the fragment: the page is not loaded again.
 addEventListener('hashchange', follow);

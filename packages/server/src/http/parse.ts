@@ -1,6 +1,5 @@
-import { parseJson, type Route } from '@confidant/contract';
+import { isPlainObject, parseJson, type Route } from '@confidant/contract';
 import type { z } from 'zod';
-import { isPlainObject } from '../domain/plain-object.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** @throws Refusal `not_found` for path parameters that do not fit the schema (bug 2) */
@@ -68,7 +67,10 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const field = issue.path.map(String).join('.');
   if (field === '') return 'The body must be a JSON object.';
   if (issue.code === 'custom' && issue.params?.['sentence'] === true) return issue.message;
-  const given = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-  if (given === undefined) return `${field} is a required field`;
+  const actual = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  if (actual === undefined) return `${field} is a required field`;
   return `${field}: ${issue.message}`;
 }

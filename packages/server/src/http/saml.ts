@@ -108,7 +108,8 @@ async function logout(options: LoginOptions, request: FastifyRequest, reply: Fas
   if (message.signed && !(await options.used.add(`logout:${digest(message.id)}`, '1', LOGOUT_MEMORY_SECONDS))) {
     throw loginFailed('the logout request was used before');
   }
-  // Providers may ask from a hidden frame, where our cookies are not sent; so all sessions it is about end by name.
+  // Providers may send this request from a hidden frame, without our cookies, so all sessions that it is about end by
+  // name.
   if (message.signed) await options.sessions?.endSaml(message.nameId, message.sessionIndex);
   // Even an unsigned request ends the session in this browser, if it names the person who is logged in.
   const loggedIn = await options.authentication.loggedIn(request, reply, true);

@@ -1,6 +1,6 @@
+import { isLoopback } from '@confidant/contract';
 import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isLoopback } from '../domain/loopback.js';
 import { Refusal } from '../domain/refusal.js';
 
 /** How requests reach the server. */
@@ -13,11 +13,11 @@ export interface TransportOptions {
   pretendHttps: boolean;
   /** FORWARDED_ALLOW_IPS. */
   isTrustedProxy: (address: string | undefined) => boolean;
-  /** Whether requests for other hosts are refused, because being on this machine is enough to get in. */
+  /** Whether requests for other hosts are refused, because access from this machine needs no login. */
   loopbackNamesOnly: boolean;
 }
 
-const EVERYWHERE = {
+const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
@@ -27,13 +27,13 @@ const EVERYWHERE = {
 
 /** Sent with responses for programs. JSON is not a page: it may not run, be framed or be stored. */
 export const DATA_HEADERS = {
-  ...EVERYWHERE,
+  ...COMMON_HEADERS,
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
 /** Sent with pages, whose scripts, styles and images are files of this server: nothing is inline or foreign. */
 export const PAGE_HEADERS = {
-  ...EVERYWHERE,
+  ...COMMON_HEADERS,
   'content-security-policy': [
     "default-src 'none'",
     "script-src 'self'",

@@ -100,7 +100,7 @@ function service(row: Service, permissions: Permissions = {}): ServiceBody {
   };
 }
 
-/** compat: dates of these answers are RFC 1123, those of the same thing inside a service are not. */
+/** compat: dates are RFC 1123 in these responses, but ISO 8601 in blind credentials inside a service. */
 export function blindCredential(view: BlindCredentialView): BlindCredentialBody {
   return { ...mappedBlindCredential(view), modified_date: rfc1123(view.credential.modifiedDate) };
 }

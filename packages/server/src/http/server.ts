@@ -24,14 +24,14 @@ export interface HttpOptions {
   handlers: Handlers;
   /** How requests are authenticated, and how people log in. */
   login: LoginOptions;
-  /** CUSTOM_FRONTEND_DIRECTORY; empty: none. */
+  /** CUSTOM_FRONTEND_DIRECTORY; empty means none. */
   customDirectory: string;
   webApp: WebApp;
   inMaintenance: () => boolean;
   logger: Logger;
   maxBodyBytes: number;
   requestTimeoutMs: number;
-  /** Addresses of trusted proxies; `true`: any. */
+  /** Addresses of trusted proxies; `true` means any. */
   trustProxy: string[] | boolean;
   /** Rejects while a backend is out of reach. */
   ready: () => Promise<void>;
@@ -43,9 +43,11 @@ export interface HttpOptions {
 const REQUEST_ID = /^[\w.-]{8,64}$/;
 
 const LATE_CHECK_INTERVAL_MS = 1000;
-/** Every connection costs memory, even a silent one. One process could not serve more than this at once. */
+/**
+ * Maximum number of connections: each costs memory, even a silent one, and one process could not serve more at once.
+ */
 const MAX_CONNECTIONS = 4096;
-/** A connection on which nothing moves for this long ends, also while a request is at work. */
+/** A connection on which nothing moves for this long ends, also while a request is being processed. */
 const INACTIVITY_MS = 120_000;
 
 /** The HTTP server over the route table, not yet listening. */
@@ -64,8 +66,8 @@ export function httpServer(options: HttpOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     genReqId: (request) => {
-      const given = request.headers['x-request-id'];
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+      const clientId = request.headers['x-request-id'];
+      return typeof clientId === 'string' && REQUEST_ID.test(clientId) ? clientId : randomUUID();
     },
     frameworkErrors: (error, request, reply) => void sendError(options, error, request, reply),
     clientErrorHandler: (_error, socket) => {

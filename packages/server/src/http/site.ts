@@ -9,7 +9,7 @@ import { PAGE, redirect } from './replies.js';
 import { nextOf } from './request-data.js';
 import { DATA_HEADERS, rootOf } from './security.js';
 
-/** compat: files that are the same for everybody may be cached for half a day. */
+/** compat: files that are the same for everyone may be cached for half a day. */
 const CACHED = 'public, max-age=43200';
 const ROBOTS = 'User-agent: *\nDisallow: /\n';
 const ICON =
@@ -21,13 +21,8 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   const { module, authentication } = options;
 
   server.get('/account', PAGE, async (request, reply) => {
-    if (module.kind === 'everybody') {
-      return sendPage(
-        reply,
-        200,
-        'No login',
-        html`<p>Authentication is switched off: everybody may do everything.</p>`,
-      );
+    if (module.kind === 'no-authentication') {
+      return sendPage(reply, 200, 'No login', html`<p>Authentication is off: everyone may do everything.</p>`);
     }
     const loggedIn = await authentication.loggedIn(request, reply);
     if (loggedIn === undefined) return redirect(reply, '/loggedout?next=%2Faccount');
@@ -35,12 +30,12 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
     const name = [firstName, lastName].filter((part) => part !== null).join(' ');
     const token = html`<input type="hidden" name="xsrf" value="${loggedIn.session?.csrf ?? ''}" />`;
     // A logout at a provider leads through its addresses. The page's policy forbids forms to go there, but not links.
-    const leave =
+    const logout =
       loggedIn.session?.saml === undefined
         ? html`<form method="post" action="/v1/logout">${token}<button id="logout">Log out</button></form>`
         : html`<p><a class="action" id="logout" href="/v1/saml/logout">Log out</a></p>`;
-    // With header login there is nothing to end: the proxy would vouch for the person again.
-    const leaveAll =
+    // With header login there is no session to end: the proxy would authenticate the person again.
+    const logoutEverywhere =
       loggedIn.session === undefined || module.kind === 'header'
         ? html``
         : html`<form method="post" action="/v1/logout">
@@ -57,11 +52,11 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
       200,
       'Logged in',
       html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
-        ${commandLine}${leave}${leaveAll}`,
+        ${commandLine}${logout}${logoutEverywhere}`,
     );
   });
 
-  // The page does not end sessions: any other site could open it.
+  // This page does not end sessions, because any other site could open it.
   server.get('/loggedout', PAGE, async (request, reply) => {
     const next = nextOf(request);
     const login = next === '/' ? '/v1/login' : `/v1/login?next=${encodeURIComponent(next)}`;
@@ -81,7 +76,7 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   });
 
   server.get('/404.html', PAGE, async (_request, reply) =>
-    sendPage(reply, 200, 'Not found', html`<p>There is nothing here.</p>`),
+    sendPage(reply, 200, 'Not found', html`<p>This page does not exist.</p>`),
   );
   const file = (path: string, type: string, content: string): void => {
     server.get(path, async (_request, reply) =>

@@ -40,7 +40,7 @@ export interface WebApp {
 export function registerWebApp(server: FastifyInstance, { module, authentication }: LoginOptions, app: WebApp): void {
   for (const address of ADDRESSES) {
     server.get(address, PAGE, async (request, reply) => {
-      const isIn = module.kind === 'everybody' || (await authentication.loggedIn(request, reply)) !== undefined;
+      const isIn = module.kind === 'no-authentication' || (await authentication.loggedIn(request, reply)) !== undefined;
       if (!isIn) return redirect(reply, `/loggedout${wanted(request.raw.url)}`);
       return reply.headers(APP_HEADERS).header('content-type', 'text/html; charset=utf-8').send(app.page);
     });

@@ -28,9 +28,9 @@ export interface CertificateAuthorityDescription {
 }
 
 /**
- * Issues certificates to names that were authorized before. Every method rejects with BackendUnavailable when
- * the CA gives no usable answer in time, and with a Refusal when it declines the request itself. A validity is in whole
- * days from now, and within `maxValidityDays`.
+ * Issues certificates to names that were authorized before. Every method rejects with BackendUnavailable when the CA
+ * gives no usable response in time, and with a Refusal when it declines the request itself. A validity is in whole days
+ * from now, and within `maxValidityDays`.
  */
 export interface CertificateAuthority {
   readonly name: string;

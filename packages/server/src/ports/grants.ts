@@ -5,7 +5,8 @@ export interface Roles {
   /** All names, sorted. Rejects with BackendUnavailable while no complete list is known; a list is never partial. */
   list(): Promise<string[]>;
   /**
-   * The role's ARN, undefined when there is no such role. Rejects with BackendUnavailable when it cannot be found out.
+   * The role's ARN; undefined when the role does not exist. Rejects with BackendUnavailable when that cannot be
+   * determined.
    */
   arnOf(name: string): Promise<string | undefined>;
   close(): void;

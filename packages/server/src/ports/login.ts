@@ -5,9 +5,12 @@ import type { Person } from '../domain/person.js';
  * `login_failed` when what came back does not prove who logged in; its cause is for the log.
  */
 export interface OpenIdProvider {
-  /** Where to send the browser; `flow` must come back with the answer, unchanged and never shown to the browser. */
+  /**
+   * Begins a login: `location` is where to send the browser. `flow` must come back with the response, unchanged and
+   * never shown to the browser.
+   */
   begin(redirectUri: string): Promise<{ location: string; flow: OpenIdFlow }>;
-  /** @param callback the redirect URI with the provider's answer in its query */
+  /** @param callback the redirect URI with the provider's response in its query */
   finish(callback: URL, flow: OpenIdFlow): Promise<Person>;
 }
 
@@ -18,7 +21,7 @@ export interface OpenIdFlow {
   codeVerifier: string;
 }
 
-/** Who logged in at a SAML identity provider, in its words. */
+/** The person who logged in, as the SAML identity provider names them. */
 export interface SamlSubject {
   nameId: string;
   nameIdFormat: string | null;
@@ -27,14 +30,17 @@ export interface SamlSubject {
 
 /** A SAML identity provider. Methods reject with a Refusal `login_failed` for messages that prove nothing. */
 export interface SamlProvider {
-  /** Where to send the browser; the answer must name `requestId`. */
+  /** Begins a login: `location` is where to send the browser. The response must name `requestId`. */
   begin(): Promise<{ location: string; requestId: string }>;
   /**
    * Checks a response. `requestId` is the login that this browser began, undefined for none: then only a login that
    * the provider started is accepted, if those are allowed at all.
    */
   consume(response: string, requestId: string | undefined): Promise<SamlLogin>;
-  /** Where to send the browser so that the provider ends its session too; undefined when it has no such address. */
+  /**
+   * Begins a logout: `location` is where to send the browser, so that the provider ends its session too. Undefined when
+   * it has no address for that.
+   */
   beginLogout(subject: SamlSubject): Promise<{ location: string; requestId: string } | undefined>;
   /** Checks a message of single logout, as it came in the query of the redirect. */
   receiveLogout(query: string): Promise<SamlLogout>;
@@ -60,6 +66,6 @@ export type SamlLogout =
       sessionIndex: string | null;
       /** Whether the provider's signature was on it. */
       signed: boolean;
-      /** Where to send the browser with our answer; undefined when the provider has no such address. */
+      /** Where to send the browser with our response; undefined when the provider has no address for that. */
       answer: string | undefined;
     };

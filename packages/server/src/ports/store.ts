@@ -8,13 +8,16 @@ export interface PageKey {
   modifiedDate: Instant;
 }
 
-/** What was found under an id: a record of the kind, nothing, or a row of another kind. */
+/** The result of a look-up by id: a record of the kind, nothing, or a row of another kind. */
 export type Found<K extends Kind> = Records[K] | 'absent' | 'other-kind';
 
-/** A service that was read, with access to what it maps. */
+/** A service that was read, and access to the credentials that it maps. */
 export interface ServiceRead {
   service: Found<'service'>;
-  /** The current rows of what the service maps, as {@link Store.getMany} gives them; none where there is no service. */
+  /**
+   * The current rows of the credentials that the service maps, as {@link Store.getMany} returns them; none when there
+   * is no service.
+   */
   mapped<K extends 'credential' | 'blind-credential'>(kind: K): Promise<Map<string, Records[K]>>;
 }
 
@@ -31,8 +34,8 @@ export interface RevisionWrite<K extends Kind> {
   decrypted?: Instant | null;
   /**
    * Only for credentials and blind credentials, when the name is new or changes. `claim` must be free or this id's;
-   * `release` (the name before) is given up when this id holds it. `takeFrom` names a holder that was seen not to
-   * carry the name any more (a server of the original renamed or archived it): its claim may be replaced.
+   * `release` (the previous name) is released if this id holds it. `takeFrom` is a holder that was found not to have
+   * the name any more (a server of the original renamed or archived it), so that its claim may be replaced.
    */
   name?: { claim: string; release?: string; takeFrom?: string };
 }
@@ -48,9 +51,9 @@ export type WriteOutcome =
   | { status: 'name-taken'; holder: string };
 
 /**
- * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and
- * changes may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when
- * the store does not answer within its time-outs, never with a wrong "absent".
+ * Rows of credentials, blind credentials and services. Reads of single rows are strongly consistent; lists and changes
+ * may lag by the time an index needs to follow. Every method rejects with BackendUnavailable when the store does not
+ * respond within its time-outs, never with a wrong "absent".
  *
  * Reads by id reject with {@link DamagedRow} for a row that cannot be understood, since leaving it out would say
  * "absent"; lists, histories and changes leave it out and report it to the callback the store was opened with. A date
@@ -63,7 +66,8 @@ export interface Store {
   get<K extends Kind>(kind: K, id: string): Promise<Found<K>>;
   /**
    * The same for a service whose credentials are wanted next: a store may read them along with it, if it knows from
-   * before which they are. What `mapped` gives is always what the service maps by the row that was read.
+   * before which they are. `mapped` always returns the credentials that the service maps according to the row that was
+   * read.
    */
   openService(id: string): Promise<ServiceRead>;
   /** One archived revision; undefined when there is none of that kind. Its `id` is without the revision. */
@@ -73,11 +77,11 @@ export interface Store {
   /** Current rows by id, any number of ids, repeated ones too; absent ids and other kinds are left out. */
   getMany<K extends Kind>(kind: K, ids: readonly string[]): Promise<Map<string, Records[K]>>;
   /**
-   * Writes the current row and the archive row of one revision in one transaction: the archive row only if absent,
-   * the current row only if it is the expected one. Of several racers with the same expectation exactly one gets
-   * `ok`; of several racers that claim one name exactly one does. Nothing is written unless `ok`; only after a
-   * rejection with BackendUnavailable it is unknown whether the revision was written, as a whole or not at all.
-   * Rejects with {@link RowTooLarge} when the store has no room for a row of that size.
+   * Writes the current row and the archive row of one revision in one transaction: the archive row only if absent, the
+   * current row only if it is the expected one. When several writers race with the same expectation, exactly one gets
+   * `ok`; when several claim one name, exactly one does. Nothing is written unless `ok`; only after a rejection with
+   * BackendUnavailable it is unknown whether the revision was written, as a whole or not at all. Rejects with {@link
+   * RowTooLarge} when the store has no room for a row of that size.
    */
   putRevision<K extends Kind>(write: RevisionWrite<K>): Promise<WriteOutcome>;
   /**
@@ -101,7 +105,7 @@ export interface Store {
    * `revision`; false when it no longer is.
    */
   setLastDecrypted(id: string, revision: number, date: Instant): Promise<boolean>;
-  /** Resolves when the store answers; for health checks. */
+  /** Resolves when the store responds; for health checks. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -12,16 +12,16 @@ export interface AuditEntry {
   reason?: string;
   /** Ids of the credentials whose values were given out, for a service. */
   credentials?: readonly string[];
-  /** For certificates: who signed, what else it names, and how to find it. */
+  /** For certificates: the CA, the alternative names, and how to find the certificate. */
   certificate?: { ca: string; alternativeNames: readonly string[]; validityDays: number; serialNumber?: string };
-  /** For JWTs: where the token counts, and the key that signed it. */
+  /** For JWTs: the environment of the token, and the key that signed it. */
   jwt?: { environment: string; kid?: string };
   requestId?: string;
 }
 
 export type Audit = (entry: AuditEntry) => void;
 
-/** Something changed, for webhooks and graphite. Ids and names only. */
+/** A change, for webhooks and Graphite. It contains only ids and names. */
 export type ChangeEvent =
   | { type: 'service'; service: Service; previous: Service | null }
   | {
@@ -35,14 +35,14 @@ export type ChangeEvent =
       reverted?: boolean;
     };
 
-/** Publishing never throws and never delays the caller. */
+/** Publishes changes. This never throws and never delays the caller. */
 export interface Events {
   publish(event: ChangeEvent): void;
 }
 
 /** Counters and timers, under the original's statsd names. Never throws and never delays the caller. */
 export interface Metrics {
-  /** True when no sink is configured: callers then leave out what only measures. */
+  /** True when no sink is configured: callers then skip work that only serves to measure. */
   readonly isOff?: boolean;
   count(name: string, by?: number): void;
   timing(name: string, milliseconds: number): void;

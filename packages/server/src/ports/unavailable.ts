@@ -1,4 +1,4 @@
-/** A backend gave no usable answer in time. `backend` is a word for the log, for example `dynamodb`. */
+/** A backend gave no usable response in time. `backend` is a word for the log, for example `dynamodb`. */
 export class BackendUnavailable extends Error {
   override readonly name = 'BackendUnavailable';
   constructor(

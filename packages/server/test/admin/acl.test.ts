@@ -97,7 +97,10 @@ describe('acl explain', () => {
       ],
       '--kwargs',
     ],
-    [['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--policy', '/no/such/file'], 'no such file'],
+    [
+      ['--principal', 'user:bob', '--action', 'get', '--resource', 'ca:x', '--policy', '/no/such/file'],
+      'the file does not exist',
+    ],
   ])('%j is a mistake: it prints no decision and exits with 2', async (args, text) => {
     const { exitCode, out, err } = await admin(['acl', 'explain', ...args]);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Backend, startServer, type TestServer } from '../harness/server.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
-import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { admin } from './run-admin.js';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/confidant-admin.js', import.meta.url));
@@ -192,7 +192,7 @@ describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
   test('confidant-admin exits with 1 when one id fails, and archives the others', async () => {
     const id = await disabled();
     const result = await admin(['archive_credentials', '--ids', `nope,${id}`, '--force'], environment);
-    expect(result).toMatchObject({ exitCode: 1, err: 'Credential nope: there is no such credential\n' });
+    expect(result).toMatchObject({ exitCode: 1, err: 'Credential nope: the credential does not exist\n' });
     expect((await call('GET', `/v1/credentials/${id}`)).status).toBe(404);
     expect((await admin(['restore_credentials', '--ids', 'nope'], environment)).exitCode).toBe(1);
   });

@@ -39,7 +39,7 @@ describe('the bootstrap commands', () => {
     expect(await admin(['generate_secrets_bootstrap', '--in', none], environment)).toEqual({
       exitCode: 1,
       out: '',
-      err: `--in: cannot read ${none}: there is no such file or directory\n`,
+      err: `--in: cannot read ${none}: the file or directory does not exist\n`,
     });
     const unwritable = await admin(
       ['generate_secrets_bootstrap', '--in', '/dev/null', '--out', directory],

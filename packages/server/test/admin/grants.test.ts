@@ -31,7 +31,10 @@ describe('the grant commands', () => {
     }
     expect(keyring.grants('us-east-1', KEY)).toHaveLength(4);
     const refused = await run('manage_kms_auth_grants', { KMS_AUTH_MANAGE_GRANTS: 'false' });
-    expect([refused.exitCode, refused.err]).toEqual([1, 'KMS_AUTH_MANAGE_GRANTS is false\n']);
+    expect([refused.exitCode, refused.err]).toEqual([
+      1,
+      'KMS_AUTH_MANAGE_GRANTS is false: set it to true to manage grants\n',
+    ]);
   });
 
   test('revoke the grants of services and leave other grants on the key', async () => {

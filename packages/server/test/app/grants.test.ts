@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { type Backend, startServer, type TestServer } from '../harness/server.js';
 import { type IamStandIn, roleArn, startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
-import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../stand-ins/dynamodb-server.js';
 
 const AUTH_KEY = 'alias/authnz-service';
 const BOTH = { encrypt_grant: true, decrypt_grant: true };

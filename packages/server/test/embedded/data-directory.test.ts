@@ -17,7 +17,7 @@ describe('a data directory', () => {
   test('that is a file, or below one, is refused', () => {
     const file = join(temporaryDirectory(), 'file');
     writeFileSync(file, '');
-    expect(() => ensurePrivateDirectory(file)).toThrow(/cannot be made \(EEXIST\)/);
+    expect(() => ensurePrivateDirectory(file)).toThrow(/cannot be created \(EEXIST\)/);
     expect(() => ensurePrivateDirectory(join(file, 'data'))).toThrow(PrivateFileError);
   });
 
@@ -26,7 +26,7 @@ describe('a data directory', () => {
     const program = await run({ CONFIDANT_DATA_DIR: '/proc/confidant/data' });
     expect([await program.exited, program.stderr()]).toEqual([
       1,
-      expect.stringContaining('/proc/confidant/data cannot be made (ENOENT)'),
+      expect.stringContaining('/proc/confidant/data cannot be created (ENOENT)'),
     ]);
   });
 });

@@ -11,7 +11,7 @@ import { Keyring } from '../../src/embedded/keyring.js';
 import type { Sealer } from '../../src/ports/sealer.js';
 import type { Store } from '../../src/ports/store.js';
 import { type As, startServer, type TestServer } from '../harness/server.js';
-import { TEST_CREDENTIALS } from '../adapters/store/dynamodb-server.js';
+import { TEST_CREDENTIALS } from '../stand-ins/dynamodb-server.js';
 import { type Production, startProduction } from './production.js';
 import { recordedTable } from './recordings.js';
 

@@ -3,7 +3,7 @@ import { startAcmPca } from '../stand-ins/acm-pca.js';
 import { startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import type { Backend } from '../harness/server.js';
-import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { createDynamoTable } from '../../src/adapters/store/dynamodb/create-table.js';
 import { dynamoOptions, rawTable } from '../adapters/store/harness.js';
 import { type Item, recordedJson } from './recordings.js';

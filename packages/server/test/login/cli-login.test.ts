@@ -321,7 +321,7 @@ describe('the command line login', () => {
       try {
         const visitor = new Visitor(confidant.url);
         const answer = await visitor.go('/v1/login/cli', { headers: { 'x-email': 'alice@example.com' } });
-        expect([answer.status, answer.text]).toEqual([404, expect.stringMatching(/command line|switched off/)]);
+        expect([answer.status, answer.text]).toEqual([404, expect.stringMatching(/command line|is off/)]);
         expect(
           (await visitor.go(addressOf(ask(confidant.url)), { headers: { 'x-email': 'alice@example.com' } })).status,
         ).toBe(404);

@@ -123,7 +123,7 @@ describe('the one-time link', () => {
     };
     const { listeners, status, ...globals } = page;
     runInNewContext(script, globals);
-    await expect.poll(() => status.textContent).toContain('used before or is too old');
+    await expect.poll(() => status.textContent).toContain('has been used or has expired');
     for (const [hash, text] of [
       ['#second', 'Too many requests.'],
       ['#third', 'at /'],

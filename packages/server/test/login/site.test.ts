@@ -193,7 +193,7 @@ describe('a server without login', () => {
   test('with USE_AUTH=false lets everybody in, on pages too, and warns at every start', async () => {
     const open = await startServer({ USE_AUTH: 'false' });
     expect((await open.call(null, 'GET', '/v1/user/email')).json).toEqual({ email: 'unauthenticated user' });
-    expect((await open.call(null, 'GET', '/account')).text).toContain('Authentication is switched off');
+    expect((await open.call(null, 'GET', '/account')).text).toContain('Authentication is off');
     await open.stop();
     const { settings } = readSettings({ USE_AUTH: 'false', DEBUG: 'true' });
     expect(dangers(settings)).toHaveLength(2);

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { dataDirectory, run } from '../harness/program.js';
 import { startKmsStandIn } from '../stand-ins/kms.js';
-import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { freePort } from '../harness/free-port.js';
 import { SECRET } from '../harness/server.js';
 import { CLIENT_ID, CLIENT_SECRET, startOpenIdProvider } from './openid-provider.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startKmsStandIn } from '../stand-ins/kms.js';
-import { startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { caller, dataDirectory, type Program, ROOT, run } from '../harness/program.js';
 
 const started: Program[] = [];

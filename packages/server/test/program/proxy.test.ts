@@ -13,7 +13,7 @@ import { type AcmPcaStandIn, startAcmPca } from '../stand-ins/acm-pca.js';
 import { type IamStandIn, startIamStandIn } from '../stand-ins/iam.js';
 import { type KmsStandIn, startKmsStandIn } from '../stand-ins/kms.js';
 import { startStsStandIn, type StsStandIn } from '../stand-ins/sts.js';
-import { type DynamoDbServer, startDynamoDb } from '../adapters/store/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../stand-ins/dynamodb-server.js';
 import { dataDirectory, type Program, run } from '../harness/program.js';
 
 // Host names that the server connects to. Only the proxy knows the addresses of the stand-ins behind them.

@@ -21,14 +21,14 @@ export interface AclModuleOptions {
   spec: string;
   /** The directory that relative paths start from. */
   directory: string;
-  /** Time for an answer; one that takes longer denies. */
+  /** Time limit of a decision; one that takes longer denies. */
   timeoutMs?: number;
 }
 
 const SPEC = /^(?<file>.+\.(?:mjs|js|cjs)):(?<name>[A-Za-z_$][\w$]*)$/;
 
 /**
- * Loads the operator's own ACL. Rejects, with a text for the operator, when there is no such file or function. Only
+ * Loads the operator's own ACL. Rejects, with a text for the operator, when the file or function does not exist. Only
  * `true` allows: any other answer, an exception, a rejection and a missing answer deny. Nothing here can stop code that
  * never returns: it stops the server.
  */
@@ -38,11 +38,12 @@ export async function loadAclModule({ spec, directory, timeoutMs = 2000 }: AclMo
     throw new Error(`ACL_MODULE: expected a JavaScript file and a function in it, like ./acl.mjs:check`);
   }
   const path = resolve(directory, file);
-  if (!(await stat(path).catch(() => undefined))?.isFile()) throw new Error(`ACL_MODULE: there is no file ${path}`);
+  if (!(await stat(path).catch(() => undefined))?.isFile())
+    throw new Error(`ACL_MODULE: the file ${path} does not exist`);
   const check = await exported(path, name);
   return async (request) => {
     const answer: unknown = check(argumentsOf(request));
-    return (isThenable(answer) ? await within(answer, timeoutMs) : answer) === true;
+    return (isThenable(answer) ? await withinTime(answer, timeoutMs) : answer) === true;
   };
 }
 
@@ -55,7 +56,7 @@ async function exported(path: string, name: string): Promise<(request: AclModule
   }
   // The exports of a CommonJS module may be found only under `default`.
   const found = module[name] ?? (module.default as Record<string, unknown> | undefined)?.[name];
-  if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} exports no function ${name}`);
+  if (typeof found !== 'function') throw new Error(`ACL_MODULE: ${path} does not export a function ${name}`);
   return found as (request: AclModuleArguments) => unknown;
 }
 
@@ -72,7 +73,10 @@ function argumentsOf(request: AccessRequest): AclModuleArguments {
   };
 }
 
-/** compat: the names of the original's hooks. `new_credential_ids` is there only where the original gives it. */
+/**
+ * The arguments under the names of the original's hooks (compat). `new_credential_ids` is there only where the original
+ * passes it.
+ */
 function kwargsOf({ mapping, certificate, jwt }: AccessRequest): Record<string, unknown> {
   return {
     ...(mapping && { credential_ids: [...mapping.ids] }),
@@ -95,7 +99,8 @@ const KWARGS = {
 };
 
 /**
- * The part of a request that stands in the arguments of the original's hooks: the other way round than for a module.
+ * Turns arguments of the original's hooks back into the part of a request that they describe: the inverse of {@link
+ * kwargsOf}.
  *
  * @throws Error with a text for the operator when the type of resource does not have such arguments
  */
@@ -113,7 +118,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
-async function within(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+async function withinTime(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`the ACL module gave no answer within ${timeoutMs} ms`)), timeoutMs);

@@ -198,16 +198,16 @@ function toRule({ name, effect, principal, action, resource, adds }: ParsedRule)
     effect,
     principal: {
       ...(principal?.type && { type: principal.type }),
-      ...defined('name', principal?.name),
-      ...defined('group', principal?.group),
-      ...defined('account', principal?.account),
+      ...optionalField('name', principal?.name),
+      ...optionalField('group', principal?.group),
+      ...optionalField('account', principal?.account),
     },
     ...(action !== '*' && { actions: new Set([action].flat()) }),
     resource: {
       ...(type !== '*' && { types: new Set([type].flat()) }),
       ...(own && { own }),
-      ...defined('ca', ca),
-      ...defined('environment', environment),
+      ...optionalField('ca', ca),
+      ...optionalField('environment', environment),
       ...toCondition(resource),
     },
     ...(adds && { adds: toCondition(adds) }),
@@ -219,9 +219,9 @@ function toCondition({
   name,
   tag,
 }: Partial<Record<'id' | 'name' | 'tag', Pattern | undefined>>): CredentialCondition {
-  return { ...defined('id', id), ...defined('name', name), ...defined('tag', tag) };
+  return { ...optionalField('id', id), ...optionalField('name', name), ...optionalField('tag', tag) };
 }
 
-function defined<Key extends string>(key: Key, value: Pattern | undefined): { [K in Key]?: Pattern } {
+function optionalField<Key extends string>(key: Key, value: Pattern | undefined): { [K in Key]?: Pattern } {
   return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: Pattern };
 }

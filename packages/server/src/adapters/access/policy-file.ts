@@ -5,7 +5,7 @@ import { BadPolicy, MAX_POLICY_BYTES, parsePolicy } from './parse-policy.js';
 
 export interface PolicyFileOptions {
   file: string;
-  /** The policy that `include: default` stands for. */
+  /** The policy that `include: default` means. */
   included: Acl;
   log: {
     info(details: Record<string, unknown>, message: string): void;
@@ -37,7 +37,10 @@ export async function openPolicyFile(options: PolicyFileOptions): Promise<{ poli
       const { message } = error as Error;
       // Each problem is logged once, not at every look.
       if (message !== problem && !closed) {
-        log.error({ file, problem: message }, 'the changed access policy is NOT in force, the one before it stays');
+        log.error(
+          { file, problem: message },
+          'the changed access policy cannot be used: the previous one stays in force',
+        );
       }
       problem = message;
     }

@@ -52,7 +52,7 @@ export class CredentialsCache {
     return this.#loading;
   }
 
-  /** Drops the cached credentials after AWS said that they have expired: the next call loads new ones. */
+  /** Drops the cached credentials after AWS reported that they have expired. The next call loads new ones. */
   forget(): void {
     this.#cached = undefined;
     this.#forgotten = true;
@@ -72,7 +72,7 @@ export function defaultProvider(region: string): CredentialsProvider {
   };
 }
 
-/** As {@link defaultProvider}, cached. */
+/** The credentials of {@link defaultProvider}, cached. */
 export function defaultCredentials(region: string): CredentialsCache {
   return new CredentialsCache(defaultProvider(region));
 }

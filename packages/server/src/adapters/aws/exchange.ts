@@ -1,9 +1,9 @@
 import type * as http from 'node:http';
 import type * as https from 'node:https';
 import type { Socket } from 'node:net';
-import { AnswerTooLong, readAnswer } from '../read-answer.js';
+import { ResponseTooLong, readResponse } from '../read-response.js';
 
-/** A failure that a further attempt may mend; `cause` of the BackendUnavailable when it did not. */
+/** A failure that another attempt may repair. If it does not, this is the `cause` of the BackendUnavailable. */
 export class Transient extends Error {
   constructor(
     message: string,
@@ -15,17 +15,17 @@ export class Transient extends Error {
   }
 }
 
-/** Where requests go, and how long they may take. */
+/** The destination of requests, and their time limits. */
 export interface ExchangeOptions {
   transport: typeof http | typeof https;
   hostname: string;
   port: number;
   path: string;
   connectTimeoutMs: number;
-  /** Time for one whole answer, counted from when a connection is there. */
+  /** Time limit for one whole response, counted from when the connection is ready. */
   readTimeoutMs: number;
   maxResponseBytes: number;
-  /** The socket's event that says that the connection is there. */
+  /** The socket's event that reports that the connection is ready. */
   connectedEvent: 'connect' | 'secureConnect';
   /** ` through the proxy proxy.corp:3128`, for messages; empty without a proxy. */
   through: string;
@@ -35,8 +35,8 @@ export interface ExchangeOptions {
 const readySockets = new WeakSet<Socket>();
 
 /**
- * Sends one POST request and reads its whole answer by `deadline`, on the clock of `performance.now()`. Rejects with
- * {@link Transient} when there is no answer.
+ * Sends one POST request and reads its whole response by `deadline`, on the clock of `performance.now()`. Rejects with
+ * {@link Transient} when there is no response.
  */
 export function exchange(
   options: ExchangeOptions,
@@ -62,7 +62,7 @@ export function exchange(
     const request = transport.request({ method: 'POST', hostname, port, path, headers, agent });
     allow(Infinity, `no free connection${options.through}`);
     request.on('socket', (socket) => {
-      // socket.connecting would not do: it says nothing of TLS, or of a connection through a proxy.
+      // socket.connecting is not enough: it says nothing about TLS, or about a connection through a proxy.
       if (readySockets.has(socket)) return allow(readTimeoutMs, 'no answer');
       allow(connectTimeoutMs, `no connection${options.through}`);
       socket.once(options.connectedEvent, () => {
@@ -72,7 +72,7 @@ export function exchange(
     });
     request.on('error', fail);
     request.on('response', (response) => {
-      readAnswer(response, options.maxResponseBytes).then((content) => {
+      readResponse(response, options.maxResponseBytes).then((content) => {
         clearTimeout(timer);
         resolve({ status: response.statusCode ?? 0, text: content.toString('utf8') });
       }, fail);
@@ -83,7 +83,7 @@ export function exchange(
 
 function asTransient(error: Error, isReused: boolean): Transient {
   if (error instanceof Transient) return error;
-  if (error instanceof AnswerTooLong) return new Transient(error.message);
+  if (error instanceof ResponseTooLong) return new Transient(error.message);
   return new Transient('the connection failed', isReused && isReset(error), { cause: error });
 }
 

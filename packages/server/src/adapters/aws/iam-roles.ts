@@ -26,7 +26,7 @@ export interface IamOptions {
 }
 
 const ROLES_PER_PAGE = 1000;
-/** Far above what one account may hold: a listing that never ends must stop. */
+/** Maximum number of pages, far above what one account may hold: a listing that never ends must stop. */
 const MAX_PAGES = 100;
 /** Time for a whole listing, all pages and attempts together. */
 const LISTING_DEADLINE_MS = 60_000;
@@ -64,7 +64,7 @@ class IamRoles implements Roles {
   }
 
   async arnOf(name: string): Promise<string | undefined> {
-    // A role made since the last refresh is not in the list: only IAM can say that there is none.
+    // A role made since the last refresh is not in the list, so IAM is asked before a role counts as missing.
     return this.#known?.get(name) ?? (await this.#ask(name));
   }
 
@@ -115,7 +115,8 @@ class IamRoles implements Roles {
           if (name !== undefined && arn !== undefined) listing.set(name, arn);
         }
         if (answer.IsTruncated !== true) return listing;
-        if (answer.Marker === undefined || answer.Marker === marker) throw new Error('IAM did not say where to go on');
+        if (answer.Marker === undefined || answer.Marker === marker)
+          throw new Error('IAM sent an incomplete list without a new marker');
         marker = answer.Marker;
       }
       throw new Error('IAM lists more roles than this server reads');
@@ -142,7 +143,7 @@ class IamRoles implements Roles {
       this.#connected ??= connect(this.#options);
       return await run(await this.#connected);
     } catch (error) {
-      // The SDK's errors carry the whole exchange: only their name and message are passed on.
+      // The SDK's errors carry the whole exchange, so only their name and message are passed on.
       const { name, message } = error as Error;
       throw new BackendUnavailable('iam', { cause: new Error(`${name}: ${message}`) });
     }
@@ -151,7 +152,7 @@ class IamRoles implements Roles {
 
 type Sdk = typeof import('@aws-sdk/client-iam');
 
-/** Loads the SDK, which the embedded default never needs. */
+/** Loads the SDK, which the embedded server never needs. */
 async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClient }> {
   const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-iam'),

@@ -1,9 +1,9 @@
+import { isPlainObject } from '@confidant/contract';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { proxyAgent, proxyOf } from '@confidant/kmsauth/proxy';
 import { signRequest } from '../../aws/sigv4.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import type { CredentialsCache } from './credentials.js';
 import { exchange, type ExchangeOptions, Transient } from './exchange.js';
@@ -21,7 +21,7 @@ export interface AwsJsonOptions {
   endpoint: string;
   credentials: CredentialsCache;
   connectTimeoutMs: number;
-  /** Time for one whole answer, counted from when a connection is there. */
+  /** Time limit for one whole response, counted from when the connection is ready. */
   readTimeoutMs: number;
   maxSockets: number;
   maxAttempts?: number;
@@ -31,7 +31,7 @@ export interface AwsJsonOptions {
 /** The service refused the request; `code` is the name of its error. */
 export class AwsRefusal extends Error {
   override readonly name = 'AwsRefusal';
-  // The answer is private, so that no log prints it with the error: it may hold rows.
+  // The response is private, so that no log prints it with the error: it may contain rows.
   readonly #answer: Readonly<Record<string, unknown>>;
 
   constructor(
@@ -50,7 +50,7 @@ export class AwsRefusal extends Error {
 }
 
 const DEFAULT_MAX_ATTEMPTS = 5;
-/** Above the 16 MB of a BatchGetItem answer, because JSON's escapes add to it. */
+/** More than the 16 MB of a BatchGetItem response, because JSON's escapes add to it. */
 const DEFAULT_MAX_RESPONSE_BYTES = 48 * 1024 * 1024;
 // Firewalls drop idle connections silently; the next request on one would hang until its time-out.
 const IDLE_SOCKET_MS = 20_000;
@@ -107,17 +107,17 @@ export class AwsJsonClient {
     if (proxy === undefined) this.#agent = this.#directAgent();
   }
 
-  /** The time one call may take, all its attempts together, unless its caller says less. */
+  /** Default time limit of one call with all its attempts, in milliseconds. */
   get budgetMs(): number {
     return this.#options.connectTimeoutMs + this.#options.readTimeoutMs;
   }
 
   /**
-   * Calls an operation and resolves to its parsed answer. The operation must be safe to repeat (a read, a write of the
-   * same state, or one with an idempotency token): an attempt whose answer is lost is followed by another.
+   * Calls an operation and resolves to its parsed response. The operation must be safe to repeat (a read, a write of
+   * the same state, or one with an idempotency token): an attempt whose response is lost is followed by another.
    *
    * Rejects with {@link AwsRefusal} when the service refuses, and with {@link BackendUnavailable} when there is no
-   * usable answer by `deadline`, on the clock of `performance.now()`.
+   * usable response by `deadline`, on the clock of `performance.now()`.
    */
   async call(operation: string, input: unknown, deadline = performance.now() + this.budgetMs): Promise<unknown> {
     const body = JSON.stringify(input);
@@ -199,7 +199,7 @@ export class AwsJsonClient {
       return await Promise.race([
         this.#options.credentials.load(),
         sleep(Math.max(0, deadline - performance.now()), undefined, { signal: abort.signal }).then(() => {
-          throw new Error('no AWS credentials in time');
+          throw new Error('AWS credentials could not be loaded in time');
         }),
       ]);
     } catch (error) {
@@ -210,13 +210,16 @@ export class AwsJsonClient {
   }
 }
 
-/** The answer of the service. Throws {@link AwsRefusal}, or {@link Transient} when it is not one to act on. */
+/**
+ * Parses the response of the service. Throws {@link AwsRefusal} for an error, and {@link Transient} for anything that
+ * is not a response of the service.
+ */
 function parseAnswer(status: number, text: string): unknown {
   let answer: unknown;
   try {
     answer = JSON.parse(text);
   } catch {
-    // This is a proxy's page, or half an answer. The text is not kept: it may hold rows.
+    // This is a proxy's page, or half a response. The text is not kept, because it may contain rows.
     throw new Transient(`status ${status} without JSON`);
   }
   if (!isPlainObject(answer)) throw new Transient(`status ${status} without a JSON object`);

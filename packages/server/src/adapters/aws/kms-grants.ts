@@ -12,23 +12,23 @@ export function authKeyGrants(kms: Pick<KmsLike, 'describeKey'> & KmsGrants, key
 
   return {
     list: () =>
-      translated(async () => {
+      withGrantRefused(async () => {
         const grants = await kms.listGrants(await keyId());
         return grants.map(authGrant);
       }),
     listOf: (principal) =>
-      translated(async () => {
+      withGrantRefused(async () => {
         const grants = await kms.listGrants(await keyId(), { granteePrincipal: principal });
         // AWS narrows the list; other implementations need not.
         return grants.map(authGrant).filter((grant) => grant.principal === principal);
       }),
     create: ({ principal, operations, context }) =>
-      translated(async () => {
+      withGrantRefused(async () => {
         const grant = { granteePrincipal: principal, operations, contextSubset: context };
         await kms.createGrant({ keyId: await keyId(), ...grant });
       }),
     revoke: (id) =>
-      translated(async () => {
+      withGrantRefused(async () => {
         const key = await keyId();
         await kms.revokeGrant({ keyId: key, grantId: id }).catch((error: unknown) => {
           // Another server or operator has revoked it already.
@@ -38,7 +38,7 @@ export function authKeyGrants(kms: Pick<KmsLike, 'describeKey'> & KmsGrants, key
   };
 }
 
-async function translated<Result>(work: () => Promise<Result>): Promise<Result> {
+async function withGrantRefused<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {

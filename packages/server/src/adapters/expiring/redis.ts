@@ -7,16 +7,13 @@ export interface RedisOptions {
   url: string;
   /** The prefix of every key. */
   prefix: string;
-  /** Time to connect, and time for one answer, each. */
+  /** Time limit for connecting, and for each response. */
   timeoutMs: number;
-  /** Called when the connection breaks or cannot be made; once until it works again. */
+  /** Called when the connection breaks or cannot be made: once, until it works again. */
   onFault: (error: Error) => void;
 }
 
-/**
- * Maximum number of commands that wait for an answer; if there are more, Redis does not keep up and they would time
- * out.
- */
+/** Maximum number of commands that wait for a response; with more, Redis does not keep up and they would time out. */
 const MAX_WAITING = 10_000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
@@ -28,7 +25,7 @@ export function openRedis(options: RedisOptions): ExpiringStore {
   const { url, prefix, timeoutMs, onFault } = options;
   const client = createClient({
     url,
-    // This is the older protocol: servers before Redis 6 know no other, and nothing here needs the newer one.
+    // RESP 2 is the only protocol of servers before Redis 6, and nothing here needs the newer one.
     RESP: 2,
     // A command that waits for a connection would hold its request for as long as Redis is away.
     disableOfflineQueue: true,
@@ -50,17 +47,17 @@ export function openRedis(options: RedisOptions): ExpiringStore {
   client.connect().catch(() => undefined);
 
   const setIf = async (condition: 'NX' | 'XX', key: string, value: string, ttlSeconds: number): Promise<boolean> =>
-    (await answered(client.set(prefix + key, value, { ...expiring(ttlSeconds), condition }), timeoutMs)) === 'OK';
+    (await withTimeout(client.set(prefix + key, value, { ...expiring(ttlSeconds), condition }), timeoutMs)) === 'OK';
 
   return {
-    get: async (key) => (await answered(client.get(prefix + key), timeoutMs)) ?? undefined,
+    get: async (key) => (await withTimeout(client.get(prefix + key), timeoutMs)) ?? undefined,
     set: async (key, value, ttlSeconds) => {
-      await answered(client.set(prefix + key, value, expiring(ttlSeconds)), timeoutMs);
+      await withTimeout(client.set(prefix + key, value, expiring(ttlSeconds)), timeoutMs);
     },
     add: (key, value, ttlSeconds) => setIf('NX', key, value, ttlSeconds),
     replace: (key, value, ttlSeconds) => setIf('XX', key, value, ttlSeconds),
     delete: async (key) => {
-      await answered(client.del(prefix + key), timeoutMs);
+      await withTimeout(client.del(prefix + key), timeoutMs);
     },
     close: async () => {
       client.destroy();
@@ -74,9 +71,10 @@ function expiring(ttlSeconds: number): { expiration: { type: 'EX'; value: number
 }
 
 /**
- * The client's own time-out ends with the writing of a command; a Redis that takes commands and never answers hangs.
+ * Limits the time for a response. The client's own time-out ends when a command is written, so a Redis that accepts
+ * commands and never responds would hang.
  */
-async function answered<Answer>(command: Promise<Answer>, timeoutMs: number): Promise<Answer> {
+async function withTimeout<Answer>(command: Promise<Answer>, timeoutMs: number): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error('no answer in time')), timeoutMs);

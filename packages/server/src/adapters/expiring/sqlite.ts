@@ -29,8 +29,8 @@ const SCHEMA = `
 
 /**
  * An {@link ExpiringStore} in a file, for the processes of one machine: what has ended stays ended after a restart, and
- * of racing processes one wins. When a purpose has too many entries, `set` drops the one that would expire first, and
- * `add` rejects: otherwise something that may be used once could be used again.
+ * exactly one of several racing processes wins. When a purpose has too many entries, `set` drops the one that would
+ * expire first, and `add` rejects: otherwise something that may be used once could be used again.
  *
  * Throws an Error that says what to do when the file cannot be opened.
  */
@@ -62,7 +62,7 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
     condition: (known: boolean) => boolean,
     full: (purpose: string) => void,
   ) =>
-    answered(() => {
+    asPromise(() => {
       database.exec('BEGIN IMMEDIATE');
       try {
         const purpose = key.slice(0, key.indexOf(':') + 1);
@@ -88,14 +88,14 @@ export function openExpiringSqlite(options: ExpiringSqliteOptions): ExpiringStor
     throw new Error('there are too many entries');
   };
   return {
-    get: (key) => answered(() => valueOf(key)),
+    get: (key) => asPromise(() => valueOf(key)),
     set: async (key, value, ttlSeconds) => {
       await put(key, value, ttlSeconds, () => true, forgetFirst);
     },
     add: (key, value, ttlSeconds) => put(key, value, ttlSeconds, (isKnown) => !isKnown, refuse),
     replace: (key, value, ttlSeconds) => put(key, value, ttlSeconds, (isKnown) => isKnown, refuse),
     delete: async (key) => {
-      await answered(() => drop.run(key));
+      await asPromise(() => drop.run(key));
     },
     close: () => {
       if (database.isOpen) database.close();
@@ -118,8 +118,8 @@ function openFile(file: string, busyTimeoutMs: number): InstanceType<typeof Data
   }
 }
 
-/** The outcome of `work` as a promise: SQLite answers at once, or waits for the process that writes. */
-function answered<Answer>(work: () => Answer): Promise<Answer> {
+/** The outcome of `work` as a promise: SQLite returns at once, or waits for the process that writes. */
+function asPromise<Answer>(work: () => Answer): Promise<Answer> {
   try {
     return Promise.resolve(work());
   } catch (error) {

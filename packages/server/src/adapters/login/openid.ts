@@ -94,7 +94,7 @@ async function discover(
     execute: [
       // Without this, the library trusts the token endpoint's TLS instead of the ID token's signature.
       openid.enableNonRepudiationChecks,
-      // The settings allow http for a provider on this machine alone.
+      // The settings allow http only for a provider on this machine.
       ...(url.protocol === 'http:' ? [openid.allowInsecureRequests] : []),
     ],
   });
@@ -103,8 +103,8 @@ async function discover(
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * The person who logged in: many providers put them into the ID token, others only into their userinfo endpoint's
- * answer.
+ * The person who logged in: many providers put them into the ID token, others only into the response of their userinfo
+ * endpoint.
  */
 async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () => Promise<Claims>): Promise<Person> {
   const { claims, trustUnverifiedEmail } = options;
@@ -127,11 +127,11 @@ async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () =>
 
 function outcomeOf(error: unknown): Error {
   if (error instanceof Refusal || error instanceof BackendUnavailable) return error;
-  // fetch reports a broken connection by a bare TypeError, the library reports a late answer by a code.
+  // fetch reports a broken connection with a bare TypeError; the library reports a late response with a code.
   const isNetwork = error instanceof TypeError && !('code' in error);
   const code = (error as { code?: unknown } | null)?.code;
   if (isNetwork || code === 'OAUTH_TIMEOUT') return new BackendUnavailable('openid-provider', { cause: error });
-  // The answer of the token endpoint is in a property that no log shows.
+  // The response of the token endpoint is in a property that no log shows.
   const said = (error as { error?: unknown } | null)?.error;
   const cause =
     typeof said === 'string' ? new Error(`the provider answered ${said.slice(0, 80)}`, { cause: error }) : error;

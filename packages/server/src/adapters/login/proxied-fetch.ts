@@ -1,10 +1,10 @@
 import { type Agent, request } from 'node:https';
 import { proxyAgent } from '@confidant/kmsauth/proxy';
 import type { CustomFetch } from 'openid-client';
-import { readAnswer } from '../read-answer.js';
+import { readResponse } from '../read-response.js';
 
-/** Maximum length of an answer; documents of login providers have a few kilobytes. */
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Maximum length of a response; documents of login providers have a few kilobytes. */
+const MAX_RESPONSE_BYTES = 1024 * 1024;
 const MAX_SOCKETS = 10;
 const IDLE_SOCKET_MS = 20_000;
 /** Statuses for which `Response` takes no body. */
@@ -13,7 +13,7 @@ const WITHOUT_BODY = [204, 205, 304];
 /**
  * Returns a `fetch` for https through the proxy of the environment, which Node's own `fetch` ignores; undefined when
  * there is no proxy. It follows no redirect. Like Node's, it rejects with the signal's reason, and with a TypeError
- * when there is no answer; the cause then names the proxy.
+ * when there is no response; the cause then names the proxy.
  *
  * @param connectTimeoutMs the time to set up a connection; the signal limits the rest
  */
@@ -22,7 +22,7 @@ export async function proxiedFetch(connectTimeoutMs: number): Promise<CustomFetc
   if (agent === undefined) return undefined;
   return async (url, options) => {
     if (!url.startsWith('https:')) return fetch(url, options as RequestInit);
-    // The Request tells what fetch would send.
+    // Request computes the method, headers and body that fetch would send.
     const { method, headers, body } = new Request(url, options as RequestInit);
     const content = body === null ? undefined : Buffer.from(await new Response(body).arrayBuffer());
     const sent = { method, headers: Object.fromEntries(headers), content, signal: options.signal };
@@ -76,7 +76,7 @@ function send(
     signal?.addEventListener('abort', abort, { once: true });
     outgoing.on('error', fail);
     outgoing.on('response', (answer) => {
-      readAnswer(answer, MAX_ANSWER_BYTES).then((body) => {
+      readResponse(answer, MAX_RESPONSE_BYTES).then((body) => {
         const known = Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
           values.map((value): [string, string] => [name, value]),
         );

@@ -2,7 +2,7 @@ import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
 import type { SamlLogin } from '../../ports/login.js';
 import { BadSamlMessage, type XmlNode } from './saml-message.js';
 
-/** The rules that an assertion must meet to log somebody in. */
+/** The rules that an assertion must meet to log someone in. */
 export interface AssertionRules {
   /** The entity id of the identity provider. */
   issuer: string;
@@ -63,8 +63,8 @@ export function checkResponse(tree: XmlNode, rules: AssertionRules, requestId: s
   if (issuer !== undefined && textOf(issuer[0]) !== rules.issuer) {
     throw new BadSamlMessage(`the response is of another issuer: ${textOf(issuer[0])}`);
   }
-  const status = one(response, 'Status', 'response');
-  const code = one(status, 'StatusCode', 'status').$?.['Value'];
+  const status = onlyChild(response, 'Status', 'response');
+  const code = onlyChild(status, 'StatusCode', 'status').$?.['Value'];
   if (code !== SUCCESS) throw new BadSamlMessage(`the provider refused: ${code ?? 'no status'}`);
 }
 
@@ -83,10 +83,10 @@ export function readAssertion(
   const assertion = tree['Assertion'] as unknown as XmlNode | undefined;
   if (assertion?.$?.['ID'] === undefined) throw new BadSamlMessage('the assertion has no id');
   if (assertion.$['Version'] !== '2.0') throw new BadSamlMessage('the assertion is not of SAML 2.0');
-  const issuer = textOf(one(assertion, 'Issuer', 'assertion'));
+  const issuer = textOf(onlyChild(assertion, 'Issuer', 'assertion'));
   if (issuer !== rules.issuer) throw new BadSamlMessage(`the assertion is of another issuer: ${issuer}`);
 
-  const conditions = one(assertion, 'Conditions', 'assertion');
+  const conditions = onlyChild(assertion, 'Conditions', 'assertion');
   const conditionsEnd = checkPeriod(conditions, rules, now, 'the conditions');
   const restrictions = conditions['AudienceRestriction'] ?? [];
   if (restrictions.length === 0) throw new BadSamlMessage('the assertion names no audience');
@@ -97,10 +97,10 @@ export function readAssertion(
     }
   }
 
-  const subject = one(assertion, 'Subject', 'assertion');
+  const subject = onlyChild(assertion, 'Subject', 'assertion');
   const confirmationEnd = confirmedUntil(subject['SubjectConfirmation'] ?? [], rules, requestId, now);
 
-  const statement = one(assertion, 'AuthnStatement', 'assertion');
+  const statement = onlyChild(assertion, 'AuthnStatement', 'assertion');
   const sessionEnd = statement.$?.['SessionNotOnOrAfter'];
   if (sessionEnd !== undefined && secondsOf(sessionEnd) + rules.clockSkewSeconds <= now) {
     throw new BadSamlMessage('the session at the provider is over');
@@ -148,7 +148,7 @@ function checkConfirmation(
   now: number,
 ): number {
   if (confirmation.$?.['Method'] !== BEARER) throw new BadSamlMessage('the confirmation is of another method');
-  const data = one(confirmation, 'SubjectConfirmationData', 'confirmation');
+  const data = onlyChild(confirmation, 'SubjectConfirmationData', 'confirmation');
   const { Recipient, InResponseTo } = data.$ ?? {};
   if (Recipient !== rules.consumeUrl) {
     throw new BadSamlMessage(`the confirmation is for another recipient: ${Recipient ?? 'none'}`);
@@ -197,8 +197,8 @@ function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Pe
   };
 }
 
-/** The only child of that name: two are an attempt to have one checked and the other read. */
-function one(node: XmlNode, name: string, of: string): XmlNode {
+/** The only child of that name. Two of them would be an attempt to have one checked and the other read. */
+function onlyChild(node: XmlNode, name: string, of: string): XmlNode {
   const children = node[name] ?? [];
   if (children.length !== 1) throw new BadSamlMessage(`the ${of} has ${children.length} times ${name}`);
   return children[0]!;

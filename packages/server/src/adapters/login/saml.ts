@@ -49,11 +49,11 @@ export interface SamlOptions {
 const CLOCK_SKEW_SECONDS = 300;
 /** A logout request without an expiry of its own is accepted for this long after it was made. */
 const LOGOUT_REQUEST_SECONDS = 600;
-const NOT_BEGUN = 'no login was begun in this browser';
+const NO_LOGIN_BEGUN = 'no login was begun in this browser';
 
 /**
  * A SAML 2.0 identity provider. The library verifies signatures and decrypts; `saml-message.ts` checks messages before
- * it, and `saml-assertion.ts` checks after it everything that an assertion must say to log somebody in.
+ * it, and `saml-assertion.ts` checks after it everything that an assertion must say to log someone in.
  */
 export function samlProvider(options: SamlOptions, nowSeconds: () => number): SamlProvider {
   const { idp, want } = options;
@@ -75,15 +75,15 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
       return { location, requestId };
     },
     consume: (response, requestId) =>
-      refusing(async () => {
-        // A message that no login of this browser asked for is not even parsed.
-        if (requestId === undefined && !options.allowIdpInitiated) throw new BadSamlMessage(NOT_BEGUN);
+      refuseOnError(async () => {
+        // A message that no login of this browser requested is not even parsed.
+        if (requestId === undefined && !options.allowIdpInitiated) throw new BadSamlMessage(NO_LOGIN_BEGUN);
         const tree = await readResponse(response, options.key);
         const envelope = tree['Response'] as unknown as { $?: Record<string, string>; Assertion?: unknown } | undefined;
         const unsolicited = envelope?.$?.['InResponseTo'] === undefined;
         const expected = unsolicited && options.allowIdpInitiated ? undefined : requestId;
         if (expected === undefined && !(unsolicited && options.allowIdpInitiated)) {
-          throw new BadSamlMessage(NOT_BEGUN);
+          throw new BadSamlMessage(NO_LOGIN_BEGUN);
         }
         checkResponse(tree, rules, expected);
         if (want.assertionsEncrypted && envelope?.Assertion !== undefined) {
@@ -107,7 +107,10 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
       return { location: await saml.getLogoutUrlAsync(profile, '', {}), requestId };
     },
     receiveLogout: (query) =>
-      refusing(() => receiveLogout(options, library, query, nowSeconds()), 'The logout message could not be verified.'),
+      refuseOnError(
+        () => receiveLogout(options, library, query, nowSeconds()),
+        'The logout message could not be verified.',
+      ),
     metadata: () => metadata(options, library(false)),
   };
 }
@@ -235,7 +238,7 @@ function metadata(options: SamlOptions, saml: SAML): string {
 }
 
 /** Turns every error into the same refusal, so that the sender learns nothing; the cause goes to the log. */
-async function refusing<Result>(work: () => Promise<Result>, text?: string): Promise<Result> {
+async function refuseOnError<Result>(work: () => Promise<Result>, text?: string): Promise<Result> {
   try {
     return await work();
   } catch (error) {

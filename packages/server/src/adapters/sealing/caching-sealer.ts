@@ -5,8 +5,8 @@ import type { Sealer } from '../../ports/sealer.js';
 
 /**
  * A sealer that caches for a short while what it opened: the fetches of a fleet open the same few ciphertexts over and
- * over, which is the largest part of their cost. The cache holds less than the data keys in memory could open anyway,
- * and drops it sooner.
+ * over, which is the largest part of their cost. The cache exposes nothing that the data keys in memory could not open
+ * anyway, and drops it sooner.
  *
  * An entry is used only for the same id, data key and version: the same ciphertext under another id goes to the sealer,
  * which refuses it. Failures are not cached. The cache is bounded by entries and by characters of ciphertext.

@@ -1,7 +1,6 @@
-import { parseJson, pythonJson } from '@confidant/contract';
+import { isPlainObject, parseJson, pythonJson } from '@confidant/contract';
 import { type DataKeys, FernetError, FernetKey, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import type { Pairs } from '../../domain/pairs.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import type { SealedPairs } from '../../domain/records.js';
 import { type Sealer, Unreadable } from '../../ports/sealer.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
@@ -68,7 +67,7 @@ function decode(plaintext: Uint8Array): Pairs {
 /** Explains a failure to make a data key: the settings or KMS's permissions are wrong, not a credential. */
 function sealingFailed(error: unknown): never {
   if (error instanceof KmsUnavailable) throw new BackendUnavailable('kms', { cause: error });
-  const reason = 'no data key could be made: is KMS_MASTER_KEY right, and may this server use it?';
+  const reason = 'KMS did not make a data key: check KMS_MASTER_KEY, and that this server may use it';
   throw new BackendUnavailable('kms', { cause: new Error(reason, { cause: error }) });
 }
 

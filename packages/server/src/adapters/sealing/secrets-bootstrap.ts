@@ -1,8 +1,8 @@
+import { isPlainObject } from '@confidant/contract';
 import { readFile, stat } from 'node:fs/promises';
 import { DataKeys, FernetError, type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import { ProxyError } from '@confidant/kmsauth/proxy';
 import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
-import { isPlainObject } from '../../domain/plain-object.js';
 
 /** compat: the encryption context of the bootstrap's data key. */
 const CONTEXT = { type: 'bootstrap' } as const;
@@ -15,8 +15,8 @@ export class BootstrapError extends Error {
 }
 
 /**
- * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when there is no such
- * file (compat: the caller warns and goes on). Rejects with {@link BootstrapError}.
+ * The text of SECRETS_BOOTSTRAP: the blob itself, or what `file://path` names; undefined when that file does not exist
+ * (compat: the caller warns and continues). Rejects with {@link BootstrapError}.
  */
 export async function readBootstrap(setting: string): Promise<string | undefined> {
   if (!setting.startsWith(FILE_PREFIX)) return setting;
@@ -39,7 +39,7 @@ export async function sealBootstrap(yaml: string, kms: KmsLike, masterKey: strin
     const { key, wrapped } = await dataKeys(kms, masterKey).create(CONTEXT);
     return JSON.stringify({ data_key: wrapped, secrets: key.encrypt(Buffer.from(yaml)) });
   } catch (error) {
-    throw explained(error);
+    throw bootstrapErrorFor(error);
   }
 }
 
@@ -51,7 +51,7 @@ export async function openBootstrap(blob: string, kms: KmsLike): Promise<Record<
     const key = await dataKeys(kms, '').open(dataKey, CONTEXT);
     yaml = Buffer.from(key.decrypt(secrets)).toString('utf8');
   } catch (error) {
-    throw explained(error);
+    throw bootstrapErrorFor(error);
   }
   return secretsIn(yaml);
 }
@@ -76,7 +76,7 @@ function parts(blob: string): { dataKey: string; secrets: string } {
   return { dataKey, secrets };
 }
 
-function explained(error: unknown): Error {
+function bootstrapErrorFor(error: unknown): Error {
   if (error instanceof KmsUnavailable) {
     const reason = error.cause instanceof ProxyError ? error.cause.message : error.code;
     return new BootstrapError(`KMS does not answer (${reason})`, { cause: error });

@@ -1,7 +1,7 @@
+import { isPlainObject } from '@confidant/contract';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { isPlainObject } from '../../domain/plain-object.js';
 import { Refusal } from '../../domain/refusal.js';
 import type {
   CertificateAuthority,
@@ -19,12 +19,12 @@ import { selfSigned } from './self-signed.js';
 import type { KeyMaker } from './x509/key-maker.js';
 
 const BACKEND = 'acm-pca';
-/** There are no settings for the timeouts of ACM Private CA, which answers slower than a store. */
+/** Time-outs of ACM Private CA, which is slower than a store; no settings change them. */
 const CONNECT_TIMEOUT_MS = 2000;
 const READ_TIMEOUT_MS = 5000;
 const MAX_SOCKETS = 50;
 const MAX_ATTEMPTS = 3;
-/** Pauses between polls: a certificate is there a second or two after it was requested. */
+/** Pauses between polls: a certificate is ready a second or two after its request. */
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 2000;
 const ISSUE_WITHIN_MS = 20_000;
@@ -65,15 +65,15 @@ export interface AcmPcaOptions {
   signingAlgorithm: string;
   templateArn: string;
   maxValidityDays: number;
-  /** For development: certificates with keys made here sign themselves, without the CA. */
+  /** For development: `issueWithKey` makes self-signed certificates without calling the CA. */
   selfSign: boolean;
   keys: KeyMaker;
-  /** How many certificates with their keys are cached for their day; 0 caches none. */
+  /** Maximum number of certificates, with their keys, that are cached for the day; 0 caches none. */
   cacheSize: number;
   client: Pick<AwsJsonClient, 'call'>;
   clock: Clock;
   metrics: Metrics;
-  /** Time for one certificate; default 20 seconds. */
+  /** Time limit for one certificate in milliseconds. Default: 20 seconds. */
   issueWithinMs?: number;
 }
 
@@ -101,7 +101,7 @@ export class AcmPca implements CertificateAuthority {
 
   async issue(request: SigningRequest, validityDays: number): Promise<IssuedCertificate> {
     if (this.#options.arn === '') {
-      throw new Refusal('invalid_request', 'This CA signs only certificates whose key it makes.');
+      throw new Refusal('invalid_request', 'This CA issues certificates only with keys that it makes itself.');
     }
     const deadline = performance.now() + (this.#options.issueWithinMs ?? ISSUE_WITHIN_MS);
     const arn = await this.#timed('issue_certificate', async () => {
@@ -112,7 +112,7 @@ export class AcmPca implements CertificateAuthority {
           SigningAlgorithm: this.#options.signingAlgorithm,
           TemplateArn: this.#options.templateArn,
           Validity: { Type: 'DAYS', Value: validityDays },
-          // After an answer was lost, the repeated call gets the certificate of the first.
+          // After a lost response, the repeated call gets the certificate of the first.
           IdempotencyToken: randomUUID(),
         },
         deadline,
@@ -134,7 +134,7 @@ export class AcmPca implements CertificateAuthority {
       if (cached !== undefined) return cached;
       const issuing = this.#makeAndIssue(names, validityDays);
       cache.set(key, issuing);
-      // A failure reaches those who wait for it, and is not cached for later requests.
+      // A failure is passed to the requests that wait for it, but is not cached for later ones.
       issuing.catch(() => {
         if (cache.peek(key) === issuing) cache.delete(key);
       });

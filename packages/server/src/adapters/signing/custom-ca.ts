@@ -66,12 +66,12 @@ class CustomCa implements CertificateAuthority {
     const privateKey = createPrivateKey({ key, ...(passphrase !== null && { passphrase }) });
     const certificate = new X509Certificate(crt);
     if (!certificate.checkPrivateKey(privateKey)) throw new Error('the certificate belongs to another key');
-    const root = rootcrt === null ? '' : tidy(rootcrt);
+    const root = rootcrt === null ? '' : trimmedPem(rootcrt);
     if (root !== '') void new X509Certificate(root);
     this.maxValidityDays = options.maxValidityDays;
     this.#issuer = issuerOf(certificate, privateKey);
     this.#kid = kid;
-    this.#certificate = tidy(crt);
+    this.#certificate = trimmedPem(crt);
     // A root that is the CA itself stands in the chain only once.
     this.#chain = root === this.#certificate ? root : this.#certificate + root;
     this.#validTo = new Date(certificate.validTo);
@@ -99,4 +99,4 @@ class CustomCa implements CertificateAuthority {
   }
 }
 
-const tidy = (pem: string): string => (pem.trim() === '' ? '' : `${pem.trim()}\n`);
+const trimmedPem = (pem: string): string => (pem.trim() === '' ? '' : `${pem.trim()}\n`);

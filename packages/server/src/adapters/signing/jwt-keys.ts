@@ -38,7 +38,7 @@ export function jwtKeys(
   };
   for (const environment of Object.keys(activeKids)) {
     if (activeKey(environment) === undefined) {
-      warn('JWT_ACTIVE_SIGNING_KEYS names a key that is not there: no JWTs for this environment', { environment });
+      warn('JWT_ACTIVE_SIGNING_KEYS names a key that does not exist: this environment has no JWTs', { environment });
     }
   }
   return {

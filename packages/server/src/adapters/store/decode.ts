@@ -38,7 +38,7 @@ export function decodeRecord<K extends Kind>(kind: K, row: RowFields): Records[K
   return DECODE[kind](row);
 }
 
-/** As {@link decodeRecord}, without the ciphertext of a credential, which the row need not hold. */
+/** Decodes like {@link decodeRecord}, but without the ciphertext of a credential, which the row need not contain. */
 export function decodeListed<K extends Kind>(kind: K, row: RowFields): Listed[K] {
   // TypeScript cannot follow that the metadata of a credential is its listed form, and other records their own.
   return (kind === 'credential' ? metadataOf(row) : decodeRecord(kind, row)) as Listed[K];
@@ -53,7 +53,7 @@ export function changedNameOf(
   modifiedDate: string | null,
 ): { id: string; name: string; modifiedDate: Instant } {
   if (id === null || name === null) return damaged({ rowId: id }, 'it has no name');
-  // A date that cannot be read counts as the oldest there is: the name is taken all the same.
+  // A date that cannot be read counts as the oldest possible, because the name is taken in any case.
   return { id, name, modifiedDate: readInstant(modifiedDate) ?? EPOCH };
 }
 

@@ -1,6 +1,5 @@
-import { parseJson, type JsonObject } from '@confidant/contract';
+import { isPlainObject, type JsonObject, parseJson } from '@confidant/contract';
 import { instantOf, parseInstant, type Instant } from '../../domain/instant.js';
-import { isPlainObject } from '../../domain/plain-object.js';
 import type { Kind } from '../../domain/records.js';
 import { DamagedRow, type Found } from '../../ports/store.js';
 
@@ -16,7 +15,7 @@ export function archiveId(id: string, revision: number): string {
   return `${id}-${revision}`;
 }
 
-/** The ids of what a service maps; none when the row is not a service. */
+/** The ids of the credentials that a service maps; empty when the row is not a service. */
 export function mappedIds(service: Found<'service'>, kind: 'credential' | 'blind-credential'): readonly string[] {
   if (service === 'absent' || service === 'other-kind') return [];
   return kind === 'credential' ? service.credentials : service.blindCredentials;

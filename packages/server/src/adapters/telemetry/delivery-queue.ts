@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { type Agent, request as httpsRequest } from 'node:https';
 import { proxyAgent, ProxyError } from '@confidant/kmsauth/proxy';
 
-/** The receiver of events, and how they prove their sender. */
+/** A receiver of events, and the headers that prove their sender. */
 export interface Destination {
   kind: 'graphite' | 'webhook';
   url: URL;
@@ -31,12 +31,12 @@ export interface DeliveryOptions {
 }
 
 const MAX_ATTEMPTS = 4;
-/** Maximum number of concurrent posts to one destination, so that a slow answer does not hold up the rest. */
+/** Maximum number of concurrent posts to one destination, so that a slow response does not delay the rest. */
 const CONCURRENCY = 4;
 /** Maximum number of characters in waiting bodies: a service may map thousands of credentials. */
 const MAX_QUEUED_LENGTH = 8 * 1024 * 1024;
-/** How much of an answer is read before the connection is cut: only its status counts. */
-const MAX_ANSWER_BYTES = 64 * 1024;
+/** Maximum length of a response that is read before the connection is cut: only its status counts. */
+const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /**
  * Posts events to one destination, off the path of requests: {@link push} returns at once, holds a bounded number and
@@ -112,7 +112,7 @@ export class DeliveryQueue {
     if (this.#workers === 0) this.#idle?.();
   }
 
-  /** Never rejects. */
+  /** Delivers one event, with all attempts. Never rejects. */
   async #deliver(body: string): Promise<void> {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
       const { status, failure } = await this.#post(body);
@@ -180,7 +180,7 @@ export class DeliveryQueue {
   }
 }
 
-/** Posts the body and resolves to the status of the answer. Rejects when there is no answer. */
+/** Posts the body and resolves to the status of the response. Rejects when there is no response. */
 function post(
   url: URL,
   headers: Record<string, string | number>,
@@ -199,7 +199,7 @@ function post(
       let read = 0;
       response.on('data', (chunk: Buffer) => {
         read += chunk.length;
-        if (read > MAX_ANSWER_BYTES) response.destroy();
+        if (read > MAX_RESPONSE_BYTES) response.destroy();
       });
       response.on('error', () => undefined);
       // The status is known before the body is read; the connection is used once, and cut after a second.

@@ -12,7 +12,7 @@ export interface StatsdOptions {
 }
 
 export interface Statsd extends Metrics {
-  /** Sends the metrics that are left. */
+  /** Sends the metrics that still wait, and closes the socket. */
   close(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ const MAX_WAITING = 64;
 /** Maximum number of names cached in their safe form; all further names are sent as one. */
 const MAX_NAMES = 10_000;
 /** Maximum number of datagrams in the kernel's queue; further ones are dropped. */
-const MAX_UNDERWAY = 512;
+const MAX_IN_FLIGHT = 512;
 const CLOSE_WITHIN_MS = 500;
 const RESOLVE_EVERY_MS = 60_000;
 
@@ -46,7 +46,7 @@ export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptio
   let resolvedAt = -Infinity;
   let closed = false;
   let failing = false;
-  let underway = 0;
+  let inFlight = 0;
   let allSent: (() => void) | undefined;
 
   const add = (name: string, suffix: string): void => {
@@ -70,11 +70,11 @@ export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptio
 
   const sendWaiting = ({ socket, address }: { socket: Socket; address: string }): void => {
     for (const datagram of waiting) {
-      if (underway >= MAX_UNDERWAY) break;
-      underway += 1;
+      if (inFlight >= MAX_IN_FLIGHT) break;
+      inFlight += 1;
       socket.send(datagram, port, address, () => {
-        underway -= 1;
-        if (underway === 0) allSent?.();
+        inFlight -= 1;
+        if (inFlight === 0) allSent?.();
       });
     }
     waiting = [];
@@ -116,7 +116,7 @@ export function openStatsd({ host, port, onProblem, flushMs = 200 }: StatsdOptio
       closed = true;
       await Promise.race([
         Promise.resolve(resolving).then(async () => {
-          if (underway > 0) await new Promise<void>((done) => (allSent = done));
+          if (inFlight > 0) await new Promise<void>((done) => (allSent = done));
         }),
         new Promise<void>((done) => setTimeout(done, CLOSE_WITHIN_MS).unref()),
       ]);

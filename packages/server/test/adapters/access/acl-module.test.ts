@@ -100,9 +100,9 @@ describe('an ACL module', () => {
   });
 
   test.each([
-    ['./missing.mjs:check', /there is no file .*missing\.mjs/],
-    ['./acl.mjs:missing', /exports no function missing/],
-    ['./acl.mjs:notAFunction', /exports no function notAFunction/],
+    ['./missing.mjs:check', /the file .*missing\.mjs does not exist/],
+    ['./acl.mjs:missing', /does not export a function missing/],
+    ['./acl.mjs:notAFunction', /does not export a function notAFunction/],
     ['./broken.mjs:check', /broken\.mjs cannot be loaded/],
     ['mycompany.acl:check', /expected a JavaScript file/],
     ['./acl.mjs', /expected a JavaScript file/],

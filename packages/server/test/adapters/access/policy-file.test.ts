@@ -78,7 +78,10 @@ describe('the file', () => {
     const { acl } = await open();
     writeFileSync(file, text);
     await expect.poll(() => logged.length).toBeGreaterThan(0);
-    expect(logged[0]).toMatchObject({ level: 'error', message: expect.stringContaining('NOT in force') as string });
+    expect(logged[0]).toMatchObject({
+      level: 'error',
+      message: expect.stringContaining('the previous one stays in force') as string,
+    });
     expect(await acl(request)).toBe(true);
     // Once it is mended, the policy is in force again.
     writeFileSync(file, policy('bob'));

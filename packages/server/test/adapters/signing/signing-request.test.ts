@@ -145,7 +145,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a\0.example.com' }] }))).toBe(
       'csr could not be decoded',
     );
-    const kinds = 'csr holds an alternative name of a kind that cannot be checked';
+    const kinds = 'csr has an alternative name of a kind that is not supported';
     expect(refusalOf(await makeCsr({ san: [{ type: 'upn', value: 'a@b' }] }))).toBe(kinds);
     expect(refusalOf(await makeCsr({ san: [{ type: 'dn', value: 'CN=a' }] }))).toBe(kinds);
   });
@@ -153,9 +153,9 @@ describe('a signing request is refused', () => {
   test('when it asks for a CA, for the same extension twice, or hides extensions in a second place', async () => {
     const san = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'b.example.com' }]);
     const ca = new x509.BasicConstraintsExtension(true);
-    expect(refusalOf(await makeCsr({ extensions: [ca] }))).toBe('csr asks for a certificate authority');
+    expect(refusalOf(await makeCsr({ extensions: [ca] }))).toBe('csr requests a CA certificate');
     expect(refusalOf(await makeCsr({ extensions: [new x509.BasicConstraintsExtension(false)] }))).toBe('accepted');
-    expect(refusalOf(await makeCsr({ extensions: [san, san] }))).toBe('csr asks for an extension twice');
+    expect(refusalOf(await makeCsr({ extensions: [san, san] }))).toBe('csr requests an extension twice');
     const attribute = new x509.ExtensionsAttribute([san]);
     expect(refusalOf(await makeCsr({ extensions: [san], attributes: [attribute] }))).not.toBe('accepted');
     const hidden = new x509.Attribute('1.3.6.1.4.1.311.2.1.14', attribute.values);

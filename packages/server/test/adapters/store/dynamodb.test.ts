@@ -6,7 +6,7 @@ import { createDynamoTable } from '../../../src/adapters/store/dynamodb/create-t
 import { openDynamoStore } from '../../../src/adapters/store/dynamodb/store.js';
 import type { Kind } from '../../../src/domain/records.js';
 import { RowTooLarge, type Store } from '../../../src/ports/store.js';
-import { type DynamoDbServer, startDynamoDb } from './dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../../stand-ins/dynamodb-server.js';
 import { dynamoOptions, rawTable, type RawTable } from './harness.js';
 import { at, blindCredential, credential, newId, service } from './records.js';
 

@@ -10,7 +10,7 @@ import { createDynamoTable } from '../../../src/adapters/store/dynamodb/create-t
 import { openDynamoStore } from '../../../src/adapters/store/dynamodb/store.js';
 import type { Store } from '../../../src/ports/store.js';
 import { BackendUnavailable } from '../../../src/ports/unavailable.js';
-import { TEST_CREDENTIALS } from './dynamodb-server.js';
+import { TEST_CREDENTIALS } from '../../stand-ins/dynamodb-server.js';
 import { at, credential, service } from './records.js';
 
 /** What the time-outs below allow for one call is 200 ms; a busy machine may take far longer to notice. */

@@ -11,7 +11,7 @@ import { createDynamoTable } from '../../../src/adapters/store/dynamodb/create-t
 import { openDynamoStore } from '../../../src/adapters/store/dynamodb/store.js';
 import { openSqliteStore, type SqliteOptions } from '../../../src/adapters/store/sqlite/store.js';
 import type { Store } from '../../../src/ports/store.js';
-import { startDynamoDb, TEST_CREDENTIALS } from './dynamodb-server.js';
+import { startDynamoDb, TEST_CREDENTIALS } from '../../stand-ins/dynamodb-server.js';
 
 /** A store on a place of its own, and hands that reach behind it. */
 export interface Harness {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startServer, type TestServer } from '../../harness/server.js';
 import { type KmsStandIn, startKmsStandIn } from '../../stand-ins/kms.js';
-import { type DynamoDbServer, startDynamoDb } from '../../adapters/store/dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../../stand-ins/dynamodb-server.js';
 
 let kms: KmsStandIn;
 let dynamodb: DynamoDbServer;

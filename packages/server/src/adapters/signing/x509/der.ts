@@ -100,7 +100,7 @@ export class DerReader {
 /** Whether elements of this tag hold elements, as opposed to plain content. */
 const isConstructed = (tag: number): boolean => (tag & 0x20) !== 0;
 
-/** Elements in elements: a few in anything that certificates hold. */
+/** Maximum nesting of elements; certificates nest only a few levels. */
 const MAX_DEPTH = 20;
 
 /** Throws {@link BadDer} unless `bytes` are whole elements, and so is everything inside them. Returns how many. */

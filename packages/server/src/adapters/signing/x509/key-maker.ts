@@ -30,29 +30,32 @@ export interface MadeKey {
   request: SigningRequest;
 }
 
-/** Making a key takes a core for about a second, and the same pool of threads also resolves names. */
-const MAX_AT_WORK = 2;
+/**
+ * Maximum number of keys made at once. Each takes a core for about a second, in the thread pool that also resolves
+ * names.
+ */
+const MAX_CONCURRENT = 2;
 const MAX_WAITING = 100;
 
 /** Makes RSA keys and requests for them, a few at a time. */
 export class KeyMaker {
-  #atWork = 0;
+  #running = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {}
 
   /** Makes a key and a request for these names. Rejects with a {@link Refusal} 429 when too many wait already. */
   async make(names: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
-    if (this.#atWork < MAX_AT_WORK) this.#atWork++;
+    if (this.#running < MAX_CONCURRENT) this.#running++;
     else if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else throw new Refusal('too_many_requests');
     try {
       return await this.#make(names);
     } finally {
-      // The next in line takes over the place.
+      // The next waiting call takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
-      else this.#atWork--;
+      else this.#running--;
     }
   }
 

@@ -18,7 +18,7 @@ export interface RequestParts {
 }
 
 const MIN_RSA_BITS = 2048;
-/** Verifying a signature costs the square of the key's length. */
+/** Maximum size of RSA keys: the cost of verifying grows with the square of the size. */
 const MAX_RSA_BITS = 8192;
 
 /**
@@ -81,7 +81,7 @@ function readInfo(info: asn.DerReader): RequestParts {
   if (version.length !== 1 || version[0] !== 0) throw new asn.BadDer('a version other than 0');
   const subject = info.next(asn.TAG.sequence);
   const publicKey = info.next(asn.TAG.sequence).whole;
-  // A certificate names its key by these octets.
+  // These octets identify the key in a certificate.
   keyBitsOf(publicKey);
   // Attributes must be there even if there are none, but some programs leave them out.
   const attributes = info.optional(asn.contextTag(0, true));
@@ -89,12 +89,12 @@ function readInfo(info: asn.DerReader): RequestParts {
   const requested = attributes ? readAttributes(new asn.DerReader(attributes.content)) : [];
   const names = requested.filter(({ id }) => id === OID.subjectAltName);
   if (new Set(requested.map(({ id }) => id)).size !== requested.length) {
-    throw new Refusal('invalid_request', 'csr asks for an extension twice');
+    throw new Refusal('invalid_request', 'csr requests an extension twice');
   }
   for (const { value } of requested.filter(({ id }) => id === OID.basicConstraints)) {
     const isCa = new asn.DerReader(value).enter(asn.TAG.sequence).optional(asn.TAG.boolean);
     if (isCa !== undefined && isCa.content[0] !== 0) {
-      throw new Refusal('invalid_request', 'csr asks for a certificate authority');
+      throw new Refusal('invalid_request', 'csr requests a CA certificate');
     }
   }
   return {
@@ -117,7 +117,7 @@ function readAttributes(attributes: asn.DerReader): Extension[] {
     if (asn.countElements(content) === 0) throw new asn.BadDer('an attribute without a value');
     if (id === OID.microsoftExtensionRequest) {
       // This is a second place for extensions, which some CAs read and others do not.
-      throw new Refusal('invalid_request', 'csr holds extensions in the form of Microsoft, which is not supported');
+      throw new Refusal('invalid_request', "csr has extensions in Microsoft's form, which is not supported");
     }
     if (id !== OID.extensionRequest) continue;
     const values = new asn.DerReader(content);
@@ -150,7 +150,9 @@ function readCommonName(name: asn.DerReader): string {
 /** Tags of texts of single octets. */
 const OCTET_TEXTS: readonly number[] = [asn.TAG.numeric, asn.TAG.printable, asn.TAG.teletex, asn.TAG.ia5];
 
-/** The subject is copied into the certificate: every text in it must be one that other programs can read. */
+/**
+ * Throws unless a text of the subject can be read by other programs, since the subject is copied into the certificate.
+ */
 function assertText({ tag, content }: asn.Element): void {
   if (tag === asn.TAG.utf8) {
     utf8Decoder.decode(content);
@@ -186,13 +188,13 @@ function readGeneralNames(value: Buffer): string[] {
     else if (tag === asn.contextTag(2, false)) names.push(dnsName(asciiOf(content)));
     else if (tag === asn.contextTag(6, false)) names.push(`uri:${asciiOf(content)}`);
     else if (tag === asn.contextTag(7, false)) names.push(`ip:${address(content)}`);
-    else throw new Refusal('invalid_request', 'csr holds an alternative name of a kind that cannot be checked');
+    else throw new Refusal('invalid_request', 'csr has an alternative name of a kind that is not supported');
   }
   return names;
 }
 
 function dnsName(name: string): string {
-  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr holds an alternative name that is not a DNS name');
+  if (!isDnsName(name)) throw new Refusal('invalid_request', 'csr has an alternative name that is not a DNS name');
   return name;
 }
 

@@ -34,7 +34,7 @@ class DynamoArchive implements Archive {
 
   async mappings(): Promise<Map<string, string[]>> {
     const mapped = new Map<string, string[]>();
-    // The index says which services there are, and may lag; the rows say what they map, and do not.
+    // The services come from the index, which may lag; what they map comes from their rows, which are always current.
     for (const item of await this.#batches.read(this.live, await this.#idsByDate(this.live, 'service'))) {
       if (item['data_type']?.S !== 'service') continue;
       const service = recordOf('service', item);
@@ -122,10 +122,13 @@ class DynamoArchive implements Archive {
     }
   }
 
-  /** The point of no return. False when the row is no longer what was copied. */
+  /**
+   * Deletes the current row; from then on the move can only be finished. Returns false when the row is no longer what
+   * was copied.
+   */
   async #deleteCurrent(current: Item): Promise<boolean> {
     const name = current['name']?.S;
-    const Delete = { TableName: this.live, Key: { id: current['id'] }, ...isStill(current) };
+    const Delete = { TableName: this.live, Key: { id: current['id'] }, ...isUnchanged(current) };
     const release = name !== undefined && {
       Delete: {
         TableName: this.live,
@@ -138,7 +141,7 @@ class DynamoArchive implements Archive {
     if (release) {
       const failed = await this.#transact([{ Delete }, release]);
       if (failed === undefined) return true;
-      // Another credential holds the name by now: there is no claim to give up.
+      // Another credential holds the name by now, so there is no claim to release.
       if (failed !== 1) return false;
     }
     return (await this.#transact([{ Delete }])) === undefined;
@@ -147,12 +150,12 @@ class DynamoArchive implements Archive {
   async #deleteCopied(rows: readonly Item[]): Promise<void> {
     for (const row of rows) {
       try {
-        await this.client.call('DeleteItem', { TableName: this.live, Key: { id: row['id'] }, ...isStill(row) });
+        await this.client.call('DeleteItem', { TableName: this.live, Key: { id: row['id'] }, ...isUnchanged(row) });
       } catch (error) {
         if (!(error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException')) {
           throw asUnavailable(error);
         }
-        // Either an earlier attempt deleted it and the answer was lost, or another server does the same work.
+        // Either an earlier attempt deleted it and its response was lost, or another server does the same work.
         const [left] = await this.#batches.read(this.live, [rowId(row)]);
         if (left !== undefined) throw new DamagedRow(rowId(row), 'it changed while it was archived');
       }
@@ -188,7 +191,8 @@ class DynamoArchive implements Archive {
 
   /** Runs a transaction. Undefined when it was done; otherwise the index of the first part whose condition failed. */
   async #transact(parts: readonly object[]): Promise<number | undefined> {
-    // All attempts share one token: one that was applied although its answer was lost is not applied again.
+    // All attempts share one token, so a transaction that was applied although its response was lost is not applied
+    // again.
     const input = { ClientRequestToken: randomUUID(), TransactItems: parts };
     for (let contended = 0; ;) {
       try {
@@ -222,7 +226,7 @@ function revisionOf(item: Item): number {
 }
 
 /** The condition that every attribute is as it was read, and no date of decryption was added. */
-function isStill(item: Item): object {
+function isUnchanged(item: Item): object {
   const names = Object.keys(item).filter((name) => name !== 'id');
   const conditions = names.map((_name, index) => `#a${index} = :a${index}`);
   if (item['last_decrypted_date'] === undefined) conditions.push('attribute_not_exists(last_decrypted_date)');

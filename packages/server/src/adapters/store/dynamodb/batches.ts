@@ -7,12 +7,12 @@ import type { Item } from './items.js';
 /** BatchGetItem's and BatchWriteItem's own limits. */
 const READ_BATCH = 100;
 const WRITE_BATCH = 25;
-/** How many answers in a row may bring nothing before DynamoDB counts as unavailable. */
+/** Number of consecutive responses without progress after which DynamoDB counts as unavailable. */
 const MAX_FRUITLESS = 8;
 
 /**
- * Reads and writes many rows, for work that nobody waits for: a batch is repeated as long as answers bring rows,
- * however long the whole takes. Methods reject with {@link BackendUnavailable}.
+ * Reads and writes many rows for work that no request waits for: a batch is repeated as long as responses bring rows,
+ * however long that takes. Methods reject with {@link BackendUnavailable}.
  */
 export class Batches {
   constructor(private readonly client: AwsJsonClient) {}

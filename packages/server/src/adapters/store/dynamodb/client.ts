@@ -7,7 +7,7 @@ export interface DynamoOptions {
   region: string;
   /** The address of a stand-in; by default AWS's address for the region. */
   endpoint?: string;
-  /** By default AWS's usual order of sources. */
+  /** Default: AWS's usual order of sources. */
   credentials?: CredentialsProvider;
   connectTimeoutMs: number;
   readTimeoutMs: number;

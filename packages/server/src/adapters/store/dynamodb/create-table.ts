@@ -85,7 +85,7 @@ async function create(client: AwsJsonClient, table: string): Promise<void> {
   try {
     await client.call('CreateTable', { TableName: table, ...DEFINITION });
   } catch (error) {
-    // Another server was faster, or an earlier attempt of this one whose answer was lost.
+    // Another server was faster, or an earlier attempt of this server whose response was lost.
     if (!(error instanceof AwsRefusal && error.code === 'ResourceInUseException')) throw error;
   }
 }

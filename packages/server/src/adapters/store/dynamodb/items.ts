@@ -80,7 +80,7 @@ export function recordOf<K extends Kind>(kind: K, item: Item): Records[K] {
   return decodeRecord(kind, new ItemFields(item));
 }
 
-/** As {@link recordOf}, of a row read with {@link LISTED_ATTRIBUTES}. Throws DamagedRow. */
+/** The listed form of the record in a row that was read with {@link LISTED_ATTRIBUTES}. Throws DamagedRow. */
 export function listedOf<K extends Kind>(kind: K, item: Item): Listed[K] {
   return decodeListed(kind, new ItemFields(item));
 }

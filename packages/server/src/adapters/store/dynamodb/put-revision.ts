@@ -18,7 +18,7 @@ interface Reason {
 }
 
 /** A further attempt needs at least this long, or a quarter of the whole time if that is less. */
-const LEAST_FOR_ANSWER_MS = 250;
+const MIN_ATTEMPT_MS = 250;
 const THROTTLED = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded', 'RequestLimitExceeded']);
 
 const REFUSED = {
@@ -37,23 +37,23 @@ export async function putRevision<K extends Kind>(
   if (isReserved(id)) return { status: 'conflict' };
   const parts = partsOf(table, write);
   const deadline = performance.now() + client.budgetMs;
-  // All attempts at a transaction share one token: one that was applied although its answer was lost is not applied
+  // All attempts share one token, so a transaction that was applied although its response was lost is not applied
   // again.
   let token = randomUUID();
   for (let attempt = 1; ; attempt++) {
     const outcome = await transact(client, { id, parts, token, deadline });
     if (outcome === 'release-failed') {
-      // Another row holds the old name by now: there is no claim to give up.
+      // Another row holds the old name by now, so there is no claim to release.
       parts.delete('release');
       token = randomUUID();
     } else if (outcome === 'contended' || outcome === 'throttled') {
-      // An attempt too late to be answered might succeed without the caller learning of it, so it is not made.
-      const latest = deadline - Math.min(LEAST_FOR_ANSWER_MS, client.budgetMs / 4);
+      // An attempt that starts too late might succeed after the caller has given up, so it is not made.
+      const latest = deadline - Math.min(MIN_ATTEMPT_MS, client.budgetMs / 4);
       const pauseMs = backoffMs(attempt);
       const hasTime = performance.now() + pauseMs < latest;
       if (hasTime) await sleep(pauseMs);
       if (!hasTime || performance.now() >= latest) {
-        // Other writers of the same rows won until the time was over: this write lost the race.
+        // Other writers of the same rows won every race until the deadline, so this write reports a conflict.
         if (outcome === 'contended') return { status: 'conflict' };
         throw new BackendUnavailable(BACKEND, { cause: new Error('the transaction was throttled') });
       }

@@ -10,7 +10,7 @@ export const BATCH_SIZE = 100;
 const BATCHES_AT_ONCE = 4;
 const MAX_KEY_BYTES = 2048;
 
-/** What a query of the index by date may add to the data_type and the earliest date. */
+/** The parts of a query of the index by date besides data_type and earliest date. */
 export interface Query {
   Limit?: number;
   ScanIndexForward?: boolean;
@@ -19,7 +19,7 @@ export interface Query {
   ExpressionAttributeNames?: Record<string, string>;
 }
 
-/** Reads rows of one table. Every method rejects with {@link BackendUnavailable} when there is no answer in time. */
+/** Reads rows of one table. Every method rejects with {@link BackendUnavailable} when there is no response in time. */
 export class TableReads {
   constructor(
     private readonly client: AwsJsonClient,
@@ -60,7 +60,8 @@ export class TableReads {
     const found: Item[] = [];
     let keys: unknown[] = ids.map((id) => ({ id: { S: id } }));
     const { budgetMs } = this.client;
-    // A large batch comes in several answers: each one with rows extends the time, up to three times the budget.
+    // A large batch comes in several responses. Each one with rows extends the time limit, up to three times the
+    // budget.
     const latest = performance.now() + 3 * budgetMs;
     let deadline = performance.now() + budgetMs;
     for (let fruitless = 0; ;) {

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../../../domain/plain-object.js';
+import { isPlainObject } from '@confidant/contract';
 import type { Item } from './items.js';
 
 /** Whether two rows have the same attributes; attributes and the members of sets have no order. */

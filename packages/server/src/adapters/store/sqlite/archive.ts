@@ -4,12 +4,12 @@ import { everyRevisionId } from '../rows.js';
 import { recordOf } from './columns.js';
 import { type Database, openDatabase } from './schema.js';
 import type { SqliteOptions } from './store.js';
-import { inTransaction, patiently } from './transaction.js';
+import { inTransaction, retryWhileLocked } from './transaction.js';
 
 const COLUMNS = 'id, data_type, revision, modified_date, name, last_decrypted_date, body, sealed';
 
 /**
- * Opens the archive in a second table of the embedded default's database file. A move is one transaction, so no move is
+ * Opens the archive in a second table of the embedded server's database file. A move is one transaction, so no move is
  * ever left to finish. Throws as {@link openDatabase} does.
  */
 export function openSqliteArchive(options: Pick<SqliteOptions, 'file' | 'busyTimeoutMs'>): Archive {
@@ -28,7 +28,7 @@ class SqliteArchive implements Archive {
     return this.#run(() => {
       const mapped = new Map<string, string[]>();
       for (const [id, body] of this.#all("SELECT id, body FROM rows WHERE data_type = 'service' ORDER BY id")) {
-        // A service that cannot be read may map anything: no decision rests on a list without it.
+        // A service that cannot be read may map anything, so a list without it is not used for decisions.
         const service = recordOf('service', { id: id!, isArchived: false, body: body!, lastDecryptedDate: null });
         for (const credential of service.credentials) {
           mapped.set(credential, [...(mapped.get(credential) ?? []), id!]);
@@ -137,7 +137,7 @@ class SqliteArchive implements Archive {
 
   async #run<T>(work: () => T): Promise<T> {
     // The first use makes the table: most data directories never need it.
-    this.#ready ??= patiently(this.busyTimeoutMs, () =>
+    this.#ready ??= retryWhileLocked(this.busyTimeoutMs, () =>
       this.database.exec(`
         CREATE TABLE IF NOT EXISTS archived_rows (
           id TEXT PRIMARY KEY NOT NULL,

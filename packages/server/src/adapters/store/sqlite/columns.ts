@@ -1,5 +1,4 @@
-import { stringifyJson, type JsonObject } from '@confidant/contract';
-import { isPlainObject } from '../../../domain/plain-object.js';
+import { isPlainObject, type JsonObject, stringifyJson } from '@confidant/contract';
 import type {
   BlindCredential,
   Credential,
@@ -26,7 +25,10 @@ export interface StoredColumns {
 /** The values of the columns revision, modified_date, name, last_decrypted_date, body and sealed. */
 export type WrittenColumns = [number, string | null, string | null, string | null, string, string | null];
 
-/** What to write for a record. Its metadata stands in the body as JSON text, which keeps every digit of its numbers. */
+/**
+ * The column values to write for a record. The body holds its metadata as JSON text, which keeps every digit of
+ * numbers.
+ */
 export function columnsOf<K extends Kind>(kind: K, record: Records[K]): WrittenColumns {
   const { revision, modifiedDate } = record;
   if (kind === 'service') {
@@ -56,7 +58,7 @@ export function recordOf<K extends Kind>(kind: K, { id, isArchived, ...columns }
   return decodeRecord(kind, new BodyFields(row, body, columns.lastDecryptedDate, sealed));
 }
 
-/** As {@link recordOf}, of a row read without its ciphertext. Throws DamagedRow. */
+/** The listed form of the record in a row that was read without its ciphertext. Throws DamagedRow. */
 export function listedOf<K extends Kind>(
   kind: K,
   { id, isArchived, body, lastDecryptedDate }: StoredColumns,
@@ -69,7 +71,7 @@ export function listedOf<K extends Kind>(
 export function recordsIn<K extends Kind>(kind: K, isArchived: boolean, rows: readonly unknown[][]): Records[K][] {
   return rows.map(([id, body, sealed, date]) => {
     const row = { rowId: id as string, isArchived };
-    return decodeRecord(kind, new BodyFields(row, object(row, body), date, object(row, sealed ?? {})));
+    return decodeRecord(kind, new BodyFields(row, requireObject(row, body), date, requireObject(row, sealed ?? {})));
   });
 }
 
@@ -83,10 +85,10 @@ function parsedObject(row: RowPlace, text: string): Record<string, unknown> {
   } catch (error) {
     return damaged(row, 'its text is not JSON', { cause: error });
   }
-  return object(row, value);
+  return requireObject(row, value);
 }
 
-function object(row: RowPlace, value: unknown): Record<string, unknown> {
+function requireObject(row: RowPlace, value: unknown): Record<string, unknown> {
   return isPlainObject(value) ? value : damaged(row, 'its text is not a JSON object');
 }
 

@@ -14,7 +14,7 @@ import { archiveId, type DataType, dataTypeOf, historyIds, isReserved, mappedIds
 import { columnsOf, listedOf, recordOf, recordsIn } from './columns.js';
 import { type Database, openDatabase } from './schema.js';
 import { prepareAll } from './statements.js';
-import { inTransaction, patiently } from './transaction.js';
+import { inTransaction, retryWhileLocked } from './transaction.js';
 
 export interface SqliteOptions {
   /** The database file; its directory must exist. */
@@ -28,7 +28,7 @@ export interface SqliteOptions {
 const CHUNK = 500;
 
 /**
- * Opens the store of the embedded default: all rows in one SQLite file, shared by any number of processes of a machine.
+ * Opens the store of the embedded server: all rows in one SQLite file, shared by any number of processes of a machine.
  *
  * Statements run on the caller's thread, where a read takes some ten microseconds; a write that finds the file locked
  * waits without holding up the event loop. Throws as {@link openDatabase} does.
@@ -51,7 +51,7 @@ class SqliteStore implements Store {
   }
 
   get<K extends Kind>(kind: K, id: string): Promise<Found<K>> {
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       if (isReserved(id)) return 'other-kind';
       const row = this.#statements.get.get(id) as StoredRow | undefined;
       if (row === undefined) return 'absent';
@@ -65,7 +65,7 @@ class SqliteStore implements Store {
   }
 
   getRevision<K extends Kind>(kind: K, id: string, revision: number): Promise<Records[K] | undefined> {
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       const rowId = archiveId(id, revision);
       const row = this.#statements.get.get(rowId) as StoredRow | undefined;
       return row?.[0] === dataTypeOf(kind, true) ? recordIn(kind, rowId, row) : undefined;
@@ -114,7 +114,7 @@ class SqliteStore implements Store {
   ): Promise<{ rows: Listed[K][]; next: PageKey | null }> {
     const dataType = dataTypeOf(kind, archived);
     const most = limit === undefined ? -1 : limit + 1;
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       const { list, listAfter } = this.#statements;
       const found = (
         after === undefined ? list.all(dataType, most) : listAfter.all(dataType, after.modifiedDate, after.id, most)
@@ -131,7 +131,7 @@ class SqliteStore implements Store {
   }
 
   changedServices(since: Instant | null): Promise<Service[]> {
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       const found = this.#statements.changed.all('service', since ?? '') as [id: string, body: string][];
       return this.#readable(found, ([id, body]) =>
         listedOf('service', { id, isArchived: false, body, lastDecryptedDate: null }),
@@ -143,7 +143,7 @@ class SqliteStore implements Store {
     kind: 'credential' | 'blind-credential',
     since: Instant | null,
   ): Promise<{ id: string; name: string; modifiedDate: Instant }[]> {
-    return this.#patiently(() => {
+    return this.#retryWhileLocked(() => {
       const found = this.#statements.changedNames.all(kind, since ?? '') as [string, string | null, string][];
       return this.#readable(found, ([id, name, date]) => changedNameOf(id, name, date));
     });
@@ -159,7 +159,7 @@ class SqliteStore implements Store {
   }
 
   async ping(): Promise<void> {
-    await this.#patiently(() => this.#statements.get.get(''));
+    await this.#retryWhileLocked(() => this.#statements.get.get(''));
   }
 
   close(): Promise<void> {
@@ -177,7 +177,7 @@ class SqliteStore implements Store {
     const found: Records[K][] = [];
     for (let at = 0; at < ids.length; at += CHUNK) {
       const chunk = ids.length <= CHUNK ? ids : ids.slice(at, at + CHUNK);
-      const records = await this.#patiently(() => this.#chunk(kind, dataType, chunk, onDamaged));
+      const records = await this.#retryWhileLocked(() => this.#chunk(kind, dataType, chunk, onDamaged));
       for (const record of records) found.push(record);
     }
     return found;
@@ -194,7 +194,7 @@ class SqliteStore implements Store {
     }
   }
 
-  /** The slow way, which finds out which row is damaged. */
+  /** Reads the rows one by one, which is slower but finds the damaged one. */
   #oneByOne<K extends Kind>(
     kind: K,
     dataType: DataType,
@@ -225,8 +225,8 @@ class SqliteStore implements Store {
     return inTransaction(this.#database, this.#busyTimeoutMs, work);
   }
 
-  #patiently<T>(work: () => T): Promise<T> {
-    return patiently(this.#busyTimeoutMs, work);
+  #retryWhileLocked<T>(work: () => T): Promise<T> {
+    return retryWhileLocked(this.#busyTimeoutMs, work);
   }
 }
 

@@ -4,9 +4,9 @@ import { type Database, isBusy } from './schema.js';
 
 const MAX_PAUSE_MS = 20;
 
-/** Runs `work` as one transaction, while no other process writes. Waits and fails as {@link patiently}. */
+/** Runs `work` as one transaction, while no other process writes. Waits and fails as {@link retryWhileLocked}. */
 export function inTransaction<T>(database: Database, busyTimeoutMs: number, work: () => T): Promise<T> {
-  return patiently(busyTimeoutMs, () => {
+  return retryWhileLocked(busyTimeoutMs, () => {
     database.exec('BEGIN IMMEDIATE');
     try {
       const result = work();
@@ -23,7 +23,7 @@ export function inTransaction<T>(database: Database, busyTimeoutMs: number, work
  * Runs `work` again while another process holds the lock, without holding up the event loop. Rejects with
  * {@link BackendUnavailable} when the time is over, or SQLite fails in another way.
  */
-export async function patiently<T>(busyTimeoutMs: number, work: () => T): Promise<T> {
+export async function retryWhileLocked<T>(busyTimeoutMs: number, work: () => T): Promise<T> {
   let deadline: number | undefined;
   for (;;) {
     try {

@@ -9,7 +9,7 @@ import { createDynamoTable } from '../../../../src/adapters/store/dynamodb/creat
 import { openDynamoStore } from '../../../../src/adapters/store/dynamodb/store.js';
 import { DamagedRow, type Store } from '../../../../src/ports/store.js';
 import { BackendUnavailable } from '../../../../src/ports/unavailable.js';
-import { type DynamoDbServer, startDynamoDb } from '../dynamodb-server.js';
+import { type DynamoDbServer, startDynamoDb } from '../../../stand-ins/dynamodb-server.js';
 import { dynamoOptions, type RawTable, rawTable } from '../harness.js';
 import { at } from '../records.js';
 import { everything, written } from './harness.js';

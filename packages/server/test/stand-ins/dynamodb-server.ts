@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../harness/free-port.js';
+import { freePort } from '../harness/free-port.js';
 
 const START_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 3;
