@@ -10,8 +10,8 @@ import { startAnswering, type Answer, type AnsweringServer, type Seen } from './
 import { startRecordedKms } from './support/recorded-kms.js';
 
 /**
- * What only a stand-in for the server can prove: what exactly is sent. What is printed is compared with the recordings
- * in recorded-session.test.ts.
+ * These tests use a stand-in for the server, because they compare the requests that are sent. The printed output is
+ * compared with the recordings in recorded-session.test.ts.
  */
 type Body = Record<string, unknown>;
 type Recorded = { result: boolean; [field: string]: unknown };
@@ -126,7 +126,7 @@ async function replay(name: string, answers = ASKED[name]!) {
   return { recording, end };
 }
 
-describe('what is asked, and by whom', () => {
+describe('the recorded commands send the recorded requests as the recorded caller', () => {
   for (const name of Object.keys(ASKED)) {
     test(name, async () => {
       const { recording, end } = await replay(name);
@@ -141,8 +141,8 @@ describe('what is asked, and by whom', () => {
   }
 });
 
-describe('what is printed without the server of this project', () => {
-  test('get_service of another account, as the original refused it', async () => {
+describe('output without a server of this project', () => {
+  test('get_service of another account is refused as by the original', async () => {
     const refused = { status: 401, body: { error: 'Authenticated user is not authorized.' } };
     const { recording, end } = await replay('get_service 401 (account)', [
       ['GET /v1/services/svc-20-production?metadata_only=False', refused],
@@ -150,12 +150,12 @@ describe('what is printed without the server of this project', () => {
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
   });
 
-  test('no command', async () => {
+  test('a command line without a command prints what the original prints', async () => {
     const { recording, end } = await replay('confidant without subcommand');
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
   });
 
-  test('no address: the fault and what to do about it, nothing on standard output, exit 1', async () => {
+  test('without an address, the fault and its remedy go to standard error, and the exit code is 1', async () => {
     const recording = find('no url');
     const end = await callCli(recording.argv);
     expect(end).toMatchObject({ stdout: recording.stdout, code: recording.rc });
@@ -163,7 +163,7 @@ describe('what is printed without the server of this project', () => {
   });
 });
 
-describe('what is sent', () => {
+describe('requests', () => {
   const bodyOf = (method: string): Body =>
     JSON.parse(server.seen.find((request) => request.method === method)!.body) as Body;
 
@@ -248,7 +248,7 @@ describe('what is sent', () => {
   });
 });
 
-describe('what was broken in the recorded release', () => {
+describe('bugs of the recorded release that are fixed', () => {
   const run = async (argv: readonly string[], answers: (readonly [string, Answer])[]) => {
     expected = [...answers];
     const end = await callCli(
@@ -311,7 +311,7 @@ describe('what was broken in the recorded release', () => {
     expect(end.body).toMatchObject({ result: true, service: { revision: 8 } });
   });
 
-  test('get_jwt sends id and expiry; an expiry alone stands where the id belongs', async () => {
+  test('get_jwt sends id and expiry, and an expiry without an id in the place of the id', async () => {
     const token = { body: { token: 't' } };
     const both = ['get_jwt', '--environment', 'staging', '--resource-id', 'r', '--expiry', '60'];
     expect((await run(both, [['GET /v1/jwks/token/r/60?environment=staging', token]])).code).toBe(0);
@@ -349,7 +349,7 @@ describe('what was broken in the recorded release', () => {
     expect(server.seen.at(-1)!.username).toBe('svc-01-production');
   });
 
-  test('the authentication key must exist in the region: exit 1, and KMS said why', async () => {
+  test('an authentication key that does not exist in the region ends with exit code 1 and the reason of KMS', async () => {
     const name = 'get_blind_credential --decrypt-blind region us-west-2 (auth key must exist there)';
     const { end } = await replay(name, []);
     expect(end.code).toBe(1);

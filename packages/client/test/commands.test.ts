@@ -32,7 +32,7 @@ const LIST = {
   },
 };
 
-describe('values come from where nobody else sees them', () => {
+describe('sources of values', () => {
   const create = ['create_credential', '--name', 'db', '--output', 'id'];
   beforeEach(() => {
     answers = { 'POST /v1/credentials': { body: credentialWith('new-id', { a: 1 }) } };

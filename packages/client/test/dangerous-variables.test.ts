@@ -53,7 +53,7 @@ describe("confidant-format: a credential's own prefix", () => {
 describe('dangerous variables', () => {
   const run = (...options: string[]) => at.run(['run', '--service', 'web', ...options]);
 
-  test('run and env refuse one with exit code 255, and name the variable, the credential and the option to allow it', async () => {
+  test('run and env refuse a dangerous variable with exit code 255, and name the variable, the credential and the option to allow it', async () => {
     for (const options of [
       ['--prefix', ''],
       ['--prefix', '', '--pristine'],
@@ -88,7 +88,7 @@ describe('dangerous variables', () => {
     expect(await run('--', 'sh', '-c', 'echo $CREDENTIALS_NODE_OPTIONS')).toMatchObject({ code: 0 });
   });
 
-  test('env -o shell and dotenv refuse one, too, but tfvars does not', async () => {
+  test('env -o shell and dotenv refuse a dangerous variable, too, but tfvars does not', async () => {
     for (const format of ['shell', 'dotenv', 'json']) {
       expect(await run('--prefix', '', '-o', format)).toMatchObject({ code: 255, stdout: '' });
     }
@@ -97,7 +97,7 @@ describe('dangerous variables', () => {
     expect((await run('--prefix', '', '--require', 'NODE_OPTIONS', '-o', 'shell')).stdout).toContain('NODE_OPTIONS=');
   });
 
-  test('get_service -o shell and dotenv skip one with a warning', async () => {
+  test('get_service -o shell and dotenv skip a dangerous variable with a warning', async () => {
     for (const [format, line] of [
       ['shell', 'export DB_USER=web\n'],
       ['dotenv', 'DB_USER=web\n'],

@@ -142,7 +142,7 @@ describe('--log-level debug', () => {
     expect(told.join('\n')).not.toContain('s3cret-environment');
   });
 
-  test('debug logs what Retry-After asked for, and the use of the offline copy', async () => {
+  test('debug logs the pause that Retry-After requests, and the use of the offline copy', async () => {
     const at = await deploy();
     let answers = 0;
     at.answer(() => {

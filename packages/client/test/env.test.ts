@@ -289,7 +289,7 @@ describe('--output prints the variables instead', () => {
 test.each([
   ['--watch-interval', '5'],
   ['--watch-signal', 'SIGHUP'],
-])('%s without --watch is refused, and nothing is asked or run', async (option, value) => {
+])('%s without --watch is refused before any request, and nothing is run', async (option, value) => {
   at.server.seen.length = 0;
   const end = await at.call(['run', '--service', 'web', option, value, '--', 'sh', '-c', 'echo ran']);
   expect([end.code, end.stdout, at.server.seen]).toEqual([2, '', []]);

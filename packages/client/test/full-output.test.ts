@@ -6,7 +6,7 @@ import { programPath } from './support/cli.js';
 // What holds nothing: as a full disk.
 const FULL = '/dev/full';
 
-describe.skipIf(!existsSync(FULL))('an output that cannot be written', () => {
+describe.skipIf(!existsSync(FULL))('a full disk', () => {
   const ends = (command: string, ...programs: string[]) => {
     const env = { PATH: process.env['PATH'], HOME: '/nonexistent' };
     const input = '{"service": {"credentials": []}}';
@@ -20,14 +20,17 @@ describe.skipIf(!existsSync(FULL))('an output that cannot be written', () => {
     ['confidant', 'completion bash'],
     ['confidant-format', '--help'],
     ['confidant-format', '--out-format credential_combined --log-level error'],
-  ] as const)('is reported in one line, and ends %s %s with exit code 1', (program, words) => {
-    expect(ends(`"$1" "$2" ${words} > ${FULL}`, programPath(program))).toEqual({
-      status: 1,
-      stderr: `${program}: error: cannot write to standard output (ENOSPC)\n`,
-    });
-  });
+  ] as const)(
+    '%s %s reports in one line that its output cannot be written, and ends with exit code 1',
+    (program, words) => {
+      expect(ends(`"$1" "$2" ${words} > ${FULL}`, programPath(program))).toEqual({
+        status: 1,
+        stderr: `${program}: error: cannot write to standard output (ENOSPC)\n`,
+      });
+    },
+  );
 
-  test('a file of --out that cannot be written is reported in one line, with exit code 1', () => {
+  test('confidant-format reports in one line that the file of --out cannot be written, and ends with exit code 1', () => {
     const words = `--out-format credential_combined --log-level error --out ${FULL}`;
     expect(ends(`"$1" "$2" ${words}`, programPath('confidant-format'))).toEqual({
       status: 1,

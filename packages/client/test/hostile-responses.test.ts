@@ -130,7 +130,7 @@ describe('names', () => {
     await expect(resolveNames(endless, 'credential', ['x'])).rejects.toThrow(/does not end: give ids instead of names/);
   });
 
-  test('a mistyped name is compared with the first 10,000 only, and an ambiguous name lists ten ids', async () => {
+  test('a mistyped name is compared with the first 10,000 names only, and an error about an ambiguous name lists ten ids', async () => {
     const list = [...many(10_000), { id: 'late', name: 'database' }];
     const client = pages(() => ({ credentials: list }));
     const error = await resolveNames(client, 'credential', ['databse']).catch((problem: Error) => problem.message);
@@ -166,7 +166,7 @@ describe('conflicts of another shape', () => {
   });
 });
 
-test('a 404 of another program is not a missing service: nothing is shown as empty or written', async () => {
+test('a 404 of another program is not taken for a missing service: nothing is shown as empty or written', async () => {
   answers['GET /v1/services/web?metadata_only=False'] = { status: 404, body: '<h1>default backend</h1>' };
   answers['GET /v1/services/web?metadata_only=True'] = answers['GET /v1/services/web?metadata_only=False'];
   for (const command of [

@@ -28,12 +28,12 @@ const fill = (template: string, secrets: Record<string, Scalar> = SECRETS) =>
   renderJinja(template, secrets, { timeout: TIMEOUT });
 
 describe('a template', () => {
-  test('cannot run code through the constructor of a value', () => {
+  test('a template cannot run code through the constructor of a value', () => {
     const template = "{{ secrets.constructor.constructor('return process.exit(3)')() }}";
     expect(() => fill(template, { a: 'v' })).toThrow('the template failed');
   });
 
-  test('that fails is reported without repeating a value', () => {
+  test('a template that fails is reported without repeating a value', () => {
     const filling = (template: string) => () => fill(template, { a: 's3cret %y' });
     expect(filling('{{ secrets.a.nothing.at_all() }}')).toThrow(
       /^the template failed: line 1: secrets\.a has no nothing$/,
@@ -60,7 +60,7 @@ describe('a template', () => {
 });
 
 // What Jinja2 3.1.6 makes of the same template and secrets.
-describe('a template gives what Jinja2 gives', () => {
+describe('a template renders as in Jinja2', () => {
   test.each([
     ['{{ secrets.exact }} {{ secrets.a }}', '12345678901234567890 v'],
     [
@@ -272,7 +272,7 @@ describe('a template gives what Jinja2 gives', () => {
 });
 
 // Jinja2 raises UndefinedError for these.
-describe('an undefined value has no parts and cannot be called', () => {
+describe('undefined values', () => {
   test.each([
     ['{{ secrets.nope.deep }}', 'secrets has no nope'],
     ["{{ secrets['nope']['deep'] }}", 'secrets has no nope'],
@@ -295,7 +295,7 @@ describe('an undefined value has no parts and cannot be called', () => {
     ['{{ ([]|first).x }}', 'an undefined value has no parts'],
     ['{{ secrets[secrets.a].x }}', 'an undefined value has no parts'],
     ['{{ (secrets.nope if false)() }}', 'an undefined value cannot be called'],
-  ])('%s', (template, message) => {
+  ])('%s is an error: %s', (template, message) => {
     expect(() => fill(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
   });
 
@@ -306,7 +306,7 @@ describe('an undefined value has no parts and cannot be called', () => {
     ['{{ (secrets.nope|d({"deep": 4})).deep }}', '4'],
     ['{% if secrets.nope is defined and secrets.nope.deep %}{% endif %}|', '|'],
     ['{% for x in [1, 2] if x > 1 %}{{ x }}{% endfor %}', '2'],
-  ])('but prints as nothing and loops over nothing: %s', (template, filled) => {
+  ])('an undefined value prints as nothing and loops over nothing: %s', (template, filled) => {
     expect(fill(template)).toBe(filled);
   });
 });
@@ -323,19 +323,19 @@ describe('--strict', () => {
     ['{% for x in secrets.nope %}{% endfor %}', 'secrets.nope is not defined'],
     ['{{ secrets.nope|upper }}', 'secrets.nope is not defined'],
     ['{% if true %}{% for i in [1] %}{{ secrets.nope }}{% endfor %}{% endif %}', 'secrets.nope is not defined'],
-  ])('refuses %s, which is nothing otherwise', (template, message) => {
+  ])('--strict refuses %s, which renders as nothing otherwise', (template, message) => {
     expect(() => strict(template)).toThrow(new FormatError(`the template failed: line 1: ${message}`));
     expect(fill(template)).toBe('');
   });
 
-  test('accepts undefined values in defaults, tests and conditions', () => {
+  test('--strict accepts undefined values in defaults, tests and conditions', () => {
     const template =
       '{% set x = 1 %}{% macro f(y) %}{{ y }}{% endmacro %}{# c #}{{ secrets.nope|d("d") }}{{ nope|default }}' +
       '{% if secrets.nope is defined %}no{% endif %}{{ secrets.nope or "o" }}{{ f(x) }}{{ secrets.a }}{{ none }}{{ "" }}';
     expect(strict(template)).toBe('do1v');
   });
 
-  test('is an option of confidant-format', async () => {
+  test('confidant-format has the option --strict', async () => {
     const template = join(folder, 'strict.j2');
     writeFileSync(template, '{{ secrets.nope }}');
     const args = ['confidant-format', '--out-format', 'jinja', '--template', template];
@@ -428,17 +428,17 @@ describe('a fault in a template is reported with its line and reason', () => {
     ],
     ['{% macro f() %}\n\n{{ nope.x }}{% endmacro %}\n{{ f() }}', 'the template failed: line 3: nope is not defined'],
     ['a\n{% raw %}{{ x }}', 'the template is invalid: line 2: {% raw %} has no {% endraw %}'],
-  ])('%s', (template, message) => {
+  ])('%s gives: %s', (template, message) => {
     const end = message.includes('there is no filter') ? '; the filters are abs, ' : '';
     expect(() => fill(template)).toThrow(`${message}${end}`);
   });
 });
 
 const LONG = '"%9999s"|format("x")';
-/** A list that holds itself in part, which is much longer than what it takes to make it. */
+/** Makes a list that contains the same list many times, so that it prints as far more than takes to make it. */
 const DOUBLED = `{% set ns = namespace(l=[${LONG}]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}`;
 
-describe('a template that produces too much fails before it takes all memory', () => {
+describe('limits of templates', () => {
   test.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'range() makes at most 100000 numbers'],
     ['{{ range(0, -1000000000, -1)|length }}', 'range() makes at most 100000 numbers'],
@@ -468,7 +468,7 @@ describe('a template that produces too much fails before it takes all memory', (
     ['{{ [[[1]]]|tojson(indent=1000000000) }}', 'the filter tojson indents by at most 100'],
     ['{{ 10 ** 1000000000 }}', 'the operator ** produces a number with too many digits'],
     ['{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}', 'the template failed'],
-  ])('%s', (template, message) => {
+  ])('%s fails before it takes all memory: %s', (template, message) => {
     expect(() => fill(template)).toThrow(message);
   });
 
@@ -476,8 +476,8 @@ describe('a template that produces too much fails before it takes all memory', (
     ['loops in loops', '{% set l = range(9999) %}{% for i in l %}{% for j in l %}{% endfor %}{% endfor %}'],
     ['searches in loops', '{% set l = range(99999) %}{% for i in l %}{% if -1 in l %}{% endif %}{% endfor %}'],
     ['comparisons of lists', `${DOUBLED}{% set m = ns.l %}${DOUBLED}{{ m == ns.l }}`],
-    ['what is parsed', '{{ 1 }}'.repeat(500_000)],
-  ])('one that takes too long fails at the time limit: %s', (_, template) => {
+    ['a long template', '{{ 1 }}'.repeat(500_000)],
+  ])('a template that takes too long fails at the time limit: %s', (_, template) => {
     expect(() => renderJinja(template, SECRETS, { timeout: 200 })).toThrow(
       /^the template takes more than 0.2 seconds$/,
     );
@@ -487,7 +487,7 @@ describe('a template that produces too much fails before it takes all memory', (
     ['terms', `{{ 1${'+1'.repeat(20_000)} }}`],
     ['filters', `{{ 1${'|abs'.repeat(20_000)} }}`],
     ['parentheses', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`],
-  ])('one that is nested too deeply fails with that reason: %s', (_, template) => {
+  ])('a template that is nested too deeply fails with that reason: %s', (_, template) => {
     expect(() => fill(template)).toThrow(/^the template is nested too deeply$/);
   });
 
@@ -495,7 +495,7 @@ describe('a template that produces too much fails before it takes all memory', (
     expect(() => fill('{{ 1|nope }}\n'.repeat(30_000))).toThrow('lines 1, 2, 3, 4, 5: there is no filter nope');
   });
 
-  test('a number of too many digits is refused', () => {
+  test('a number with too many digits is refused', () => {
     expect(() => fill(`{{ ${'9'.repeat(5000)} }}`)).toThrow(
       'the template is invalid: line 1: a number has too many digits',
     );
@@ -513,7 +513,7 @@ describe('a template that produces too much fails before it takes all memory', (
       'the template is invalid: line 1: the name of a filter is missing',
     ],
     ['too many filters', `{{ 1${'|abs'.repeat(20_000)} }}`, 'the template is nested too deeply'],
-  ])('confidant-format ends with exit code 1: %s', async (_, text, message) => {
+  ])('confidant-format ends with exit code 1 and the reason for %s', async (_, text, message) => {
     const template = join(folder, 'template.j2');
     writeFileSync(template, text);
     const stdin = '{"service": {"credentials": []}}';

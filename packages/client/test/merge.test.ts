@@ -70,16 +70,16 @@ describe('update_credential --merge', () => {
   });
 
   test.each([
-    ['a merge of nothing', ['--merge'], '--merge needs --credential-pairs or --prompt'],
-    ['a key to unset that is not there', ['--unset', 'aa'], 'there is no key aa'],
+    ['a merge without changes', ['--merge'], '--merge needs --credential-pairs or --prompt'],
+    ['a missing key to unset', ['--unset', 'aa'], 'there is no key aa'],
     [
-      'a key that is set and unset',
+      'a key that is both set and unset',
       ['--unset', 'A', '--credential-pairs', '{"a": "2"}'],
       'the same key cannot be set and unset: a',
     ],
     ['two spellings of one key', ['--merge', '--credential-pairs', '{"B": "2", "b": "3"}'], 'upper and lower case'],
-    ['a credential without pairs', ['--unset', 'a'], 'no pair would remain'],
-  ])('refuses %s, and writes nothing', async (_, options, words) => {
+    ['to leave a credential without pairs', ['--unset', 'a'], 'no pair would remain'],
+  ])('--merge and --unset refuse %s, and write nothing', async (_, options, words) => {
     const id = await create('{"a": "1"}');
     const end = await call('update_credential', '--id', id, ...options);
     expect(end.code).not.toBe(0);
@@ -224,8 +224,8 @@ describe('update_blind_credential --merge', () => {
     expect(await opened(id)).toMatchObject({ revision: 3, decrypted_credential_pairs: { Key: 'old' } });
   });
 
-  describe('whose answer was lost', () => {
-    /** Carries all to the server, but of the first PUT no answer back; what `then` writes comes right after that. */
+  describe('if the response was lost', () => {
+    /** Runs `work` with a proxy that loses the response to the first PUT; `then` runs right after that PUT. Returns the number of PUTs. */
     async function losingOne(then: () => Promise<unknown>, work: (url: string) => Promise<void>): Promise<number> {
       let puts = 0;
       const proxy = createServer((request, response) => {
@@ -259,18 +259,21 @@ describe('update_blind_credential --merge', () => {
       return call('--url', url, 'update_blind_credential', '--id', id, ...keys, ...change);
     };
 
-    test.each([[[]], [['--expected-revision', '1']]])('is found done, and written once: %s', async (expecting) => {
-      const id = await createBlind();
-      const puts = await losingOne(
-        async () => undefined,
-        async (url) => expect(await merging(id, url, ...expecting)).toMatchObject({ code: 0, stderr: '' }),
-      );
-      // The request and its repetition, which was refused.
-      expect(puts).toBe(2);
-      expect(await opened(id)).toMatchObject({ revision: 2, decrypted_credential_pairs: { Cert: 'c', Key: 'new' } });
-    });
+    test.each([[[]], [['--expected-revision', '1']]])(
+      'a merge succeeds if its change is found, and writes it once (options: %j)',
+      async (expecting) => {
+        const id = await createBlind();
+        const puts = await losingOne(
+          async () => undefined,
+          async (url) => expect(await merging(id, url, ...expecting)).toMatchObject({ code: 0, stderr: '' }),
+        );
+        // The request and its retry, which was refused.
+        expect(puts).toBe(2);
+        expect(await opened(id)).toMatchObject({ revision: 2, decrypted_credential_pairs: { Cert: 'c', Key: 'new' } });
+      },
+    );
 
-    test('with --expected-revision is told as unknown where somebody else changed the same since', async () => {
+    test('a merge with --expected-revision is reported as unknown if somebody else changed the same key since', async () => {
       const id = await createBlind();
       const other = [
         'update_blind_credential',

@@ -68,7 +68,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-describe('a name does where an id does', () => {
+describe('names instead of ids', () => {
   test('a credential can be changed, reverted and read by its name', async () => {
     const update = ['update_credential', '--credential-name', 'cache'];
     expect(await answered(...update, '--documentation', 'd')).toMatchObject({
@@ -287,8 +287,8 @@ describe('lists for people', () => {
   });
 });
 
-describe('a service that is created is told', () => {
-  test('by map and add_creds, once, and not below the level of information', async () => {
+describe('a created service', () => {
+  test('map and add_creds report a service that they create, once, and not with --log-level warning', async () => {
     const created = await run('map', '--service', 'new-1', '--cred-names', 'database');
     expect(created).toMatchObject({ code: 0, stderr: 'confidant: created the service new-1\n' });
     expect(await run('map', '--service', 'new-1', '--cred-names', 'cache')).toMatchObject({ code: 0, stderr: '' });
@@ -302,7 +302,7 @@ describe('a service that is created is told', () => {
   });
 });
 
-describe('with servers that answer otherwise', () => {
+describe('unusual responses', () => {
   let at: Deployment;
   let answers: Record<string, Answer>;
   beforeAll(async () => {
@@ -425,7 +425,7 @@ describe('with servers that answer otherwise', () => {
 });
 
 describe('list_services of a credential', () => {
-  test('an id that nothing has is not one that no service uses', async () => {
+  test('an id that does not exist is not reported as a credential that no service maps', async () => {
     await answered('create_credential', '--name', 'unused', '--credential-pairs', '{"a": "b"}');
     const unused = (await run('list_services', '--credential-name', 'unused')).stdout;
     expect(JSON.parse(unused)).toEqual({ result: true, services: [] });

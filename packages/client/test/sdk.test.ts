@@ -181,7 +181,7 @@ describe('the client', () => {
   });
 });
 
-describe('answers', () => {
+describe('responses', () => {
   test('numbers in responses keep every digit', async () => {
     const server = await serve(() => ({ body: '{"credential_pairs": {"a": 12345678901234567890, "b": 1.0}}' }));
     const { credential_pairs: pairs } = await clientOf(server.url).getCredential('x');
@@ -360,7 +360,7 @@ describe('retries', () => {
   });
 });
 
-describe('how often a request was sent', () => {
+describe('the number of attempts', () => {
   const DENIED = { status: 403, body: { error: 'no' } };
 
   test('attempts do not include connections that could not be made, but those that broke', async () => {

@@ -21,7 +21,7 @@ describe('JSON without loss', () => {
     expect(parseJson('9007199254740993')).toEqual(new ExactNumber('9007199254740993'));
   });
 
-  test('every JSON value survives, beside a number that needs its exact text', () => {
+  test('every JSON value survives next to a number that needs its exact text', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.string(), (value, text) => {
         const body = `{"exact":1.0,"text":${JSON.stringify(`\0${text}`)},"value":${JSON.stringify(value)}}`;
@@ -50,7 +50,7 @@ describe('JSON without loss', () => {
 });
 
 describe("JSON as Python's json.dumps writes it", () => {
-  test('separators, escapes and order of the recorded rows', () => {
+  test('separators, escapes and order are those of the recorded rows', () => {
     expect(pythonJson({ m: 'x', nested: { a: [1, 2] } })).toBe('{"m": "x", "nested": {"a": [1, 2]}}');
     expect(pythonJson({ key_b: 'ünï "q" \\ \u2028 \n' })).toBe('{"key_b": "\\u00fcn\\u00ef \\"q\\" \\\\ \\u2028 \\n"}');
     // Of ASCII, DEL alone is printable to JSON and not to Python.
@@ -60,7 +60,7 @@ describe("JSON as Python's json.dumps writes it", () => {
     );
   });
 
-  test('indented and sorted by code point, as the command line prints', () => {
+  test('indented JSON is sorted by code point, as the command line of the original prints it', () => {
     expect(pythonJson({ b: [], a: { '\u{10000}': 1, '\uffff': 2 } }, { sortKeys: true, indent: 4 })).toBe(
       '{\n    "a": {\n        "\\uffff": 2,\n        "\\ud800\\udc00": 1\n    },\n    "b": []\n}',
     );

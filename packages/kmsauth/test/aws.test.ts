@@ -173,7 +173,7 @@ test('an exhausted quota of KMS is a KmsRefused', async () => {
   await expect(connect().createGrant(grant)).rejects.toBeInstanceOf(KmsRefused);
 });
 
-describe('no usable answer', () => {
+describe('no usable response', () => {
   const unavailable = async (call: Promise<unknown>) => {
     const error = await call.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(KmsUnavailable);

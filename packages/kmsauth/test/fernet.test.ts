@@ -29,11 +29,14 @@ describe('tokens of Python', () => {
     }
   });
 
-  test.each(vectors.invalid)('$what: $python_result, as Python says', ({ key: text, token, python_result }) => {
-    const decrypt = () => Buffer.from(FernetKey.parse(text).decrypt(token)).toString();
-    if (python_result === 'InvalidToken') expect(decrypt).toThrow(FernetError);
-    else expect(decrypt()).toBe(python_result);
-  });
+  test.each(vectors.invalid)(
+    'decrypting $what gives $python_result, as in Python',
+    ({ key: text, token, python_result }) => {
+      const decrypt = () => Buffer.from(FernetKey.parse(text).decrypt(token)).toString();
+      if (python_result === 'InvalidToken') expect(decrypt).toThrow(FernetError);
+      else expect(decrypt()).toBe(python_result);
+    },
+  );
 
   test('decoding ends at the first complete padding and skips characters outside base64, as in Python', () => {
     const token = key.encrypt(Buffer.from('12345'));

@@ -77,7 +77,7 @@ describe('a token', () => {
   });
 
   test.each([1, 2] as const)(
-    'of version %d is accepted by the validator, at once and until it is renewed',
+    'a token of version %d is accepted by the validator, at once and until it is renewed',
     async (version) => {
       const { kms, clock, generator } = world();
       const validator = new TokenValidator({
@@ -246,7 +246,7 @@ describe('the cache file', () => {
   });
 
   test.each(['', '{', '[]', 'null', '{"token": 1}', 'x'.repeat(70_000)])(
-    'with wrong text is replaced (%#)',
+    'a cache file with wrong text is replaced (text %#)',
     async (text) => {
       const { generator, payloadOf } = world();
       await mkdir(join(directory, 'kept'));

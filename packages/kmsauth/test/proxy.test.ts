@@ -99,7 +99,7 @@ describe('the variables of a proxy', () => {
     ['fd00::/8', 'fd00::1', 443, true],
     ['[fd00::1]:443', 'fd00::1', 443, true],
     ['10.0.0.0/99', '10.1.2.3', 443, false],
-  ])('NO_PROXY=%s, for %s:%i', (exceptions, host, port, isDirect) => {
+  ])('with NO_PROXY=%s, %s:%i is reached directly: %s', (exceptions, host, port, isDirect) => {
     expect(chosen({ HTTPS_PROXY, NO_PROXY: exceptions }, host, port) === undefined).toBe(isDirect);
     expect(chosen({ HTTPS_PROXY, no_proxy: exceptions, NO_PROXY: '*' }, host, port) === undefined).toBe(isDirect);
   });

@@ -88,7 +88,7 @@ describe('the container', () => {
     await running.ended;
   });
 
-  test('does not run as root, and copies only what the recipe says to put beside the file', () => {
+  test('the container does not run as root, and its image copies only the files that the recipe names', () => {
     expect(all('USER')).toEqual(['node']);
     expect(all('COPY').map((rest) => rest.split(' ')[0])).toEqual(['confidant-*.tgz', 'config.yaml', 'start-web']);
   });
