@@ -40,7 +40,7 @@ function load(spec: string, timeoutMs = 2000): Promise<Acl> {
 }
 
 describe('an ACL module', () => {
-  test('gets the arguments of the original, and the principal', async () => {
+  test('an ACL module gets the arguments of the original, and the principal', async () => {
     expect(await (await load('./acl.mjs:record'))(request)).toBe(true);
     const { principal, ...rest } = (globalThis as unknown as { aclCalls: Record<string, unknown>[] }).aclCalls[0]!;
     expect(rest).toEqual({
@@ -57,24 +57,27 @@ describe('an ACL module', () => {
     [{ mapping: { ids: ['a'] } }, { credential_ids: ['a'] }],
     [{ certificate: { ca: 'staging', alternativeNames: ['b.test'] } }, { ca: 'staging', san: ['b.test'] }],
     [{ jwt: { subject: 'bob', environment: 'staging' } }, { id: 'bob', environment: 'staging' }],
-  ] as [Partial<AccessRequest>, object][])('gets %j under the names of the original, as %j', async (part, kwargs) => {
-    const { mapping: _mapping, ...plain } = request;
-    await (
-      await load('./acl.mjs:record')
-    )({ ...plain, ...part });
-    const calls = (globalThis as unknown as { aclCalls: Record<string, unknown>[] }).aclCalls;
-    expect(calls.at(-1)!['kwargs']).toEqual(kwargs);
-  });
+  ] as [Partial<AccessRequest>, object][])(
+    'an ACL module gets %j under the names of the original, as %j',
+    async (part, kwargs) => {
+      const { mapping: _mapping, ...plain } = request;
+      await (
+        await load('./acl.mjs:record')
+      )({ ...plain, ...part });
+      const calls = (globalThis as unknown as { aclCalls: Record<string, unknown>[] }).aclCalls;
+      expect(calls.at(-1)!['kwargs']).toEqual(kwargs);
+    },
+  );
 
-  test('may answer later', async () => {
+  test('an ACL module may return a promise', async () => {
     expect(await (await load('acl.mjs:later'))(request)).toBe(true);
   });
 
-  test('may be CommonJS', async () => {
+  test('an ACL module may be CommonJS', async () => {
     expect(await (await load('./old.cjs:check'))(request)).toBe(true);
   });
 
-  test('cannot change the request', async () => {
+  test('an ACL module cannot change the request', async () => {
     await (
       await load('./acl.mjs:change')
     )(request);
@@ -83,18 +86,18 @@ describe('an ACL module', () => {
   });
 
   test.each(['false', 'null', '1', '"true"', '{}', '[]'])(
-    'that answers %s denies: only true allows',
+    'an ACL module that returns %s denies access, because only true allows it',
     async (answer) => {
       expect(await (await load('./acl.mjs:answer'))({ ...request, resourceId: answer })).toBe(false);
     },
   );
 
-  test.each(['rejects', 'throws'])('that %s gives no permission', async (name) => {
+  test.each(['rejects', 'throws'])('an ACL module that %s does not allow access', async (name) => {
     const acl = await load(`./acl.mjs:${name}`);
     await expect((async () => acl(request))()).rejects.toThrow('broken');
   });
 
-  test('that never answers gives no permission, after a bounded wait', async () => {
+  test('an ACL module that never answers does not allow access, and is given up after a bounded wait', async () => {
     const acl = await load('./acl.mjs:hangs', 20);
     await expect((async () => acl(request))()).rejects.toThrow('no answer within 20 ms');
   });
@@ -106,7 +109,7 @@ describe('an ACL module', () => {
     ['./broken.mjs:check', /broken\.mjs cannot be loaded/],
     ['mycompany.acl:check', /expected a JavaScript file/],
     ['./acl.mjs', /expected a JavaScript file/],
-  ])('%s stops the start with a word on what is wrong', async (spec, text) => {
+  ])('%s stops the start, and the error says what is wrong', async (spec, text) => {
     await expect(load(spec)).rejects.toThrow(text);
   });
 });

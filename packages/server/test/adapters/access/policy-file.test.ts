@@ -48,8 +48,8 @@ async function open(): Promise<OpenedAcl> {
   return opened;
 }
 
-describe('the file', () => {
-  test('is read again when it changes', async () => {
+describe('the policy file', () => {
+  test('a policy file is read again when it changes', async () => {
     writeFileSync(file, policy('bob'));
     const { acl } = await open();
     expect(await acl(request)).toBe(false);
@@ -58,7 +58,7 @@ describe('the file', () => {
     expect(logged.at(-1)).toMatchObject({ level: 'info', details: { file, rules: 1 } });
   });
 
-  test('is read again when the link to it is replaced, as mounted configuration does', async () => {
+  test('a policy file is read again when the link to it is replaced, as mounted configuration does', async () => {
     writeFileSync(join(folder, 'one'), policy('bob'));
     writeFileSync(join(folder, 'two'), policy('alice'));
     symlinkSync(join(folder, 'one'), file);
@@ -88,7 +88,7 @@ describe('the file', () => {
     await expect.poll(() => acl(request)).toBe(false);
   });
 
-  test('that disappears leaves the policy in force', async () => {
+  test('a policy file that disappears leaves the policy in force', async () => {
     writeFileSync(file, policy('alice'));
     const { acl } = await open();
     rmSync(file);
@@ -96,14 +96,14 @@ describe('the file', () => {
     expect(await acl(request)).toBe(true);
   });
 
-  test('that is missing or at fault stops the start', async () => {
+  test('a policy file that is missing or invalid stops the start', async () => {
     await expect(open()).rejects.toThrow(BadPolicy);
     writeFileSync(file, 'rules: 5');
     await expect(open()).rejects.toThrow(/version[\s\S]*rules/);
   });
 });
 
-describe('faults', () => {
+describe('faults in a policy', () => {
   function faultsOf(text: string): string[] {
     try {
       parsePolicy(text, noAcl);
@@ -114,7 +114,7 @@ describe('faults', () => {
   }
   const rule = (more: string): string => `version: 1\nrules:\n  - name: a\n    effect: allow\n${more}`;
 
-  test('all of them are reported, each with its line and its path', () => {
+  test('all faults are reported, each with its line and its path', () => {
     const text = `version: 2
 include: everything
 rules:
@@ -143,22 +143,22 @@ rules:
 
   test.each([
     [
-      'two rules of one name',
+      'the same name for two rules',
       rule(
         '    action: get\n    resource: { type: ca }\n  - { name: a, effect: deny, action: get, resource: { type: ca } }\n',
       ),
       '7 rules[1].name',
     ],
-    ['no resource: everything must be asked for in words', rule('    action: get\n'), '3 rules[0].resource'],
-    ['no action', rule('    resource: { type: "*" }\n'), '3 rules[0].action'],
+    ['a rule without a resource', rule('    action: get\n'), '3 rules[0].resource'],
+    ['a rule without an action', rule('    resource: { type: "*" }\n'), '3 rules[0].action'],
     [
-      'a tag where there are none',
+      'a tag for a type that has none',
       rule('    action: get\n    resource: { type: service, tag: x }\n'),
       '6 rules[0].resource.tag',
     ],
     ['a tag for all types', rule('    action: get\n    resource: { type: "*", tag: x }\n'), '6 rules[0].resource.tag'],
     [
-      'additions to what is no service',
+      'additions for a type other than service',
       rule('    action: get\n    resource: { type: credential }\n    adds: { tag: x }\n'),
       '7 rules[0].adds',
     ],
@@ -170,7 +170,7 @@ rules:
     ],
     ['a number for a pattern', rule('    action: get\n    resource: { type: ca, id: 5 }\n'), '6 rules[0].resource.id'],
     ['a key twice', rule('    action: get\n    action: list\n    resource: { type: ca }\n'), '6 '],
-  ])('%s', (_what, text, fault) => {
+  ])('%s is reported as a fault with its line and path', (_what, text, fault) => {
     expect(faultsOf(text)).toEqual([fault]);
   });
 

@@ -46,19 +46,19 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('the list of IAM roles', () => {
-  test('has the roles of every page, sorted', async () => {
+  test('the list has the roles of every page, sorted', async () => {
     expect(await open().list()).toEqual([...NAMES].sort());
     expect(iam.calls['ListRoles']).toBe(3);
   });
 
-  test('is asked for each time without a cache', async () => {
+  test('without a cache the list is fetched each time', async () => {
     const roles = open();
     await roles.list();
     iam.roles = ['new'];
     expect(await roles.list()).toEqual(['new']);
   });
 
-  test('is kept in memory with a cache, and refreshed in the background', async () => {
+  test('a cached list is kept in memory and refreshed in the background', async () => {
     const roles = open({ cache: CACHE });
     await roles.list();
     iam.roles = ['new'];
@@ -68,7 +68,7 @@ describe('the list of IAM roles', () => {
     expect(await roles.list()).toEqual(['new']);
   });
 
-  test('survives a failing refresh, which is reported', async () => {
+  test('a cached list survives a failed refresh, which is reported', async () => {
     const roles = open({ cache: CACHE });
     await roles.list();
     iam.fault = 500;
@@ -77,7 +77,7 @@ describe('the list of IAM roles', () => {
     expect(await roles.list()).toEqual([...NAMES].sort());
   });
 
-  test('is unavailable, never empty, while IAM has not answered once', async () => {
+  test('the list is unavailable, never empty, until IAM has answered once', async () => {
     iam.fault = 500;
     const roles = open({ cache: CACHE });
     await expect(roles.list()).rejects.toBeInstanceOf(BackendUnavailable);
@@ -85,12 +85,12 @@ describe('the list of IAM roles', () => {
     expect(await roles.list()).toHaveLength(NAMES.length);
   });
 
-  test('is unavailable when IAM does not answer in time', async () => {
+  test('the list is unavailable if IAM does not answer in time', async () => {
     iam.fault = 'hang';
     await expect(open({ requestTimeoutMs: 100 }).list()).rejects.toBeInstanceOf(BackendUnavailable);
   });
 
-  test('is never partial: a listing that never ends fails', async () => {
+  test('the list is never partial: a listing that never ends fails', async () => {
     const roles = open();
     iam.roles = NAMES.concat(Array.from({ length: 2000 }, (_, index) => `more-${index}`));
     iam.pageSize = 1;
@@ -99,32 +99,32 @@ describe('the list of IAM roles', () => {
 });
 
 describe('the ARN of a role', () => {
-  test('comes from the list when the role is in it', async () => {
+  test('the ARN of a listed role comes from the list', async () => {
     const roles = open({ cache: CACHE });
     await roles.list();
     expect(await roles.arnOf(NAMES[0]!)).toBe(roleArn(NAMES[0]!));
     expect(iam.calls['GetRole']).toBeUndefined();
   });
 
-  test('is found for a role made since the last refresh', async () => {
+  test('the ARN of a role that was created since the last refresh is found', async () => {
     const roles = open({ cache: { refreshMs: 600_000, jitterMs: 0 } });
     await roles.list();
     iam.roles.push('brand-new');
     expect(await roles.arnOf('brand-new')).toBe(roleArn('brand-new'));
   });
 
-  test('has its whole time limit left after the SDK was loaded', async () => {
+  test('the time limit for the ARN of a role begins after the SDK was loaded', async () => {
     const asked = open({ roleDeadlineMs: 6000 }).arnOf(NAMES[0]!);
     // As on a machine that is busy: the code is there only now.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6100);
     expect(await asked).toBe(roleArn(NAMES[0]!));
   });
 
-  test.each(['nobody', 'not a role name', 'a'.repeat(100)])('is undefined for %s', async (name) => {
+  test.each(['nobody', 'not a role name', 'a'.repeat(100)])('the ARN of the role %s is undefined', async (name) => {
     expect(await open().arnOf(name)).toBeUndefined();
   });
 
-  test('is unavailable, never undefined, when IAM fails', async () => {
+  test('the ARN of a role is unavailable, never undefined, if IAM fails', async () => {
     iam.fault = 503;
     await expect(open().arnOf('svc-01-production')).rejects.toBeInstanceOf(BackendUnavailable);
   });

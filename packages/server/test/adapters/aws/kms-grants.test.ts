@@ -40,7 +40,7 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true });
 });
 
-test('grants are made, listed by principal and revoked through the AWS client, revoked ones quietly', async () => {
+test('grants are created, listed by principal and revoked through the AWS client, and revoking one twice is not an error', async () => {
   const shape = { operations: ['Decrypt'], context: { to: 'web' } };
   await grants.create({ principal: WEB!, ...shape });
   await grants.create({ principal: API!, operations: ['Decrypt'], context: { to: 'api' } });
@@ -53,6 +53,6 @@ test('grants are made, listed by principal and revoked through the AWS client, r
   expect(await grants.list()).toHaveLength(1);
 });
 
-test('a key that is not there is a refusal, not an empty list', async () => {
+test('a key that does not exist is a refusal, not an empty list', async () => {
   await expect(authKeyGrants(kms, 'alias/none').listOf(WEB!)).rejects.toBeInstanceOf(GrantRefused);
 });

@@ -46,7 +46,7 @@ const KINDS: Kind[] = [
 
 for (const { name, open } of KINDS) {
   describe(`an expiring store ${name}`, () => {
-    test('of racers that add one key exactly one wins; what is gone is not replaced', async () => {
+    test('exactly one of many concurrent additions of a key wins, and a deleted entry is not replaced', async () => {
       const store = open();
       const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => store.add('race:a', String(i), 100)));
       expect(outcomes.filter(Boolean)).toHaveLength(1);
@@ -57,7 +57,7 @@ for (const { name, open } of KINDS) {
       expect(await store.get('race:a')).toBeUndefined();
     });
 
-    test('is kept however many entries of another purpose are added', async () => {
+    test('an entry is kept however many entries of another purpose are added', async () => {
       const store = open(3);
       await store.set('ended:a', '1', 60);
       await store.add('assertion:a', '1', 60);
@@ -66,7 +66,7 @@ for (const { name, open } of KINDS) {
       expect(await store.add('assertion:a', '1', 60)).toBe(false);
     });
 
-    test('is unavailable when full, rather than letting something be used a second time', async () => {
+    test('a full store is unavailable for additions, so that nothing can be used a second time', async () => {
       const store = open(2);
       expect(await store.add('assertion:a', '1', 60)).toBe(true);
       expect(await store.add('assertion:b', '1', 60)).toBe(true);
@@ -74,7 +74,7 @@ for (const { name, open } of KINDS) {
       expect(await store.add('assertion:a', '1', 60)).toBe(false);
     });
 
-    test('makes room for what must be remembered', async () => {
+    test('a full store makes room for an entry that is set', async () => {
       const store = open(2);
       for (const key of ['a', 'b', 'c']) await store.set(`ended:${key}`, '1', 60);
       expect(await store.get('ended:c')).toBe('1');
@@ -82,7 +82,7 @@ for (const { name, open } of KINDS) {
       expect(kept.filter((value) => value !== undefined)).toHaveLength(1);
     });
 
-    test('has room again once entries have expired', async () => {
+    test('a full store has room again once entries have expired', async () => {
       const store = open(2);
       await store.add('assertion:a', '1', 0.001);
       await store.add('assertion:b', '1', 60);
@@ -95,7 +95,7 @@ for (const { name, open } of KINDS) {
 }
 
 describe('an expiring store in a file', () => {
-  test('is known to every process and after a restart, for its owner alone', async () => {
+  test('an entry is visible to every process and after a restart, and only the owner can read the file', async () => {
     const [one, two] = [inFile(), inFile()];
     await one.set('ended:a', '1', 60);
     expect(await two.get('ended:a')).toBe('1');
@@ -105,7 +105,7 @@ describe('an expiring store in a file', () => {
     expect(statSync(join(folder, 'sessions.db')).mode & 0o777).toBe(0o600);
   });
 
-  test('is kept although the clock was ahead for one write', async () => {
+  test('an entry is kept although the clock was ahead during one write', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     nowMs += 3_600_000;
@@ -119,7 +119,7 @@ describe('an expiring store in a file', () => {
     expect(inFile).toThrow(/sessions\.db cannot be used/);
   });
 
-  test('is unavailable, never absent, while another process holds the file, and comes back', async () => {
+  test('the store is unavailable, never empty, while another process locks the file, and then works again', async () => {
     const store = inFile();
     await store.set('ended:a', '1', 60);
     const holder = new DatabaseSync(join(folder, 'sessions.db'));
@@ -132,8 +132,8 @@ describe('an expiring store in a file', () => {
   });
 });
 
-describe('logins that were begun', () => {
-  test('leave nothing behind until they end, and end once', async () => {
+describe('pending logins', () => {
+  test('a pending login stores nothing until it ends, and ends only once', async () => {
     const memory = expiringMemory(undefined, 1);
     const flows = new LoginFlows(['a secret of at least thirty-two characters'], memory, () => 1000);
     for (let i = 0; i < 5; i++) expect(await flows.begun('openid', await flows.begin('openid', {}, '/'))).toBeDefined();

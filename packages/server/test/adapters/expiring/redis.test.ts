@@ -54,7 +54,7 @@ for (const peer of PEERS) {
     }
     const status = async (visitor: Visitor): Promise<number> => (await visitor.go('/v1/user/email')).status;
 
-    test('the cookie holds an id alone, and the session ends for every copy of it at the logout', async () => {
+    test('the cookie holds only an id, and a logout ends the session for every copy of it', async () => {
       const visitor = await login();
       expect(visitor.jar().get('confidant_session')!.length).toBeLessThan(100);
       expect(await status(visitor)).toBe(200);
@@ -64,7 +64,7 @@ for (const peer of PEERS) {
       expect(await status(copy)).toBe(401);
     });
 
-    test('of racers that add one key exactly one wins; what is gone is not replaced; all of it expires', async () => {
+    test('exactly one of many concurrent additions of a key wins, a deleted entry is not replaced, and entries expire', async () => {
       const outcomes = await Promise.all(Array.from({ length: 10 }, (_, i) => store.add('race', String(i), 100)));
       expect(outcomes.filter(Boolean)).toHaveLength(1);
       expect(await store.replace('race', 'next', 100)).toBe(true);
@@ -75,7 +75,7 @@ for (const peer of PEERS) {
       await until(async () => (await store.get('short')) === undefined);
     });
 
-    test('503 while Redis is away, never 401: nobody is logged out by it; tokens work on; and it recovers', async () => {
+    test('while Redis is away sessions get 503, never 401, tokens still work, and afterwards logins work again', async () => {
       const visitor = await login();
       await peer.stop();
       const away = await visitor.go('/v1/user/email');
@@ -87,7 +87,7 @@ for (const peer of PEERS) {
       expect(await status(await login())).toBe(200);
     });
 
-    test('503 when Redis accepts commands and never answers', async () => {
+    test('a store whose Redis accepts commands but never answers is unavailable', async () => {
       const silent = await import('node:net').then(({ createServer }) => createServer(() => undefined));
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
       const { port } = silent.address() as { port: number };

@@ -6,7 +6,7 @@ import { makeKeyPair } from '../../login/saml-idp.js';
 
 const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256';
 
-describe('SAML messages that only cost time', () => {
+describe('hostile SAML messages', () => {
   // The sizes are such that work which grows with their square does not end within any test.
   test('a message is refused at its first malformed tag, however many follow', async () => {
     for (const xml of ['<'.repeat(250_000), `<a>${'<a '.repeat(80_000)}`, `<a ${'x'.repeat(250_000)}`]) {
@@ -14,7 +14,7 @@ describe('SAML messages that only cost time', () => {
     }
   });
 
-  test('refused: quotes and values where a parser could see other tags', async () => {
+  test('a message is refused if its quotes and values could hide other tags from a parser', async () => {
     for (const tag of [
       '<a b="<c>">',
       '<a ">">',
@@ -30,18 +30,18 @@ describe('SAML messages that only cost time', () => {
     await expect(readMessage('</a><a></a>')).rejects.toThrow('closes what it did not open');
   });
 
-  test('refused: nested too deeply, also where every tag seems to close itself', async () => {
+  test('a message that is nested too deeply is refused, even if every tag seems to close itself', async () => {
     for (const tag of ['<a>', '<a b="/>">', "<a b='/>'>", '<a b = "/" >']) {
       await expect(readMessage(tag.repeat(41))).rejects.toThrow('nested too deeply');
     }
   });
 
-  test('read: quotes, `>` and empty elements where they belong', async () => {
+  test('a message with quotes, `>` and empty elements in valid places is read', async () => {
     const tree = await readMessage('<?xml version="1.0"?>\n<a b="/>" c = \'">\'><d e="="/><f>1 > 0 = "x"</f></a>');
     expect(tree['a']).toMatchObject({ $: { b: '/>', c: '">' }, f: [{ _: '1 > 0 = "x"' }] });
   });
 
-  test('refused: thousands of encrypted assertions that never end', async () => {
+  test('a message with thousands of unclosed encrypted assertions is refused', async () => {
     const many = '<EncryptedAssertion />'.repeat(10_000);
     const xml = `<Response><x>${many}</x><EncryptedAssertion /></Response>`;
     await expect(readResponse(Buffer.from(xml).toString('base64'), 'a key')).rejects.toThrow(
@@ -51,21 +51,21 @@ describe('SAML messages that only cost time', () => {
     await expect(readResponse(Buffer.from(one).toString('base64'), 'a key')).rejects.toThrow('is empty');
   });
 
-  test('refused: beyond 256 KB, before anything in it is looked at; a thousand groups are well below', async () => {
+  test('a message over 256 KB is refused before it is read, and a thousand groups are well below that', async () => {
     await expect(readMessage('<'.repeat(256 * 1024 + 1))).rejects.toThrow('too large');
     const group = '<saml:AttributeValue>cn=a-team-with-a-long-name,ou=groups,dc=example,dc=com</saml:AttributeValue>';
     await readMessage(`<a xmlns:saml="s">${group.repeat(1000)}</a>`);
   });
 
-  test('refused: a redirect that grows beyond 64 KB', async () => {
+  test('a redirect that inflates to more than 64 KB is refused', async () => {
     const packed = (length: number): string => deflateRawSync(Buffer.alloc(length, '<')).toString('base64');
     expect(await inflateMessage(packed(65_536))).toHaveLength(65_536);
     await expect(inflateMessage(packed(65_537))).rejects.toThrow();
   });
 });
 
-describe('SAML messages of strangers', () => {
-  test('are not even unpacked: without a login of this browser, or the signature of the provider', async () => {
+describe('unauthenticated SAML messages', () => {
+  test('a message is not even inflated without a login of this browser or the signature of the provider', async () => {
     const { cert } = await makeKeyPair('idp');
     const provider = samlProvider(
       {

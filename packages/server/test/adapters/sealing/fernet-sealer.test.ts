@@ -43,13 +43,13 @@ beforeEach(() => {
 const limits = { entries: 2, ttlMs: 60_000, maxCharacters: 10_000 };
 
 describe('a sealed credential', () => {
-  test('opens under its own id and no other', async () => {
+  test('a sealed credential opens under its own id and no other', async () => {
     const sealed = await sealer.seal('one', { k: 'v' });
     expect(await sealer.open('one', sealed)).toEqual({ k: 'v' });
     await expect(sealer.open('two', sealed)).rejects.toThrow('cannot be decrypted');
   });
 
-  test('does not open once a bit of ciphertext, data key or version has changed', async () => {
+  test('a sealed credential does not open once a bit of its ciphertext, data key or version has changed', async () => {
     const sealed = await sealer.seal('one', { k: 'v' });
     const other = await sealer.seal('one', { k: 'v' });
     const flipped = sealed.token.slice(0, -10) + (sealed.token.at(-10) === 'A' ? 'B' : 'A') + sealed.token.slice(-9);
@@ -58,7 +58,7 @@ describe('a sealed credential', () => {
     }
   });
 
-  test('whose plaintext is not a JSON object does not open', async () => {
+  test('a credential whose plaintext is not a JSON object does not open', async () => {
     const clear = clearSealer(() => randomBytes(32));
     const sealed = await clear.seal('one', { k: 'v' });
     for (const plaintext of ['1.50', '[]', 'null', '"text"']) {
@@ -67,7 +67,7 @@ describe('a sealed credential', () => {
     }
   });
 
-  test('in clear and encrypted are told apart, both ways', async () => {
+  test('a sealer in the clear does not open encrypted credentials, nor the reverse', async () => {
     const clear = clearSealer(() => randomBytes(32));
     const open = await clear.seal('one', { k: 'ü' });
     expect(open.token).toMatch(/^DANGER_NOT_ENCRYPTED_/);
@@ -77,8 +77,8 @@ describe('a sealed credential', () => {
   });
 });
 
-describe('pairs that were opened are cached', () => {
-  test('and not decrypted again, but only for the same id, data key and version', async () => {
+describe('the cache of opened pairs', () => {
+  test('cached pairs are not decrypted again, but only for the same id, data key and version', async () => {
     const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     expect(await remembering.open('one', sealed)).toEqual({ k: 'v' });
@@ -91,7 +91,7 @@ describe('pairs that were opened are cached', () => {
     expect(opened).toBe(4);
   });
 
-  test('for a bounded number of credentials, and never when it is switched off', async () => {
+  test('the cache holds a bounded number of credentials, and none when it is switched off', async () => {
     const remembering = cachingSealer(sealer, limits);
     const three = await Promise.all(['a', 'b', 'c'].map(async (id) => ({ id, sealed: await sealer.seal(id, { id }) })));
     for (const { id, sealed } of [...three, three[0]!]) await remembering.open(id, sealed);
@@ -102,7 +102,7 @@ describe('pairs that were opened are cached', () => {
     expect(opened).toBe(6);
   });
 
-  test('and cannot be changed by the code that got them', async () => {
+  test('cached pairs cannot be changed by the code that gets them', async () => {
     const remembering = cachingSealer(sealer, limits);
     const sealed = await remembering.seal('one', { k: 'v' });
     await remembering.open('one', sealed);

@@ -49,13 +49,13 @@ afterEach(async () => {
 const seal = (yaml: string): Promise<string> => sealBootstrap(yaml, kms, 'alias/confidant-master');
 
 describe('a bootstrap blob', () => {
-  test('of the original opens, and holds what it was made from', async () => {
+  test('a bootstrap blob of the original opens, and holds what was put into it', async () => {
     const secrets = await openBootstrap(JSON.stringify(recorded.blob), recordedKms);
     expect(secrets).toEqual(parse(recorded.secrets_plaintext_yaml, { version: '1.1' }));
     expect(secrets['AUTHOMATIC_SALT']).toBe('ref-salt');
   });
 
-  test('has the form of the original: base64 of the KMS ciphertext, and a Fernet token of the YAML text', async () => {
+  test('a bootstrap blob has the form of the original: base64 of the KMS ciphertext, and a Fernet token of the YAML text', async () => {
     const yaml = 'SESSION_SECRET: x\n';
     const blob = JSON.parse(await seal(yaml)) as Record<string, string>;
     expect(Object.keys(blob)).toEqual(['data_key', 'secrets']);
@@ -65,7 +65,7 @@ describe('a bootstrap blob', () => {
     await expect(kms.decrypt({ ciphertext, context: {} })).rejects.toThrow(KmsRefused);
   });
 
-  test('gives every value back as the text it was written as', async () => {
+  test('every value of a bootstrap blob is read as the text that was written', async () => {
     const yaml = [
       'QUOTED: "null"',
       'NUMBER: 0123',
@@ -88,27 +88,27 @@ describe('a bootstrap blob', () => {
   });
 
   test.each([
-    ['no JSON', 'not json', /generate_secrets_bootstrap/],
-    ['other JSON', '{"a": 1}', /data_key and secrets/],
+    ['not JSON', 'not json', /generate_secrets_bootstrap/],
+    ['another JSON object', '{"a": 1}', /data_key and secrets/],
     ['null', 'null', /data_key and secrets/],
-  ])('that is %s is refused in words that help', async (_what, blob, words) => {
+  ])('a bootstrap blob that is %s is refused with a helpful error', async (_what, blob, words) => {
     await expect(openBootstrap(blob, kms)).rejects.toThrow(words);
   });
 
-  test('with a changed byte is refused', async () => {
+  test('a bootstrap blob with a changed byte is refused', async () => {
     const blob = JSON.parse(await seal('A: b')) as { data_key: string; secrets: string };
     const flipped = `${blob.secrets.slice(0, 40)}${blob.secrets[40] === 'A' ? 'B' : 'A'}${blob.secrets.slice(41)}`;
     await expect(openBootstrap(JSON.stringify({ ...blob, secrets: flipped }), kms)).rejects.toThrow(/damaged/);
   });
 
-  test('under another key is refused, and a silent KMS is told apart', async () => {
+  test('a bootstrap blob under another key is refused, with another error than when KMS does not answer', async () => {
     const silent = { ...recordedKms, decrypt: () => Promise.reject(new KmsUnavailable('TimeoutError')) };
     const blob = await seal('A: b');
     await expect(openBootstrap(blob, recordedKms)).rejects.toThrow(/KMS refuses \(InvalidCiphertextException\)/);
     await expect(openBootstrap(blob, silent)).rejects.toThrow(/KMS does not answer/);
   });
 
-  test('is not made of what is no map of names, and the error quotes nothing of it', async () => {
+  test('a bootstrap blob is made only from a map of names, and the error does not quote the text', async () => {
     await expect(seal('- hunter2')).rejects.toThrow(BootstrapError);
     const error = await seal('A: "hunter2').catch((reason: unknown) => reason as Error);
     expect(error).toBeInstanceOf(BootstrapError);
@@ -116,14 +116,14 @@ describe('a bootstrap blob', () => {
   });
 });
 
-describe('at start', () => {
+describe('SECRETS_BOOTSTRAP at the start', () => {
   const environment = (SECRETS_BOOTSTRAP: string, more: Record<string, string> = {}) => ({
     CONFIDANT_DATA_DIR: directory,
     SECRETS_BOOTSTRAP,
     ...more,
   });
 
-  test('a value of the bootstrap wins over the variable, for settings that may come from it', async () => {
+  test('a value of the bootstrap overrides the variable, for settings that may come from it', async () => {
     const blob = await seal('WEBHOOK_PASSWORD: from-blob\nHOST: 1.2.3.4\n');
     const { settings, faults, warnings } = await openSettings(
       environment(blob, { WEBHOOK_PASSWORD: 'from-environment', GRAPHITE_PASSWORD: 'stays' }),
@@ -137,7 +137,7 @@ describe('at start', () => {
     expect(warnings).toEqual([expect.stringContaining('HOST')]);
   });
 
-  test('it is read from a file', async () => {
+  test('the bootstrap can be read from a file', async () => {
     const file = join(directory, 'blob.json');
     await writeFile(file, await seal('WEBHOOK_PASSWORD: from-file'));
     const { settings } = await openSettings(environment(`file://${file}`));
@@ -154,7 +154,7 @@ describe('at start', () => {
     expect(faults.map(({ setting }) => setting)).toEqual(['PORT', 'SECRETS_BOOTSTRAP']);
   });
 
-  test('the embedded keyring never takes the place of KMS because the table was forgotten', async () => {
+  test('the embedded keyring never replaces KMS because the table was forgotten', async () => {
     const { faults } = await openSettings({ CONFIDANT_DATA_DIR: directory, KMS_MASTER_KEY: 'alias/production' });
     expect(faults).toContainEqual({ setting: 'DYNAMODB_TABLE', problem: 'required when KMS_MASTER_KEY is set' });
   });

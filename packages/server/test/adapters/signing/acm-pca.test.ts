@@ -65,7 +65,7 @@ const inputsOf = (operation: string): Record<string, unknown>[] =>
   pca.calls.filter((call) => call.operation === operation).map(({ input }) => input);
 
 describe('GET certificates', () => {
-  test('gives a key and the certificate that ACM Private CA made for it (bug 21)', async () => {
+  test('the response has a key and the certificate that ACM Private CA issued for it (bug 21)', async () => {
     const { status, json } = await get(`full/${own}?san=${own}&san=${own}&validity=7`);
     expect(status).toBe(200);
     expect(Object.keys(json).sort()).toEqual(['certificate', 'certificate_chain', 'key']);
@@ -93,12 +93,15 @@ describe('GET certificates', () => {
     ['?validity=29', 29],
     ['?validity=0', 1],
     ['?validity=-5', 1],
-  ])('validity %s is cut to 1 ... the CA’s maximum: %i days', async (query, days) => {
-    expect((await get(`plain/${own}${query}`)).status).toBe(200);
-    expect(inputsOf('IssueCertificate')[0]).toMatchObject({ Validity: { Value: days } });
-  });
+  ])(
+    'with the query "%s" the validity is cut to the range from 1 to the CA’s maximum: %i days',
+    async (query, days) => {
+      expect((await get(`plain/${own}${query}`)).status).toBe(200);
+      expect(inputsOf('IssueCertificate')[0]).toMatchObject({ Validity: { Value: days } });
+    },
+  );
 
-  test('400: a validity that is not a number, too many names, names that no certificate can carry', async () => {
+  test('an invalid validity, too many names, and names that no certificate can have get 400', async () => {
     for (const query of ['validity=soon', 'validity=1.5', `${'san=a&'.repeat(101)}`, `san=${'a'.repeat(300)}`]) {
       expect([query.slice(0, 20), (await get(`plain/${own}?${query}`)).status]).toEqual([query.slice(0, 20), 400]);
     }
@@ -109,7 +112,7 @@ describe('GET certificates', () => {
     expect(pca.calls).toEqual([]);
   });
 
-  test('403: the CN or any SAN does not name the caller (bug 6)', async () => {
+  test('a CN or SAN that does not name the caller gets 403 (bug 6)', async () => {
     for (const path of [
       'plain/svc-02.example.com',
       `plain/${own}?san=svc-02.example.com`,
@@ -127,11 +130,11 @@ describe('GET certificates', () => {
     expect(pca.calls).toEqual([]);
   });
 
-  test('403: people do not get certificates, whatever their name', async () => {
+  test('people get 403, whatever their name', async () => {
     expect((await get(`plain/${own}`, 'user:svc-01')).status).toBe(403);
   });
 
-  test('CN_ONLY leaves the SANs unchecked, as 7.0.0 did', async () => {
+  test('CN_ONLY leaves the SANs unchecked, as version 7.0.0 of the original did', async () => {
     const { status, json } = await get(`loose/${own}?san=other.example.org`);
     expect(status).toBe(200);
     expect(expectGoodCertificate(json.certificate, json.certificate_chain).subjectAltName).toBe(
@@ -140,7 +143,7 @@ describe('GET certificates', () => {
     expect((await get('loose/svc-02.example.com')).status).toBe(403);
   });
 
-  test('404: an unknown CA, for everyone, before the policy is asked', async () => {
+  test('an unknown CA gets 404 for every caller, before the policy is checked', async () => {
     for (const as of [service, 'user:alice']) {
       for (const [method, path, body] of [
         ['GET', `/v1/certificates/nope/${own}`],
@@ -154,7 +157,7 @@ describe('GET certificates', () => {
     }
   });
 
-  test('a development CA signs by itself, without asking AWS', async () => {
+  test('a development CA signs by itself, without calling AWS', async () => {
     const { status, json } = await get(`dev/${own}?san=${own}`);
     expect(status).toBe(200);
     expect(json.certificate_chain).toBe(json.certificate);
@@ -163,7 +166,7 @@ describe('GET certificates', () => {
     expect(pca.calls).toEqual([]);
   });
 
-  test('the key is in the answer and nowhere else; the audit log says who got which certificate', async () => {
+  test('the key is only in the response, and the audit log says who got which certificate', async () => {
     const before = server.log().length;
     const { json } = await get(`plain/${own}?san=${own}&validity=3`);
     const log = server.log().slice(before);
@@ -187,20 +190,23 @@ describe('GET certificates', () => {
 });
 
 describe('POST certificates', () => {
-  test.each(['rsa', 'p256', 'p384', 'p521'] as const)('certifies the %s key of a request', async (keys) => {
-    const csr = await makeCsr({ keys, san: [{ type: 'dns', value: own }] });
-    const { status, json } = await post('plain', { csr, validity: 7, unknown: 'ignored' });
-    expect(status).toBe(200);
-    expect(Object.keys(json).sort()).toEqual(['certificate', 'certificate_chain']);
-    expect(daysLeft(expectGoodCertificate(json.certificate, json.certificate_chain))).toBe(7);
-  });
+  test.each(['rsa', 'p256', 'p384', 'p521'] as const)(
+    'a request with a key of kind %s gets a certificate for that key',
+    async (keys) => {
+      const csr = await makeCsr({ keys, san: [{ type: 'dns', value: own }] });
+      const { status, json } = await post('plain', { csr, validity: 7, unknown: 'ignored' });
+      expect(status).toBe(200);
+      expect(Object.keys(json).sort()).toEqual(['certificate', 'certificate_chain']);
+      expect(daysLeft(expectGoodCertificate(json.certificate, json.certificate_chain))).toBe(7);
+    },
+  );
 
-  test('null and missing validity mean the longest', async () => {
+  test('a null or missing validity means the maximum', async () => {
     for (const body of [{ validity: null }, {}]) await post('plain', { csr: await makeCsr({}), ...body });
     expect(inputsOf('IssueCertificate').map(({ Validity }) => (Validity as { Value: number }).Value)).toEqual([30, 30]);
   });
 
-  test('403: a request that names another service, in its CN or a SAN', async () => {
+  test('a request that names another service, in its CN or a SAN, gets 403', async () => {
     for (const csr of [
       await makeCsr({ name: [{ CN: ['svc-02.example.com'] }] }),
       await makeCsr({ san: [{ type: 'dns', value: own }, { type: 'dns', value: 'svc-02.example.com' }] }), // prettier-ignore
@@ -214,12 +220,12 @@ describe('POST certificates', () => {
     expect(pca.calls).toEqual([]);
   });
 
-  test('CN_ONLY lets other kinds of names through too', async () => {
+  test('CN_ONLY allows other kinds of names too', async () => {
     const { json } = await post('loose', { csr: await makeCsr({ san: [{ type: 'ip', value: '10.0.0.1' }] }) });
     expect(expectGoodCertificate(json.certificate, json.certificate_chain).subjectAltName).toBe('IP Address:10.0.0.1');
   });
 
-  test('400 in the original’s words: no request, or none that can be decoded', async () => {
+  test('a missing request, and one that cannot be decoded, get 400 with the message of the original', async () => {
     for (const body of [{}, { csr: null }, { csr: '' }]) {
       const { status, json } = await post('plain', body);
       expect([status, json]).toEqual([400, { error: 'csr must be provided in the POST body.' }]);
@@ -234,12 +240,12 @@ describe('POST certificates', () => {
   });
 });
 
-describe('certificates that are cached', () => {
+describe('cached certificates', () => {
   // Certificates are cached for their day, which must not end during the test.
   beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterAll(() => void vi.useRealTimers());
 
-  test('the same names, validity and day give the same key; anything else does not', async () => {
+  test('the same names, validity and day give the same key, and anything else another one', async () => {
     const first = (await get(`cached/${own}?san=${own}&validity=5`)).json;
     expect((await get(`cached/${own}?validity=5&san=${own}`)).json).toEqual(first);
     expect(inputsOf('IssueCertificate')).toHaveLength(1);
@@ -248,14 +254,14 @@ describe('certificates that are cached', () => {
     expect(new Set([first.key, other.key, longer.key]).size).toBe(3);
   });
 
-  test('requests that come together share one certificate, where the original answered 429', async () => {
+  test('concurrent equal requests share one certificate, where the original answered 429', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => get(`cached/${own}?validity=8`)));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ json }) => json.key)).size).toBe(1);
     expect(inputsOf('IssueCertificate')).toHaveLength(1);
   });
 
-  test('the policy is asked before the cache', async () => {
+  test('the policy is checked before the cache', async () => {
     await get(`cached/${own}?validity=9`);
     expect((await get(`cached/${own}?validity=9`, 'service:svc-02')).status).toBe(403);
   });
@@ -267,20 +273,20 @@ describe('certificates that are cached', () => {
     expect((await get(`cached/${own}?validity=10`)).status).toBe(200);
   });
 
-  test('no more certificates are cached than the setting says', async () => {
+  test('no more certificates are cached than the setting allows', async () => {
     const first = (await get(`cached/${own}?validity=11`)).json;
     for (const days of [12, 13]) await get(`cached/${own}?validity=${days}`);
     expect((await get(`cached/${own}?validity=11`)).json.key).not.toBe(first.key);
   });
 
-  test('without the setting every request gets a key of its own', async () => {
+  test('without the setting every request gets a new key', async () => {
     const keys = [(await get(`loose/${own}`)).json.key, (await get(`loose/${own}`)).json.key];
     expect(new Set(keys).size).toBe(2);
   });
 });
 
-describe('when ACM Private CA is in trouble', () => {
-  test('a lost answer is asked for again with the same token, and nothing is issued twice', async () => {
+describe('failures of ACM Private CA', () => {
+  test('a call whose response was lost is repeated with the same token, and issues nothing twice', async () => {
     pca.faults.push('lost');
     expect((await post('plain', { csr: await makeCsr({}) })).status).toBe(200);
     const tokens = inputsOf('IssueCertificate').map(({ IdempotencyToken }) => IdempotencyToken);
@@ -289,7 +295,7 @@ describe('when ACM Private CA is in trouble', () => {
     expect(new Set(inputsOf('GetCertificate').map(({ CertificateArn }) => CertificateArn)).size).toBe(1);
   });
 
-  test('a certificate that is not there yet is asked for again', async () => {
+  test('a certificate that is not issued yet is fetched again', async () => {
     pca.pendingPolls = 2;
     expect((await post('plain', { csr: await makeCsr({}) })).status).toBe(200);
     expect(inputsOf('GetCertificate')).toHaveLength(3);
@@ -301,7 +307,7 @@ describe('when ACM Private CA is in trouble', () => {
   });
 
   test.each(['AccessDeniedException', 'ResourceNotFoundException', 'InvalidStateException', 'LimitExceededException'])(
-    '503, and a cause in the log: %s',
+    '%s gets 503, with the cause in the log',
     async (code) => {
       pca.outage = { status: 400, code };
       const { status, json } = await post('plain', { csr: await makeCsr({}) });
@@ -311,14 +317,14 @@ describe('when ACM Private CA is in trouble', () => {
     },
   );
 
-  test('400: a request that the CA calls malformed', async () => {
+  test('a request that the CA calls malformed gets 400', async () => {
     pca.outage = { status: 400, code: 'MalformedCSRException' };
     expect((await post('plain', { csr: await makeCsr({}) })).status).toBe(400);
   });
 });
 
 describe('GET cas', () => {
-  test('lists every CA in the order of the settings, with all of its tags', async () => {
+  test('every CA is listed in the order of the settings, with all of its tags', async () => {
     const { json } = await server.call(service, 'GET', '/v1/cas');
     expect(json.cas.map(({ ca }: { ca: string }) => ca)).toEqual(['plain', 'cached', 'loose', 'closed', 'dev', 'full']);
     const one = await server.call(service, 'GET', '/v1/cas/plain');
@@ -327,7 +333,7 @@ describe('GET cas', () => {
     expect(json.cas[4]).toEqual({ ca: 'dev', certificate: null, certificate_chain: null, tags: {} });
   });
 
-  test('403: people', async () => {
+  test('people get 403', async () => {
     expect((await server.call('user:alice', 'GET', '/v1/cas')).json).toEqual({
       error: 'alice does not have access to list cas',
     });

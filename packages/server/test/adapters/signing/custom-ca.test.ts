@@ -85,7 +85,7 @@ const post = (ca: string, csr: string, validity?: number): ReturnType<TestServer
   server.call(service, 'POST', `/v1/certificates/${ca}`, { csr, validity });
 
 describe('a custom CA', () => {
-  test('makes the key and signs, which the original never managed (bug 21)', async () => {
+  test('a custom CA makes the key and signs, which the original could not do (bug 21)', async () => {
     const { status, json } = await get(`recorded/${own}?san=${own}&validity=7`);
     expect(status).toBe(200);
     const certificate = expectGoodCertificate(json.certificate, json.certificate_chain, json.key, false);
@@ -96,7 +96,7 @@ describe('a custom CA', () => {
   });
 
   test.each(['recorded', 'unencrypted', 'nulls', 'doubled', 'p384', 'ed25519', 'second-try'])(
-    'signs a request, with a key of its own kind and a chain that verifies: %s',
+    'the custom CA %s signs a request for the caller’s key, with a chain that verifies',
     async (ca) => {
       const { status, json } = await post(ca, await makeCsr({ san: [{ type: 'dns', value: own }] }), 7);
       expect(status).toBe(200);
@@ -106,13 +106,13 @@ describe('a custom CA', () => {
     },
   );
 
-  test('the chain is the CA and its root, the CA once when it is the root itself', async () => {
+  test('the chain is the CA and its root, or only the CA if it is the root itself', async () => {
     const { json } = await post('recorded', await makeCsr({}));
     expect(json.certificate_chain).toBe(`${recordedEntry['crt']!.trim()}\n${recordedEntry['rootcrt']!.trim()}\n`);
     expect((await post('doubled', await makeCsr({}))).json.certificate_chain).toBe(ec.crt);
   });
 
-  test('takes subject, key and names from the request and nothing else', async () => {
+  test('a certificate takes subject, key and names from the request, and nothing else', async () => {
     const csr = await makeCsr({ name: [{ O: ['Example'] }, { CN: [own] }], san: [{ type: 'dns', value: own }] });
     const certificate = expectGoodCertificate(...pairOf((await post('nulls', csr, 5)).json));
     expect(certificate.subject).toBe(`O=Example\nCN=${own}`);
@@ -121,19 +121,19 @@ describe('a custom CA', () => {
     expect(certificate.serialNumber).toMatch(/^[0-9A-F]{24,32}$/);
   });
 
-  test('never outlives its CA; an expired CA is 503', async () => {
+  test('a certificate never outlives its CA, and an expired CA gets 503', async () => {
     const certificate = expectGoodCertificate(...pairOf((await post('short-lived', await makeCsr({}), 30)).json));
     expect(daysLeft(certificate)).toBe(3);
     expect((await post('expired', await makeCsr({}))).status).toBe(503);
   });
 
-  test('403: names of others, in the CN or a SAN', async () => {
+  test('names of others, in the CN or a SAN, get 403', async () => {
     expect((await get('recorded/svc-02.example.com')).status).toBe(403);
     expect((await get(`recorded/${own}?san=alt.example.com`)).status).toBe(403);
     expect((await post('recorded', await makeCsr({ san: [{ type: 'dns', value: 'alt.example.com' }] }))).status).toBe(403); // prettier-ignore
   });
 
-  test('is described by its kid, with an empty list for tags', async () => {
+  test('a custom CA is described by its kid, with an empty list of tags', async () => {
     const { json } = await server.call(service, 'GET', '/v1/cas/recorded');
     expect(json).toEqual({
       ca: 'k1',
@@ -146,15 +146,15 @@ describe('a custom CA', () => {
   });
 });
 
-describe('entries that cannot be used', () => {
+describe('unusable entries', () => {
   test.each(['no-passphrase', 'wrong-passphrase', 'mismatched', 'damaged', 'inactive', 'unlisted', 'absent'])(
-    '404, and the start goes on: %s',
+    'the CA %s gets 404, and does not stop the start',
     async (ca) => {
       expect((await get(`${ca}/${own}`)).status).toBe(404);
     },
   );
 
-  test('are named in the log by kid, and never quoted', () => {
+  test('unusable entries are named in the log by kid, and never quoted', () => {
     const lines = server.log().split('\n').filter((line) => line.includes('"level":50')); // prettier-ignore
     for (const kid of ['k1', 'bad']) expect(lines.some((line) => line.includes(`"kid":"${kid}"`))).toBe(true);
     expect(lines.join('\n')).not.toMatch(/SECRET|PRIVATE KEY|BEGIN/);

@@ -22,9 +22,9 @@ function refusalOf(pem: string): string {
   return 'accepted';
 }
 
-describe('a signing request is read', () => {
+describe('valid signing requests', () => {
   test.each(['rsa', 'p256', 'p384', 'p521', 'ed25519'] as const)(
-    'with its names, for a key of kind %s',
+    'a request with a key of kind %s is read with its names',
     async (keys) => {
       const csr = await makeCsr({
         keys,
@@ -50,13 +50,13 @@ describe('a signing request is read', () => {
     },
   );
 
-  test('with other line breaks, and the older label', async () => {
+  test('other line breaks and the older label are accepted', async () => {
     const csr = await makeCsr({});
     expect(refusalOf(`\n ${csr.replace(/\n/g, '\r\n')}\n`)).toBe('accepted');
     expect(refusalOf(csr.replaceAll('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'))).toBe('accepted');
   });
 
-  test('as openssl makes it, and as another library reads ours', async () => {
+  test('a request made by openssl is read, and other programs read ours', async () => {
     const keys = new KeyMaker({
       bits: 2048,
       publicExponent: 65_537,
@@ -81,7 +81,7 @@ describe('a signing request is read', () => {
   });
 });
 
-describe('a signing request is refused', () => {
+describe('invalid signing requests', () => {
   let good: string;
   let der: Buffer;
   beforeAll(async () => {
@@ -91,7 +91,7 @@ describe('a signing request is refused', () => {
   const armour = (bytes: Buffer): string =>
     `-----BEGIN CERTIFICATE REQUEST-----\n${bytes.toString('base64')}\n-----END CERTIFICATE REQUEST-----`;
 
-  test('property: with any bit flipped, any byte cut off or added; never with another error', () => {
+  test('property: a request with a flipped bit, a missing byte or an additional byte is always refused', () => {
     expect(refusalOf(armour(der))).toBe('accepted');
     fc.assert(
       fc.property(fc.nat(der.length * 8 - 1), (bit) => {
@@ -107,7 +107,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(armour(Buffer.concat([der, Buffer.from([0])])))).toBe('csr could not be decoded');
   });
 
-  test('property: when it consists of random bytes or text', () => {
+  test('property: random bytes and random texts are refused', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         expect(refusalOf(armour(Buffer.from(bytes)))).not.toBe('accepted');
@@ -120,18 +120,18 @@ describe('a signing request is refused', () => {
     );
   });
 
-  test('quickly, however it is padded', () => {
+  test('a padded request is refused quickly', () => {
     expect(refusalOf(`-----BEGIN CERTIFICATE REQUEST-----\n${'A \n'.repeat(10_000)}`)).toBe('csr could not be decoded');
     expect(refusalOf(`${' '.repeat(30_000)}x`)).toBe('csr could not be decoded');
   });
 
-  test('when another key signed it', async () => {
+  test('a request signed by another key is refused', async () => {
     const other = Buffer.from((await makeCsr({ san: [{ type: 'dns', value: 'a.example.com' }] })).replace(/-----[^-]+-----|\s/g, ''), 'base64'); // prettier-ignore
     const swapped = Buffer.concat([der.subarray(0, der.length - 60), other.subarray(other.length - 60)]);
     expect(refusalOf(armour(swapped))).not.toBe('accepted');
   });
 
-  test('without exactly one CN', async () => {
+  test('a request without exactly one CN is refused', async () => {
     const text = 'csr must have exactly one common name, of at most 64 characters';
     expect(refusalOf(await makeCsr({ name: [{ O: ['Example'] }] }))).toBe(text);
     expect(refusalOf(await makeCsr({ name: [{ CN: ['a'] }, { CN: ['b'] }] }))).toBe(text);
@@ -140,7 +140,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ name: [{ CN: ['a\0b'] }] }))).toBe(text);
   });
 
-  test('with names that are not valid, or of kinds that cannot be checked', async () => {
+  test('a request with invalid names, or with kinds of names that cannot be checked, is refused', async () => {
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a b' }] }))).toContain('not a DNS name');
     expect(refusalOf(await makeCsr({ san: [{ type: 'dns', value: 'a\0.example.com' }] }))).toBe(
       'csr could not be decoded',
@@ -150,7 +150,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ san: [{ type: 'dn', value: 'CN=a' }] }))).toBe(kinds);
   });
 
-  test('when it asks for a CA, for the same extension twice, or hides extensions in a second place', async () => {
+  test('a request for a CA, with the same extension twice, or with extensions in a second place, is refused', async () => {
     const san = new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'b.example.com' }]);
     const ca = new x509.BasicConstraintsExtension(true);
     expect(refusalOf(await makeCsr({ extensions: [ca] }))).toBe('csr requests a CA certificate');
@@ -162,7 +162,7 @@ describe('a signing request is refused', () => {
     expect(refusalOf(await makeCsr({ attributes: [hidden] }))).toContain('Microsoft');
   });
 
-  test('with a part that only a lenient reader takes, although its key has signed it', () => {
+  test('a correctly signed part that only a lenient reader accepts is refused', () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const spki = publicKey.export({ type: 'spki', format: 'der' });
     const version = asn.der(asn.TAG.integer, Buffer.from([0]));
@@ -216,7 +216,7 @@ describe('a signing request is refused', () => {
     expect(refused).toEqual(Object.fromEntries(Object.keys(refused).map((key) => [key, 'csr could not be decoded'])));
   });
 
-  test('property: or gets a certificate that can be read, whatever is changed before its key signs it', async () => {
+  test('property: a signed request with any changed byte is refused or gives a readable certificate', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const info = new asn.DerReader(der).enter(asn.TAG.sequence).next(asn.TAG.sequence).content;
     const ownKey = new asn.DerReader(info);
@@ -237,7 +237,7 @@ describe('a signing request is refused', () => {
         const answer = refusalOf(pem);
         answers.add(answer);
         if (answer !== 'accepted') return;
-        // Node reads certificates with openssl: what it takes, other programs take.
+        // Node reads certificates with openssl, and what openssl accepts, other programs accept.
         new X509Certificate(await certify(issuer, readRequest(pem), validity));
       }),
       { numRuns: 500 },
@@ -245,7 +245,7 @@ describe('a signing request is refused', () => {
     expect([...answers]).toEqual(expect.arrayContaining(['accepted', 'csr could not be decoded']));
   });
 
-  test('with a key that is weak', async () => {
+  test('a request with a weak key is refused', async () => {
     expect(refusalOf(await makeCsr({ keys: 'rsa1024' }))).toContain('2048');
   });
 });

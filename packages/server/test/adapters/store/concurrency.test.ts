@@ -131,7 +131,7 @@ describe.each(STORES)('$name, several processes, some of them killed', ({ name, 
     );
   });
 
-  test('of several concurrent creates of one name exactly one wins', async () => {
+  test('exactly one of several concurrent creations with one name wins', async () => {
     const lines = run.lines.filter((line) => line.type === 'name');
     const { rows } = await store.list('credential', { archived: false });
     const holders = new Map(rows.map((row) => [row.name, row.id]));

@@ -103,7 +103,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.get('blind-credential', blind.id)).toMatchObject({ credentialKeys: ['a', 'b'] });
     });
 
-    test('an unknown id is absent, also one that no row can have', async () => {
+    test('an unknown id is absent, even one that no row can have', async () => {
       for (const id of [newId(), '', 'x'.repeat(5000)]) {
         expect(await store.get('service', id)).toBe('absent');
         expect(await store.getRevision('service', id, 1)).toBeUndefined();
@@ -112,7 +112,7 @@ describe.each(STORES)('$name', ({ open }) => {
       }
     });
 
-    test('an id of another kind is told apart from an absent one, archived revisions included', async () => {
+    test('an id of another kind is distinguished from an absent one, for archived revisions too', async () => {
       const [one, blind, role] = [credential(), blindCredential(), service()];
       await create('credential', one);
       await create('blind-credential', blind);
@@ -130,7 +130,7 @@ describe.each(STORES)('$name', ({ open }) => {
       );
     });
 
-    test('any number of ids is read at once, repeated ones too; absent ones are left out', async () => {
+    test('any number of ids is read at once, including repeated ones, and absent ones are left out', async () => {
       const rows = Array.from({ length: 230 }, () => credential());
       await create('credential', ...rows);
       const ids = rows.map(({ id }) => id);
@@ -142,7 +142,7 @@ describe.each(STORES)('$name', ({ open }) => {
   });
 
   describe('revisions', () => {
-    test('a revision is written only over the one that was read', async () => {
+    test('a revision is written only over the revision that the caller read', async () => {
       const first = service();
       const second = { ...first, revision: 2, enabled: false };
       expect(await store.putRevision({ kind: 'service', next: second, expected: 1 })).toEqual({ status: 'conflict' });
@@ -156,7 +156,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.getRevision('service', first.id, 3)).toBeUndefined();
     });
 
-    test('a row of another kind is never written over', async () => {
+    test('a row of another kind is never overwritten', async () => {
       const one = credential();
       await create('credential', one);
       for (const expected of [null, 1]) {
@@ -166,7 +166,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.get('credential', one.id)).toEqual(one);
     });
 
-    test('creating service foo leaves a live service foo-1 alone; foo then begins with a later number', async () => {
+    test('creating service foo never touches a live service foo-1, and foo then begins with a later number', async () => {
       const foo = service();
       const dashed = service({ id: `${foo.id}-1`, account: 'live' });
       await create('service', dashed);
@@ -182,7 +182,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.getRevisions('service', dashed.id, 1)).toEqual([dashed]);
     });
 
-    test('the history is ascending, skips gaps and ends at the revision that was asked for', async () => {
+    test('the history is ascending, skips gaps and ends at the requested revision', async () => {
       const first = credential();
       const put = async (revision: number, expected: number | null): Promise<void> => {
         const outcome = await store.putRevision({ kind: 'credential', next: { ...first, revision }, expected });
@@ -201,7 +201,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect((await store.getRevision('credential', first.id, 12))?.id).toBe(first.id);
     });
 
-    test('of several racers with the same expectation exactly one gets ok, and its content stands', async () => {
+    test('exactly one of several concurrent writes with the same expected revision succeeds, and its content stays', async () => {
       for (const expected of [null, 1]) {
         const first = service();
         if (expected !== null) await create('service', first);
@@ -234,7 +234,7 @@ describe.each(STORES)('$name', ({ open }) => {
     const claim = (next: Records['credential'], name: { claim: string; release?: string; takeFrom?: string }) =>
       store.putRevision({ kind: 'credential', next, expected: next.revision === 1 ? null : next.revision - 1, name });
 
-    test('a name is held by one id of a kind; nothing is written for the others, which learn the holder', async () => {
+    test('a name is held by one id of a kind, and other ids learn its holder and write nothing', async () => {
       const [one, two] = [named('held'), named('held')];
       expect(await claim(one, { claim: 'held' })).toEqual({ status: 'ok' });
       expect(await claim(two, { claim: 'held' })).toEqual({ status: 'name-taken', holder: one.id });
@@ -252,7 +252,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await claim(named('again'), { claim: 'again' })).toMatchObject({ status: 'name-taken' });
     });
 
-    test('a name that was given up is free; one that somebody else holds by now is not given up', async () => {
+    test('a released name is free, and a name that somebody else holds by now is not released', async () => {
       const [one, two, three] = [named('before'), named('before'), named('before')];
       await claim(one, { claim: 'before' });
       expect(await claim({ ...one, revision: 2 }, { claim: 'after', release: 'before' })).toEqual({ status: 'ok' });
@@ -262,7 +262,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await claim(three, { claim: 'after' })).toEqual({ status: 'name-taken', holder: one.id });
     });
 
-    test('a rename gives up a name that was never claimed, as the original leaves it', async () => {
+    test('a rename releases a name that was never claimed, as the original leaves it', async () => {
       const one = named('unclaimed');
       await create('credential', one);
       expect(await claim({ ...one, revision: 2 }, { claim: 'renamed', release: 'unclaimed' })).toEqual({
@@ -270,7 +270,7 @@ describe.each(STORES)('$name', ({ open }) => {
       });
     });
 
-    test('a refused write claims and gives up nothing', async () => {
+    test('a refused write neither claims nor releases a name', async () => {
       const one = named('kept');
       await claim(one, { claim: 'kept' });
       const stale = { kind: 'credential', next: { ...one, revision: 9 }, expected: 8 } as const;
@@ -281,7 +281,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await claim(named('unkept'), { claim: 'unkept' })).toEqual({ status: 'ok' });
     });
 
-    test('a claim is taken over only from the holder that was named', async () => {
+    test('a claim is taken over only from the named holder', async () => {
       const [one, two] = [named('left'), named('left')];
       await claim(one, { claim: 'left' });
       expect(await claim(two, { claim: 'left', takeFrom: newId() })).toEqual({ status: 'name-taken', holder: one.id });
@@ -289,7 +289,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await claim(named('left'), { claim: 'left' })).toEqual({ status: 'name-taken', holder: two.id });
     });
 
-    test('of several racers that claim one name exactly one gets ok', async () => {
+    test('exactly one of several concurrent claims of a name succeeds', async () => {
       for (const name of ['race', 'ünï 😀', 'x'.repeat(4000), '']) {
         const racers = Array.from({ length: 12 }, () => named(name));
         const outcomes = await Promise.all(
@@ -322,8 +322,8 @@ describe.each(STORES)('$name', ({ open }) => {
     });
   });
 
-  describe('the last decryption', () => {
-    test('is set on the current row and its archive row, and on nothing else', async () => {
+  describe('the date of the last decryption', () => {
+    test('the date is set on the current row and its archive row, and on nothing else', async () => {
       const first = credential();
       const second = { ...first, revision: 2, metadata: AWKWARD_METADATA };
       await create('credential', first);
@@ -336,7 +336,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(rows.find(({ id }) => id === first.id)).toMatchObject({ lastDecryptedDate: at(77) });
     });
 
-    test('is not set when the credential has another revision by now, is gone, or is of another kind', async () => {
+    test('the date is not set if the credential has another revision by now, is gone, or is of another kind', async () => {
       const first = credential();
       await create('credential', first);
       await create('credential', { ...first, revision: 2 });
@@ -351,7 +351,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.get('blind-credential', blind.id)).toEqual(blind);
     });
 
-    test('a decryption recorded while a revision is being written is not lost: the write is a conflict', async () => {
+    test('a date that is recorded while a revision is being written is not lost: the write is a conflict', async () => {
       const first = credential();
       await create('credential', first);
       expect(await store.setLastDecrypted(first.id, 1, at(77))).toBe(true);
@@ -364,7 +364,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect(await store.get('credential', first.id)).toMatchObject({ revision: 2, lastDecryptedDate: at(77) });
     });
 
-    test('stays through an update that carries it over', async () => {
+    test('the date stays through an update that carries it over', async () => {
       const first = credential();
       await create('credential', first);
       await store.setLastDecrypted(first.id, 1, at(77));
@@ -378,7 +378,7 @@ describe.each(STORES)('$name', ({ open }) => {
     await store.ping();
   });
 
-  test('a damaged row rejects when read by its id; lists, histories and changes leave it out and report it', async () => {
+  test('a damaged row is an error when read by id, and lists, histories and changes leave it out and report it', async () => {
     const [whole, broken] = [credential({ modifiedDate: at(900) }), credential({ modifiedDate: at(901) })];
     const [role, brokenRole] = [service({ modifiedDate: at(900) }), service({ modifiedDate: at(901) })];
     await create('credential', whole, broken);
@@ -410,7 +410,7 @@ describe.each(STORES)('$name', ({ open }) => {
   });
 
   // Last: it leaves damaged rows behind.
-  describe('a service opened with what it maps', () => {
+  describe('reading a service with its credentials', () => {
     const remap = (from: Service, more: Partial<Service>): Service => ({
       ...from,
       revision: from.revision + 1,
@@ -422,7 +422,7 @@ describe.each(STORES)('$name', ({ open }) => {
       return { found, credentials: await mapped('credential'), blind: await mapped('blind-credential') };
     }
 
-    test('gives what single reads give, the first time and again; absent ones and other kinds map nothing', async () => {
+    test('the result equals that of single reads, also when read again, and absent ids and other kinds are left out', async () => {
       const [one, two, blind] = [credential(), credential(), blindCredential()];
       const gone = newId();
       const role = service({ credentials: [one.id, two.id, gone].sort(), blindCredentials: [blind.id, one.id].sort() });
@@ -446,7 +446,7 @@ describe.each(STORES)('$name', ({ open }) => {
       }
     });
 
-    test('is what the row says now, whatever it said before and whichever server changed it', async () => {
+    test('the result is that of the current row, whichever server changed it', async () => {
       const [one, two, three] = [credential(), credential(), credential()];
       await create('credential', one, two, three);
       let role = service({ credentials: [one.id, two.id].sort() });
@@ -471,7 +471,7 @@ describe.each(STORES)('$name', ({ open }) => {
       expect((await fetched(role.id)).credentials).toEqual(new Map([[two.id, changed]]));
     });
 
-    test('rejects for a damaged credential that is mapped, and reads more than a batch holds', async () => {
+    test('a damaged mapped credential is an error, and more credentials than fit in a batch are read', async () => {
       const rows = Array.from({ length: 130 }, () => credential());
       await create('credential', ...rows);
       const few = service({

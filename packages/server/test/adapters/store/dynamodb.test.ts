@@ -42,7 +42,7 @@ describe('the table', () => {
     GlobalSecondaryIndexes: { IndexName: string; KeySchema: unknown; Projection: object }[];
   }
 
-  test('is made as the original makes it, with the second index of its guide, and the archive table too', async () => {
+  test('the table is created as by the original, with the second index of its guide, and so is the archive table', async () => {
     const fresh = dynamoOptions(server.endpoint);
     const archiveTable = `${fresh.table}-archive`;
     await createDynamoTable(fresh, { archiveTable });
@@ -64,7 +64,7 @@ describe('the table', () => {
     }
   });
 
-  test('servers that start at once make it once; one that exists is left as it is', async () => {
+  test('servers that start at once create the table once, and an existing table stays as it is', async () => {
     const fresh = dynamoOptions(server.endpoint);
     await Promise.all(Array.from({ length: 8 }, () => createDynamoTable(fresh)));
     const one = credential();
@@ -98,7 +98,7 @@ describe('the table', () => {
 });
 
 describe('rows', () => {
-  test('are the ones the original writes', async () => {
+  test('rows are written as by the original', async () => {
     const { fullest_example_per_type: examples } = JSON.parse(golden('dynamodb-items.json')) as {
       fullest_example_per_type: Record<string, Item>;
     };
@@ -120,7 +120,7 @@ describe('rows', () => {
     }
   });
 
-  test("of the original's whole table are all read, listed and found", async () => {
+  test('all rows of a table of the original are read, listed and found', async () => {
     const own = { ...options, table: `${options.table}-golden` };
     await createDynamoTable(own);
     const original = rawTable(own);
@@ -151,7 +151,7 @@ describe('rows', () => {
     original.close();
   });
 
-  test('that hold names are in no index and belong to no kind', async () => {
+  test('rows that hold names are in no index and belong to no kind', async () => {
     const one = credential({ name: 'in an index' });
     await store.putRevision({ kind: 'credential', next: one, expected: null, name: { claim: one.name } });
     const markers = (await table.all()).filter((item) => item['data_type']?.S === 'name');
@@ -176,7 +176,7 @@ describe('rows', () => {
     expect(await store.putRevision({ kind: 'credential', next: two, expected: null, name })).toEqual({ status: 'ok' });
   });
 
-  test('attributes that an older row has no use for are gone after a write, the last decryption is not', async () => {
+  test('a write removes attributes that a row no longer needs, but not the date of the last decryption', async () => {
     const one = credential({ lastDecryptedDate: at(9) });
     await table.put({ ...itemOf('credential', one, false), schema_version: { N: '1' } });
     const read = await store.get('credential', one.id);
@@ -185,7 +185,7 @@ describe('rows', () => {
     expect(await row(one.id)).toEqual(itemOf('credential', { ...one, revision: 2 }, false));
   });
 
-  test('of more than 400 KB are refused as too large, and nothing is written', async () => {
+  test('rows of more than 400 KB are refused as too large, and nothing is written', async () => {
     const documentation = 'x'.repeat(400_000);
     const [one, blind] = [credential({ documentation, name: 'n'.repeat(12_000) }), blindCredential({ documentation })];
     await expect(store.putRevision({ kind: 'credential', next: one, expected: null })).rejects.toThrow(RowTooLarge);
@@ -196,7 +196,7 @@ describe('rows', () => {
     });
   });
 
-  test('a page may begin behind a row whose date has another form', async () => {
+  test('a page may begin after a row whose date has another form', async () => {
     const own = openDynamoStore({ ...options, table: `${options.table}-dates` });
     await createDynamoTable({ ...options, table: `${options.table}-dates` });
     const dates = ['2026-11-21T23:00:00+0100', '2026-11-21T22:30:00.000000+0000', '2026-11-20T00:00:00.000000+0000'];

@@ -125,7 +125,7 @@ async function expectUnavailable(work: Promise<unknown>): Promise<BackendUnavail
   return error as BackendUnavailable;
 }
 
-describe('every method reports the lack of a usable answer as an unavailable backend, in time', () => {
+describe('every method reports an unusable response as an unavailable backend, in time', () => {
   const BROKEN: Record<string, (call: Call) => void> = {
     'a server that never answers': nothing,
     'a server that stops in the middle of its answer': ({ response }) => {
@@ -142,24 +142,24 @@ describe('every method reports the lack of a usable answer as an unavailable bac
     'status 404 of a proxy': answer(404, '<html>nothing here</html>'),
     'status 200 with a page': answer(200, '<html>log in first</html>'),
     'status 200 with half an object': answer(200, '{"Item": {"id": {"S": "'),
-    'status 200 with no object': answer(200, 'null'),
+    'status 200 without an object': answer(200, 'null'),
     'a redirect': answer(307, '', { location: 'http://127.0.0.1:1/' }),
     throttling: refusal('ProvisionedThroughputExceededException'),
     'denied access': refusal('AccessDeniedException'),
-    'a table that is not there': refusal('ResourceNotFoundException'),
+    'a missing table': refusal('ResourceNotFoundException'),
     'a wrong signature': refusal('InvalidSignatureException'),
     'an error without a name': answer(400, {}),
   };
 
-  test.each(Object.entries(BROKEN))('%s', async (_, broken) => {
+  test.each(Object.entries(BROKEN))('%s is an unavailable backend', async (_, broken) => {
     const server = standIn(broken);
     const store = await server.store();
     await Promise.all(Object.values(METHODS).map((method) => expectUnavailable(method(store))));
-    // Three attempts each, two of the history's batches included.
+    // Each call has three attempts, and the history needs a second batch.
     expect(server.calls.length).toBeLessThanOrEqual(3 * (Object.keys(METHODS).length + 1));
   });
 
-  test('a refused connection', async () => {
+  test('a refused connection is an unavailable backend', async () => {
     const server = standIn(nothing);
     const options = await server.options();
     await server.stop();
@@ -168,12 +168,12 @@ describe('every method reports the lack of a usable answer as an unavailable bac
     await store.close();
   });
 
-  test('a host that does not exist', async () => {
+  test('a host that does not exist is an unavailable backend', async () => {
     const store = await standIn(nothing).store({ endpoint: 'http://dynamodb.invalid' });
     await expectUnavailable(store.get('credential', one.id));
   });
 
-  test('credentials that cannot be loaded, or never come', async () => {
+  test('credentials that cannot be loaded, or never arrive, are an unavailable backend', async () => {
     const providers: CredentialsProvider[] = [
       () => Promise.reject(new Error('no credentials here')),
       () => new Promise(() => undefined),
@@ -186,12 +186,12 @@ describe('every method reports the lack of a usable answer as an unavailable bac
     }
   });
 
-  test('more calls than connections, none of which is answered', async () => {
+  test('more calls than connections are an unavailable backend if none is answered', async () => {
     const store = await standIn(nothing).store();
     await Promise.all(Array.from({ length: 30 }, () => expectUnavailable(store.get('credential', one.id))));
   });
 
-  test('an answer without end', async () => {
+  test('an endless response is an unavailable backend', async () => {
     const server = standIn(({ response }) => {
       const chunk = 'x'.repeat(1024 * 1024);
       const more = (): void => {
@@ -203,18 +203,18 @@ describe('every method reports the lack of a usable answer as an unavailable bac
     await expectUnavailable((await server.store({ readTimeoutMs: 60_000, maxAttempts: 1 })).get('credential', one.id));
   });
 
-  test('a server that fails at once, however many attempts are allowed', async () => {
+  test('a server that fails at once is an unavailable backend, however many attempts are allowed', async () => {
     const store = await standIn(answer(500, {})).store({ maxAttempts: 100_000 });
     await expectUnavailable(store.get('credential', one.id));
   });
 
-  test('a table that does not become active', async () => {
+  test('a table that does not become active is an unavailable backend', async () => {
     const server = standIn(answer(200, { Table: { TableStatus: 'CREATING' } }));
     await expectUnavailable(createDynamoTable({ ...(await server.options()), ...PATIENT }, { waitMs: 50 }));
     expect(new Set(server.operations)).toEqual(new Set(['DescribeTable']));
   });
 
-  test('no row and no key is in the error', async () => {
+  test('an error contains neither rows nor keys', async () => {
     for (const broken of [
       answer(200, `{"Item": {"credential_pairs": {"S": "gAAAAA-secret"`),
       answer(500, `{"credential_pairs": {"S": "gAAAAA-secret"}}`),
@@ -228,7 +228,7 @@ describe('every method reports the lack of a usable answer as an unavailable bac
   });
 });
 
-describe('a temporary failure is tried again', () => {
+describe('retries after temporary failures', () => {
   const found = answer(200, { Item: item });
 
   test.each<[string, ((call: Call) => void)[]]>([
@@ -236,14 +236,14 @@ describe('a temporary failure is tried again', () => {
     ['throttling', [refusal('ThrottlingException'), refusal('ProvisionedThroughputExceededException'), found]],
     ['a broken connection', [({ response }) => response.destroy(), found]],
     ['garbage', [answer(200, 'garbage'), found]],
-  ])('%s', async (_, answers) => {
+  ])('%s is retried', async (_, answers) => {
     const server = standIn(...answers);
     const store = await server.store(PATIENT);
     expect(await store.get('credential', one.id)).toEqual(one);
     expect(server.calls).toHaveLength(answers.length);
   });
 
-  test('but not a refusal', async () => {
+  test('a refusal is not retried', async () => {
     const server = standIn(refusal('AccessDeniedException'));
     await expectUnavailable((await server.store(PATIENT)).get('credential', one.id));
     expect(server.calls).toHaveLength(1);
@@ -251,7 +251,7 @@ describe('a temporary failure is tried again', () => {
 
   test('a kept connection that the server has closed is replaced', async () => {
     const server = standIn(answer(200, { Item: item }, { connection: 'keep-alive' }), (call) => {
-      // The answer and the end of the connection, while the client believes it is kept.
+      // The server answers and closes the connection, which the client believes to be kept.
       answer(200, { Item: item })(call);
       call.response.once('finish', () => call.response.socket?.destroy());
     });
@@ -296,7 +296,7 @@ describe('a temporary failure is tried again', () => {
   });
 });
 
-test('a service fetched before comes with what it maps, in one call', async () => {
+test('a service that was read before is read with its credentials in one call', async () => {
   const role = service({ credentials: [one.id] });
   const rows = [item, itemOf('service', role, false)];
   const server = standIn(
@@ -319,7 +319,7 @@ describe('keys that DynamoDB leaves unprocessed', () => {
   const keys = (some: string[]): object => ({ rows: { Keys: some.map((id) => ({ id: { S: id } })) } });
   const asked = ({ input }: Call): object => input['RequestItems'] as object;
 
-  test('are asked for again, and they alone', async () => {
+  test('only the unprocessed keys are requested again', async () => {
     const server = standIn(
       answer(200, { Responses: { rows: items.slice(0, 1) }, UnprocessedKeys: keys(ids.slice(1)) }),
       answer(200, { Responses: { rows: [] }, UnprocessedKeys: keys(ids.slice(1)) }),
@@ -330,12 +330,12 @@ describe('keys that DynamoDB leaves unprocessed', () => {
     expect(server.calls.map(asked)).toMatchObject([keys(ids), keys(ids.slice(1)), keys(ids.slice(1))]);
   });
 
-  test('for ever are an unavailable backend, not absent rows', async () => {
+  test('keys that always stay unprocessed are an unavailable backend, not absent rows', async () => {
     const store = await standIn(answer(200, { Responses: { rows: [] }, UnprocessedKeys: keys(ids) })).store();
     await expectUnavailable(store.getMany('credential', ids));
   });
 
-  test('and that come one by one without end are an unavailable backend too', async () => {
+  test('keys that are processed one by one without end are an unavailable backend too', async () => {
     const store = await standIn(answer(200, { Responses: { rows: [items[0]] }, UnprocessedKeys: keys(ids) })).store();
     await expectUnavailable(store.getMany('credential', ids));
   });
@@ -348,7 +348,7 @@ describe('a transaction', () => {
     refusal('TransactionCanceledException', { CancellationReasons: codes.map((Code) => ({ Code })) });
   const tokens = (server: StandIn): unknown[] => server.calls.map(({ input }) => input['ClientRequestToken']);
 
-  test('whose answer is lost is repeated under the same token, so that it is applied once', async () => {
+  test('a transaction whose response was lost is repeated under the same token, so that it is applied once', async () => {
     const server = standIn(
       ({ response }) => response.destroy(),
       refusal('TransactionInProgressException'),
@@ -359,7 +359,7 @@ describe('a transaction', () => {
     expect(new Set(tokens(server)).size).toBe(1);
   });
 
-  test('that meets another one on its rows is tried again', async () => {
+  test('a transaction that meets another one on its rows is retried', async () => {
     const server = standIn(
       cancelled('TransactionConflict', 'None', 'None', 'None'),
       cancelled('None', 'None', 'ThrottlingError', 'None'),
@@ -368,10 +368,10 @@ describe('a transaction', () => {
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
   });
 
-  test('that meets another one each time ends as a lost race; throttled each time, as an unavailable backend', async () => {
+  test('a transaction that always meets another one is a conflict, and one that is always throttled an unavailable backend', async () => {
     const contended = standIn(cancelled('None', 'TransactionConflict', 'None', 'None'));
     const store = await contended.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 });
-    // Unless the machine stands still when the last answer comes: then nobody knows. Not three times in a row.
+    // On a busy machine the last response may come too late, and the outcome is unavailable; three times in a row is unlikely.
     let end: unknown;
     for (let n = 0; n < 3 && (n === 0 || end instanceof BackendUnavailable); n += 1) {
       end = await write(store).catch((error: unknown) => error);
@@ -382,7 +382,7 @@ describe('a transaction', () => {
     await expectUnavailable(write(await throttled.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 })));
   });
 
-  test('is tried again rather than reporting a reason that another transaction may have caused', async () => {
+  test('a transaction is retried if another transaction may have caused the reason for its refusal', async () => {
     const server = standIn(
       cancelled('ConditionalCheckFailed', 'TransactionConflict', 'ConditionalCheckFailed', 'None'),
       cancelled('ConditionalCheckFailed', 'ConditionalCheckFailed', 'ConditionalCheckFailed', 'None'),
@@ -393,14 +393,14 @@ describe('a transaction', () => {
     expect(server.calls).toHaveLength(2);
   });
 
-  test('that cannot give up the old name does without, under another token', async () => {
+  test('a transaction that cannot release the old name is repeated without that, under another token', async () => {
     const server = standIn(cancelled('None', 'None', 'None', 'ConditionalCheckFailed'), answer(200, {}));
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
     expect(server.calls.map(({ input }) => (input['TransactItems'] as unknown[]).length)).toEqual([4, 3]);
     expect(new Set(tokens(server)).size).toBe(2);
   });
 
-  test('cancelled for an unknown reason is an unavailable backend', async () => {
+  test('a transaction that is cancelled for an unknown reason is an unavailable backend', async () => {
     const server = standIn(cancelled('None', 'SomethingNew', 'None', 'None'));
     await expectUnavailable(write(await server.store()));
     await server.stop();
@@ -408,7 +408,7 @@ describe('a transaction', () => {
   });
 });
 
-test("without credentials of one's own, AWS's usual sources are asked", async () => {
+test('without configured credentials, the usual sources of AWS are used', async () => {
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAENVIRONMENT');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
   vi.stubEnv('AWS_SESSION_TOKEN', undefined);
@@ -438,7 +438,7 @@ test('requests are signed, name their operation, and read consistently', async (
   }
 });
 
-test('lists do not transfer pairs and data keys, and changes of names nothing but names', async () => {
+test('lists do not transfer pairs and data keys, and lists of changed names transfer only names', async () => {
   const server = standIn(answer(200, { Items: [] }));
   const store = await server.store(PATIENT);
   await store.list('credential', { archived: false });

@@ -31,7 +31,7 @@ function comparable(item: Item): Item {
 }
 
 describe("the original's rows", () => {
-  test('every row of its table, read and written back, is the same attribute for attribute', () => {
+  test("every row of the original's table is the same after reading and writing, attribute by attribute", () => {
     expect(table).toHaveLength(309);
     for (const item of table) {
       const { kind, archived } = kindOf(item);
@@ -47,7 +47,7 @@ describe("the original's rows", () => {
     }
   });
 
-  test('we write the types it writes, and nothing else', () => {
+  test('rows are written with the attribute types of the original, and no others', () => {
     const types = JSON.parse(golden('dynamodb-attribute-types.json')) as Record<string, Record<string, object>>;
     for (const item of table) {
       const { kind, archived } = kindOf(item);
@@ -60,7 +60,7 @@ describe("the original's rows", () => {
     }
   });
 
-  test('the data key is base64 text inside the Binary', () => {
+  test('the data key is base64 text in an attribute of type Binary', () => {
     const example = JSON.parse(golden('at-rest-example.json')) as Record<string, unknown> & { item: Item };
     const { sealed } = recordOf('credential', example.item);
     expect(sealed.dataKey).toBe(example['after_one_base64_decode(stored bytes)']);
@@ -78,8 +78,8 @@ describe("the original's rows", () => {
   });
 });
 
-describe('what is absent', () => {
-  test('reads as its default', () => {
+describe('absent attributes', () => {
+  test('an absent attribute is read as its default', () => {
     const row = (dataType: string): Item => ({ id: { S: 'x' }, data_type: { S: dataType }, revision: { N: '4' } });
     const unknown = { id: 'x', revision: 4, enabled: true, modifiedBy: null, modifiedDate: null };
     expect(recordOf('service', row('service'))).toEqual({
@@ -111,7 +111,7 @@ describe('what is absent', () => {
     });
   });
 
-  test('is not written: no attribute of type NULL, no empty set', () => {
+  test('an absent value is not written: neither as type NULL nor as an empty set', () => {
     expect(itemOf('service', service({ id: 's', modifiedBy: null, modifiedDate: null }), false)).toEqual({
       id: { S: 's' },
       data_type: { S: 'service' },
@@ -120,7 +120,7 @@ describe('what is absent', () => {
     });
   });
 
-  test('may be of type NULL in a row of unknown origin', () => {
+  test('a row of unknown origin may have absent values of type NULL', () => {
     const item = { ...itemOf('credential', credential(), false), documentation: { NULL: true }, tags: { NULL: true } };
     expect(recordOf('credential', item)).toMatchObject({ documentation: null, tags: [] });
   });
@@ -165,21 +165,21 @@ describe('damaged rows', () => {
   const archived = itemOf('credential', credential({ id: 'whole' }), true);
 
   test.each<[string, Item]>([
-    ['without revision', { ...whole, revision: { NULL: true } }],
-    ['revision zero', { ...whole, revision: { N: '0' } }],
+    ['a missing revision', { ...whole, revision: { NULL: true } }],
+    ['revision 0', { ...whole, revision: { N: '0' } }],
     ['a broken revision', { ...whole, revision: { N: '1.5' } }],
     ['a textual revision', { ...whole, revision: { S: '1' } }],
-    ['without name', { ...whole, name: { NULL: true } }],
+    ['a missing name', { ...whole, name: { NULL: true } }],
     ['a numeric name', { ...whole, name: { N: '1' } }],
-    ['metadata that is no JSON', { ...whole, metadata: { S: '{"a": ' } }],
-    ['metadata that is no object', { ...whole, metadata: { S: '[]' } }],
+    ['metadata that is not JSON', { ...whole, metadata: { S: '{"a": ' } }],
+    ['metadata that is not an object', { ...whole, metadata: { S: '[]' } }],
     ['metadata that is a number', { ...whole, metadata: { S: '12345678901234567890' } }],
     ['a textual data key', { ...whole, data_key: { S: 'x' } }],
     ['a textual boolean', { ...whole, enabled: { S: 'true' } }],
-    ['tags that are no list', { ...whole, tags: { S: 'x' } }],
+    ['tags that are not a list', { ...whole, tags: { S: 'x' } }],
     ['a tag that is a list', { ...whole, tags: { L: [{ L: [] }] } }],
     ['an archive row whose id and revision disagree', { ...archived, revision: { N: '2' } }],
-  ])('%s: the error names the row and none of its values', (_, item) => {
+  ])('%s is an error that names the row and none of its values', (_, item) => {
     const decode = (): unknown => recordOf('credential', item);
     expect(decode).toThrow(DamagedRow);
     expect(decode).toThrow(`the row ${item['id']!.S} is damaged`);
@@ -233,15 +233,18 @@ describe('any record', () => {
     service: fc.record({ ...revision, credentials: set, blindCredentials: set, account: optional(text) }),
   };
 
-  test.each(['credential', 'blind-credential', 'service'] as const)('%s: survives its row', (kind) => {
-    fc.assert(
-      fc.property(records[kind] as fc.Arbitrary<Records[typeof kind]>, fc.boolean(), (record, archived) => {
-        const item = JSON.parse(JSON.stringify(itemOf(kind, record, archived))) as Item;
-        expect(recordOf(kind, item)).toEqual(record);
-        expect(record).toMatchObject(listedOf(kind, item));
-        for (const value of Object.values(item)) expect(value).not.toHaveProperty('NULL');
-      }),
-      { numRuns: 300 },
-    );
-  });
+  test.each(['credential', 'blind-credential', 'service'] as const)(
+    'any record is the same after being written and read: %s',
+    (kind) => {
+      fc.assert(
+        fc.property(records[kind] as fc.Arbitrary<Records[typeof kind]>, fc.boolean(), (record, archived) => {
+          const item = JSON.parse(JSON.stringify(itemOf(kind, record, archived))) as Item;
+          expect(recordOf(kind, item)).toEqual(record);
+          expect(record).toMatchObject(listedOf(kind, item));
+          for (const value of Object.values(item)) expect(value).not.toHaveProperty('NULL');
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 });

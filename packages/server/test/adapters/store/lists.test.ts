@@ -34,7 +34,7 @@ describe.each(STORES)('$name', ({ open }) => {
   const newestFirst = (a: string, b: string): number => (a < b ? 1 : a > b ? -1 : 0);
   const dates = (rows: { modifiedDate: string | null }[]): string[] => rows.map((row) => row.modifiedDate ?? 'none');
 
-  test('a list holds all rows with a date, newest first, current ones or archived ones', async () => {
+  test('a list has all rows with a date, newest first, either the current or the archived ones', async () => {
     for (const [kind, archived, size] of [
       ['credential', false, 25],
       ['credential', true, 25],
@@ -50,7 +50,7 @@ describe.each(STORES)('$name', ({ open }) => {
     }
   });
 
-  test('a list of credentials carries everything but the ciphertext', async () => {
+  test('a list of credentials has everything but the ciphertext', async () => {
     const { rows } = await store.list('credential', { archived: false, limit: 1 });
     const { sealed: _, ...listed } = credential({
       id: rows[0]!.id,
@@ -62,7 +62,7 @@ describe.each(STORES)('$name', ({ open }) => {
     expect(rows).toEqual([listed]);
   });
 
-  test('pages cover every row exactly once, in the order of the whole, whatever their size', async () => {
+  test('pages have every row exactly once, in the order of the whole list, whatever their size', async () => {
     for (const [kind, archived, size] of [
       ['credential', false, 25],
       ['service', true, 30],
@@ -88,7 +88,7 @@ describe.each(STORES)('$name', ({ open }) => {
     }
   });
 
-  test('a page boundary is the row itself, of an archived revision with its number', async () => {
+  test('a page boundary is the row itself, for archived revisions with the number', async () => {
     const current = await store.list('service', { archived: false, limit: 1 });
     expect(current.next).toEqual({ id: current.rows[0]!.id, modifiedDate: at(124) });
     const archived = await store.list('service', { archived: true, limit: 1 });
@@ -98,7 +98,7 @@ describe.each(STORES)('$name', ({ open }) => {
     });
   });
 
-  test('changed services are those modified at or after the instant, whole', async () => {
+  test('changed services are those modified at or after the given time, complete', async () => {
     const changed = await store.changedServices(at(123));
     expect(dates(changed).toSorted(newestFirst)).toEqual([at(124), at(123)]);
     for (const role of changed) expect(await store.get('service', role.id)).toEqual(role);
@@ -106,7 +106,7 @@ describe.each(STORES)('$name', ({ open }) => {
     expect(await store.changedServices(at(125))).toEqual([]);
   });
 
-  test('changed names are those of current rows modified at or after the instant', async () => {
+  test('changed names are those of current rows modified at or after the given time', async () => {
     for (const kind of ['credential', 'blind-credential'] as const) {
       const { rows } = await store.list(kind, { archived: false, limit: 2 });
       const expected = rows.map(({ id, name, modifiedDate }) => ({ id, name, modifiedDate }));
@@ -116,7 +116,7 @@ describe.each(STORES)('$name', ({ open }) => {
     }
   });
 
-  test('nothing is lost from a list that is larger than one answer of DynamoDB', async () => {
+  test('a list that is larger than one response of DynamoDB is complete', async () => {
     const documentation = 'x'.repeat(30_000);
     const rows = Array.from({ length: 120 }, (_, n) =>
       blindCredential({ documentation, modifiedDate: at(10_000 + n), name: `large ${n}` }),

@@ -69,11 +69,11 @@ const BROKEN: [kind: Kind, field: string, value: string][] = [
   ['service', 'account', '1'],
 ];
 
-describe('a row that another program has damaged', () => {
+describe('rows that another program has damaged', () => {
   const make = { credential, 'blind-credential': blindCredential, service };
 
   test.each(BROKEN)(
-    'of kind %s, with the %s %s, rejects by its id and hides no other row of a list',
+    'a row of kind %s with the %s %s is an error when read by id, and hides no other row of a list',
     async (kind, field, value) => {
       const [whole, broken] = [make[kind](), make[kind]({ modifiedDate: at(5) })];
       await write(kind, whole);
@@ -90,7 +90,7 @@ describe('a row that another program has damaged', () => {
     },
   );
 
-  test('by another id in an archived revision is left out of the history', async () => {
+  test('an archived revision with another id is left out of the history', async () => {
     const one = credential();
     await write('credential', one);
     expect(await store.putRevision({ kind: 'credential', next: { ...one, revision: 2 }, expected: 1 })).toEqual({
@@ -101,7 +101,7 @@ describe('a row that another program has damaged', () => {
     expect(reported.map(({ id }) => id)).toEqual([`${one.id}-1`]);
   });
 
-  test('by a ciphertext that is not an object rejects where the ciphertext is read, and is listed', async () => {
+  test('a ciphertext that is not an object is an error where the ciphertext is read, and its row is listed', async () => {
     const one = credential();
     await write('credential', one);
     for (const sealed of ['[]', '7', '{"token":1}', '{']) {
@@ -112,7 +112,7 @@ describe('a row that another program has damaged', () => {
     expect((await store.list('credential', { archived: false })).rows).toHaveLength(1);
   });
 
-  test('by a missing name is left out of the changed names and reported', async () => {
+  test('a row without a name is left out of the changed names and reported', async () => {
     const [whole, broken] = [credential(), credential()];
     await write('credential', whole);
     await write('credential', broken);
@@ -121,7 +121,7 @@ describe('a row that another program has damaged', () => {
     expect(reported.map(({ id }) => id)).toEqual([broken.id]);
   });
 
-  test('stops the archive from deciding what no service maps', async () => {
+  test('a damaged service stops the archive from deciding which credentials no service maps', async () => {
     const role = service();
     await write('service', role);
     setField(role.id, 'credentials', '7');
@@ -131,8 +131,8 @@ describe('a row that another program has damaged', () => {
   });
 });
 
-describe('a field that is absent or null', () => {
-  test('reads as its default', async () => {
+describe('absent and unreadable fields', () => {
+  test('a field that is absent or null is read as its default', async () => {
     const one = credential();
     await write('credential', one);
     change(`UPDATE rows SET sealed = NULL, body = '{"revision":1,"name":"n"}' WHERE id = ?`, one.id);
@@ -156,7 +156,7 @@ describe('a field that is absent or null', () => {
     expect(await store.getMany('credential', [one.id])).toEqual(new Map([[one.id, expected]]));
   });
 
-  test('and a date in a form that cannot be read is null', async () => {
+  test('a date that cannot be read is null', async () => {
     const one = credential();
     await write('credential', one);
     setField(one.id, 'modifiedDate', '"yesterday"');

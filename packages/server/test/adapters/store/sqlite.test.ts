@@ -19,18 +19,21 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const open = (busyTimeoutMs = 2000) => openSqliteStore({ file, busyTimeoutMs });
 
-describe('the file', () => {
-  test.skipIf(process.platform === 'win32')('is readable by its owner alone, with its log', async () => {
-    const store = open();
-    await store.putRevision({ kind: 'service', next: service(), expected: null });
-    for (const name of [file, `${file}-wal`, `${file}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
-    await store.close();
-    chmodSync(file, 0o644);
-    await open().close();
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-  });
+describe('the database file', () => {
+  test.skipIf(process.platform === 'win32')(
+    'the database file and its log can be read only by their owner',
+    async () => {
+      const store = open();
+      await store.putRevision({ kind: 'service', next: service(), expected: null });
+      for (const name of [file, `${file}-wal`, `${file}-shm`]) expect(statSync(name).mode & 0o777).toBe(0o600);
+      await store.close();
+      chmodSync(file, 0o644);
+      await open().close();
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    },
+  );
 
-  test('keeps what was written when it is closed and opened again', async () => {
+  test('the database file keeps what was written when it is closed and opened again', async () => {
     const one = credential();
     const first = open();
     await first.putRevision({ kind: 'credential', next: one, expected: null, name: { claim: one.name } });
@@ -44,7 +47,7 @@ describe('the file', () => {
     await second.close();
   });
 
-  test('of a later version is refused, in words that help, and left as it is', async () => {
+  test('a database file of a later version is refused with a helpful error, and left as it is', async () => {
     await open().close();
     const database = new DatabaseSync(file);
     database.exec('PRAGMA user_version = 99');
@@ -55,7 +58,7 @@ describe('the file', () => {
     after.close();
   });
 
-  test('of another program is refused and left as it is', () => {
+  test('a database file of another program is refused and left as it is', () => {
     const database = new DatabaseSync(file);
     database.exec('CREATE TABLE theirs (x)');
     database.close();
@@ -66,13 +69,13 @@ describe('the file', () => {
     expect(open).toThrow('not a database');
   });
 
-  test('in a directory that does not exist is refused', () => {
+  test('a database file in a directory that does not exist is refused', () => {
     expect(() => openSqliteStore({ file: join(directory, 'missing', 'x.db'), busyTimeoutMs: 100 })).toThrow('ENOENT');
   });
 });
 
 describe('while another process writes', () => {
-  test('reads go on; a write ends as unavailable after the busy time-out', async () => {
+  test('reads go on while another process writes, and a write is unavailable after the busy timeout', async () => {
     const store = open(150);
     const one = credential();
     await store.putRevision({ kind: 'credential', next: one, expected: null });
@@ -90,7 +93,7 @@ describe('while another process writes', () => {
     await store.close();
   });
 
-  test('a write waits for its turn, without holding up the event loop', async () => {
+  test('a write waits for the other process without blocking the event loop', async () => {
     const store = open(60_000);
     const writer = new DatabaseSync(file);
     writer.exec('BEGIN IMMEDIATE');
@@ -106,7 +109,7 @@ describe('while another process writes', () => {
   });
 });
 
-test('a closed store is unavailable', async () => {
+test('a store that was closed is unavailable', async () => {
   const store = open();
   await store.close();
   await store.close();

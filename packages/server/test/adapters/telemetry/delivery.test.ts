@@ -38,7 +38,7 @@ function queueTo(url: string, options: Partial<DeliveryOptions> = {}, more: Part
 }
 
 describe('a delivery', () => {
-  test('is a POST of JSON with Basic auth, as the original sends it', async () => {
+  test('a delivery is a POST of JSON with Basic auth, as the original sends it', async () => {
     const queue = queueTo(`${receiver.url}/hook?x=1`);
     queue.push('{"é":1}');
     const [first] = await receiver.arrived(1);
@@ -55,7 +55,7 @@ describe('a delivery', () => {
     expect(logged).toEqual([]);
   });
 
-  test('carries Basic auth without a name and a password too', async () => {
+  test('a delivery has Basic auth even without a name and a password', async () => {
     const queue = queueTo(receiver.url, {}, { username: '', password: '' });
     queue.push('{}');
     const [first] = await receiver.arrived(1);
@@ -63,7 +63,7 @@ describe('a delivery', () => {
     expect(first!.headers.authorization).toBe('Basic Og==');
   });
 
-  test.each([200, 201, 202, 204])('%d is success: one request, nothing logged', async (status) => {
+  test.each([200, 201, 202, 204])('%d is a success: one request, nothing logged', async (status) => {
     receiver.answers = [status];
     const queue = queueTo(receiver.url);
     queue.push('{}');
@@ -73,7 +73,7 @@ describe('a delivery', () => {
     expect(logged).toEqual([]);
   });
 
-  test.each([500, 503, 429, 408])('%d is tried again until it succeeds', async (status) => {
+  test.each([500, 503, 429, 408])('%d is retried until it succeeds', async (status) => {
     receiver.answers = [status, status, 200];
     const queue = queueTo(receiver.url);
     queue.push('{}');
@@ -103,7 +103,7 @@ describe('a delivery', () => {
     expect(outcomes).toEqual(['failed']);
   });
 
-  test('a redirect is not followed: the password goes nowhere else', async () => {
+  test('a redirect is not followed, so that the password is not sent elsewhere', async () => {
     const elsewhere = await startReceiver();
     receiver.answers = [307];
     receiver.answerHeaders = { location: `${elsewhere.url}/stolen` };
@@ -115,7 +115,7 @@ describe('a delivery', () => {
     await elsewhere.close();
   });
 
-  test('a receiver that does not answer is a timeout, and tried again', async () => {
+  test('a receiver that does not answer is a timeout, and is retried', async () => {
     receiver.answers = ['hang', 200];
     const queue = queueTo(receiver.url, { timeoutMs: 300 });
     queue.push('{}');
@@ -145,7 +145,7 @@ describe('a delivery', () => {
 });
 
 describe('the queue', () => {
-  test('is bounded: events that do not fit are dropped, counted and logged', async () => {
+  test('the queue is bounded: events that do not fit are dropped, counted and logged', async () => {
     receiver.answers = ['hang'];
     const queue = queueTo(receiver.url, { capacity: 5 });
     for (let i = 0; i < 12; i++) queue.push(`{"n":${i}}`);
@@ -160,7 +160,7 @@ describe('the queue', () => {
     expect(logged.at(-1)!.details).toMatchObject({ dropped: 12 });
   });
 
-  test('is bounded in size too', async () => {
+  test('the queue is bounded in bytes too', async () => {
     receiver.answers = ['hang'];
     const queue = queueTo(receiver.url);
     const large = 'x'.repeat(3 * 1024 * 1024);
@@ -169,7 +169,7 @@ describe('the queue', () => {
     await queue.close(1);
   });
 
-  test('delivers waiting events before it closes', async () => {
+  test('the queue delivers waiting events before it closes', async () => {
     const queue = queueTo(receiver.url);
     for (let i = 0; i < 50; i++) queue.push(`{"n":${i}}`);
     await queue.close(PATIENCE_MS);
@@ -177,7 +177,7 @@ describe('the queue', () => {
     expect(outcomes.every((outcome) => outcome === 'delivered')).toBe(true);
   });
 
-  test('takes no event after it closed', async () => {
+  test('the queue takes no event after it was closed', async () => {
     const queue = queueTo(receiver.url);
     await queue.close(PATIENCE_MS);
     queue.push('{}');
@@ -185,7 +185,7 @@ describe('the queue', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('one slow answer does not hold up the others', async () => {
+  test('one slow response does not delay the other events', async () => {
     receiver.answers = ['hang', 200];
     const queue = queueTo(receiver.url);
     for (let i = 0; i < 10; i++) queue.push('{}');
@@ -196,7 +196,7 @@ describe('the queue', () => {
 });
 
 describe('webhooks', () => {
-  test('every address gets the event, even while another one is dead', async () => {
+  test('every address gets the event, even while another one is unreachable', async () => {
     const second = await startReceiver();
     const sender = openEvents(
       {
@@ -218,7 +218,7 @@ describe('webhooks', () => {
     await second.close();
   });
 
-  test('are signed over time and body when a key is set, anew at each attempt', async () => {
+  test('webhooks are signed over time and body if a key is set, anew for each attempt', async () => {
     receiver.answers = [500, 200];
     const sender = openEvents(
       { webhooks: { urls: [receiver.url], username: '', password: '', signingKey: 'signing key' } },

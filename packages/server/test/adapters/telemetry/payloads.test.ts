@@ -44,29 +44,35 @@ describe('the recorded events', () => {
   const graphite = recorded.filter(({ path }) => path === '/events/');
   const webhooks = recorded.filter(({ path }) => path === '/hook');
 
-  test.each(events.map((event, index) => ({ event, index })))('graphite, number $index', ({ event, index }) => {
-    // Bug 19: a service's own tag was the text of a Python function.
-    const expected = graphite[index]!.body.replace('<built-in function id>', 'wh-svc');
-    expect(JSON.parse(graphiteBody(event)!)).toEqual(JSON.parse(expected));
-  });
+  test.each(events.map((event, index) => ({ event, index })))(
+    'the payload for graphite equals recording $index',
+    ({ event, index }) => {
+      // Bug 19: a service's own tag was the text of a Python function.
+      const expected = graphite[index]!.body.replace('<built-in function id>', 'wh-svc');
+      expect(JSON.parse(graphiteBody(event)!)).toEqual(JSON.parse(expected));
+    },
+  );
 
-  test.each(events.map((event, index) => ({ event, index })))('webhook, number $index', ({ event, index }) => {
-    expect(JSON.parse(webhookBody(event)!)).toEqual(JSON.parse(webhooks[index]!.body));
-  });
+  test.each(events.map((event, index) => ({ event, index })))(
+    'the payload for webhooks equals recording $index',
+    ({ event, index }) => {
+      expect(JSON.parse(webhookBody(event)!)).toEqual(JSON.parse(webhooks[index]!.body));
+    },
+  );
 
-  test('all recorded events are covered', () => {
+  test('all recorded events are compared', () => {
     expect(graphite).toHaveLength(events.length);
     expect(webhooks).toHaveLength(events.length);
   });
 });
 
-test('a credential that no service maps is no event', () => {
+test('a change of a credential that no service maps publishes no event', () => {
   const event: ChangeEvent = { type: 'credential', id: 'c', name: 'C', revision: 2, services: [] };
   expect(graphiteBody(event)).toBeUndefined();
   expect(webhookBody(event)).toBeUndefined();
 });
 
-test('a reverted blind credential reads as an updated one', () => {
+test('a reverted blind credential is published as an updated one', () => {
   const event: ChangeEvent = {
     type: 'blind-credential',
     id: 'b',
@@ -78,7 +84,7 @@ test('a reverted blind credential reads as an updated one', () => {
   expect(JSON.parse(graphiteBody(event)!)).toMatchObject({ data: 'Updated credential "B" (b); Revision 3' });
 });
 
-test('a comma in a service id makes no second tag', () => {
+test('a comma in a service id does not make a second tag', () => {
   const event: ChangeEvent = { type: 'credential', id: 'c', name: 'C', revision: 2, services: ['a,evil', 'b'] };
   expect(JSON.parse(graphiteBody(event)!)).toMatchObject({ tags: 'confidant,confidant-a_evil,confidant-b' });
 });

@@ -18,8 +18,8 @@ async function serving(render: () => Promise<string>): Promise<MetricsServer> {
   return server;
 }
 
-describe('what is counted', () => {
-  test('requests by route and status, operations, tokens, data keys, events, the queue, the process', async () => {
+describe('metrics', () => {
+  test('requests by route and status, operations, tokens, data keys, events, the queue and the process are counted', async () => {
     const metrics = prometheus(7);
     metrics.request({ method: 'GET', route: '/v1/services/:id', status: 200, milliseconds: 12 });
     metrics.request({ method: 'GET', route: null, status: 404, milliseconds: 1 });
@@ -48,7 +48,7 @@ describe('what is counted', () => {
     expect(text).toContain('process_resident_memory_bytes');
   });
 
-  test('no name that a caller chose becomes a label', async () => {
+  test('a name that a caller chose never becomes a label', async () => {
     const metrics = prometheus();
     metrics.count('jwt.get_jwt.kid-77.alice_example_com.create');
     metrics.count('jwt.get_jwt.cache.kid-77.alice_example_com.hit');
@@ -65,8 +65,8 @@ describe('what is counted', () => {
   });
 });
 
-describe('the endpoint', () => {
-  test('answers GET /metrics and nothing else', async () => {
+describe('the metrics endpoint', () => {
+  test('the endpoint answers only GET /metrics', async () => {
     const { url } = await serving(() => prometheus().render());
     const answer = await fetch(url);
     expect(answer.status).toBe(200);
@@ -76,26 +76,26 @@ describe('the endpoint', () => {
     expect((await fetch(url, { method: 'POST', body: 'x' })).status).toBe(405);
   });
 
-  test('says 503 when the metrics cannot be collected', async () => {
+  test('the endpoint answers 503 if the metrics cannot be collected', async () => {
     const { url } = await serving(() => Promise.reject(new Error('no')));
     expect((await fetch(url)).status).toBe(503);
   });
 });
 
 describe('a server with METRICS_PORT', () => {
-  test('stops as soon as its workers have nothing left to do', async () => {
+  test('a server with METRICS_PORT stops as soon as its workers are done', async () => {
     const { stop } = await started({ WEB_CONCURRENCY: '2' });
     expect(await stop()).not.toContain('did not stop in time');
   });
 
-  test.each([1, 2])('shows the requests of %d processes together, on a port of its own', async (workers) => {
+  test.each([1, 2])('METRICS_PORT shows the requests of %d processes together', async (workers) => {
     const { api, metrics } = await started({ WEB_CONCURRENCY: String(workers) });
     // Connections are handed to the workers in turn.
     for (let i = 0; i < 6; i++) {
       await fetch(`${api}/v1/credentials`, { headers: { connection: 'close', authorization: 'Basic YTpi' } });
     }
     const shown = async (): Promise<string> => (await fetch(metrics)).text();
-    // An answer is counted when it is sent: who has it may be faster.
+    // A response is counted after it was sent, so its receiver may be faster.
     await expect
       .poll(shown)
       .toContain('confidant_http_request_duration_seconds_count{method="GET",route="/v1/credentials",status="403"} 6');

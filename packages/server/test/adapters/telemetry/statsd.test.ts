@@ -56,7 +56,7 @@ describe('statsd', () => {
     ]);
   });
 
-  test('many metrics share few datagrams, none larger than a packet, none lost on the way', async () => {
+  test('many metrics share few datagrams, each no larger than a packet, and none is lost', async () => {
     const { port, datagrams, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     for (let i = 0; i < 200; i++) statsd.count(`counter_${i}`);
@@ -76,7 +76,7 @@ describe('statsd', () => {
     await statsd.close();
   });
 
-  test('a host that does not exist is reported once and disturbs nothing', async () => {
+  test('a host that does not exist is reported once and causes no error', async () => {
     const problems: string[] = [];
     const statsd = sender('no-such-host.invalid', 8125, problems);
     for (let i = 0; i < 10_000; i++) statsd.count('anything');
@@ -93,7 +93,7 @@ describe('statsd', () => {
     await statsd.close();
   });
 
-  test('a name from outside can neither end its line nor start another', async () => {
+  test('a name from outside can neither end its line nor begin another one', async () => {
     const { port, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     statsd.count(`jwt.get_jwks.${metricPart('a:1|c\nevil.b|@0.1#x')}.miss`);
@@ -113,7 +113,7 @@ describe('statsd', () => {
     expect(await lines(1)).toEqual(['confidant.good:1|c']);
   });
 
-  test('the number of names is bounded: further names share one', async () => {
+  test('the number of names is bounded: all further names share one', async () => {
     const { port, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     for (let i = 0; i < 10_000; i++) statsd.count(`n${i}`);
@@ -128,8 +128,8 @@ describe('statsd', () => {
   });
 });
 
-describe('parts of names', () => {
-  test('hold only letters, digits, _ and -, and are never empty or long', () => {
+describe('names of metrics', () => {
+  test('parts of names contain only letters, digits, _ and -, and are never empty or long', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
         expect(metricPart(text)).toMatch(/^[\w-]{1,64}$/);
@@ -137,7 +137,7 @@ describe('parts of names', () => {
     );
   });
 
-  test('whole names hold besides only dots', () => {
+  test('whole names may contain dots, too', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 500 }), (text) => {
         expect(metricName(text)).toMatch(/^[\w.-]{0,200}$/);

@@ -18,7 +18,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     await harness.stop();
   });
 
-  test('takes the current row and every revision, and gives them back as they were', async () => {
+  test('a move takes the current row and every revision, and gives them back unchanged', async () => {
     const current = await written(store, 30, { tags: ['a'], documentation: 'bye', lastDecryptedDate: at(99) });
     const before = await everything(store, current.id, 30);
     expect(before.revisions).toHaveLength(30);
@@ -37,7 +37,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await archive.ids()).toContain(current.id);
   });
 
-  test('takes along a revision beyond the current one, the leftover of a crashed server', async () => {
+  test('a move takes along a revision beyond the current one, which a crashed server may have left', async () => {
     const current = await written(store, 2);
     await harness.copyRevision(current.id, 2, 3);
     const leftover = await store.getRevision('credential', current.id, 3);
@@ -47,7 +47,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await store.getRevision('credential', current.id, 3)).toEqual(leftover);
   });
 
-  test('refuses another revision than it was asked for, and then deletes nothing', async () => {
+  test('a move of another revision than the current one is refused, and deletes nothing', async () => {
     const current = await written(store, 2);
     expect(await archive.move(current.id, 1, at(500))).toBe('conflict');
     expect(await archive.move(newId(), 1, at(500))).toBe('conflict');
@@ -57,7 +57,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await archive.ids()).not.toContain(current.id);
   });
 
-  test('of a move and an update at once one happens, never half of either', async () => {
+  test('of a concurrent move and update exactly one happens, and never half of either', async () => {
     for (let round = 0; round < 10; round += 1) {
       const current = await written(store, 1);
       const next = { ...current, revision: 2, enabled: true };
@@ -76,7 +76,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     }
   });
 
-  test('frees the name, and takes it back on restoring unless another credential has it', async () => {
+  test('a move frees the name, and restoring takes it back unless another credential has it', async () => {
     const current = await written(store, 1);
     await archive.move(current.id, 1, at(500));
     const taker = await written(store, 1, { name: current.name });
@@ -90,14 +90,14 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     ).toEqual({ status: 'name-taken', holder: current.id });
   });
 
-  test('takes a name from a holder that the caller says no longer has it', async () => {
+  test('restoring takes the name from a holder that the caller says no longer has it', async () => {
     const current = await written(store, 1);
     await archive.move(current.id, 1, at(500));
     const taker = await written(store, 1, { name: current.name });
     expect(await archive.restore(current.id, taker.id)).toEqual({ status: 'ok' });
   });
 
-  test('takes a credential again that was restored and changed', async () => {
+  test('a credential that was restored and changed can be archived again', async () => {
     const current = await written(store, 1);
     await archive.move(current.id, 1, at(500));
     await archive.restore(current.id);
@@ -108,7 +108,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await store.get('credential', current.id)).toEqual(next);
   });
 
-  test('restores only what is missing', async () => {
+  test('restoring writes only the missing rows', async () => {
     const current = await written(store, 3);
     await archive.move(current.id, 3, at(500));
     await archive.restore(current.id);
@@ -125,7 +125,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
 
   // In SQLite a move is one transaction.
   const testInDynamoDb = name === 'DynamoDB' ? test : () => undefined;
-  testInDynamoDb('ends a move that was interrupted after the current row was gone', async () => {
+  testInDynamoDb('a move that was interrupted after the current row was deleted can be finished', async () => {
     const current = await written(store, 3);
     const before = await everything(store, current.id, 3);
     await archive.move(current.id, 3, at(500));
@@ -139,7 +139,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await everything(store, current.id, 3)).toEqual(before);
   });
 
-  test('knows nothing of what was never archived', async () => {
+  test('the archive has nothing of a credential that was never archived', async () => {
     const id = newId();
     expect(await archive.nameOf(id)).toBeUndefined();
     expect(await archive.missing(id)).toEqual([]);
@@ -147,7 +147,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(await store.get('credential', id)).toBe('absent');
   });
 
-  test('says which services map a credential, from all services', async () => {
+  test('the mappings of all services say which ones map a credential', async () => {
     const [one, two] = [newId(), newId()];
     const ids = ['svc-b', 'svc-a'];
     for (const id of ids) {
@@ -160,7 +160,7 @@ describe.each(ARCHIVES)('the archive of $name', ({ name, start }) => {
     expect(mappings.has(newId())).toBe(false);
   });
 
-  test('decides nothing while a service cannot be read', async () => {
+  test('the mappings are an error while a service cannot be read', async () => {
     await store.putRevision({ kind: 'service', next: service({ id: 'svc-broken' }), expected: null });
     await harness.damage('svc-broken');
     await expect(archive.mappings()).rejects.toBeInstanceOf(DamagedRow);

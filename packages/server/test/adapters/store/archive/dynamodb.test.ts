@@ -48,7 +48,7 @@ const byId = (items: Item[], id: string): Item[] =>
   items.filter((item) => item['id']?.S?.startsWith(id) === true).sort((a, b) => (a['id']!.S! < b['id']!.S! ? -1 : 1));
 
 describe('the archive table', () => {
-  test('holds the rows as they were, with archive_date in the stored form', async () => {
+  test('archived rows are unchanged, with archive_date in the stored form', async () => {
     const { id } = await written(store, 2, { documentation: 'bye', lastDecryptedDate: at(7) });
     const before = byId(await live.all(), id);
     const archive = openDynamoArchive({ ...options, archiveTable });
@@ -59,7 +59,7 @@ describe('the archive table', () => {
     await archive.close();
   });
 
-  test('of the original is restored, byte for byte', async () => {
+  test('an archive table of the original is restored byte for byte', async () => {
     for (const item of recorded) await archived.put(item);
     const archive = openDynamoArchive({ ...options, archiveTable });
     const ids = ['99fe3eb3710f4271b24c902b26f914c3', 'cb607eca0fb64a649f3b9fd316ffc931'];
@@ -74,8 +74,8 @@ describe('the archive table', () => {
   });
 });
 
-describe('nothing is deleted', () => {
-  /** Between client and server: `meddle` may answer an operation in the server's place. */
+describe('failures while archiving', () => {
+  /** Opens an archive through a proxy, in which `meddle` may answer an operation instead of the server. */
   async function meddling(meddle: (operation: string) => [status: number, body: string] | undefined) {
     const proxy = createServer((request, response) => {
       const operation = String(request.headers['x-amz-target']).split('.')[1]!;
@@ -92,7 +92,7 @@ describe('nothing is deleted', () => {
           response.writeHead(reply.statusCode ?? 500, reply.headers);
           reply.pipe(response);
         });
-        // A connection that broke is the client's to try again.
+        // The client retries after a broken connection.
         onward.on('error', () => response.destroy());
         onward.end(Buffer.concat(chunks));
       });
@@ -120,7 +120,7 @@ describe('nothing is deleted', () => {
     ['was acknowledged but not kept', 'BatchWriteItem', 200, '{"UnprocessedItems":{}}', DamagedRow],
     ['could not be written', 'BatchWriteItem', 500, '{"__type":"InternalServerError"}', BackendUnavailable],
     ['is refused', 'BatchWriteItem', 400, '{"__type":"x#AccessDeniedException"}', BackendUnavailable],
-  ])('when a copy %s', async (_what, failing, status, body, error) => {
+  ])('no row is deleted if a copy %s', async (_what, failing, status, body, error) => {
     const { id } = await written(store, 3);
     const before = await everything(store, id, 3);
     const { archive, stop } = await meddling((operation) => (operation === failing ? [status, body] : undefined));
@@ -129,7 +129,7 @@ describe('nothing is deleted', () => {
     await stop();
   });
 
-  test('of the revisions when deleting fails, and the next attempt ends it', async () => {
+  test('the revisions stay if deleting fails, and the next attempt finishes the move', async () => {
     const { id } = await written(store, 3);
     const { archive, stop } = await meddling((operation) =>
       operation === 'DeleteItem' ? [500, '{"__type":"InternalServerError"}'] : undefined,

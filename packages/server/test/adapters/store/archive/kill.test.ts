@@ -14,7 +14,7 @@ const REVISIONS = 40;
 const KILL_AFTER_MS = [0, 3, 8, 16, 30];
 
 describe.each(ARCHIVES)('$name, killed in the middle of archiving', ({ start }) => {
-  test('loses no row, and the next run ends what was begun', async () => {
+  test('a killed move loses no row, and the next run finishes it', async () => {
     const harness = await start();
     const store = harness.open();
     const archive = harness.openArchive();
