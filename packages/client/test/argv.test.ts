@@ -187,7 +187,7 @@ describe('wrong arguments are refused', () => {
       ['get_ca --region --ca private', 'region'],
     ] as const) {
       const message = refused(...line.split(' '));
-      // Who asks for help gets it.
+      // With -h the help is printed instead of the error.
       expect([line, line.endsWith('-h') ? needs(name) : message]).toEqual([line, needs(name)]);
     }
     const ofFormat = [

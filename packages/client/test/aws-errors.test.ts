@@ -49,7 +49,7 @@ const environment = (): Record<string, string> => ({
   AWS_ENDPOINT_URL_IAM: aws.url,
 });
 const list = (...options: string[]): string[] => ['confidant', '--config-files', at.config, ...options, 'list_cas'];
-/** With KMS elsewhere than on this machine, as far as the command line can tell: connecting to 0.0.0.0 stays here. */
+/** Runs a command whose KMS seems to be on another machine: 0.0.0.0 leads to this one. */
 function told(env: Record<string, string> = {}): Promise<CliEnd> {
   const elsewhere = aws.url.replace('127.0.0.1', '0.0.0.0');
   return callCli(list(), { ...environment(), AWS_ENDPOINT_URL_KMS: elsewhere, ...env });

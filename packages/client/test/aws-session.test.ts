@@ -7,7 +7,7 @@ import { awsEnvironment } from './support/cli.js';
 import { deploy, type Deployment } from './support/deployment.js';
 import { startAnswering, type AnsweringServer } from './support/http.js';
 
-/** STS and IAM over their wire protocol, XML answers to form posts. */
+/** A stand-in for STS and IAM with their wire protocol: XML answers to form posts. */
 let aws: AnsweringServer;
 let at: Deployment;
 let isRefusing = false;
@@ -106,7 +106,7 @@ describe('credentials', () => {
       isRefusing = false;
       aws.seen.length = 0;
       codes = 0;
-      // The stand-in has keys in one region.
+      // The stand-in has keys in one region only.
       await Promise.all([
         encryptIn('us-east-1'),
         encryptIn('us-east-1'),

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** What an `aws kms` line asks for, with its options as the API names them. */
+/** Parses an `aws kms` command line into its operation and options, with the names of the API. */
 function asked(line: string): { operation: string; options: Record<string, string> } {
   const [, operation, words] = /\baws kms ([a-z-]+) (.*?)\)?$/.exec(line)!;
   const options = [...words!.matchAll(/--([a-z-]+) (\S+)/g)].map(([, name, value]) => [
@@ -26,7 +26,7 @@ test("the guide's AWS commands create a key that blind credentials can use", asy
   const guide = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8');
   const [createKey, createAlias, ...more] = [...guide.matchAll(/^.*\baws kms .*$/gm)].map(([line]) => asked(line));
   expect([createKey?.operation, createAlias?.operation, more]).toEqual(['create-key', 'create-alias', []]);
-  // What the guide runs with AWS's own program (test:peers does too), through AWS's SDK.
+  // The lines of the guide for AWS's own program are run with AWS's SDK here (test:peers runs the program itself).
   const kms = new KMSClient({
     region: createKey!.options['Region']!,
     endpoint: env['AWS_ENDPOINT_URL_KMS']!,

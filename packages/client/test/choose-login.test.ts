@@ -23,7 +23,7 @@ describe('without an address', () => {
   const [past, future] = ['2001-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
   let one: AnsweringServer;
   let two: AnsweringServer;
-  /** Of the first. */
+  /** The answer of the first server. */
   let answers: Answer;
   beforeEach(async () => {
     answers = { body: { email: 'alice@example.com' } };
@@ -56,7 +56,7 @@ describe('without an address', () => {
     await keep(two, session('of-two', past));
     expect(await ask(['whoami'])).toMatchObject({ code: 0, stderr: '' });
     expect([cookies(one), cookies(two)]).toEqual([['session=of-one'], []]);
-    // What says nothing of a server changes nothing.
+    // A configuration without an address changes nothing.
     configure({ region: 'us-east-1' });
     expect(await ask(['whoami'])).toMatchObject({ code: 0 });
     expect(await ask(['logout'])).toMatchObject({ code: 0 });
@@ -141,7 +141,7 @@ describe('without an address', () => {
 
   test('neither a login nor a token is sent to another address', async () => {
     await keep(one, session('of-one', future));
-    // Of another server there is no login.
+    // There is no login at the other server.
     for (const [args, env] of [
       [['--url', two.url], {}],
       [[], { CONFIDANT_URL: two.url }],
@@ -162,7 +162,7 @@ describe('without an address', () => {
       expect(end.stderr).toContain(`you are logged in at ${one.url}: to use this login, give --login --url ${one.url}`);
       expect(await ask(['--url', '', 'whoami'])).toMatchObject({ code: 1 });
     }
-    // A configuration that is named and is not there has another server, if any.
+    // A configuration that was named but does not exist could belong to another server.
     configure({});
     const other = join(folder, 'other.json');
     writeFileSync(other, '{"production": {}}');

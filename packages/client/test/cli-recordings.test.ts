@@ -36,7 +36,7 @@ const service16 = (ids: readonly string[]): Body => ({
 const CERT = '/v1/certificates/selfsigned/svc-01-production.example.com';
 const blind: Answer = { body: printed('create_blind_credential --group-context')['blind_credential'] };
 
-/** By recording: what it asks the server, in order, with answers that let it go on. */
+/** For each recording the expected requests in order, with answers that let the command go on. */
 const ASKED: Record<string, (readonly [string, Answer])[]> = {
   'get_service as service (blind decrypted)': [[SERVICE_5, { body: service16([]) }]],
   'get_service as user --no-decrypt-blind': [[SERVICE_5, { body: service16([]) }]],
@@ -75,7 +75,7 @@ const ASKED: Record<string, (readonly [string, Answer])[]> = {
   'confidant without subcommand': [],
 };
 
-/** Who calls in a recording: its profile. */
+/** The username for each profile of the recordings. */
 const USERNAMES: Record<string, string> = {
   default: '2/user/alice',
   service1: '2/service/svc-01-production',
@@ -340,7 +340,7 @@ describe('bugs of the recorded release that are fixed', () => {
         { body: { ...service16([]), id: 'svc-01-production' } },
       ],
     ];
-    // The default cache file would outlive the test.
+    // The default cache file would remain after the test.
     writeFileSync(join(folder, 'no-cache.json'), JSON.stringify({ default: { token_cache_file: '', timeout: 60 } }));
     const replaced: Record<string, string> = { '/nonexistent': join(folder, 'no-cache.json') };
     const argv = recording.argv.map((word) => (word.startsWith('http://') ? server.url : (replaced[word] ?? word)));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 import type { Answer } from './support/http.js';
 
-// Every step is a process of its own.
+// Every step starts a new process.
 let at: Deployment;
 let answers: Record<string, Answer>;
 beforeAll(async () => {
@@ -155,7 +155,7 @@ describe('credentials', () => {
       stderr: expect.stringContaining('removed with the old pairs: db_user (') as string,
     });
     expect(end.stderr + end.stdout).not.toContain('s3cret');
-    // Who may not read is not kept from writing.
+    // A caller who may not read may still write.
     answers = { 'PUT /v1/credentials/c1': { body: keys('db_password') } };
     expect(await at.call(update)).toMatchObject({ code: 0, stderr: 'confidant: stored: db_password\n' });
   });
@@ -182,7 +182,7 @@ describe('credentials', () => {
         stderr: `confidant: error: credential Credential c2 (c2) has no key ${absent}; it has url, port\n`,
       });
     }
-    // Servers store them in lower case.
+    // Servers store keys in lower case.
     expect(await at.call([...get, 'URL'])).toMatchObject({ code: 0, stdout: "pg://u:p'w@db\n", stderr: '' });
     answers = LIST;
     expect(await at.call([...get, 'url'])).toMatchObject({ code: 1, stdout: '' });

@@ -27,7 +27,7 @@ describe('completion', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  /** What is offered for the last of the words, by a shell that takes no word apart. */
+  /** Returns the completions of the last word, in a shell that does not split words. */
   const complete = (...words: string[]): string[] => {
     const quoted = words.map((word) => `'${word}'`).join(' ');
     const line = `COMP_LINE='${words.join(' ')}'; COMP_POINT=\${#COMP_LINE}`;
@@ -84,7 +84,7 @@ describe('completion', () => {
   });
 
   test('an interactive bash completes while a person types', async () => {
-    // Stands for the program in what is typed: it shows the words that it gets.
+    // The command `show` replaces the program in the typed lines, and prints its arguments.
     const show = `show() { printf '<%s>' "$@"; }\ncomplete -o default -F _confidant show\nPS1='ready> '\n`;
     writeFileSync(join(folder, 'completion.bash'), script + show);
     const terminal = openTerminal('exec bash --noprofile --rcfile completion.bash -i', {

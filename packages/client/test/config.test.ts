@@ -250,7 +250,7 @@ describe('an address with a user and a password in it', () => {
       const path = file(JSON.stringify({ default: profile }));
       for (const command of [['whoami'], ['login'], ['logout'], ['list_cas'], ['token']]) {
         const end = await callCli(['confidant', '--config-files', path, '--region', 'us-east-1', ...command]);
-        // A login has no tokens, wherever the server is.
+        // A login cannot make tokens, whatever its address.
         const hasLoginOnly = profile.login === true && profile.auth_key === undefined;
         const reason =
           command[0] === 'token' && hasLoginOnly ? 'a login cannot make tokens' : 'without user and password';

@@ -31,7 +31,7 @@ describe("confidant-format: a credential's own prefix", () => {
       const hostile = { ...credentialWith('c1', { key: 'v' }), metadata: { env_var_prefix: prefix } };
       const end = await format([hostile, credentialWith('c2', { other: 'kept' })]);
       expect(end).toMatchObject({ code: 0, stdout: ': ${CREDENTIALS_OTHER=kept}\nexport CREDENTIALS_OTHER\n' });
-      // One line, whatever stands in the name.
+      // The warning is one line, whatever the name contains.
       expect(end.stderr).toMatch(
         /^confidant-format: warning: .* is not the name of a shell variable and is left out\n$/,
       );
@@ -84,7 +84,7 @@ describe('dangerous variables', () => {
     const end = await run('--prefix', '', '--require', 'NODE_OPTIONS', ...print);
     expect(end).toMatchObject({ code: 0, stdout: '--require=/tmp/x\n', stderr: '' });
     expect(await run('--prefix', '', '--require', 'DB_USER', ...print)).toMatchObject({ code: 255, stdout: '' });
-    // Under the usual prefix it is a name like any other.
+    // With the usual prefix the variable is harmless.
     expect(await run('--', 'sh', '-c', 'echo $CREDENTIALS_NODE_OPTIONS')).toMatchObject({ code: 0 });
   });
 

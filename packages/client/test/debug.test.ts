@@ -8,7 +8,7 @@ import { deploy, serviceWith } from './support/deployment.js';
 import { clientEnvironment, startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { addressCatcher, person } from './support/person.js';
 
-// Real programs and a real server: what --log-level debug tells, and that nothing of it is a secret.
+// These tests run real programs against a real server and search the debug log for secrets.
 
 const DEBUG = ['confidant', '--log-level', 'debug', '--timeout', '60'];
 const VALUES = ['first-s3cret-value', 'second-s3cret-value', 'blind-s3cret-value'];
@@ -16,7 +16,7 @@ const VALUES = ['first-s3cret-value', 'second-s3cret-value', 'blind-s3cret-value
 let server: EmbeddedServer;
 let home: string;
 let env: Record<string, string>;
-/** Everything that the commands told. */
+/** The standard error of all commands. */
 let all = '';
 
 beforeAll(async () => {
@@ -90,7 +90,7 @@ describe('--log-level debug', () => {
     await fetch(back!);
     const loggedIn = await login.ended;
     expect(loggedIn.stderr).toMatch(/debug: POST \/v1\/login\/cli, attempt 1: 200 after/);
-    // What the person's browser was given; the command line says it to nobody.
+    // The code was given to the person's browser, and the command line must not print it.
     expect(loggedIn.stderr).not.toContain(new URL(back!).searchParams.get('code')!);
     all += loggedIn.stderr;
 
@@ -186,7 +186,7 @@ describe('--log-level debug', () => {
       url: 'urls3cret',
       urlUser: 'urluser',
     };
-    // It was told a lot.
+    // The log is not empty.
     expect(all.split('\n').length).toBeGreaterThan(50);
     for (const [name, secret] of Object.entries(secrets)) {
       expect([name, secret.length > 5, all.includes(secret)]).toEqual([name, true, false]);

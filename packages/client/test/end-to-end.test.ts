@@ -11,7 +11,7 @@ let server: EmbeddedServer;
 
 beforeAll(async () => {
   server = await startEmbeddedServer();
-  // Stands for npx in the project's root, which finds the same programs once they are installed.
+  // Replaces npx in the root of the project, which finds the same programs once they are installed.
   const npx = join(server.folder, 'npx');
   const program = programPath('confidant').replace('/confidant.js', '');
   writeFileSync(npx, `#!/bin/sh\nname=$1; shift; exec "${process.execPath}" "${program}/$name.js" "$@"\n`);

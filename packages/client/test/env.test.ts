@@ -5,7 +5,7 @@ import { startChild } from '../src/cli/process/child.js';
 import { golden } from './support/golden.js';
 import { credentialWith, deploy, serviceWith, type Deployment } from './support/deployment.js';
 
-// Every step is a process of its own.
+// Every step starts a new process.
 let at: Deployment;
 beforeAll(async () => {
   at = await deploy();
@@ -39,7 +39,7 @@ describe('the environment of the command', () => {
   });
 
   test('with --pristine the command gets only the values', async () => {
-    // macOS adds one of its own.
+    // macOS adds a variable of its own.
     const { __CF_USER_TEXT_ENCODING: _, ...environment } = await shown(['--pristine']);
     expect(environment).toEqual({ CREDENTIALS_DB_PASSWORD: 's3cret', CREDENTIALS_DB_USER: 'web' });
   });
@@ -71,7 +71,7 @@ describe('the environment of the command', () => {
     expect(end.stderr).toMatch(
       /CREDENTIALS_K of Credential c1 \(c1\) is too large .*: 131086 bytes .* 131071 at most\n$/,
     );
-    // The largest that Linux takes.
+    // This is the largest variable that Linux accepts.
     at.answer(() => ({ body: serviceWith({ k: 'v'.repeat(131_071 - 'CREDENTIALS_K='.length) }) }));
     expect(await env([], ['echo', 'ran'])).toMatchObject({ code: 0, stdout: 'ran\n' });
     at.answer(() => ({
@@ -349,7 +349,7 @@ describe('--watch', () => {
   test('a termination signal during a restart ends --watch, and nothing is started again', async () => {
     let revision = 1;
     at.answer(() => ({ body: serviceWith({ a: revision === 1 ? 'one' : 'two' }, revision) }));
-    // Ends at the second signal only, which is ours: until then it is being restarted.
+    // The command ends only at the second signal, which the test sends during the restart.
     const running = watch(`trap "trap 'exit 7' TERM; echo stopping; while :; do sleep 0.05; done" TERM`);
     await running.printed('started one');
     revision = 2;
@@ -379,7 +379,7 @@ describe('--watch', () => {
     expect(await running.ended).toMatchObject({ code: 5, stdout: 'started one\nreload\n' });
   });
 
-  /** Resolves when the server was asked so often by such a path from now on. */
+  /** Resolves when the server has got this many further requests for such a path. */
   const asked = async (times: number, path: RegExp) => {
     const before = at.server.seen.length;
     const count = () => at.server.seen.slice(before).filter((request) => path.test(request.path)).length;
@@ -393,13 +393,13 @@ describe('--watch', () => {
       const running = watch("trap 'echo stopped; exit 0' TERM USR1", options);
       await running.printed('started one');
       const fetched = asked(1, /metadata_only=False/);
-      // A new documentation or tags, and the order of the pairs.
+      // A new revision of the credential has the same values; then another credential has the same key.
       now = { ...serviceWith({ a: 'one' }, 2), revision: 7 };
       await fetched;
       const fetchedAgain = asked(1, /metadata_only=False/);
       now = { ...now, credentials: [credentialWith('c1', { a: 'one' }, 2), credentialWith('c2', { A: 'one' })] };
       await fetchedAgain;
-      // After it was compared.
+      // The client has compared the values by the time it polls again.
       await asked(2, /metadata_only=True/);
       expect(running.told()).toBe('');
       now = serviceWith({ a: 'two' }, 3);

@@ -12,7 +12,7 @@ import { deploy, serviceWith, type Deployment } from './support/deployment.js';
 import { golden } from './support/golden.js';
 import { close, type Answer } from './support/http.js';
 
-/** A machine of a cloud would give credentials of its own. */
+/** On a machine in the cloud the metadata service would provide credentials. */
 const NO_METADATA = { AWS_EC2_METADATA_DISABLED: 'true' };
 
 let at: Deployment;
@@ -85,7 +85,7 @@ describe('failures', () => {
     answers = rejected(-3);
     const ahead = await at.call(['list_services']);
     expect(ahead.stderr).toContain("this machine's clock is 3 minutes ahead of the server's");
-    // What a token bears needs no words.
+    // A small difference, which tokens tolerate, is not mentioned.
     answers = rejected(1.9, 401, 'unauthenticated');
     const missing = await at.call(['list_services']);
     expect(missing.stderr).not.toContain("machine's clock");
@@ -143,7 +143,7 @@ describe('failures', () => {
       expect(end.stderr).toMatch(/the blind credentials cannot be decrypted: .*; --no-decrypt-blind reads the service/);
     }
     expect(await asPerson(...get, '--no-decrypt-blind')).toMatchObject({ code: 0, stderr: '' });
-    // With credentials, but not of the region or the right.
+    // Here there are AWS credentials, but none of the data keys is in a usable region.
     const refused = { ...body, blind_credentials: [{ ...(service.blind_credentials[0] as object), data_key: {} }] };
     answers = { 'GET /v1/services/web?metadata_only=False': { body: refused } };
     expect((await at.call(get)).stderr).toMatch(/blind credential .* cannot be decrypted .*--no-decrypt-blind/);
@@ -233,7 +233,7 @@ describe('failures', () => {
       'you are logged in at https://one.example.com and https://two.example.com: choose one with --url, CONFIDANT_URL or ' +
       'url in the configuration';
     expect(lines(await call(state, 'whoami'))).toEqual([noAddress, which, 'see confidant --help', '']);
-    // Tokens are nothing that a login could make, whether there is one or not.
+    // A login cannot make tokens, so the answer is the same with and without one.
     const one = await call(state, '--url', 'https://one.example.com', 'token');
     expect(one).toMatchObject({ code: 1, stdout: '' });
     expect(lines(one)[0]).toMatch(/^a login cannot make tokens: set auth_key/);
@@ -270,7 +270,7 @@ describe('failures', () => {
     at.configure({ retries: 3 });
     const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
     const secure = createServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') });
-    // All of 127.0.0.0/8 is this machine, and the certificate is for 127.0.0.1.
+    // All of 127.0.0.0/8 is this machine, but the certificate is only for 127.0.0.1.
     await once(secure.listen(0, '0.0.0.0'), 'listening');
     const { port } = secure.address() as AddressInfo;
     for (const [wrong, words] of [

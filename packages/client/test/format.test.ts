@@ -45,7 +45,7 @@ describe('confidant-format prints what the recorded one printed', () => {
       expect(end).toMatchObject({ code: 1, stdout: '' });
       return end.stderr;
     };
-    // compat: recorded so for a number.
+    // compat: the original prints a number like this.
     for (const value of ['12345678901234567890', 'true', 'null']) {
       expect(await told(`{"ok": "v", "big": ${value}}`)).toBe(
         'confidant-format: error: the value of big of Billing (c1) is not text: use confidant env --output shell to print it\n',
@@ -76,7 +76,7 @@ describe('confidant-format prints what the recorded one printed', () => {
     );
     const argv = ['--in', at('in.json'), '--out-f', 'jinja', '--templ', at('template.j2'), '--out', at('out')];
     expect(await runCli(['confidant-format', ...argv])).toMatchObject({ code: 0, stdout: '', stderr: '' });
-    // As Jinja2 itself: blocks leave their line breaks, the last one of the template goes.
+    // As in Jinja2, blocks keep their line breaks, and the last line break of the template is dropped.
     expect(readFileSync(at('out'), 'utf8')).toBe('a = value-03\n\nb\n\nc');
     expect(statSync(at('out')).mode & 0o777).toBe(0o600);
   });

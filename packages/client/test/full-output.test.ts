@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { programPath } from './support/cli.js';
 
-// What holds nothing: as a full disk.
+// This device behaves like a full disk.
 const FULL = '/dev/full';
 
 describe.skipIf(!existsSync(FULL))('a full disk', () => {

@@ -59,7 +59,7 @@ describe('a template', () => {
   });
 });
 
-// What Jinja2 3.1.6 makes of the same template and secrets.
+// The expected texts are those of Jinja2 3.1.6 for the same template and secrets.
 describe('a template renders as in Jinja2', () => {
   test.each([
     ['{{ secrets.exact }} {{ secrets.a }}', '12345678901234567890 v'],

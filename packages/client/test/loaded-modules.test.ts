@@ -7,11 +7,11 @@ import { stringify } from 'yaml';
 import { runCli } from './support/cli.js';
 import { deploy, serviceWith } from './support/deployment.js';
 
-// What a run of the command line loads, which decides how soon its first output comes.
+// The number of modules that a command loads decides how soon its first output appears.
 const folder = mkdtempSync(join(tmpdir(), 'confidant-start-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-// Written to a file at once: what a thread prints is lost when its program ends before it is passed on.
+// The hooks write to a file, because the output of a thread is lost when its program ends first.
 const list = join(folder, 'imports');
 const asModule = (source: string): string => `data:text/javascript,${encodeURIComponent(source)}`;
 const hooks = `import { appendFileSync } from 'node:fs';
@@ -23,9 +23,9 @@ const register = `import { register } from 'node:module'; register(${JSON.string
 const env = { NODE_OPTIONS: `--import "${asModule(register)}"` };
 beforeEach(() => rmSync(list, { force: true }));
 
-/** All that the run imported, as its imports name it. */
+/** Every import of the last run, by the name in its import statement. */
 const imports = (): string[] => readFileSync(list, 'utf8').trimEnd().split('\n');
-/** The packages among them. */
+/** The packages among the imports. */
 const packages = (): string[] =>
   [...new Set(imports().filter((name) => !isBuiltin(name) && !/^(\.|file:|data:)/.test(name)))].sort();
 

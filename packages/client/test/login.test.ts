@@ -23,7 +23,7 @@ import { addressCatcher, person, type Person } from './support/person.js';
 import { startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { openTerminal } from './support/terminal.js';
 
-// Real programs, a real server, and a person who presses what its pages offer.
+// These tests run real programs and a real server, and a person who presses the buttons of its pages.
 let server: EmbeddedServer;
 let alice: Person;
 let folder: string;
@@ -45,7 +45,7 @@ const run = (args: readonly string[], env: Record<string, string> = {}): Promise
 
 type Press = (address: string, letters: string) => Promise<unknown>;
 
-/** Runs `login`, and does what the person does in the browser that it opens. */
+/** Runs `login`, and acts as the person in the browser that it opens. */
 async function logIn(press: Press = follow): Promise<CliEnd> {
   const browser = addressCatcher(folder);
   const login = startCli([...PATIENT, '--url', server.url, 'login'], {
@@ -102,7 +102,7 @@ describe('login', () => {
     await writeLogin('https://one.example.com', { email: 'a', cookieName: 'session', cookie: 'c', csrfToken: 't' });
     vi.unstubAllEnvs();
     const several = await logIn();
-    // What it says to do works.
+    // The advice in the message works.
     writeFileSync(
       join(folder, '.confidant'),
       /set CONFIDANT_URL, or put this into ~\/\.confidant: (.*)/.exec(several.stderr)![1]!,
@@ -125,7 +125,7 @@ describe('login', () => {
     symlinkSync(moved, link);
     expect(await run(['whoami'])).toMatchObject({ code: 1, stderr: expect.stringContaining('ELOOP') as string });
     rmSync(link);
-    // Nobody ever writes into it.
+    // Nothing ever writes into this pipe.
     execFileSync('mkfifo', ['-m', '600', link]);
     expect(await run(['whoami'])).toMatchObject({
       code: 1,
@@ -172,7 +172,7 @@ describe('login', () => {
       const wrong = new URL(back!);
       wrong.searchParams.set('code', 'no code of the server');
       expect((await fetch(wrong)).status).toBe(401);
-      // Of another terminal, or mistyped.
+      // These letters belong to another terminal, or are mistyped.
       expect(await follow(address, 'BCDF-GHJK')).toContain('do not match those in your terminal');
       expect((await fetch(back!)).status).toBe(200);
     });
@@ -268,7 +268,7 @@ describe('the session of a login', () => {
     });
     expect(await ask('--login', 'whoami')).toMatchObject({ code: 0 });
     expect(await ask('--profile', 'person', 'whoami')).toMatchObject({ code: 0 });
-    // What needs a token says so.
+    // A command that needs a token says so.
     expect(await run(['token'])).toMatchObject({ code: 1, stdout: '' });
   });
 
@@ -281,7 +281,7 @@ describe('the session of a login', () => {
     writeFileSync(file, copy, { mode: 0o600 });
     const ended = await run(['list_credentials']);
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('the login has ended') as string });
-    // Nothing left to end: no failure.
+    // A logout of a session that has ended already is not a failure.
     expect(await run(['logout'])).toMatchObject({ code: 0 });
     expect(await run(['logout'])).toMatchObject({ code: 0, stderr: expect.stringContaining('no login') as string });
   });
@@ -376,7 +376,7 @@ describe('the session of a login', () => {
     expect(await ask()).toMatchObject({ code: 0 });
     expect(renewing.seen.map(({ headers }) => headers.cookie)).toEqual(['session=first', 'session=renewed']);
     expect((await readLogin(renewing.url))?.cookie).toBe('renewed');
-    // Another login at the same server, while this command waits for its answer.
+    // Another login at the same server replaces the file while this command waits for its response.
     before = () =>
       writeFileSync(
         loginFile(renewing.url),
@@ -385,7 +385,7 @@ describe('the session of a login', () => {
     cookie = 'not-theirs';
     expect(await ask()).toMatchObject({ code: 0 });
     expect(await readLogin(renewing.url)).toMatchObject({ cookie: 'renewed', csrfToken: 'of another session' });
-    // The logout of another command, while this one waits for its answer.
+    // Another command logs out while this one waits for its response.
     before = () => rmSync(loginFile(renewing.url));
     cookie = 'again';
     expect(await ask()).toMatchObject({ code: 0 });

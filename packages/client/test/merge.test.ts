@@ -5,7 +5,7 @@ import { callCli, PATIENT, runCli } from './support/cli.js';
 import { clientEnvironment, startEmbeddedServer, type EmbeddedServer } from './support/embedded-server.js';
 import { close, listen, wholeBody } from './support/http.js';
 
-// Some steps are several processes at once.
+// Some steps run several processes at once.
 let server: EmbeddedServer;
 let env: Record<string, string>;
 beforeAll(async () => {
@@ -32,7 +32,7 @@ async function create(pairs: string): Promise<string> {
   return created.stdout.trim();
 }
 
-/** The values as `get_credential` prints them, exact numbers and all, and the revision. */
+/** Returns the values with their exact numbers, as `get_credential` prints them, and the revision. */
 async function stored(id: string): Promise<{ pairs: string; revision: number }> {
   const { stdout } = await call('get_credential', '--id', id);
   const { credential } = JSON.parse(stdout) as { credential: { revision: number } };

@@ -10,7 +10,7 @@ let server: EmbeddedServer;
 let environment: Record<string, string>;
 
 const run = (...args: string[]): Promise<CliEnd> => callCli([...PATIENT, ...args], environment);
-/** The answer of a command that succeeds. */
+/** Returns the response that a successful command prints. */
 async function answered(...args: string[]): Promise<Record<string, unknown>> {
   const { stdout, stderr, code } = await run(...args);
   expect({ args, stderr, code }).toEqual({ args, stderr: expect.any(String) as string, code: 0 });
@@ -74,7 +74,7 @@ describe('names instead of ids', () => {
     expect(await answered(...update, '--documentation', 'd')).toMatchObject({
       credential: { id: ids['cache'], revision: 2 },
     });
-    // --name is the new name, as it was.
+    // Here --name is the new name, as before.
     expect(await answered(...update, '--name', 'store')).toMatchObject({ credential: { name: 'store', revision: 3 } });
     expect(await answered('revert_credential', '--credential-name', 'store', '--revision', '1')).toMatchObject({
       credential: { id: ids['cache'], name: 'cache', revision: 4 },
@@ -83,7 +83,7 @@ describe('names instead of ids', () => {
       credential: { credential_pairs: { key_c: 'one' } },
     });
     expect((await answered('history', '--credential-name', 'cache'))['revisions']).toHaveLength(4);
-    // The other way round: what comes is what went, for each field.
+    // A diff in the other direction swaps the added and removed values of each field.
     const compare = async (older: string, newer: string) =>
       (await answered('diff', '--credential-name', 'cache', '--old', older, '--new', newer)) as {
         diff: Record<string, { added?: unknown; removed?: unknown }>;
@@ -228,7 +228,7 @@ describe('lists for people', () => {
     expect(rows.slice(0, -1).map((row) => row.replace(/\d{4}-.*Z/, 'DATE').replace(/Z {2}\S+$/, ''))).toEqual([
       expect.stringMatching(new RegExp(`^cache     ${ids['cache']}  4         yes      DATE  \\S+$`)),
       expect.stringMatching(new RegExp(`^database  ${ids['database']}  1         yes      DATE  \\S+$`)),
-      // Two cells each in a terminal.
+      // These characters are two cells wide in a terminal.
       expect.stringMatching(new RegExp(`^東京 api  ${ids['東京 api']}  1         yes      DATE  \\S+$`)),
     ]);
     expect((await table('list_blind_credentials')).join('\n')).toMatch(

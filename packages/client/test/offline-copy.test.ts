@@ -42,7 +42,7 @@ beforeEach(() => {
   answer = UP;
 });
 
-/** One fetch by a command line of its own: what it got or how it failed, and what it told. */
+/** Fetches a service once, as a new command line: returns the service or the error, and the log. */
 async function get(service = 'web', options: Record<string, unknown> = {}, how: { mayWait?: boolean } = {}) {
   const told = new PassThrough();
   const globals = readGlobals({ configFiles: at.config, offlineCopy: true, ...options });
@@ -57,7 +57,7 @@ async function get(service = 'web', options: Record<string, unknown> = {}, how: 
   }
 }
 
-/** How often the server was asked. */
+/** Returns the number of requests that one fetch sends. */
 async function asked(...how: Parameters<typeof get>): Promise<number> {
   at.server.seen.length = 0;
   await get(...how);
@@ -175,7 +175,7 @@ describe('the offline copy', () => {
     const plants: [string, () => void][] = [
       ['it is a link', () => symlinkSync(kept, path)],
       ['it is not a regular file', () => execFileSync('mkfifo', ['-m', '600', path])],
-      // A hole: it takes no room.
+      // A file with a hole needs no space on the disk.
       ['it is too large', () => (writeFileSync(path, '', { mode: 0o600 }), truncateSync(path, 5 * 2 ** 30))],
       ['other users can read it', () => (copyFileSync(kept, path), chmodSync(path, 0o644))],
       ['other users can write it', () => (copyFileSync(kept, path), chmodSync(path, 0o622))],
@@ -210,7 +210,7 @@ describe('the offline copy', () => {
 
   test('a copy that cannot be written is only a warning', async () => {
     writeFileSync(join(at.folder, 'file'), '');
-    // Below /proc nobody can make a directory.
+    // Below /proc no directory can be created.
     for (const directory of [join(at.folder, 'file', 'copies'), '/proc/nonexistent/below/copies']) {
       at.configure({ offline_copy: directory });
       const { service, log } = await get();
@@ -239,12 +239,12 @@ describe('while the server is away', () => {
     at.configure({ ...patient(), backoff: 3600, offline_copy_after: 30 });
     for (const gone of [DOWN, { status: 503 }]) {
       answer = gone;
-      // The first pause would last longer.
+      // The first pause would be longer than the time before the copy is used.
       expect(await asked()).toBe(1);
     }
     at.configure(patient());
     answer = DOWN;
-    // Three repetitions fit into the eight seconds.
+    // Three retries fit into the eight seconds.
     expect(await asked()).toBe(4);
   });
 

@@ -53,7 +53,7 @@ describe('options', () => {
     expect(() => read({ metadata: '{"a": 1, "a": 2}' }).metadata?.read({ uniqueKeys: true })).toThrow('twice');
   });
 
-  // The assertions of these two are made by the compiler, which checks the tests too.
+  // In the next two tests the compiler checks the assertions, since it checks the tests too.
   test('a misspelt or undeclared option, or one of another type, does not compile', () => {
     const options = read({ service: 'web', prefix: 'P_' });
     const service: string = options.service;

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-/** The packages as a user gets them: packed from what is built, and installed into a project that has nothing else. */
+/** The packages are packed from the build and installed into an empty project, which takes a while. */
 vi.setConfig({ hookTimeout: 600_000 });
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'confidant-packages-'));
 const project = join(folder, 'project');
 let packed: { name: string; filename: string; files: { path: string }[] }[];
 
-/** Neither what npm told its script about this project, nor what vitest set. */
+/** Excludes what npm sets about this project for its scripts, and what vitest sets. */
 const environment = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) =>
@@ -34,17 +34,17 @@ const read = (path: string): string => readFileSync(path, 'utf8');
 beforeAll(async () => {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  // Their scripts stay off: nothing may be built while other tests run programs from what is built.
+  // Without their scripts, because a build would disturb other tests that run the built programs.
   const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
   packed = JSON.parse(await run('npm', ...pack, ...NAMES.map((name) => join(ROOT, 'packages', name)))) as typeof packed;
   const { devDependencies } = JSON.parse(read(join(ROOT, 'package.json'))) as {
     devDependencies: Record<string, string>;
   };
-  // More tries than npm's two: a registry that is away for a moment is no fault of the packages.
+  // Five retries instead of npm's two, because the registry may be unavailable for a moment.
   const install = ['install', '--prefer-offline', '--fetch-retries=5', '--ignore-scripts', '--no-audit', '--no-fund'];
   const tarballs = packed.map(({ filename }) => join(folder, filename));
   await run('npm', ...install, ...tarballs, `@types/node@${devDependencies['@types/node']}`);
-  // The guides' own lines pin nothing: what they need on top must be in npm's cache before they run offline.
+  // The guides' commands pin no versions, so this fills npm's cache with what they need offline.
   await run('npm', ...install, '--prefix', join(folder, 'unpinned'), ...tarballs);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -73,14 +73,14 @@ async function withServer(name: string, work: (data: string) => Promise<void>): 
   }
 }
 
-/** What npm is told by files of the home directory. */
+/** The settings of npm that come from files in the home directory. */
 async function npmSettings(): Promise<Record<string, string>> {
   const names = ['cache', 'userconfig', 'registry'];
   const values = await Promise.all(names.map((name) => run('npm', 'config', 'get', name)));
   return Object.fromEntries(names.map((name, i) => [`npm_config_${name}`, values[i]!.trim()]));
 }
 
-/** Nobody is there: what is not a file in `packed` is taken from npm's cache, or not at all. */
+/** An environment without a network: npm takes what is not in `packed` from its cache, or fails. */
 async function offlineEnvironment(home: string): Promise<Record<string, string | undefined>> {
   const offline = { HOME: home, npm_config_offline: 'true', npm_config_audit: 'false' };
   return { ...environment, ...(await npmSettings()), ...offline };

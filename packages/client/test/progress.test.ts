@@ -27,6 +27,6 @@ test('a terminal shows what a slow command is waiting for until the response arr
   answer();
   const { code, screen } = await terminal.ended;
   expect(code).toBe(0);
-  // Nothing of it is left before the command speaks, nor after.
+  // The line is cleared before the command prints, and at its end.
   expect(screen).toMatch(/\r\x1b\[Kthe value is value\r\nend of file\r\n$/);
 });

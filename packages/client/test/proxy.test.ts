@@ -10,7 +10,7 @@ import { type ConnectProxy, startConnectProxy } from '../../kmsauth/test/connect
 import { AwsSession } from '../src/sdk/aws-session.js';
 import { nodeTransport } from '../src/sdk/transport.js';
 
-// The name resolves nowhere: only what goes through the proxy arrives.
+// This name cannot be resolved, so only requests through the proxy arrive.
 const HOST = 'confidant.test';
 const url = new URL(`https://${HOST}/v1/services`);
 let server: Server;
@@ -67,7 +67,7 @@ describe('a proxy of the environment', () => {
     const here = nodeTransport({ timeoutMs: 60_000 });
     const { port } = server.address() as AddressInfo;
     const request = { method: 'GET' as const, url: new URL(`https://localhost:${port}/`), headers: {} };
-    // Reached, and no TLS.
+    // The server was reached, but does not speak TLS.
     await expect(here(request)).rejects.toThrow(/\((EPROTO|ERR_SSL\w*)\)/);
     here.close();
     expect(tunnel.asked).toEqual([]);

@@ -12,13 +12,13 @@ import { recordings, type Recording } from './support/golden.js';
 import { isBody, printed, SESSION_BEGAN, Translation, type Body } from './support/recorded-session.js';
 
 /**
- * The recorded session of the original's command line, played in order with ours against our server, over the table
- * that the original left. What may differ is said in support/recorded-session.ts and in the tables here.
+ * These tests play the recorded session of the original's command line in order, with our command line and server,
+ * on the table that the original left. The allowed differences are in support/recorded-session.ts and in the tables here.
  */
 const all = recordings();
 const bodyOf = (name: string): Body => JSON.parse(all.find((each) => each.name === name)!.stdout) as Body;
 
-/** Recordings that no server has a part in, with where they are compared. */
+/** Recordings that involve no server, with the place where they are compared. */
 const ELSEWHERE: Record<string, string> = {
   'no url': 'cli-recordings.test.ts',
   'confidant --version': 'of each release its own',
@@ -33,15 +33,15 @@ const ELSEWHERE: Record<string, string> = {
 };
 
 interface Otherwise {
-  /** The number in the list of the original's bugs, or what else is the reason. */
+  /** The number in docs/original-bugs.md, or another reason. */
   why: string;
-  /** The exit code, where it is another. */
+  /** The exit code, if it differs. */
   code?: number;
-  /** What is printed instead, in the recorded terms. */
+  /** Changes the recorded output into the expected one. */
   instead?: (recorded: Body) => Body;
-  /** What is left of ours to compare. */
+  /** Reduces our output to the part that is compared. */
   ours?: (ours: Body) => Body;
-  /** Something of what is printed, where a failure was recorded that is none here. */
+  /** A part of our output, if the recording is a failure that does not happen here. */
   shows?: Body;
 }
 
@@ -106,20 +106,20 @@ const OTHERWISE: Record<string, Otherwise> = {
   },
 };
 
-/** Rows of the recorded session that ours does not leave, with the reason. */
+/** Rows of the recorded session that our session does not leave, with the reason. */
 const ROWS_NOT_LEFT: Record<string, string> = {
   '23782e6f3be144cbac9b1b0b0b634951': 'the second revert succeeds and makes another current row',
   'svc-16-production-2': 'to map what is mapped already writes no revision',
 };
 
-/** And so the revision after it has its number. */
+/** Rows whose revision differs because of that. */
 const RENUMBERED: Record<string, string> = { 'svc-16-production': '2', 'svc-16-production-3': '2' };
 
 let production: Production;
 let server: TestServer;
 let folder: string;
 let translation: Translation;
-/** What our commands printed, by recording. */
+/** The output of our commands, by the name of the recording. */
 const outputs = new Map<string, string>();
 const kmsOf = new Map<string, ReturnType<typeof awsKms>>();
 
@@ -170,7 +170,7 @@ beforeAll(async () => {
     svc5west: profile('service', 'svc-05-production', 'service'),
   };
   writeFileSync(join(folder, 'client.yaml'), JSON.stringify(profiles));
-  // The default one would outlive the test.
+  // The default cache file would remain after the test.
   writeFileSync(join(folder, 'no-cache.yaml'), JSON.stringify({ default: { token_cache_file: '' } }));
 });
 afterAll(async () => {
@@ -180,7 +180,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs a recording's words, which name our folder, our server and our ids. */
+/** Runs the command of a recording with our folder, server and ids. */
 async function play({ argv, stdin, name }: Recording): Promise<CliEnd> {
   const places: Record<string, string> = {
     'run/client.yaml': join(folder, 'client.yaml'),
@@ -190,11 +190,11 @@ async function play({ argv, stdin, name }: Recording): Promise<CliEnd> {
   const words = argv.map((word) => places[word] ?? translation.text(word));
   const env = awsEnvironment(production.kms.url);
   if (stdin !== null) return runCli(words, { stdin: outputs.get(sourceOf(name))! });
-  // One that ends in another program is a process of its own.
+  // A command that ends in another program needs a process of its own.
   return words.includes('env') ? runCli(words, { env }) : callCli(words, env);
 }
 
-/** The recording whose output is the input of a recorded `confidant-format`. */
+/** Returns the name of the recording whose output is the input of a recorded `confidant-format`. */
 function sourceOf(name: string): string {
   return name.includes('raw blind')
     ? 'get_service as user --no-decrypt-blind'
@@ -219,7 +219,7 @@ async function compare(recording: Recording): Promise<void> {
     return;
   }
   const ours = JSON.parse(end.stdout) as Body;
-  // What it says is compared below, and that this is the recorded form in the last test.
+  // The content is compared below, and the recorded form of `printed` in the last test.
   expect(end.stdout).toBe(printed(ours));
   if (otherwise?.shows !== undefined) {
     expect(ours).toMatchObject(otherwise.shows);
@@ -232,7 +232,7 @@ async function compare(recording: Recording): Promise<void> {
 
 describe('confidant-format of our get_service', () => {
   const piped = all.filter(({ name, stdin }) => stdin !== null && ELSEWHERE[name] === undefined);
-  /** Bug 23: the original left the order of credentials to chance, and so that of what is made of them. */
+  /** Splits into sorted statements, because the original left the order of credentials to chance (bug 23). */
   const statements = (text: string): string[] => text.split(/^(?=: \$\{)/m).toSorted();
 
   for (const recording of piped) {
@@ -247,7 +247,7 @@ describe('confidant-format of our get_service', () => {
       const ids = [...service['credentials']!, ...service['blind_credentials']!].map(({ id }) => id);
       const theirs = JSON.parse(recording.stdout) as { credentials_metadata: { credentials: Body[] } };
       theirs.credentials_metadata.credentials.sort((a, b) => ids.indexOf(a['id']) - ids.indexOf(b['id']));
-      // This one ends without a line end.
+      // This output ends without a line break.
       expect(end.stdout).toBe(printed(theirs).trimEnd());
     });
   }
@@ -268,7 +268,7 @@ test('the recorded session leaves the same rows', async () => {
   }
 });
 
-/** A row without the time of its writing: texts of JSON as what they say, sets in order. */
+/** Returns a row without its date, with JSON texts parsed and sets sorted. */
 function storedBy({ modified_date: written, ...row }: Item): Body {
   expect(written!.S).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000$/);
   return Object.fromEntries(

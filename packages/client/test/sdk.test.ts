@@ -44,7 +44,7 @@ function clientOf(
   });
 }
 
-/** The error a call ends with. */
+/** Returns the error of a failed call. */
 async function failureOf(call: Promise<unknown>): Promise<ConfidantError> {
   const error = await call.then(
     () => new Error('it succeeded'),
@@ -94,7 +94,7 @@ describe('requests', () => {
 
   test('onAttempt is called for every attempt with its result', async () => {
     const busy = { status: 503, headers: { 'x-request-id': 'second' } };
-    // The third time, the connection that answered the second ends: it is sent again over another.
+    // The third attempt is sent twice, because the connection of the second one ends without a response.
     const server = await serve((_, count) => (count === 2 ? busy : count % 2 === 1 ? { drop: true } : { body: {} }));
     const told: unknown[] = [];
     const onAttempt: CallerOptions['onAttempt'] = ({ method, url, durationMs, error, ...event }) =>
@@ -166,7 +166,7 @@ describe('requests', () => {
 describe('the client', () => {
   test('the client has a method for every route', () => {
     const client = clientOf('http://127.0.0.1:1') as unknown as Record<string, unknown>;
-    // By getJwt; and the same as getUserEmail.
+    // getJwt covers the first three, and getUserEmail the last.
     const otherwise = ['getOwnToken', 'getToken', 'getTokenWithExpiry', 'postUserEmail'];
     const missing = Object.keys(ROUTES).filter((id) => typeof client[id] !== 'function' && !otherwise.includes(id));
     expect(missing).toEqual([]);
@@ -211,14 +211,14 @@ describe('responses', () => {
 
   test('a refusal that does not come from Confidant is foreign, and a 404 asks whether this is a Confidant server', async () => {
     const question = '; is this a Confidant server?';
-    // The form of the recorded pages.
+    // Makes an error page in the recorded form.
     const page = (title: string) => ({
       body: `<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n<title>${title}</title>\n<h1>x</h1>\n`,
     });
     const cases: [number, Answer, boolean, boolean?][] = [
       [401, page('401 Unauthorized'), false],
       [403, page('403 Forbidden'), false],
-      // A path that it lacks: of the thing it says nothing.
+      // The server lacks this path, so the 404 does not say that the resource is missing.
       [404, page('404 Not Found'), true, false],
       [404, page('403 Forbidden'), true],
       [404, { body: '<h1>default backend' }, true],
@@ -399,7 +399,7 @@ describe('time', () => {
   test('a deadline ends the whole call, and no pause goes beyond it', async () => {
     const server = await serve((_, count) => (count === 1 ? { status: 503 } : { hang: true }));
     const client = clientOf(server.url, { retries: 5, backoffMs: 1 }, { timeoutMs: 3_600_000 });
-    // The time is said here, so that the second attempt is made in time however slow this machine is.
+    // Fake timers make the second attempt come in time, however slow this machine is.
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     const call = failureOf(client.getService('web', {}, { deadlineMs: 2000 }));
     const repeated = () => (vi.advanceTimersByTime(server.seen.length === 1 ? 1 : 0), server.seen);
@@ -484,7 +484,7 @@ describe('certificates', () => {
       server.close();
     });
     const url = `https://localhost:${(server.address() as AddressInfo).port}`;
-    // Not asked again: waiting makes it no better.
+    // An untrusted certificate is not retried.
     const refused = await failureOf(clientOf(url, { retries: 3 }).listServices());
     expect(refused).toMatchObject({ code: 'untrusted', unreachable: true, attempts: 1 });
     expect(refused.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');

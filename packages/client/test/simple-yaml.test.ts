@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parsePlainYaml } from '../src/sdk/config/simple-yaml.js';
 
-/** As configuration files are read: YAML 1.1; undefined for what is none. */
+/** Parses YAML 1.1 like the reader of configuration files; undefined for invalid text. */
 function parsed(text: string): unknown {
   try {
     return parse(text, { version: '1.1', logLevel: 'silent', prettyErrors: false });

@@ -6,10 +6,10 @@ import { credentialWith, deploy, type Deployment } from './support/deployment.js
 import { startAnswering, type AnsweringServer } from './support/http.js';
 import { CTRL_C, CTRL_D, CTRL_Z, openTerminal, type Terminal } from './support/terminal.js';
 
-// Real programs on real pseudo terminals.
+// These tests run real programs on real pseudo terminals.
 let at: Deployment;
 let aws: AnsweringServer;
-/** The MFA codes that STS was shown. */
+/** The MFA codes that STS received. */
 const codes = () => aws.seen.map(({ body }) => new URLSearchParams(body).get('TokenCode')).filter((code) => code);
 
 beforeAll(async () => {
@@ -88,7 +88,7 @@ describe('prompts with redirected standard input', () => {
   });
 
   test('without a terminal a prompt is an error that says so', async () => {
-    // setsid leaves the terminal that runs the tests, if there is one.
+    // setsid detaches from the terminal that runs the tests, if there is one.
     const words = `${create('create_credential', '--name', 'db', '--prompt', 'one')} <&- >no.out 2>no.err`;
     const terminal = onTerminal(`setsid --wait sh -c "${words}"`);
     expect((await terminal.ended).code).toBe(2);
@@ -118,7 +118,7 @@ describe('a prompt', () => {
     for (const key of [CTRL_C, CTRL_D]) {
       const terminal = await asking(`echo '{}' | ${ask()} >given-up.out\ncode=$?\nstty -a\nexit $code`);
       terminal.type(`half${key}`);
-      // Ctrl-D ends an empty line only.
+      // Ctrl-D ends the input only on an empty line.
       if (key === CTRL_D) terminal.type(`\x15${key}`);
       const { code, screen } = await terminal.ended;
       expect({ code, out: read('given-up.out') }).toEqual({ code: 130, out: '' });
@@ -186,13 +186,13 @@ describe('a value of several lines', () => {
     const terminal = onTerminal(ask('cert key plain'));
     await terminal.shown('cert: ');
     expect(terminal.screen()).toContain(`${MARKS}cert: `);
-    // As most terminals send line ends.
+    // Most terminals send line ends like this.
     terminal.type(`${marked(PEM.replaceAll('\n', '\r'))}\r`);
     await terminal.shown('key: ');
-    // The last line without a line end; and what is typed around it.
+    // The last line has no line end, and other text is typed before and after the paste.
     terminal.type(`<${marked('one\ttab\r\n\ntwo é😀\x1a')}xy\x7f\x7f>\r`);
     await terminal.shown('plain: ');
-    // A line that was copied with its end.
+    // This line was copied with its line end.
     terminal.type(`${marked('s3cret line\n')}\r`);
     const { code, screen } = await terminal.ended;
     expect({ code, err: read('lines.err') }).toEqual({ code: 0, err: 'confidant: stored: cert, key, plain\n' });
@@ -204,7 +204,7 @@ describe('a value of several lines', () => {
   });
 
   test('several lines without marks are an error that names the alternative, and nothing is stored or left for the shell', async () => {
-    // A key of 2048 bits: a terminal hands over so much at once, and more in parts, which may come late.
+    // A terminal delivers a key of 2048 bits in several parts, which may come late.
     for (const pasted of [pemOf(26).replaceAll('\n', '\r'), '\rbehind an empty line', 'two\r\nlines', 'a\rb\r']) {
       const terminal = onTerminal(ask('cert key', 'cut'));
       await terminal.shown('cert: ');
@@ -269,17 +269,17 @@ describe('a value of several lines', () => {
 test('a line can be edited with the usual keys', async () => {
   const terminal = onTerminal(create('create_credential', '--name', 'db', '--prompt', 'one', 'two'));
   await terminal.shown('one: ');
-  // Ctrl-U; left, left, backspace; Ctrl-A, delete; Ctrl-E.
+  // The keys are Ctrl-U; left, left, backspace; Ctrl-A, delete; Ctrl-E.
   terminal.type('gone\x15xab😀c\x1b[D\x1b[D\x7fB\x01\x1b[3~A\x05!\r');
   await terminal.shown('two: ');
-  // Ctrl-W; home, right, Ctrl-K.
+  // The keys are Ctrl-W; home, right, Ctrl-K.
   terminal.type('ab wrong\x17\x1b[H\x1b[C\x0bc\r');
   expect((await terminal.ended).code).toBe(0);
   expect(sent()).toMatchObject({ credential_pairs: { one: 'AaB😀c!', two: 'ac' } });
 });
 
 describe('Ctrl-Z', () => {
-  // A shell with job control that leaves the terminal's modes alone.
+  // A shell with job control that does not change the terminal's modes.
   const jobs = (line: string, then: string) => `set -m\n${line}\necho "suspended $?"\nstty -a >modes\n${then}`;
 
   test('Ctrl-Z suspends a prompt and restores the terminal, and fg shows the prompt again', async () => {
@@ -392,7 +392,7 @@ describe('text from others', () => {
       ),
     );
     const { screen: all } = await terminal.ended;
-    // Where an answer takes long, the program itself says whom it waits for, and clears the line.
+    // While a response takes long, the program prints what it waits for, and then clears the line.
     // oxlint-disable-next-line no-control-regex
     const screen = all.replaceAll(/\r\u001b\[K(confidant: waiting for (AWS KMS|http:\S+) \(\d+ s\))?/g, '');
     // oxlint-disable-next-line no-control-regex

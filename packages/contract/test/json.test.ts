@@ -53,7 +53,7 @@ describe("JSON as Python's json.dumps writes it", () => {
   test('separators, escapes and order are those of the recorded rows', () => {
     expect(pythonJson({ m: 'x', nested: { a: [1, 2] } })).toBe('{"m": "x", "nested": {"a": [1, 2]}}');
     expect(pythonJson({ key_b: 'ünï "q" \\ \u2028 \n' })).toBe('{"key_b": "\\u00fcn\\u00ef \\"q\\" \\\\ \\u2028 \\n"}');
-    // Of ASCII, DEL alone is printable to JSON and not to Python.
+    // DEL is the only ASCII character that JSON prints and Python escapes.
     expect(pythonJson({ 'k\u007f': ' ~\u007f\u0080' })).toBe('{"k\\u007f": " ~\\u007f\\u0080"}');
     expect(pythonJson(parseJson('[12345678901234567890, 1.0, true, null]'))).toBe(
       '[12345678901234567890, 1.0, true, null]',

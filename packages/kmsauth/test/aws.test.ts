@@ -29,7 +29,7 @@ const answer =
   };
 const failure = (code: string, status = 400) => answer({ __type: code, message: 'because' }, status);
 
-// A server for each test: a request that was given up, and is read late, is none of the next test's.
+// Each test has a server of its own, because a late request of one test could reach the next.
 beforeEach(async () => {
   asked = [];
   answers = [];
@@ -39,12 +39,12 @@ beforeEach(async () => {
     request.on('end', () => {
       const body = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
       asked.push({ operation: String(request.headers['x-amz-target']).replace('TrentService.', ''), body });
-      // The last answer repeats itself.
+      // The last answer is repeated.
       const next = answers.length > 1 ? answers.shift() : answers[0];
       next?.(response, body);
     });
   });
-  // It never ends a connection in the moment in which it is used again.
+  // No idle connection is closed, because a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
@@ -256,7 +256,7 @@ describe('no usable response', () => {
 
   test('the default deadline is the timeouts of all attempts, without pauses', async () => {
     answers = [failure('ThrottlingException')];
-    // 100 attempts of 4 ms: the pauses between them would take minutes.
+    // With 100 attempts of 4 ms, the pauses between them would take minutes.
     const kms = connect({ maxAttempts: 100, connectTimeoutMs: 1, requestTimeoutMs: 3 });
     await unavailable(kms.decrypt(decryption));
     expect(asked.length).toBeLessThan(50);
@@ -309,7 +309,7 @@ test('only aws.ts imports the SDK, and only on first use', async () => {
   for (const name of await readdir(directory)) {
     const source = await readFile(new URL(name, directory), 'utf8');
     const loads = source.split('\n').filter((line) => /@(aws-sdk|smithy)\//.test(line));
-    // Indented: in a function.
+    // The import is indented, because it is inside a function.
     const isAllowed = (line: string): boolean => /^import type |^ +.*\b(import|require)\('|typeof import/.test(line);
     if (name === 'aws.ts') expect(loads.filter((line) => !isAllowed(line))).toEqual([]);
     else expect(loads, name).toEqual([]);

@@ -9,23 +9,23 @@ import { join } from 'node:path';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 
 /**
- * A CONNECT proxy on loopback, and behind it hosts that speak TLS under their real names: what reaches them went
- * through it.
+ * A CONNECT proxy on loopback, and hosts behind it that speak TLS under their real names and can be reached only
+ * through the proxy.
  */
 export interface ConnectProxy {
-  /** With a name and a password. */
+  /** The address with a user name and a password. */
   url: string;
-  /** `127.0.0.1:8080`, as errors name it. */
+  /** The address as errors name it, like `127.0.0.1:8080`. */
   where: string;
-  /** Certifies the hosts and, when it speaks TLS, the proxy. */
+  /** The CA of the hosts and, if it speaks TLS, of the proxy. */
   caFile: string;
-  /** What it was asked to connect to, `kms.us-east-1.amazonaws.com:443`, in order. */
+  /** The targets of its CONNECT requests in order, like `kms.us-east-1.amazonaws.com:443`. */
   asked: string[];
-  /** The Proxy-Authorization of the last one. */
+  /** The Proxy-Authorization header of the last request. */
   authorization: string | undefined;
-  /** What it answers: a status; nothing; head after head; or it hangs up. 200 connects. */
+  /** Its answer: a status (200 connects), nothing, endless headers, or a hang-up. */
   answer: number | 'hang' | 'endless' | 'close';
-  /** Its clients now. */
+  /** The connections of its clients. */
   connections(): Promise<number>;
   /** Closes every connection. */
   hangUp(): void;
@@ -33,9 +33,9 @@ export interface ConnectProxy {
 }
 
 export interface ConnectProxyOptions {
-  /** By host: the http server on loopback that stands behind its TLS. */
+  /** For each host, the http server on loopback behind its TLS. */
   hosts: Record<string, string>;
-  /** The way to the proxy is TLS too. */
+  /** Whether the connection to the proxy uses TLS too. */
   tls?: boolean;
 }
 
@@ -98,7 +98,7 @@ export async function startConnectProxy({ hosts, tls = false }: ConnectProxyOpti
     keep(socket);
     proxy.asked.push(request.url!);
     proxy.authorization = request.headers['proxy-authorization'];
-    // Notices when the other side has gone.
+    // Detects that the other side has gone.
     if (proxy.answer !== 200) socket.on('end', () => socket.destroy()).resume();
     if (proxy.answer === 'hang') return;
     if (proxy.answer === 'close') {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-// By the package's name, as the example does: its types come from the build, and private members tell builds apart.
+// Imported by the package's name, as in the example: types of another build would not be compatible.
 import { TokenGenerator } from '@confidant/kmsauth';
 import { billingTokens, fetchAs, invoicesValidator, requireCaller } from '../examples/service-to-service.js';
 import { MemoryKms } from './memory-kms.js';
@@ -19,7 +19,7 @@ beforeEach(async () => {
     response.end(`hello ${caller.from}`);
   });
   server = createServer(listener);
-  // It never ends a connection in the moment in which it is used again.
+  // No idle connection is closed, because a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -42,7 +42,7 @@ describe('tokens of Python', () => {
     const token = key.encrypt(Buffer.from('12345'));
     expect(token.endsWith('==')).toBe(true);
     const body = token.slice(0, -2);
-    // A "=" counts only where padding may stand, and only until the next character of the alphabet.
+    // A "=" counts only where padding is allowed, and only until the next character of the alphabet.
     const inside = (position: number) => `${body.slice(0, position)}=${body.slice(position)}`;
     for (const same of [`${body}=\n=`, `${body}==AAAA`, `=${token}`, `${inside(8)}==`, `${inside(10)}==`]) {
       const opened = () => Buffer.from(key.decrypt(same)).toString();

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:
 import { readFileSync } from 'node:fs';
 import { KmsRefused, KmsUnavailable, type EncryptionContext, type KmsLike } from '../src/index.js';
 
-/** A file of the recordings, `test/golden` at the root of the workspace. */
+/** Reads a recording, a file of `test/golden` at the root of the workspace. */
 export function golden(name: string): string {
   return readFileSync(new URL(`../../../test/golden/${name}`, import.meta.url), 'utf8');
 }
@@ -15,7 +15,7 @@ type Operation = 'encrypt' | 'decrypt' | 'generateRandom' | 'describeKey';
 
 /**
  * A KMS in memory with real AES-GCM: the encryption context is associated data, the ciphertext names its key, and
- * aliases can be re-pointed. `calls` counts; operations in `down` are unavailable; `gate` holds every answer back.
+ * aliases can be re-pointed. `calls` counts calls, operations in `down` are unavailable, and `gate` delays every answer.
  */
 export class MemoryKms implements KmsLike {
   readonly calls: Record<Operation, number> = { encrypt: 0, decrypt: 0, generateRandom: 0, describeKey: 0 };
@@ -30,7 +30,7 @@ export class MemoryKms implements KmsLike {
     this.#region = region;
   }
 
-  /** Makes a key and points the aliases at it; answers its ARN. */
+  /** Makes a key and points the aliases at it; returns its ARN. */
   addKey(...aliases: string[]): string {
     const id = randomUUID();
     this.#keys.set(id, randomBytes(32));
@@ -103,7 +103,7 @@ export class MemoryKms implements KmsLike {
   }
 }
 
-/** Names and values kept apart: `{"ab": ""}` must not open `{"a": "b"}`. */
+/** Keeps names and values apart: `{"ab": ""}` must not open `{"a": "b"}`. */
 function associated(context: EncryptionContext): Buffer {
   return Buffer.from(JSON.stringify(Object.entries(context).toSorted(([a], [b]) => (a < b ? -1 : 1))));
 }
@@ -130,7 +130,7 @@ export const recordedTokens = goldenJson<{ tokens: RecordedToken[]; token_cache_
   'kmsauth-tokens.json',
 );
 
-/** Answers Decrypt as the original's KMS did: for the recorded ciphertext and exactly its context; nothing else. */
+/** A KMS whose Decrypt answers as recorded: only for the recorded ciphertext and exactly its context. */
 export function recordedKms(region = 'us-east-1'): KmsLike {
   const answers = new Map<string, { plaintext: Buffer; keyArn: string }>();
   for (const answer of goldenJson<RecordedAnswer[]>('kms-answers.json')) {

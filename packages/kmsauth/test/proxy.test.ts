@@ -21,7 +21,7 @@ beforeAll(async () => {
     if (asked.method === 'POST') asked.pipe(response);
     else response.end(asked.url);
   });
-  // It never ends a connection in the moment in which it is used again.
+  // No idle connection is closed, because a request could reuse it at that moment.
   server.keepAliveTimeout = 0;
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const behind = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -55,7 +55,7 @@ function get(agent: Agent, host = HOST): Promise<{ text: string; reused: boolean
   });
 }
 
-/** What the variables say of https to `host`. */
+/** Returns the proxy that the variables give for https to `host`. */
 function chosen(environment: Record<string, string>, host = 'kms.us-east-1.amazonaws.com', port = 443) {
   return proxyFor(host, port, environment)?.href;
 }
@@ -230,7 +230,7 @@ describe('a connection through a proxy', () => {
   test('a connection is closed with an error if the proxy does not answer in time', async () => {
     const agent = await agentOf({ maxSockets: 1, connectTimeoutMs: 200 });
     proxy.answer = 'hang';
-    // The agent's time is the test's: what follows may take longer than 200 ms.
+    // The test controls the agent's clock, because the next steps may take longer than 200 ms.
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const asking = get(agent).catch((error: unknown) => error);
     await expect.poll(() => proxy.asked).toHaveLength(1);

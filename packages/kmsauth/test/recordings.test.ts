@@ -6,7 +6,7 @@ const MINUTE = 60_000;
 const RECORDED_AT = Date.UTC(2026, 10, 21, 22, 41, 0);
 const time = (ms: number) => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
-/** The validator under the settings of the recordings (settings.env). */
+/** The validator with the settings of the recordings (settings.env). */
 function recordedValidator(kms: KmsLike): TokenValidator {
   return new TokenValidator({
     kms,
@@ -47,7 +47,7 @@ describe("the original generator's tokens", () => {
   });
 });
 
-/** How the token of a recording was made, as its name says; the rest as the original's generator makes it. */
+/** How the token of a recording was made, as its name says; the other fields are those of the original's generator. */
 interface Made {
   key?: string;
   context: Record<string, string>;
@@ -62,8 +62,8 @@ const service = (from = 'svc-01-production'): Made => ({ context: { from, to, us
 const version1: Made = { context: { from: 'svc-01-production', to } };
 
 /**
- * Every recording of the group `auth` that has a token: the token, and what must come of it. `differs` cites the bug
- * of the original (by its number in the list of compatibility facts) where ours answers otherwise.
+ * Every recording of the group `auth` that has a token, with the token and the expected result. `differs` is the number
+ * in docs/original-bugs.md if our result is another.
  */
 const TOKENS: Record<string, { made: Made | string; verdict: string; differs?: string }> = {
   'basic auth user, empty password': { made: '', verdict: 'malformed-token' },
@@ -107,7 +107,7 @@ const TOKENS: Record<string, { made: Made | string; verdict: string; differs?: s
   'user token under scoped key': { made: { ...user(), key: 'alias/authnz-sandbox' }, verdict: 'key' },
 };
 
-/** Refused before there is a token to check: the server's business. */
+/** These requests are refused before a token is checked, which is tested with the server. */
 const WITHOUT_TOKEN = ['no credentials', 'basic auth empty user'];
 
 interface Recording {
@@ -143,7 +143,7 @@ describe('the recorded answers to tokens', () => {
       (error: unknown) => (error instanceof TokenRejected ? error.reason : String(error)),
     );
     expect(outcome).toBe(verdict);
-    // 401 is given to an accepted token as well: the account of the service asked for is another.
+    // An accepted token may get 401 too, if the requested service is in another account.
     const isAcceptedThere = [200, 401].includes(response.status);
     const isAsRecorded = (verdict === 'accepted') === isAcceptedThere && response.status !== 500;
     expect(isAsRecorded).toBe(differs === undefined);

@@ -67,7 +67,7 @@ describe('usernames', () => {
   test('the encryption context is that of the recorded tokens', () => {
     for (const { username_for_basic_auth, encryption_context, description } of recordedTokens.tokens) {
       const context = tokenContext(parseUsername(username_for_basic_auth)!, 'confidant-production');
-      // The last one was made with more than version 1 has: the original refuses it as well.
+      // The last token has fields that version 1 lacks, and the original refuses it as well.
       if (description.includes('given user_type too')) expect(context).not.toEqual(encryption_context);
       else expect(context).toEqual(encryption_context);
     }

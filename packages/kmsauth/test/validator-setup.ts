@@ -12,7 +12,7 @@ export const START = Date.UTC(2026, 10, 21, 22, 0, 0);
 
 export const time = (ms: number) => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 
-/** A validator, its KMS with a key of each kind, a clock, and its events. */
+/** A validator, its KMS with a key of each kind, a clock, and the events so far. */
 export function setUp(options: Partial<TokenValidatorOptions> = {}) {
   const kms = new MemoryKms();
   const keys = {
@@ -64,7 +64,7 @@ export async function mint(kms: MemoryKms, given: Mint = {}): Promise<string> {
   return ciphertext.toString('base64');
 }
 
-/** The verdict in a word: the reason of the refusal, or "accepted". */
+/** Returns the reason of the refusal, or "accepted". */
 export async function verdict(validation: Promise<VerifiedToken>): Promise<string> {
   try {
     await validation;

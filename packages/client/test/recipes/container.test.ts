@@ -32,11 +32,11 @@ const all = (wanted: string): string[] => instructions.filter(([name]) => name =
 const execForm = (wanted: 'ENTRYPOINT' | 'CMD'): string[] => JSON.parse(all(wanted)[0]!) as string[];
 const variables = Object.fromEntries(all('ENV').map((rest) => rest.split(/=(.*)/s).slice(0, 2) as [string, string]));
 
-/** Runs ENTRYPOINT and CMD as an engine does: no shell, the image's environment and what the run adds to it. */
+/** Runs ENTRYPOINT and CMD as an engine does: without a shell, with the environment of the image and of the run. */
 function startContainer(script: string, added: Record<string, string> = {}): RunningProgram {
   writeScript(join(app, 'start-web'), `#!/bin/sh\n${script}\n`);
   const inImage = { ...variables, PATH: `${server.bin}:${variables['PATH']}`, HOME: '/home/node' };
-  // The recipe's /etc/confidant/config; the credentials of a task's role come with the run.
+  // The config is the recipe's /etc/confidant/config, and the credentials of the task's role come with the run.
   const given = { CONFIDANT_CONFIG_FILES: server.config, ...server.aws };
   return startProgram([...execForm('ENTRYPOINT'), ...execForm('CMD')], {
     env: { ...inImage, ...given, ...added },
@@ -71,7 +71,7 @@ describe('the container', () => {
   });
 
   test('neither the image nor arguments contain secrets', async () => {
-    // Every layer keeps these for ever.
+    // Every layer of the image keeps these forever.
     expect(all('ARG')).toEqual([]);
     const { PATH: _, ...marks } = variables;
     expect(Object.values(marks)).toEqual(Object.keys(marks).map(() => 'confidant'));

@@ -47,11 +47,11 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-/** Runs the job: the first container writes the patch, the second would give it to the API server. */
+/** Runs the job: the first container writes the patch, and the second would send it to the API server. */
 async function runJob(env: Record<string, string> = {}): Promise<{ code: number | null; patch?: string }> {
   const token = join(server.folder, `token-${Math.random()}`);
   mkdirSync(token);
-  // The volume is where it is mounted; the image has `confidant` in its PATH.
+  // The volume is a folder here, and `confidant` is on the PATH as in the image.
   const command = makeToken.command.map((word) => word.replaceAll('/token/', `${token}/`));
   const image = { PATH: `${server.bin}:/usr/bin:/bin`, CONFIDANT_CONFIG_FILES: server.config, ...server.aws, ...env };
   const { code } = await startProgram(command, { env: image, cwd: '/' }).ended;
@@ -67,7 +67,7 @@ async function runJob(env: Record<string, string> = {}): Promise<{ code: number 
 
 type Known = Record<string, Record<string, string>>;
 
-/** The part of Go's templates that the recipe uses; anything else is refused. */
+/** Renders the part of Go's templates that the recipe uses, and refuses anything else. */
 function fillIn(template: string, known: Known): string {
   const look = (path: string): string => {
     const [, from, key] = /^\.(\w+)\.(\w+)$/.exec(path)!;
@@ -84,7 +84,7 @@ function fillIn(template: string, known: Known): string {
   });
 }
 
-/** `$.list[*].map["key"]`: of all that match, External Secrets takes the first, and none is an error. */
+/** Evaluates `$.list[*].map["key"]` as External Secrets does: the first match counts, and no match is an error. */
 function select(jsonPath: string, answer: Record<string, unknown>): unknown {
   const [, list, map, key] = /^\$\.(\w+)\[\*\]\.(\w+)(\["[^"]+"\])$/.exec(jsonPath)!;
   const [name] = JSON.parse(key!) as [string];
@@ -94,7 +94,7 @@ function select(jsonPath: string, answer: Record<string, unknown>): unknown {
   return found[0]![name];
 }
 
-/** What External Secrets does with one entry of `data`. */
+/** Does what External Secrets does with one entry of `data`. */
 async function sync(remoteRef: Entry['remoteRef'], secret: Record<string, string>): Promise<unknown> {
   const known = { remoteRef, [store.secrets[0]!.name]: secret };
   const escaped = { remoteRef: { ...remoteRef, key: encodeURIComponent(remoteRef.key) } };
@@ -138,7 +138,7 @@ describe('External Secrets', () => {
     expect(makeToken.command.join(' ')).toContain('--token-lifetime 60');
     const { schedule } = (manifest<CronJob>('CronJob') as unknown as { spec: { schedule: string } }).spec;
     const [, everyMinutes] = /^\*\/(\d+) \* \* \* \*$/.exec(schedule)!;
-    // 57 minutes remain of 60: the start of a token is dated back.
+    // 57 of 60 minutes remain, because tokens are valid from three minutes ago.
     expect(Number(everyMinutes) * 3).toBeLessThan(57);
   });
 
@@ -146,7 +146,7 @@ describe('External Secrets', () => {
     const { rules } = manifest<Manifest & { rules: Record<string, string[]>[] }>('Role');
     const name = patchSecret.command[3]!;
     expect(patchSecret.command.slice(0, 4)).toEqual(['kubectl', 'patch', 'secret', manifest('Secret').metadata.name]);
-    // kubectl gets what it patches.
+    // kubectl gets the Secret that it patches.
     expect(rules).toEqual([
       { apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get', 'patch'] },
     ]);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-/** Sections and keys in order, as systemd.syntax(7) says; continued lines are not used. */
+/** Parses sections and keys in order, as in systemd.syntax(7), without continued lines. */
 function parseUnit(text: string): (section: string, key: string) => string[] {
   const entries: [section: string, key: string, value: string][] = [];
   let section = '';
@@ -32,7 +32,7 @@ function parseUnit(text: string): (section: string, key: string) => string[] {
     entries.filter((entry) => entry[0] === wanted && entry[1] === key).map(([, , value]) => value);
 }
 
-/** Words as systemd splits them. Refuses what it would replace: specifiers, variables and escapes. */
+/** Splits words as systemd does, and refuses what systemd would replace: specifiers, variables and escapes. */
 function words(value: string): string[] {
   if (/[%$\\]/.test(value)) throw new Error(`systemd would change ${value}`);
   return [...value.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, one, two, bare]) => one ?? two ?? bare ?? '');
@@ -41,7 +41,7 @@ function words(value: string): string[] {
 const unit = parseUnit(recipeFile('systemd/web.service'));
 const argv = words(unit('Service', 'ExecStart')[0]!);
 
-/** Runs the unit as systemd does: no shell, a fresh environment, and `web` is what /usr/bin/web is. */
+/** Runs the unit as systemd does: without a shell, in a fresh environment, with `web` in place of /usr/bin/web. */
 function startUnit(web: string | undefined, { service = 'web-production', environment = {} } = {}): RunningProgram {
   const program = join(server.folder, web === undefined ? 'nothing' : 'web');
   if (web !== undefined) writeScript(program, `#!/bin/sh\n${web}\n`);
@@ -53,7 +53,7 @@ function startUnit(web: string | undefined, { service = 'web-production', enviro
   const env = Object.fromEntries(
     unit('Service', 'Environment').map((line) => words(line)[0]!.split('=') as [string, string]),
   );
-  // Node is found as on a machine that has it in /usr/bin; the role's credentials stand for the machine's own.
+  // Node is on the PATH as on a machine with /usr/bin/node, and the credentials are those of the machine's role.
   const given = { PATH: `${server.bin}:/usr/bin:/bin`, CONFIDANT_CONFIG_FILES: server.config, ...server.aws };
   return startProgram(
     argv.map((word) => here.get(word) ?? word),

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-/** The first line of the file, in a shell: what Terraform finds in its environment. */
+/** Runs the first line of the file in a shell, and returns the environment that Terraform would get. */
 async function variables(given: Record<string, string>): Promise<Record<string, unknown>> {
   const line = /^# (TF_VAR_.*)$/m.exec(source)![1]!;
   const shell = line.replace('terraform plan', 'sh -c \'printf %s "$TF_VAR_confidant_token"\'');
@@ -28,7 +28,7 @@ async function variables(given: Record<string, string>): Promise<Record<string, 
   return { ...Object.fromEntries(defaults), confidant_url: server.url, confidant_token: stdout, ...given };
 }
 
-/** What Terraform and its http provider do: the request, the postcondition, the outputs. */
+/** Does what Terraform and its http provider do: the request, the postcondition and the outputs. */
 async function plan(given: Record<string, string> = {}, of = file): Promise<Record<string, unknown>> {
   const scope = { var: await variables(given) };
   const get = (name: string): unknown => request.attributes.get(name)!(scope);
@@ -74,7 +74,7 @@ describe('Terraform', () => {
     expect(source).toContain('credentials = sensitive(jsondecode(data.http.confidant.response_body)');
     expect(request.attributes.get('request_timeout_ms')!({})).toBeLessThanOrEqual(30_000);
     expect(block(request, 'retry').attributes.get('attempts')!({})).toBeLessThanOrEqual(5);
-    // Both would send the token to whoever answers.
+    // Either would send the token to another server.
     expect(request.attributes.has('insecure')).toBe(false);
     expect(new URL(block(file, 'variable', 'confidant_url').attributes.get('default')!({}) as string).protocol).toBe(
       'https:',

@@ -11,7 +11,7 @@ export interface CliEnd {
 }
 
 export interface CliOptions {
-  /** Over a small environment of its own: nothing of the machine's AWS or Confidant settings gets in. */
+  /** The environment of the program, which gets none of the machine's AWS or Confidant settings. */
   env?: Record<string, string>;
   stdin?: string;
   cwd?: string;
@@ -20,18 +20,18 @@ export interface CliOptions {
 export interface RunningCli {
   process: ChildProcess;
   ended: Promise<CliEnd>;
-  /** What standard error has so far. */
+  /** Standard error so far. */
   told(): string;
-  /** Resolves when standard output has this text. */
+  /** Resolves when standard output contains this text. */
   printed(text: string): Promise<void>;
 }
 
-/** The command line with time for its answers: for tests of a real server, which no slow machine is to end. */
+/** The command line with a long timeout, for tests of a real server on a slow machine. */
 export const PATIENT = ['confidant', '--timeout', '60'] as const;
 
 const BIN = fileURLToPath(new URL('../../bin/', import.meta.url));
 
-/** The committed program of that name, as a user would run it. */
+/** The path of the committed program of that name. */
 export function programPath(program: 'confidant' | 'confidant-format'): string {
   return `${BIN}${program}.js`;
 }
@@ -51,9 +51,9 @@ export function startCli(argv: readonly string[], options: CliOptions = {}): Run
   const child = spawn(process.execPath, [programPath(program), ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
-    // A session of its own: whoever runs the tests in a terminal is not asked for anything on it.
+    // A session without a terminal, so that the program cannot prompt on the one that runs the tests.
     detached: true,
-    // The root of a checkout may hold the data of a server that was tried out, which the command line tells of.
+    // Not the root of the checkout, where data of a server that was tried out would change messages.
     cwd: options.cwd ?? tmpdir(),
   });
   let stdout = '';
@@ -85,8 +85,8 @@ export function runCli(argv: readonly string[], options: CliOptions = {}): Promi
 }
 
 /**
- * The same in this process, for what needs neither standard input nor a process of its own: ten times faster. One at
- * a time, since it takes this process's environment and streams.
+ * Runs a command in this process, which is ten times faster; without standard input. Run only one at a time, because
+ * it replaces the environment and streams of this process.
  */
 export async function callCli(argv: readonly string[], env: Record<string, string> = {}): Promise<CliEnd> {
   const before = process.env;

@@ -5,19 +5,19 @@ import { awsEnvironment, callCli, runCli, startCli, type CliEnd, type CliOptions
 import { startAnswering, type Answer, type AnsweringServer, type Seen } from './http.js';
 import { startRecordedKms } from './recorded-kms.js';
 
-/** A server that answers what the test says, a KMS, and a configuration for the service `web`. */
+/** A server that answers as the test says, a KMS, and a configuration for the service `web`. */
 export interface Deployment {
   folder: string;
   config: string;
   server: AnsweringServer;
   kms: Awaited<ReturnType<typeof startRecordedKms>>;
-  /** What the server answers from now on. */
+  /** Sets how the server answers from now on. */
   answer(how: (request: Seen) => Answer | undefined | Promise<Answer | undefined>): void;
-  /** Writes the profile anew, with further keys. */
+  /** Writes the default profile, with these further keys. */
   configure(further: Record<string, unknown>): void;
   start(args: readonly string[], options?: CliOptions): RunningCli;
   run(args: readonly string[], options?: CliOptions): Promise<CliEnd>;
-  /** In this process. */
+  /** Runs a command in this process, without standard input. */
   call(args: readonly string[]): Promise<CliEnd>;
   close(): Promise<void>;
 }
@@ -47,10 +47,10 @@ export async function deploy(): Promise<Deployment> {
         auth_key: 'alias/authnz-service',
         region: 'us-east-1',
         auth_context: { from: 'web', to: 'confidant-production', user_type: 'service' },
-        // Kept, so that only the first run of a test file has to load the AWS SDK and ask KMS.
+        // A cache file, so that only the first run of a test file loads the AWS SDK and calls KMS.
         token_cache_file: join(folder, 'token'),
         retries: 0,
-        // Nothing here waits for as long but what says so.
+        // Long enough for a slow machine; tests of timeouts set their own.
         timeout: 60,
         ...further,
       };
@@ -69,7 +69,7 @@ export async function deploy(): Promise<Deployment> {
   return deployment;
 }
 
-/** A service as the server answers it, with one credential that holds these pairs. */
+/** Returns the server's response for a service with one credential that holds these pairs. */
 export function serviceWith(pairs: Record<string, unknown>, revision = 1): Record<string, unknown> {
   return {
     id: 'web',

@@ -7,7 +7,7 @@ export interface EmbeddedServer {
   url: string;
   folder: string;
   dataDir: string;
-  /** What it printed, first steps and all. */
+  /** Everything that the server printed, including the first steps. */
   printed: string;
   stop(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export function clientEnvironment(dataDir: string): Record<string, string> {
   return Object.fromEntries([...lines].map(([, name, value]) => [name!, value!]));
 }
 
-/** Gives commands time in every profile: nothing here tests how long they wait by default. */
+/** Sets a long timeout in every profile, because no test here is about the default. */
 function makePatient(config: string): void {
   writeFileSync(config, readFileSync(config, 'utf8').replaceAll(/^( +)region: .*$/gm, '$&\n$1timeout: 60'));
 }

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 
 const folder = new URL('../../../../test/golden/', import.meta.url);
 
-/** A recording, as JSON. */
+/** Reads a recording that is JSON. */
 export function golden<Content>(name: string): Content {
   return JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Content;
 }
 
-/** One run of the original's command line. */
+/** One recorded run of the original's command line. */
 export interface Recording {
   name: string;
   argv: string[];

@@ -1,6 +1,6 @@
 /**
- * As much of Terraform's language as docs/recipes uses: blocks, attributes and expressions. What it does not know it
- * refuses. Values are what JSON has; `sensitive` only passes them on.
+ * A parser for the part of Terraform's language that docs/recipes uses: blocks, attributes and expressions. It refuses
+ * anything else. Values are those of JSON, and `sensitive` returns its argument.
  */
 export interface Block {
   type: string;
@@ -39,7 +39,7 @@ const FUNCTIONS: Record<string, (argument: never) => unknown> = {
   flatten: (list: unknown[]) => list.flat(Infinity),
 };
 
-/** Parses a file. Throws for anything that is not in the subset. */
+/** Parses a file. Throws if the file uses anything beyond the subset. */
 export function parseHcl(source: string): Block {
   const tokens = tokensOf(source);
   let at = 0;
@@ -60,7 +60,7 @@ export function parseHcl(source: string): Block {
     if (peek().kind !== 'name') throw new Error(`expected a name, not ${peek().text}`);
     return tokens[at++]!.text;
   };
-  /** Within brackets, lines have no meaning. */
+  /** Within brackets line breaks are ignored. */
   const inside = <T>(close: string, body: () => T): T => {
     skipLines();
     const result = body();

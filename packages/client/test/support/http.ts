@@ -1,23 +1,23 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request as it arrived. */
+/** A request that has arrived. */
 export interface Seen {
   method: string;
-  /** With its query. */
+  /** The path with its query. */
   path: string;
   headers: IncomingMessage['headers'];
   body: string;
-  /** Who claims to call: the username of Basic authentication. */
+  /** The username of Basic authentication. */
   username: string | undefined;
-  /** Of the caller: one number is one connection. */
+  /** The client's port, which identifies the connection. */
   port: number | undefined;
 }
 
 export interface Answer {
   status?: number;
   headers?: Record<string, string>;
-  /** JSON unless it is text. */
+  /** Sent as it is if it is text, and as JSON otherwise. */
   body?: unknown;
   /** Ends the connection instead of answering. */
   drop?: true;
@@ -31,7 +31,7 @@ export interface AnsweringServer {
   close(): Promise<void>;
 }
 
-/** A real HTTP server that answers what `answer` says, and 404 where it says nothing. */
+/** Starts an HTTP server that answers what `answer` returns, and 404 if that is undefined. */
 export async function startAnswering(
   answer: (request: Seen) => Answer | undefined | Promise<Answer | undefined>,
 ): Promise<AnsweringServer> {
@@ -61,7 +61,7 @@ export async function startAnswering(
 }
 
 export async function listen(server: Server): Promise<string> {
-  // Never closes a connection that its client is about to take up again, however long one of them was stopped.
+  // No idle connection is closed, because the client could reuse it at that moment, even after a long stop.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -72,7 +72,7 @@ export async function close(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-/** The body; undefined when its sender goes away before all of it is there, who gets no answer. */
+/** Reads the body; undefined if the client goes away before sending all of it, in which case no answer is sent. */
 export function wholeBody(request: IncomingMessage): Promise<string | undefined> {
   return readBody(request).catch(() => undefined);
 }

@@ -1,11 +1,11 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A person's browser without pages: a session, and what its person would press. */
+/** A browser without pages: it keeps a session and does what the person would do on the pages. */
 export interface Person {
   /** Logs in at the server with the one-time link that it printed. */
   logIn(link: string): Promise<void>;
-  /** Types letters into the command line's page; answers where that leads to, or the code that it shows. */
+  /** Types letters into the command line's page; returns the address that it leads to, or the code that it shows. */
   allow(address: string, letters: string): Promise<{ back?: string; code?: string }>;
 }
 
@@ -45,7 +45,7 @@ export function person(serverUrl: string): Person {
   };
 }
 
-/** A program for BROWSER that writes the address it is given to a file. */
+/** Writes a program for BROWSER, which stores the address that it is given in a file. */
 export function addressCatcher(folder: string): { program: string; address(): Promise<string> } {
   const program = join(folder, 'browser');
   const file = join(folder, 'address');

@@ -8,7 +8,7 @@ import { startEmbeddedServer, type EmbeddedServer } from './embedded-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** A file of docs/recipes as it is committed. */
+/** Reads a file of docs/recipes as committed. */
 export function recipeFile(path: string): string {
   return readFileSync(join(ROOT, 'docs/recipes', path), 'utf8');
 }
@@ -23,14 +23,14 @@ export interface ProgramEnd {
 export interface RunningProgram {
   pid: number;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when standard output has this text; rejects when the program ends without. */
+  /** Resolves when standard output contains this text; rejects if the program ends without it. */
   printed(text: string): Promise<void>;
-  /** What standard output has so far. */
+  /** Standard output so far. */
   output(): string;
   ended: Promise<ProgramEnd>;
 }
 
-/** Starts a program with this environment and no more. */
+/** Starts a program with exactly this environment. */
 export function startProgram(
   [command, ...args]: readonly string[],
   { env, cwd }: { env: Record<string, string>; cwd?: string },
@@ -65,7 +65,7 @@ export function startProgram(
   };
 }
 
-/** The command line of a process, as everybody on the machine sees it. */
+/** The command line of a process, which every user of the machine can read. */
 export function argumentsOf(pid: number): string {
   if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   return execFileSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
@@ -74,13 +74,13 @@ export function argumentsOf(pid: number): string {
 /** The real embedded server, and the service `web-production` of the recipes. */
 export interface RecipeServer {
   url: string;
-  /** Gone at the end. */
+  /** A directory that is removed at the end. */
   folder: string;
-  /** A directory for PATH with `confidant`, as an installation has it. */
+  /** A directory for PATH with `confidant`, as after an installation. */
   bin: string;
-  /** docs/recipes/config.yaml, with the addresses of this server and more time. */
+  /** docs/recipes/config.yaml, with the addresses of this server and a longer timeout. */
   config: string;
-  /** The AWS credentials and the KMS of this server: what a role gives on AWS. */
+  /** AWS credentials and the KMS of this server, in place of those of a role on AWS. */
   aws: Record<string, string>;
   stop(): Promise<void>;
 }
@@ -101,7 +101,7 @@ async function prepare(server: EmbeddedServer, pairs: Record<string, unknown>): 
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   symlinkSync(programPath('confidant'), join(bin, 'confidant'));
-  // For `#!/usr/bin/env node`: this very Node.
+  // Makes `#!/usr/bin/env node` find this Node.
   symlinkSync(process.execPath, join(bin, 'node'));
   const own = join(dataDir, 'client.yaml');
   const { demo } = parse(readFileSync(own, 'utf8')) as { demo: Profile };
@@ -119,7 +119,7 @@ async function prepare(server: EmbeddedServer, pairs: Record<string, unknown>): 
   );
   const values = join(folder, 'pairs.json');
   writeFileSync(values, JSON.stringify(pairs), { mode: 0o600 });
-  // The person of the first start, who may do everything.
+  // This is the person of the first start, who may do everything.
   const env = { ...aws, PATH: `${bin}:${process.env['PATH']}`, CONFIDANT_CONFIG_FILES: own };
   for (const args of [
     ['create_credential', '--name', 'Database', '--credential-pairs', `@${values}`],
@@ -139,7 +139,7 @@ interface Profile {
   auth_context: Record<string, string>;
 }
 
-/** Writes a script that can be run. */
+/** Writes an executable script. */
 export function writeScript(path: string, text: string): void {
   writeFileSync(path, text);
   chmodSync(path, 0o755);

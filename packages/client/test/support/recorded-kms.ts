@@ -19,15 +19,15 @@ interface Sealed {
   plaintext: string;
 }
 
-// compat: which keys exist where, as in the recordings: the authentication keys only in us-east-1.
+// compat: the keys per region are those of the recordings: the authentication keys exist only in us-east-1.
 const KEYS: Record<string, readonly string[]> = {
   'us-east-1': ['alias/authnz-user', 'alias/authnz-service', 'alias/blind-useast1'],
   'us-west-2': ['alias/blind-uswest2'],
 };
 
 /**
- * KMS's wire protocol over the recorded answers: Decrypt knows every data key of the recorded tables, in its region and
- * under its context, and what Encrypt made. `opened` tells what a ciphertext of ours holds.
+ * A KMS that answers as recorded: Decrypt knows every data key of the recorded tables, in its region and under its
+ * context, and every result of Encrypt. `opened` returns the plaintext of one of our ciphertexts.
  */
 export async function startRecordedKms(): Promise<{
   url: string;

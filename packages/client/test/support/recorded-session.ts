@@ -3,20 +3,20 @@ import { isDeepStrictEqual } from 'node:util';
 
 export type Body = Record<string, unknown>;
 
-/** When the recorded session began: what its table holds of before was there for it to find. */
+/** The time at which the recorded session began. Both sessions found the older rows in their table. */
 export const SESSION_BEGAN = '2026-11-21T22:40:30';
 
-/** What a translation has to know of the session that is compared with the recorded one. */
+/** The parts of our session that a translation needs. */
 export interface Session {
-  /** When it began, in milliseconds. */
+  /** When our session began, in milliseconds. */
   began: number;
   /** Ids that both sessions found in their table. */
   found: ReadonlySet<string>;
   /** The certificate of the CA that `get_ca` asks for, PEM. */
   caCertificate: string;
-  /** The recorded keys of `get_jwks`, which are the server's too. */
+  /** The recorded keys of `get_jwks`, which the server here uses too. */
   jwks: readonly Body[];
-  /** The pairs of a blind credential in one of its regions. */
+  /** Decrypts the pairs of a blind credential in one of its regions. */
   open(credential: Body, region: string): Promise<unknown>;
 }
 
@@ -25,21 +25,21 @@ const ID = /^[0-9a-f]{32}$/;
 const DATES = [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/, /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/];
 
 /**
- * What no two sessions share, each with the rule by which a text of ours may stand for a recorded one. Once it does, it
- * has to do so everywhere: an id, a date or a ciphertext that is printed again must be the same one again. All else is
- * compared as it was printed.
+ * Translates the values that differ between two sessions: ids, dates, tokens and ciphertexts. Each has a rule that says
+ * which value of ours may replace a recorded one. From then on it must replace it everywhere. All other values must be
+ * equal.
  */
 export class Translation {
   readonly #ours = new Map<string, string>();
 
   constructor(readonly session: Session) {}
 
-  /** A recorded text, with ours in place of all that is known. */
+  /** Returns the recorded text, or the one of ours that replaces it. */
   text(theirs: string): string {
     return this.#ours.get(theirs) ?? theirs;
   }
 
-  /** A recorded value in our terms. */
+  /** Returns the recorded value with every known text replaced by ours. */
   value(theirs: unknown): unknown {
     if (typeof theirs === 'string') return this.text(theirs);
     if (Array.isArray(theirs)) return theirs.map((item) => this.value(item));
@@ -47,7 +47,7 @@ export class Translation {
     return Object.fromEntries(Object.entries(theirs).map(([key, child]) => [key, this.value(child)]));
   }
 
-  /** Learns from an answer which of our texts stand for recorded ones, and says what the answer has to be. */
+  /** Learns from our response which texts of ours replace recorded ones; returns the expected response. */
   async expected(recorded: Body, ours: unknown): Promise<unknown> {
     const theirs = ordered(recorded) as Body;
     await this.#learn(theirs, ours);
@@ -72,30 +72,30 @@ export class Translation {
     if (!this.#isShared(theirs) && mayStand(ours, theirs)) this.#ours.set(theirs, ours);
   }
 
-  /** What is older than the recorded session was found by both. */
+  /** Both sessions found every value that is older than the recorded session. */
   #isShared(theirs: string): boolean {
     if (this.session.found.has(theirs)) return true;
     return DATES.some((form) => form.test(theirs)) && Date.parse(theirs) < Date.parse(`${SESSION_BEGAN}Z`);
   }
 
-  /** A new row gets an id by chance. */
+  /** A new row has a random id. */
   #isNewId(ours: string): boolean {
     return ID.test(ours) && !this.session.found.has(ours);
   }
 
-  /** What is written bears the time of now, to the second where it is written so. */
+  /** A new date lies within our session, to the second if it is written without fractions. */
   #isOfSession(ours: string): boolean {
     return DATES.some((form) => form.test(ours)) && this.#isWithin(Date.parse(ours));
   }
 
-  /** @param at in milliseconds, cut to the second at most */
+  /** @param at in milliseconds, possibly cut to the second */
   #isWithin(at: number): boolean {
     return at > this.session.began - 1000 && at <= Date.now();
   }
 
   /**
-   * A JWT is signed anew and begins now. Its header and claims are those of the recorded one, in the same order; bug 5:
-   * `is_service` was always true.
+   * A JWT has a new signature and begins now. Its header and claims equal the recorded ones, in the same order, except for
+   * `is_service`, which was always true (bug 5).
    */
   #isToken(theirs: string, ours: string): boolean {
     const [[header, claims], [ourHeader, ourClaims]] = [partsOf(theirs), partsOf(ours)];
@@ -117,8 +117,8 @@ export class Translation {
   }
 
   /**
-   * The CA is another than the recorded one: its certificate is what ACM PCA has. Other certificates are issued anew,
-   * for another key: what a certificate says is compared, and that the key is the certificate's (the recordings hide it).
+   * The certificate of a CA is the one that ACM PCA has here. Other certificates are newly issued for another key: their
+   * content must be equal, and the key must be that of the certificate (the recordings hide it).
    */
   #learnCertificate(theirs: Body, ours: Body): void {
     const certificate = String(theirs['certificate']);
@@ -133,7 +133,7 @@ export class Translation {
     });
   }
 
-  /** Blind pairs are encrypted anew, with a new data key: what a ciphertext holds is compared, region by region. */
+  /** Blind pairs are encrypted with a new data key, so the plaintext is compared in every region. */
   async #learnCiphertexts(theirs: Body, ours: Body): Promise<void> {
     for (const [region, token] of Object.entries(theirs['credential_pairs'] as Record<string, string>)) {
       const of = (body: Body, field: string): unknown => (body[field] as Body | undefined)?.[region];
@@ -147,8 +147,8 @@ export class Translation {
 }
 
 /**
- * The orders that the original left to chance (bug 23): a service's credentials, here by name; and what DynamoDB keeps
- * as a set, a blind credential's keys.
+ * Sorts what the original left in random order (bug 23): a service's credentials by name, and a blind credential's keys,
+ * which DynamoDB keeps as a set.
  */
 function ordered(theirs: unknown): unknown {
   if (Array.isArray(theirs)) return theirs.map(ordered);
@@ -166,7 +166,7 @@ function partsOf(token: string): [Body, Body] {
   return [JSON.parse(header!) as Body, JSON.parse(claims!) as Body];
 }
 
-/** What two certificates for one request have in common. */
+/** The content that two certificates for one request have in common. */
 function saysOf(pem: string): Body {
   const certificate = new X509Certificate(pem);
   const { subject, issuer, subjectAltName, ca, keyUsage, publicKey, validFrom, validTo } = certificate;
@@ -178,13 +178,13 @@ function saysOf(pem: string): Body {
     keyUsage,
     isSelfSigned: certificate.verify(publicKey),
     key: [publicKey.asymmetricKeyType, publicKey.asymmetricKeyDetails],
-    // Ours begins a minute early, for clocks that are late.
+    // Our certificates begin a minute early, for clocks that are late.
     days: Math.floor((Date.parse(validTo) - Date.parse(validFrom)) / DAY_MS),
     endsLine: pem.endsWith('-----\n'),
   };
 }
 
-/** compat: one JSON object as the original printed it: sorted, indented by four, in ASCII. */
+/** compat: prints a JSON object as the original does: sorted, indented by four, in ASCII. */
 export function printed(body: unknown): string {
   const text = JSON.stringify(sortedKeys(body), null, 4);
   return `${text.replace(/[^ -~\n]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;

@@ -2,16 +2,16 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A terminal with a shell's lines running on it, as a person would have it in front of them. */
+/** A terminal on which the lines of a shell script run. */
 export interface Terminal {
-  /** Resolves when the terminal shows this text, so many times; rejects when all ended without it. */
+  /** Resolves when the terminal shows this text this many times; rejects when the lines end without it. */
   shown(text: string, times?: number): Promise<void>;
   type(keys: string): void;
-  /** All that stands on it by now. */
+  /** Everything that the terminal has shown so far. */
   screen(): string;
-  /** Closes the terminal's window: whoever reads from it gets SIGHUP or the end. */
+  /** Closes the terminal's window: programs that read from it get SIGHUP or the end of input. */
   hangUp(): void;
-  /** The exit code of the lines (null after {@link hangUp}), and all that stood on the terminal. */
+  /** The exit code of the lines (null after {@link hangUp}), and everything that the terminal has shown. */
   ended: Promise<{ code: number | null; screen: string }>;
 }
 
@@ -20,8 +20,8 @@ export const CTRL_D = '\x04';
 export const CTRL_Z = '\x1a';
 
 /**
- * Runs lines of sh on a pseudo terminal of its own, which is their controlling terminal: `/dev/tty` for them. It is
- * made by `script` of util-linux (in Debian's bsdutils, which every installation has).
+ * Runs lines of sh on a new pseudo terminal, which is their controlling terminal (`/dev/tty`). It is made by `script`
+ * of util-linux (in Debian's bsdutils, which every installation has).
  */
 export function openTerminal(lines: string, options: { folder: string; env: Record<string, string> }): Terminal {
   const file = join(options.folder, 'terminal.sh');
