@@ -62,7 +62,7 @@ async function verified(
 }
 
 describe('a JWT', () => {
-  test('says who asked, for whom and for how long, and is signed by the active key of its environment', async () => {
+  test('names the caller, the subject and the expiry, and is signed by the active key of its environment', async () => {
     for (const environment of ['staging', 'production']) {
       const before = Math.floor(Date.now() / 1000);
       const { payload, kid, token } = await verified(server, alice, `?environment=${environment}`);
@@ -100,7 +100,7 @@ describe('a JWT', () => {
     await expect(jwtVerify(token, createLocalJWKSet(json))).rejects.toThrow();
   });
 
-  test('is by default only for the person who asks: 403 for others, and always for services (bug 5)', async () => {
+  test('is by default only for the caller’s own name: people get 403 for others, and services always (bug 5)', async () => {
     expect((await verified(server, alice, '/alice?environment=staging')).payload['user']).toBe('alice');
     for (const [as, path] of [
       [alice, '/bob'],
@@ -166,7 +166,7 @@ describe('an expiry', () => {
     expect(await lifetime('/999999')).toEqual(['alice', 900]);
   });
 
-  test('without an id is taken for a name when a caller or service has it', async () => {
+  test('without an id is taken for a name if a caller or service has that name', async () => {
     expect(await lifetime('/4711', 'user:4711')).toEqual(['4711', 900]);
     await server.call(alice, 'PUT', '/v1/services/8080', { credentials: [] });
     expect((await server.call(alice, 'GET', '/v1/jwks/token/8080?environment=staging')).status).toBe(403);
@@ -315,7 +315,7 @@ test('metrics have the original’s names, and neither dots nor names of callers
   socket.close();
 });
 
-describe('keys that cannot be used are left out, named by kid and never quoted', () => {
+describe('unusable keys are left out, named by kid and never quoted', () => {
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
   const entries = JSON.parse(Buffer.from(recorded, 'base64').toString('utf8')) as Record<
     string,
@@ -353,7 +353,7 @@ describe('keys that cannot be used are left out, named by kid and never quoted',
     expect(text).not.toMatch(/SECRET|BEGIN/);
   });
 
-  test('the published key is the certificate’s', () => {
+  test('the published key is that of the certificate', () => {
     const [key] = jwtKeys(encode({ staging: [good] }), {}, () => undefined).published('staging')!;
     const { e, n } = new X509Certificate(good['crt']!).publicKey.export({ format: 'jwk' });
     expect({ e: key!.e, n: key!.n }).toEqual({ e, n });

@@ -19,14 +19,14 @@ test.each(['127.0.0.1', '127.8.9.10', 'localhost', '::1'])(
 );
 
 test.each(['0.0.0.0', '127.evil.com', '127.1', '10.0.0.1'])(
-  'the embedded server may not listen on %s, and a server without authentication neither',
+  'the embedded server may not listen on %s, nor may a server without authentication',
   (HOST) => {
     const faults = readSettings({ HOST, USE_AUTH: 'false' }).faults.map(({ setting }) => setting);
     expect(faults).toEqual(['USE_AUTH', 'HOST']);
   },
 );
 
-test('the settings of SAML are there exactly when people log in with SAML', () => {
+test('there are settings of SAML only if people log in with SAML', () => {
   const saml = { USER_AUTH_MODULE: 'saml', SAML_CONFIDANT_URL_ROOT: 'https://confidant.example.com/' };
   expect(readSettings(saml).settings.saml).toMatchObject({
     consumeUrl: 'https://confidant.example.com/v1/saml/consume',

@@ -4,10 +4,10 @@ import { BadPattern, CaNames, isCommonName, isDnsName } from '../../src/domain/c
 
 const PATTERN = '(?P<service_name>[\\w-]+)\\.example\\.com';
 
-describe('a CA allows a name', () => {
+describe('the names that a CA allows', () => {
   const names = new CaNames(PATTERN);
 
-  test('only if all of it matches and the group is the caller', () => {
+  test('a name is allowed only if the whole name matches and the group is the caller', () => {
     expect(names.allow('web', 'web.example.com', [])).toBe(true);
     for (const name of [
       'api.example.com',
@@ -23,14 +23,14 @@ describe('a CA allows a name', () => {
     }
   });
 
-  test('only if every alternative name matches too (bug 6), unless only the CN is checked', () => {
+  test('every alternative name must match too (bug 6), unless only the CN is checked', () => {
     expect(names.allow('web', 'web.example.com', ['web.example.com', 'api.example.com'])).toBe(false);
     const cnOnly = new CaNames(PATTERN, true);
     expect(cnOnly.allow('web', 'web.example.com', ['api.example.com'])).toBe(true);
     expect(cnOnly.allow('web', 'api.example.com', ['web.example.com'])).toBe(false);
   });
 
-  test('never if it is not a DNS name, however loose the pattern', () => {
+  test('a name that is not a DNS name is never allowed, however loose the pattern', () => {
     const loose = new CaNames('.*?(?P<service_name>web).*');
     expect(loose.allow('web', 'web.example.com', ['a.web.b'])).toBe(true);
     for (const name of ['uri:https://web', 'ip:web', 'email:web@example.com']) {
@@ -38,13 +38,13 @@ describe('a CA allows a name', () => {
     }
   });
 
-  test('never if the group did not take part in the match', () => {
+  test('a name is never allowed if the group did not take part in the match', () => {
     const optional = new CaNames('(?:(?P<service_name>a)|b)');
     expect(optional.allow('a', 'a', [])).toBe(true);
     for (const principal of ['', 'b', 'null', 'undefined']) expect(optional.allow(principal, 'b', [])).toBe(false);
   });
 
-  test('property: no other name than the caller’s own is ever allowed', () => {
+  test('property: no name other than the caller’s own is ever allowed', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (principal, name) => {
         fc.pre(name !== `${principal}.example.com`);
@@ -53,15 +53,15 @@ describe('a CA allows a name', () => {
     );
   });
 
-  test('in little time, even with a hostile pattern and a long name', () => {
+  test('a hostile pattern and a long name are checked quickly', () => {
     const nested = new CaNames('(?P<service_name>(?:a+)+)+b');
     expect(nested.allow('web', 'a'.repeat(250), [])).toBe(false);
     expect(names.allow('web', `web.example.com${'a'.repeat(100_000)}`, [])).toBe(false);
   });
 });
 
-describe('patterns', () => {
-  test('may use Python’s sign for the end of the text', () => {
+describe('patterns of a CA', () => {
+  test('a pattern may use Python’s sign for the end of the text', () => {
     expect(new CaNames(`\\A${PATTERN}\\Z`).allow('web', 'web.example.com', [])).toBe(true);
     expect(new CaNames(`^${PATTERN}$`).allow('web', 'web.example.com', [])).toBe(true);
     // An escaped backslash before a Z is not the end of the text.
@@ -74,14 +74,14 @@ describe('patterns', () => {
     '(?P<service_name>a)(?P=service_name)',
     'no group',
     '(a)',
-  ])('refused, without being repeated: %s', (pattern) => {
+  ])('the pattern %s is refused, without being repeated', (pattern) => {
     const refused = expect(() => new CaNames(pattern));
     refused.toThrow(BadPattern);
     refused.not.toThrow(pattern);
   });
 });
 
-test('the names that a certificate may have', () => {
+test('certificates may have DNS names of the usual form and CNs of one line, and no others', () => {
   for (const name of [
     'a',
     'web.example.com',

@@ -18,7 +18,7 @@ const revision = (number: number, lastRotationDate: string | null) => ({
 });
 
 describe('the difference between two revisions of a credential', () => {
-  test('shows a rotation within the same second, whose texts are equal', () => {
+  test('shows a rotation within the same second, in which both dates have the same text', () => {
     const diff = diffCredentials(
       revision(1, '2026-11-22T01:00:00.000001+0000'),
       revision(2, '2026-11-22T01:00:00.000002+0000'),

@@ -47,7 +47,7 @@ describe('precedence, for any rules in any order', () => {
     }));
   const request: AccessRequest = { principal: person('alice'), ...getC1 };
 
-  test('a fitting deny wins; otherwise a fitting allow is needed; otherwise the included default decides', async () => {
+  test('a matching deny wins; otherwise a matching allow is needed; otherwise the included default decides', async () => {
     await fc.assert(
       fc.asyncProperty(effects, fc.option(fc.boolean(), { nil: undefined }), async (drawn, byDefault) => {
         const { allowed } = await decide(
@@ -64,7 +64,7 @@ describe('precedence, for any rules in any order', () => {
     );
   });
 
-  test('the order of the rules changes nothing', async () => {
+  test('the order of the rules does not matter', async () => {
     await fc.assert(
       fc.asyncProperty(
         effects.chain((drawn) => fc.tuple(fc.constant(drawn), fc.shuffledSubarray(drawn, { minLength: drawn.length }))),
@@ -77,7 +77,7 @@ describe('precedence, for any rules in any order', () => {
     );
   });
 
-  test('a further deny never allows more, a further allow never less', async () => {
+  test('another deny rule never allows more, and another allow rule never less', async () => {
     await fc.assert(
       fc.asyncProperty(effects, fc.boolean(), async (drawn, fits) => {
         const { allowed } = await decide({ rules: asRules(drawn) }, request);
@@ -115,7 +115,7 @@ describe('principals', () => {
     ['{ name: "/svc-[0-9]+/" }', service('svc-12'), true],
     ['{ name: "/svc-[0-9]+/" }', service('xsvc-12'), false],
     ['{ name: "a.c" }', person('abc'), false],
-  ])('%s for %o: %s', async (principal, who, expected) => {
+  ])('the principal %s matches %o: %s', async (principal, who, expected) => {
     expect(await allows(rule(principal), { principal: who, ...getC1 })).toBe(expected);
   });
 });
@@ -138,11 +138,11 @@ describe('resources', () => {
     ['{ type: credential, tag: [x, payments] }', true],
     ['{ type: credential, tag: prod }', false],
     ['{ type: credential, tag: production, name: "Web *" }', false],
-  ])('%s: %s', async (resource, expected) => {
+  ])('the resource %s matches credential c1: %s', async (resource, expected) => {
     expect(await allows(rule(resource), { principal, ...getC1, describe: known })).toBe(expected);
   });
 
-  test('a service reads itself by `own`, and nothing else', async () => {
+  test('`own` allows a service to read itself, and nothing else', async () => {
     const own = rule('{ type: service, own: true }', 'allow', '[get, metadata]');
     const ask = (resourceId: string, action: AccessRequest['action']): Promise<boolean> =>
       allows(own, { principal: service('web'), resourceType: 'service', action, resourceId });
@@ -151,7 +151,7 @@ describe('resources', () => {
     expect(await ask('other', 'get')).toBe(false);
   });
 
-  test('a credential to be created is judged by the name and tags it would have', async () => {
+  test('a new credential is judged by the name and tags that it would have', async () => {
     const tagged = rule('{ type: credential, tag: payments }', 'allow', 'create');
     const ask = (tags: string[]): Promise<boolean> =>
       allows(tagged, { principal, resourceType: 'credential', action: 'create', resource: { name: 'n', tags } });
@@ -159,7 +159,7 @@ describe('resources', () => {
     expect(await ask(['web'])).toBe(false);
   });
 
-  test('a list is not about one credential: a rule by tag does not allow it', async () => {
+  test('a list is not about one credential, so a rule by tag does not allow it', async () => {
     const tagged = rule('{ type: credential, tag: "*" }');
     expect(await allows(tagged, { principal, resourceType: 'credential', action: 'list', describe: known })).toBe(
       false,
@@ -172,18 +172,18 @@ describe('resources', () => {
     expect(await allows(rule('{ type: credential, name: "*" }'), request)).toBe(false);
   });
 
-  test('names and tags that cannot be looked up deny, for allowing and for denying rules', async () => {
+  test('names and tags that cannot be looked up deny access, for allow and deny rules alike', async () => {
     const request: AccessRequest = { principal, ...getC1 };
     expect(await allows(rule('{ type: credential, tag: payments }'), request)).toBe(false);
     expect(await allows(rule('{ type: credential, tag: payments }', 'deny'), request, noAcl, true)).toBe(false);
   });
 
-  test('a look-up that fails rejects instead of deciding', async () => {
+  test('a failed look-up is an error instead of a decision', async () => {
     const failing = { principal, ...getC1, describe: () => Promise.reject(new Error('store down')) };
     await expect(allows(rule('{ type: credential, tag: payments }'), failing)).rejects.toThrow('store down');
   });
 
-  test('tags are looked up only when a rule that fits so far asks for them', async () => {
+  test('tags are looked up only for a rule that matches otherwise', async () => {
     const spy = describing({ c1: { name: 'n', tags: [] } });
     await allows(rule('{ type: credential, id: c1 }'), { principal, ...getC1, describe: spy });
     await allows(rule('{ type: credential, tag: x }', 'deny', 'update'), { principal, ...getC1, describe: spy });
@@ -194,7 +194,7 @@ describe('resources', () => {
   });
 });
 
-describe('what a service is given', () => {
+describe('credentials that are added to a service', () => {
   const known = describing({
     p1: { name: 'P1', tags: ['payments'] },
     p2: { name: 'P2', tags: ['payments', 'shared'] },
@@ -226,7 +226,7 @@ describe('what a service is given', () => {
     expect(await ask('payments-api', ['p1', 'unknown'])).toBe(false);
   });
 
-  test('a rule that denies one of them denies the change', async () => {
+  test('a rule that denies one of the credentials denies the change', async () => {
     const deny =
       '  - { name: no shared, effect: deny, action: update, resource: { type: service }, adds: { id: p2 } }\n';
     expect(await ask('payments-api', ['p1'], deny)).toBe(true);
@@ -273,7 +273,7 @@ describe('certificates and JWTs', () => {
     expect(await ask(deny, 'staging', 'a.web.test', ['b.web.test'], true)).toBe(true);
   });
 
-  test('`own` of a JWT compares the person it is for, not the one who asks', async () => {
+  test('`own` of a JWT compares the subject, not the caller', async () => {
     const own =
       '  - { name: r, effect: allow, action: get, resource: { type: jwt, own: true, environment: staging } }\n';
     const token = (subject: string | undefined, environment: string): Promise<boolean> =>
@@ -290,7 +290,7 @@ describe('certificates and JWTs', () => {
     expect(await token('alice', 'production')).toBe(false);
   });
 
-  test('a rule that denies applies to a JWT when it is unknown whom it is for', async () => {
+  test('a deny rule applies to a JWT whose subject is unknown', async () => {
     const deny = '  - { name: r, effect: deny, action: get, resource: { type: jwt, id: "bank" } }\n';
     const request: AccessRequest = { principal: person('alice'), resourceType: 'jwt', action: 'get' };
     expect(await allows(deny, request, noAcl, true)).toBe(false);

@@ -15,7 +15,7 @@ const serverUrl = 'http://127.0.0.1:8080';
 const accessKey = { accessKeyId: 'AKIAAAAAAAAAAAAAAAAA', secretAccessKey: `a/+'$(x)"\`\\${'b'.repeat(28)}` };
 const options = { serverUrl, kmsUrl: 'http://127.0.0.1:8081', accessKey, authContext: 'confidant-dev' };
 
-test('client.yaml has a person and a service, in the original’s form', () => {
+test('client.yaml has a person and a service, in the form of the original', () => {
   const dataDir = temporaryDirectory();
   const { configPath, envPath } = writeClientFiles({ ...options, dataDir, userName: 'alice' });
   const common = { url: serverUrl, region: 'us-east-1' };
@@ -48,7 +48,7 @@ test.each(['yes', 'null', '1_000', '12:30', 'a: b', '#x', "o'brien", 'ä\n- x'])
   },
 );
 
-test('the files are replaced at the next start, and an older one that others could read is private again', () => {
+test('the files are replaced at the next start, and a file that others could read becomes private again', () => {
   const dataDir = temporaryDirectory();
   writeFileSync(join(dataDir, 'client.env'), 'old', { mode: 0o644 });
   writeClientFiles({ ...options, dataDir, userName: 'a' });
@@ -57,7 +57,7 @@ test('the files are replaced at the next start, and an older one that others cou
   expect(statSync(envPath).mode & 0o777).toBe(0o600);
 });
 
-test('a shell reads client.env literally, whatever stands in it', async () => {
+test('a shell reads client.env literally, whatever it contains', async () => {
   const dataDir = join(temporaryDirectory(), `it's "$HOME" \`x\``);
   const { configPath, envPath } = writeClientFiles({ ...options, dataDir, userName: 'a' });
   const script =
@@ -66,7 +66,7 @@ test('a shell reads client.env literally, whatever stands in it', async () => {
   expect(stdout.split('\0')).toEqual([accessKey.secretAccessKey, configPath, '']);
 });
 
-test('an AWS SDK client set up by client.env alone talks to the embedded KMS, also where AWS was in use before', async () => {
+test('an AWS SDK client configured only by client.env calls the embedded KMS, even on a machine that uses AWS', async () => {
   const dataDir = temporaryDirectory();
   const keyring = Keyring.open(dataDir);
   const ours = openAccessKey(dataDir);

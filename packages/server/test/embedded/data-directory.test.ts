@@ -6,7 +6,7 @@ import { run } from '../harness/program.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 describe('a data directory', () => {
-  test('is made with its missing parents, for its owner alone', () => {
+  test('is created with its missing parents, for its owner only', () => {
     const folder = temporaryDirectory();
     ensurePrivateDirectory(join(folder, 'a/b/data'));
     for (const made of ['a', 'a/b', 'a/b/data']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o700);
@@ -22,7 +22,7 @@ describe('a data directory', () => {
   });
 
   // In a program of its own, which can be ended: Node's way of making several directories never came back from there.
-  test.skipIf(!existsSync('/proc/self'))('where none can be made ends the start in one line', async () => {
+  test.skipIf(!existsSync('/proc/self'))('that cannot be created stops the start with one line', async () => {
     const program = await run({ CONFIDANT_DATA_DIR: '/proc/confidant/data' });
     expect([await program.exited, program.stderr()]).toEqual([
       1,

@@ -6,7 +6,7 @@ import { firstSteps } from '../../src/embedded/first-steps.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 test.skipIf(process.platform === 'win32').each(["o'brien", 'two words', '$(false)', 'a"b', "'; exit 1; '"])(
-  'the printed lines can be pasted into a shell when the data directory is named %j',
+  'the printed lines can be pasted into a shell if the data directory is named %j',
   (name) => {
     const dataDir = join(temporaryDirectory(), name);
     mkdirSync(dataDir);

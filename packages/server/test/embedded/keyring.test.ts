@@ -24,7 +24,7 @@ const refusal = (code: string) => expect.objectContaining({ name: 'KmsRefused', 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;
 
 describe('files', () => {
-  test('the first start makes a directory of mode 0700 and files of mode 0600, whatever the umask', () => {
+  test('the first start creates a directory of mode 0700 and files of mode 0600, whatever the umask', () => {
     const umask = process.umask(0);
     onTestFinished(() => void process.umask(umask));
     const dataDir = join(temporaryDirectory(), 'nested', 'data');
@@ -58,7 +58,7 @@ describe('files', () => {
     ]);
   });
 
-  test.each([0o640, 0o604, 0o620, 0o666])('a key file of mode %o is refused, with what to do', (mode) => {
+  test.each([0o640, 0o604, 0o620, 0o666])('a key file of mode %o is refused, with advice', (mode) => {
     const dataDir = temporaryDirectory();
     Keyring.open(dataDir).close();
     chmodSync(join(dataDir, 'keyring.db'), mode);
@@ -72,13 +72,13 @@ describe('files', () => {
     expect(() => Keyring.open(dataDir)).toThrow(/written by other users .*chmod 700/);
   });
 
-  test('a first start that was cut off after the file was made is finished by the next', () => {
+  test('a first start that was interrupted after the file was created is finished by the next one', () => {
     const dataDir = temporaryDirectory();
     writeFileSync(join(dataDir, 'keyring.db'), '', { mode: 0o600 });
     expect(openKeyring(dataDir).aliases(EAST)).toHaveLength(3);
   });
 
-  test('no new keyring is started where one must exist', () => {
+  test('no new keyring is created where one must exist', () => {
     const empty = temporaryDirectory();
     expect(() => Keyring.open(empty, { mustExist: true })).toThrow(/gone .*backup/);
     expect(readdirSync(empty)).toEqual([]);
@@ -117,7 +117,7 @@ describe('files', () => {
 });
 
 describe('encryption', () => {
-  test('what was encrypted under a context is decrypted under it, in any order of its names', async () => {
+  test('a ciphertext decrypts under its own context, in any order of the names', async () => {
     const kms = openKeyring().kms(EAST);
     await fc.assert(
       fc.asyncProperty(
@@ -135,7 +135,7 @@ describe('encryption', () => {
     );
   });
 
-  test('every flipped bit of a ciphertext is InvalidCiphertextException', async () => {
+  test('a ciphertext with any flipped bit is InvalidCiphertextException', async () => {
     const kms = openKeyring().kms(EAST);
     const context = { from: 'a', to: 'b' };
     const { ciphertext } = await kms.encrypt({ keyId: MASTER, plaintext: Buffer.from('secret'), context });
@@ -148,7 +148,7 @@ describe('encryption', () => {
     }
   });
 
-  test('a cut, lengthened or empty ciphertext is InvalidCiphertextException', async () => {
+  test('a truncated, extended or empty ciphertext is InvalidCiphertextException', async () => {
     const kms = openKeyring().kms(EAST);
     const { ciphertext } = await kms.encrypt({ keyId: MASTER, plaintext: Buffer.from('secret'), context: {} });
     const wrong = [Buffer.concat([ciphertext, Buffer.of(0)]), Buffer.alloc(10_000, 1)];
@@ -176,16 +176,19 @@ describe('encryption', () => {
     [{ a: 'é' }, { a: 'e\u0301' }],
     [{ a: 'b' }, JSON.parse('{"a":"b","__proto__":"c"}') as EncryptionContext],
   ];
-  test.each(confusions)('context %j is not opened by %j, nor the other way round', async (one, other) => {
-    const kms = openKeyring().kms(EAST);
-    for (const [sealedUnder, context] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      const { ciphertext } = await kms.encrypt({ keyId: MASTER, plaintext: Buffer.of(1), context: sealedUnder });
-      await expect(kms.decrypt({ ciphertext, context })).rejects.toEqual(refusal('InvalidCiphertextException'));
-    }
-  });
+  test.each(confusions)(
+    'a ciphertext under the context %j does not decrypt under %j, nor the reverse',
+    async (one, other) => {
+      const kms = openKeyring().kms(EAST);
+      for (const [sealedUnder, context] of [
+        [one, other],
+        [other, one],
+      ] as const) {
+        const { ciphertext } = await kms.encrypt({ keyId: MASTER, plaintext: Buffer.of(1), context: sealedUnder });
+        await expect(kms.decrypt({ ciphertext, context })).rejects.toEqual(refusal('InvalidCiphertextException'));
+      }
+    },
+  );
 
   test('two different contexts never have the same canonical form', () => {
     const contexts = fc.dictionary(fc.string({ maxLength: 3 }), fc.string({ maxLength: 3 }), { maxKeys: 3 });
@@ -208,7 +211,7 @@ describe('encryption', () => {
     }
   });
 
-  test('the limits are those of AWS', async () => {
+  test('the limits of sizes are those of AWS', async () => {
     const kms = openKeyring().kms(EAST);
     const encrypt = (byteCount: number, context: EncryptionContext = {}) =>
       kms.encrypt({ keyId: MASTER, plaintext: Buffer.alloc(byteCount), context });
@@ -227,7 +230,7 @@ describe('encryption', () => {
 });
 
 describe('keys and regions', () => {
-  test('a ciphertext is opened only in the region of its key', async () => {
+  test('a ciphertext decrypts only in the region of its key', async () => {
     const keyring = openKeyring();
     keyring.createKey(WEST, MASTER);
     const { ciphertext, keyArn } = await keyring
@@ -265,7 +268,7 @@ describe('keys and regions', () => {
     }
   });
 
-  test('an alias is unique in its region and may stand for one key in each', () => {
+  test('an alias is unique in its region and may name one key in each region', () => {
     const keyring = openKeyring();
     const west = keyring.createKey(WEST, 'alias/blind');
     expect(keyring.createKey(EAST, 'alias/blind').id).not.toBe(west.id);
@@ -296,7 +299,7 @@ describe('grants', () => {
     contextSubset: { from: 'svc', user_type: 'service' },
   };
 
-  test('an equal grant is the same grant; a different one is another', async () => {
+  test('creating an equal grant returns the same grant, and a different one another', async () => {
     const kms = openKeyring().kms(EAST);
     const { grantId } = await kms.createGrant(terms);
     const reordered = {
@@ -310,7 +313,7 @@ describe('grants', () => {
     expect(await kms.listGrants(MASTER)).toEqual([]);
   });
 
-  test('a revoked grant is gone; an unknown one, or one of another key, is NotFoundException', async () => {
+  test('a revoked grant is gone, and revoking an unknown one or one of another key is NotFoundException', async () => {
     const kms = openKeyring().kms(EAST);
     const { grantId } = await kms.createGrant(terms);
     await expect(kms.revokeGrant({ keyId: MASTER, grantId })).rejects.toEqual(refusal('NotFoundException'));

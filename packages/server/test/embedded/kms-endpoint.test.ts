@@ -119,7 +119,7 @@ describe('an AWS SDK client', () => {
     }
   });
 
-  test('reads what the server sealed, and the server what the client sealed', async () => {
+  test('decrypts what the server encrypted, and the server what the client encrypted', async () => {
     const { client, keyring } = await startEndpoint();
     const serverKms = keyring.kms('us-east-1');
     const fromServer = await serverKms.encrypt({ keyId: MASTER, plaintext: Buffer.from('s'), context });
@@ -134,7 +134,7 @@ describe('an AWS SDK client', () => {
     expect(Buffer.from((await serverKms.decrypt({ ciphertext, context })).plaintext).toString()).toBe('c');
   });
 
-  test('binds a context name that JavaScript treats specially', async () => {
+  test('can use a context name that JavaScript treats specially', async () => {
     const special = JSON.parse('{"__proto__":"x","constructor":"y"}') as Record<string, string>;
     const { endpoint, accessKey } = await startEndpoint();
     const encrypt = await send(endpoint.url, accessKey, {
@@ -174,7 +174,7 @@ describe('an AWS SDK client', () => {
     }
   });
 
-  test('makes keys and aliases, lists them by page, and finds nothing of another region', async () => {
+  test('creates keys and aliases, lists them by page, and finds nothing of another region', async () => {
     const { client } = await startEndpoint();
     const east = client();
     const west = client({ region: 'us-west-2' });
@@ -229,7 +229,7 @@ describe('an AWS SDK client', () => {
     });
   });
 
-  test('is refused what the embedded KMS cannot do, instead of having it ignored', async () => {
+  test('gets an error for what the embedded KMS cannot do, instead of having it ignored', async () => {
     const { client } = await startEndpoint();
     const kms = client();
     const refused = [
@@ -283,7 +283,7 @@ describe('an AWS SDK client', () => {
     }
   });
 
-  test('learns of a broken keyring as a fault of the service, and the server hears of it', async () => {
+  test('gets a server error for a broken keyring, which the server also reports', async () => {
     const { client, keyring, faults } = await startEndpoint();
     keyring.close();
     await expect(client().send(new DescribeKeyCommand({ KeyId: MASTER }))).rejects.toMatchObject({
@@ -315,7 +315,7 @@ describe('access to the endpoint', () => {
     await expect(startKmsEndpoint({ host: '127.0.0.1', port, keyring, accessKey })).rejects.toThrow(/EADDRINUSE/);
   });
 
-  test('403: a foreign Host header, even with a good signature over it', async () => {
+  test('a foreign Host header gets 403, even with a valid signature over it', async () => {
     const { endpoint, accessKey } = await startEndpoint();
     const hosts = [
       'evil.example',
@@ -333,7 +333,7 @@ describe('access to the endpoint', () => {
     }
   });
 
-  test('unsigned, tampered with or half signed is refused before anything is done', async () => {
+  test('a request that is unsigned, partly signed or was changed is refused before anything is done', async () => {
     const { endpoint, accessKey, keyring } = await startEndpoint();
     const create = { target: 'CreateKey' };
     const attempts: Array<[AccessKey | undefined, RawRequest, string]> = [
@@ -369,7 +369,7 @@ describe('access to the endpoint', () => {
     [{ target: 'toString' }, 'UnknownOperationException'],
     [{ path: '/other' }, 'UnknownOperationException'],
     [{ method: 'PUT' }, 'UnknownOperationException'],
-  ] satisfies Array<[RawRequest, string]>)('%j is %s, and the answer repeats nothing of it', async (raw, type) => {
+  ] satisfies Array<[RawRequest, string]>)('%j is %s, and the response repeats nothing of it', async (raw, type) => {
     const { endpoint, accessKey, faults } = await startEndpoint();
     const answer = await send(endpoint.url, accessKey, raw);
     expect([answer.status, answer.body['__type']]).toEqual([400, type]);
@@ -377,7 +377,7 @@ describe('access to the endpoint', () => {
     expect(faults).toEqual([]);
   });
 
-  test('413: a body of more than 64 KiB, announced or not', async () => {
+  test('a body over 64 KiB gets 413, with or without its length in a header', async () => {
     const { endpoint, accessKey } = await startEndpoint();
     const body = Buffer.alloc(64 * 1024 + 1, 0x20);
     for (const headers of [{ 'content-length': String(body.length) }, { 'transfer-encoding': 'chunked' }]) {
@@ -388,7 +388,7 @@ describe('access to the endpoint', () => {
     expect((await send(endpoint.url, accessKey, { body: padded })).status).toBe(200);
   });
 
-  test('after close nothing answers, and closing does not wait for an idle connection', async () => {
+  test('after close no request is answered, and closing does not wait for an idle connection', async () => {
     const { endpoint, accessKey, client } = await startEndpoint();
     await client().send(new GenerateRandomCommand({ NumberOfBytes: 1 }));
     await endpoint.close();

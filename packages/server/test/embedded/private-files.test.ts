@@ -20,7 +20,7 @@ function becomeAnother(): void {
 }
 
 describe('private files', () => {
-  test('a file reads as it was written, and a missing one as undefined', () => {
+  test('a file is read as it was written, and a missing one as undefined', () => {
     const path = join(temporaryDirectory(), 'key');
     expect([privateFileExists(path), readPrivateFile(path)]).toEqual([false, undefined]);
     expect([publishPrivateFile(path, 'one'), publishPrivateFile(path, 'two'), readPrivateFile(path)]).toEqual([
@@ -32,7 +32,7 @@ describe('private files', () => {
     expect([privateFileExists(path), readPrivateFile(path)]).toEqual([true, 'three']);
   });
 
-  test('a file of another user is refused, with what to do', () => {
+  test('a file of another user is refused, with advice', () => {
     const path = join(temporaryDirectory(), 'key');
     writeFileSync(path, 'planted', { mode: 0o600 });
     becomeAnother();
@@ -52,15 +52,15 @@ describe('private files', () => {
     }
   });
 
-  test('a folder in place of a file is refused', () => {
+  test('a directory in place of a file is refused', () => {
     const path = join(temporaryDirectory(), 'key');
     mkdirSync(path);
     expect(() => readPrivateFile(path)).toThrow(/not a regular file/);
   });
 });
 
-describe('the data directory', () => {
-  test('of another user is refused, with what to do', () => {
+describe('the owner of the data directory', () => {
+  test('a data directory of another user is refused, with advice', () => {
     const path = join(temporaryDirectory(), 'data');
     ensurePrivateDirectory(path);
     becomeAnother();
@@ -68,7 +68,7 @@ describe('the data directory', () => {
     expect(() => ensurePrivateDirectory(path)).toThrow(/data belongs to another user .*chown \d+ /);
   });
 
-  test('may be reached by a link of ours', () => {
+  test('a data directory may be reached through our own link', () => {
     const folder = temporaryDirectory();
     ensurePrivateDirectory(join(folder, 'data'));
     symlinkSync('data', join(folder, 'link'));

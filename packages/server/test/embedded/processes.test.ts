@@ -52,7 +52,7 @@ async function startProcess(
   };
 }
 
-test('processes that start at once agree on one keyring and one access key', async () => {
+test('processes that start at the same time agree on one keyring and one access key', async () => {
   const dataDir = join(temporaryDirectory(), 'data');
   const code = `
     const keyring = Keyring.open(dataDir, { busyTimeoutMs });
@@ -67,7 +67,7 @@ test('processes that start at once agree on one keyring and one access key', asy
   expect(readdirSync(dataDir).sort()).toEqual(['access-key.json', 'keyring.db']);
 });
 
-test('two processes that change keys and grants at once lose nothing and see each other at once', async () => {
+test('two processes that change keys and grants at the same time lose nothing and see each other’s changes at once', async () => {
   const dataDir = temporaryDirectory();
   const keyring = Keyring.open(dataDir);
   onTestFinished(() => keyring.close());

@@ -28,7 +28,7 @@ describe('signing', () => {
       { 'My-Header1': ' value1', 'My-Header2': ' "a   b   c"' },
       'acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736',
     ],
-  ])('%s is signed as AWS publishes it', (_name, method, path, headers, signature) => {
+  ])('%s is signed as in AWS’s test suite', (_name, method, path, headers, signature) => {
     const signed = signRequest({
       method,
       path,
@@ -122,7 +122,7 @@ describe('verification', () => {
     verifySigV4({ method: 'POST', target: '/', rawHeaders, body, ...change }, { service: 'kms', accessKey, now });
   const target = { 'X-Amz-Target': 'TrentService.GenerateRandom' };
 
-  test('a good signature says which region it addresses; headers that are not AWS’s may be unsigned', () => {
+  test('a valid signature says which region it is for, and headers that are not AWS’s may be unsigned', () => {
     expect(verify(raw(signedHeaders({ ...target, 'X-Extra': 'a,  b' })))).toEqual({ region: 'us-west-2' });
     expect(verify([...raw(signedHeaders(target)), 'User-Agent', 'x', 'Accept', 'a', 'Accept', 'b'])).toEqual({
       region: 'us-west-2',
@@ -138,7 +138,7 @@ describe('verification', () => {
     expect(verify(raw(signedHeaders(target)), change)).toEqual({ fault: 'InvalidSignatureException' });
   });
 
-  test('a change of a signed header, of the date or of the scope is refused', () => {
+  test('a change of a signed header, the date or the scope is refused', () => {
     const headers = signedHeaders(target);
     const changes: Array<Record<string, string>> = [
       { ...headers, 'X-Amz-Target': 'TrentService.Decrypt' },
@@ -159,7 +159,7 @@ describe('verification', () => {
     }
   });
 
-  test('a stated payload hash must be the body’s', () => {
+  test('a given payload hash must be that of the body', () => {
     const hash = createHash('sha256').update(body).digest('hex');
     expect(verify(raw(signedHeaders({ ...target, 'X-Amz-Content-Sha256': hash })))).toEqual({ region: 'us-west-2' });
     const other = createHash('sha256').update('other').digest('hex');
@@ -170,7 +170,7 @@ describe('verification', () => {
     }
   });
 
-  test('an x-amz- header added after signing, or a signed header twice, is IncompleteSignatureException', () => {
+  test('an x-amz- header added after signing, or a signed header that comes twice, is IncompleteSignatureException', () => {
     const headers = raw(signedHeaders(target));
     for (const added of [
       ['X-Amz-Extra', 'a'],
@@ -184,7 +184,7 @@ describe('verification', () => {
     }
   });
 
-  test('a missing signature, half a signature and another key each have AWS’s error name', () => {
+  test('a missing signature, a partial one and one of another key each have the error name of AWS', () => {
     const headers = signedHeaders(target);
     const withAuthorization = (text: string) => verify(raw({ ...headers, authorization: text }));
     const whole = headers['authorization'] ?? '';

@@ -32,7 +32,7 @@ describe('the cookies of a request', () => {
         ['constructor', '2'],
       ],
     ],
-  ])('%j are read as they stand, the first of a name', (header, expected) => {
+  ])('%j are read unchanged, and of several cookies with one name the first counts', (header, expected) => {
     expect([...readCookies(header)]).toEqual(expected);
   });
 });
@@ -50,14 +50,14 @@ describe('a cookie', () => {
     expect(writeCookie('s', 'x', { ...attributes, sameSite: 'none' })).toMatch(/; SameSite=None$/);
   });
 
-  test.each([0, 900])('lives %d seconds, for old browsers by date too', (maxAgeSeconds) => {
+  test.each([0, 900])('lives %d seconds, which it also says as a date for old browsers', (maxAgeSeconds) => {
     const parts = writeCookie('s', 'x', { ...attributes, maxAgeSeconds }).split('; ');
     expect(parts).toContain(`Max-Age=${maxAgeSeconds}`);
     const expires = Date.parse(parts.find((part) => part.startsWith('Expires='))!.slice('Expires='.length));
     expect(Math.abs(expires - (Date.now() + maxAgeSeconds * 1000))).toBeLessThan(60_000);
   });
 
-  test.each(['a b', 'a;b', 'a,b', 'a"b', 'a=b', 'a%20b', 'a\r\nb', 'ä'])('never holds %j', (value) => {
+  test.each(['a b', 'a;b', 'a,b', 'a"b', 'a=b', 'a%20b', 'a\r\nb', 'ä'])('cannot have the value %j', (value) => {
     expect(() => writeCookie('s', value, attributes)).toThrow('holds characters that cookies may not');
   });
 });

@@ -122,7 +122,7 @@ describe('a credential', () => {
   });
 });
 
-describe('bad input is a 400 that names the field, and nothing is stored', () => {
+describe('invalid input gets 400 with the name of the field, and nothing is stored', () => {
   const pairs = { k: 'v' };
   test.each([
     ['name', { credential_pairs: pairs }],
@@ -151,7 +151,7 @@ describe('bad input is a 400 that names the field, and nothing is stored', () =>
   });
 
   test.each(['', 'x=1', '{', 'null', '[]', '"text"', '{"name": "x"'.padEnd(100, ' ')])(
-    'a body that is no JSON object: %j',
+    'a body that is not a JSON object: %j',
     async (body) => {
       const { id } = await create();
       for (const [method, path] of [

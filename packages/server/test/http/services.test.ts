@@ -58,7 +58,7 @@ describe('a service', () => {
     expect(fetched.json.credentials).toMatchObject([{ enabled: false, credential_pairs: { k: 'v' } }]);
   });
 
-  test('gets 403 for another service, and the response says what was refused', async () => {
+  test('gets 403 for another service, with what was refused in the response', async () => {
     const id = unique('svc');
     await put(id, {});
     const answer = await server.call('service:intruder', 'GET', `/v1/services/${id}`);
@@ -256,7 +256,7 @@ describe('revisions', () => {
   });
 });
 
-test('with IGNORE_CONFLICTS no conflicts are refused', async () => {
+test('with IGNORE_CONFLICTS, conflicting keys are accepted', async () => {
   const lenient = await startServer({ IGNORE_CONFLICTS: 'True' });
   try {
     const ids: string[] = [];

@@ -76,7 +76,7 @@ describe('clients of other languages', () => {
 });
 
 describe('the log', () => {
-  test('says of every read and write of secrets who, how, what, which revision and the outcome', async () => {
+  test('has the caller, its authentication, the resource, the revision and the outcome of every read and write of secrets', async () => {
     const { json } = await server.call(alice, 'POST', '/v1/credentials', { name: 'log', credential_pairs: { k: 'v' } });
     await server.call(alice, 'PUT', '/v1/services/logged', { credentials: [json.id] });
     await server.call('service:logged', 'GET', '/v1/services/logged');
@@ -136,7 +136,7 @@ describe('the log', () => {
   });
 });
 
-test('the paths that the contract marks as secret are exactly these', () => {
+test('the contract marks exactly these paths as secret', () => {
   const marked: string[] = [];
   const walk = (schema: any, path: string): void => {
     if (schema?.meta?.()?.secret === true) marked.push(path);

@@ -106,7 +106,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       await picture(page, 'openid-4-logged-out');
     });
 
-    test('a person lets a command line in, which the browser tells that it is done', async () => {
+    test('a person authorizes a command line, and the browser shows that it is done', async () => {
       const home = mkdtempSync(join(tmpdir(), 'confidant-cli-login-'));
       try {
         const program = join(home, 'browser');

@@ -83,7 +83,7 @@ describe('with an OpenID provider', () => {
       body: JSON.stringify({ code, verifier }),
     });
 
-  test('a command line gets a session of the person who allowed it, and reads and writes with it', async () => {
+  test('a command line gets a session of the person who authorized it, and reads and writes with it', async () => {
     const visitor = await loggedIn();
     const asked = ask(confidant.url);
     const page = await visitor.go(addressOf(asked));
@@ -119,7 +119,7 @@ describe('with an OpenID provider', () => {
     expect([...audited].map(([, action]) => action)).toEqual(['allow', 'login', 'logout']);
   });
 
-  test('a logout everywhere ends the person’s browsers and command lines, and codes that are on their way', async () => {
+  test('a logout everywhere ends the person’s browsers and command lines, and codes that are not redeemed yet', async () => {
     const [visitor, other] = [await loggedIn(), await loggedIn()];
     const commandLine = async (): Promise<[Visitor, string]> => {
       const asked = ask(confidant.url);
@@ -198,7 +198,7 @@ describe('with an OpenID provider', () => {
       }
     });
 
-    test('letters of another terminal; input that is not eight letters is asked for again', async () => {
+    test('letters of another terminal, and asks again for input that is not eight letters', async () => {
       const visitor = await loggedIn();
       const asked = ask(confidant.url);
       const other = codeOf(await allow(visitor, asked, { letters: 'BCDF-GHJK' }));

@@ -67,7 +67,7 @@ describe('header login', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('does not start with any proxy, no proxy or no header, unless that is confirmed', () => {
+  test('does not start with a setting that trusts any proxy, no proxy or no header, unless that is confirmed', () => {
     const setting = (more: Record<string, string>) => faultsOf({ ...HEADERS, ...more }).map((fault) => fault.setting);
     expect(setting({})).toEqual([]);
     expect(setting({ FORWARDED_ALLOW_IPS: '*' })).toEqual(['FORWARDED_ALLOW_IPS']);

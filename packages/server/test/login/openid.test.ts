@@ -137,7 +137,7 @@ describe('a login at an OpenID provider refuses', () => {
   });
 });
 
-describe('an OpenID login refuses ID tokens that prove nothing:', () => {
+describe('ID tokens of an OpenID login', () => {
   let forger: ForgingProvider;
   let target: TestServer;
   beforeAll(async () => {
@@ -163,7 +163,7 @@ describe('an OpenID login refuses ID tokens that prove nothing:', () => {
     return visitor.go(`/v1/login?${query.toString()}`);
   }
 
-  test('(the same token without changes logs in)', async () => {
+  test('the same ID token without changes logs in', async () => {
     expect((await login({})).status).toBe(302);
   });
 
@@ -177,22 +177,22 @@ describe('an OpenID login refuses ID tokens that prove nothing:', () => {
     'another issuer': { claims: { iss: 'https://evil.example' } },
     'another audience': { claims: { aud: 'another-client' } },
     expired: { claims: { exp: now - 120, iat: now - 600 } },
-    'an e-mail of which nothing is said': { claims: { email_verified: undefined } },
-    'an e-mail that is two': { claims: { email: 'alice@example.com, eve@example.com' } },
+    'an e-mail without email_verified': { claims: { email_verified: undefined } },
+    'two e-mails in one claim': { claims: { email: 'alice@example.com, eve@example.com' } },
   };
   for (const [name, forgery] of Object.entries(forgeries)) {
-    test(name, async () => {
+    test(`an ID token is refused: ${name}`, async () => {
       const done = await login(forgery);
       expect([done.status, done.headers.get('x-confidant-error')]).toEqual([401, 'login_failed']);
       expect(done.headers.getSetCookie().some((cookie) => cookie.startsWith('confidant_session='))).toBe(false);
     });
   }
 
-  test('a response that names another issuer (mix-up)', async () => {
+  test('a response that names another issuer is refused (mix-up)', async () => {
     expect((await login({}, { iss: 'https://evil.example' })).status).toBe(401);
   });
 
-  test('(but an unreachable provider is 503 and not a refusal)', async () => {
+  test('an unreachable provider gets 503, not a refusal', async () => {
     const away = await startServer({
       USER_AUTH_MODULE: 'oidc',
       OIDC_ISSUER: 'http://127.0.0.1:9',

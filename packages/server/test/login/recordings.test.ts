@@ -33,8 +33,8 @@ describe.each([
   ['header auth + CSRF', { SSLIFY: 'false' }],
   // The recorded server demanded no signature at all, which has to be confirmed here.
   ['SAML', { SSLIFY: 'false', SAML_ALLOW_UNSIGNED: 'true' }],
-])('as recorded: %s', (variant, more) => {
-  test('statuses, redirects, and the cookies that are set and deleted', async () => {
+])('recorded logins with %s', (variant, more) => {
+  test('statuses, redirects and the cookies that are set and deleted are as recorded', async () => {
     const confidant = await startServer({ ...settingsOf(variant), ...more });
     const recorded = block(variant);
     expect(recorded.length).toBeGreaterThanOrEqual(4);

@@ -54,7 +54,7 @@ const evil = (assertion: string): string =>
 const inObject = (signature: string, content: string): string =>
   signature.replace('</Signature>', `<Object>${content}</Object></Signature>`);
 
-describe('the same SAML responses without changes', () => {
+describe('the SAML responses of these tests, without changes,', () => {
   test('log in', async () => {
     expect((await site.login()).status).toBe(302);
     expect((await assertionSite.login({ signResponse: false, signAssertion: true })).status).toBe(302);
@@ -257,7 +257,7 @@ describe('open redirects', () => {
     'javascript:alert(1)',
     '/v1/saml/logout',
   ]) {
-    test(`RelayState ${target} leads home`, async () => {
+    test(`RelayState ${target} leads to the home page`, async () => {
       const visitor = new Visitor(site.confidant.url);
       const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
       const visit = await site.consume(visitor, xml, target);

@@ -75,13 +75,13 @@ describe('a login at a SAML identity provider', () => {
     expect((await site.login({ encryptFor: { ...sp, publicKey }, ...weak })).status).toBe(401);
   });
 
-  test('403: a person of another domain', async () => {
+  test('refuses a person of another domain with 403', async () => {
     const done = await site.login({ nameId: 'alice@example.com.evil.com' });
     expect([done.status, done.headers.get('x-confidant-error')]).toEqual([403, 'not_authorized']);
     expect(done.visitor.jar().has('confidant_session')).toBe(false);
   });
 
-  test('its metadata names both addresses and the certificate, and is signed', async () => {
+  test('has metadata that names both addresses and the certificate, and is signed', async () => {
     const { text, headers } = await new Visitor(site.confidant.url).go('/v1/saml/metadata');
     expect(headers.get('content-type')).toBe('text/xml; charset=utf-8');
     expect(text).toContain(`entityID="${site.confidant.url}/v1/saml/metadata"`);
@@ -92,7 +92,7 @@ describe('a login at a SAML identity provider', () => {
     expect(text).not.toContain('PRIVATE');
   });
 
-  test('debug is 403 unless it is switched on, and then shows no key', async () => {
+  test('has a debug page that is 403 unless it is switched on, and then shows no key', async () => {
     expect((await new Visitor(site.confidant.url).go('/v1/saml/debug')).text).toBe(
       '{"error":"Cannot display /debug, not in DEBUG mode."}',
     );
@@ -105,7 +105,7 @@ describe('a login at a SAML identity provider', () => {
 });
 
 describe('cookies of a login over HTTPS', () => {
-  test('are Secure; the one that must survive the provider’s post is sent across sites, the session never', async () => {
+  test('are Secure, and only the one that must survive the provider’s post is sent across sites', async () => {
     const visitor = new Visitor(site.confidant.url);
     const https = { 'x-forwarded-proto': 'https' };
     const begun = await visitor.go('/v1/login', { headers: https });
@@ -146,7 +146,7 @@ describe('single logout', () => {
     expect(await email(visitor)).toBe(401);
   });
 
-  test('is not what a page of another site can send the browser to, nor what /loggedout does', async () => {
+  test('cannot be started by a page of another site, nor by /loggedout', async () => {
     const { visitor } = await loggedIn();
     const sent = await visitor.go('/v1/saml/logout', { headers: { 'sec-fetch-site': 'cross-site' } });
     expect([sent.status, sent.location]).toEqual([302, '/']);

@@ -42,7 +42,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-describe('a denied get stays denied', () => {
+describe('a caller who may not get a credential gets none of its values', () => {
   test('through a service that maps the credential: people see only values they may get, services everything mapped to them', async () => {
     await server.call('user:admin', 'PUT', '/v1/services/api', { credentials: [production, open] });
     const bob = await server.call('user:bob', 'GET', '/v1/services/api');

@@ -17,7 +17,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describe('the guides hold', () => {
+describe('examples in the guides', () => {
   test('the policy in the guide decides as the guide says', async () => {
     const text = guide('access-control.md');
     const policy = join(directory, 'policy.yaml');
