@@ -1,4 +1,4 @@
-// Whoever runs the tests may have AWS profiles and a Confidant of their own: no test is about those.
+// The AWS profiles and Confidant settings of the person who runs the tests must not influence them.
 const OURS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_EC2_METADATA_DISABLED'];
 
 for (const name of Object.keys(process.env)) {

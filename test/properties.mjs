@@ -1,5 +1,5 @@
-// Property tests try the same examples in every run, so that a run says something about the change and not about luck.
-// CONFIDANT_TEST_SEED=random looks for others, and a number repeats what one of those runs has told.
+// Property tests use the same examples in every run, so that a failure is caused by the change and not by chance.
+// CONFIDANT_TEST_SEED=random chooses others, and a number repeats the run that reported it.
 import { configureGlobal } from 'fast-check';
 
 const seed = process.env['CONFIDANT_TEST_SEED'] ?? '20261122';

@@ -20,7 +20,7 @@ mkdirSync(join(ROOT, 'node_modules/.cache'), { recursive: true });
 const folder = mkdtempSync(join(ROOT, 'node_modules/.cache/unsteady-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** What CI's test command does with these files: the closing line, the exit code, and the closing report of a run. */
+/** Runs CI's test command with these files; returns its last line and exit code, and the report of the run. */
 function runInCi(
   name: string,
   files: Record<string, string>,

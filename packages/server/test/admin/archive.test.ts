@@ -55,7 +55,7 @@ const DEFAULTS = [
 
 describe.each(DEFAULTS)('archiving $name', ({ isEmbedded }) => {
   let server: TestServer;
-  /** For confidant-admin on the same data. */
+  /** The environment of confidant-admin for the same data. */
   let environment: Record<string, string>;
   beforeEach(async () => {
     const settings = isEmbedded ? {} : production();

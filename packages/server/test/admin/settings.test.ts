@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** A server whose people log in with OpenID, the secrets of which stand in the bootstrap alone. */
+/** A server with OpenID login, whose secrets are only in the bootstrap. */
 async function environmentWith(secrets: string): Promise<Record<string, string>> {
   const dataDir = join(directory, 'data');
   const keyring = Keyring.open(dataDir);
@@ -32,7 +32,7 @@ const OPENID_SECRETS = 'OIDC_CLIENT_ID: confidant\nOIDC_CLIENT_SECRET: secret\n'
 describe('confidant-admin reads settings as the server does', () => {
   test('a setting that stands only in SECRETS_BOOTSTRAP counts as set', async () => {
     const { exitCode, err } = await admin(['login-link'], await environmentWith(OPENID_SECRETS));
-    // Refused because of how people log in, not because of settings that seem to be missing.
+    // The command is refused because of the login, not because settings seem to be missing.
     expect([exitCode, err]).toEqual([1, expect.stringContaining('USER_AUTH_MODULE')]);
     expect(err).not.toContain('OIDC');
   });

@@ -15,7 +15,7 @@ function service(name: string, account: string | null = null): Principal {
   return { name, type: 'service', account, groups: [], authenticatedBy: 'kms-token' };
 }
 
-/** A policy with these rules, which are YAML. */
+/** Makes a policy with these rules, which are YAML. */
 function allows(rules: string, request: AccessRequest, included: Acl = never, include = false): Promise<boolean> {
   const text = `version: 1\n${include ? 'include: default\n' : ''}rules:\n${rules}`;
   return decide(parsePolicy(text, included), request).then(({ allowed }) => allowed);

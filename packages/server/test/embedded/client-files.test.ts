@@ -19,7 +19,7 @@ test('client.yaml has a person and a service, in the form of the original', () =
   const dataDir = temporaryDirectory();
   const { configPath, envPath } = writeClientFiles({ ...options, dataDir, userName: 'alice' });
   const common = { url: serverUrl, region: 'us-east-1' };
-  // Of its own for each: a token says who it is of.
+  // Each profile has its own token cache, because a token belongs to one principal.
   const tokenOf = (profile: string) => ({ token_cache_file: join(dataDir, `client-token-${profile}`) });
   expect(parse(readFileSync(configPath, 'utf8'), { version: '1.1' })).toEqual({
     default: {

@@ -10,7 +10,7 @@ describe('a data directory', () => {
     const folder = temporaryDirectory();
     ensurePrivateDirectory(join(folder, 'a/b/data'));
     for (const made of ['a', 'a/b', 'a/b/data']) expect(statSync(join(folder, made)).mode & 0o777).toBe(0o700);
-    // And is accepted when it is there.
+    // An existing directory is accepted.
     ensurePrivateDirectory(join(folder, 'a/b/data'));
   });
 
@@ -21,7 +21,7 @@ describe('a data directory', () => {
     expect(() => ensurePrivateDirectory(join(file, 'data'))).toThrow(PrivateFileError);
   });
 
-  // In a program of its own, which can be ended: Node's way of making several directories never came back from there.
+  // This runs in a program that can be killed, because Node's recursive mkdir never returned here.
   test.skipIf(!existsSync('/proc/self'))('that cannot be created stops the start with one line', async () => {
     const program = await run({ CONFIDANT_DATA_DIR: '/proc/confidant/data' });
     expect([await program.exited, program.stderr()]).toEqual([

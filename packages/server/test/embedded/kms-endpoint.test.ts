@@ -64,7 +64,7 @@ interface RawRequest {
   path?: string;
 }
 
-/** A signed request, by hand, so that each part of it can be wrong. */
+/** Sends a request that is signed by hand, so that each part of it can be wrong. */
 async function send(url: string, accessKey: AccessKey | undefined, raw: RawRequest) {
   const { hostname, port } = new URL(url);
   const { method = 'POST', path = '/', body = '{}', host = `${hostname}:${port}`, target = 'GenerateRandom' } = raw;
@@ -274,7 +274,8 @@ describe('an AWS SDK client', () => {
   });
 
   test('whose clock is more than five minutes off is refused', async () => {
-    // By half a minute: a signature tells whole seconds and takes a while to arrive. The border is tested with sigv4.
+    // Half a minute over, because a signature has whole seconds and takes time to arrive. The exact limit is tested
+    // in verify-signature.test.ts.
     for (const skewMs of [-330_000, 330_000]) {
       const { client } = await startEndpoint({ now: () => new Date(Date.now() + skewMs) });
       await expect(client().send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).rejects.toMatchObject({

@@ -13,7 +13,7 @@ import { temporaryDirectory } from './temporary-directory.js';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Everything that was made until now belongs to somebody else from now on. */
+/** Makes everything that exists by now belong to another user. */
 function becomeAnother(): void {
   const uid = process.getuid!() + 1;
   vi.spyOn(process, 'getuid').mockReturnValue(uid);

@@ -9,10 +9,7 @@ import { Keyring } from '../../src/embedded/keyring.js';
 import { PrivateFileError } from '../../src/embedded/private-files.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
-/**
- * One that writes again and again, each time until the disk has it, lets another in only by chance: on a slow disk, for
- * seconds.
- */
+/** Between two synced writes of one process the other gets in only by chance, which may take seconds on a slow disk. */
 const BUSY_TIMEOUT_MS = 100_000;
 
 // Other processes run the built package, as vitest.config.ts says.
@@ -88,12 +85,12 @@ test('two processes that change keys and grants at the same time lose nothing an
   expect(keyring.aliases('us-west-2').map(({ alias }) => alias)).toEqual(['alias/a', 'alias/b']);
 });
 
-/** What a first start makes, in this order; the first is the directory itself. */
+/** The files of a first start in the order of their creation, beginning with the directory itself. */
 const STEPS = ['.', 'access-key.json', 'keyring.db'];
 
 test('kill -9 at any moment of a first start leaves no half-written file', async () => {
   const parent = temporaryDirectory();
-  // Makes one data directory after another, so that the kill falls into the making of one.
+  // This program creates one data directory after another, so that the kill interrupts the creation of one.
   const code = `
     for (let i = 0; ; i += 1) {
       openAccessKey(dataDir + '/' + i);
@@ -103,7 +100,7 @@ test('kill -9 at any moment of a first start leaves no half-written file', async
     const dataDir = join(parent, String(round));
     const { child, go } = await startProcess(dataDir, code);
     const over = go();
-    // Each time when it has made another number of them, and at another step of the next: whatever that has come to.
+    // Each kill comes after another number of directories, and at another step of the next one.
     const reached = join(dataDir, String(round), STEPS[round % STEPS.length]!);
     await expect.poll(() => existsSync(reached), { interval: 1, timeout: 100_000 }).toBe(true);
     await sleep(Math.random() * 10);

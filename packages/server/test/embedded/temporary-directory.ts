@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A directory of this test alone, removed when the test is over. */
+/** Makes a directory for one test, which is removed when the test is over. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'confidant-embedded-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));

@@ -10,7 +10,7 @@ const accessKey = {
 const signatureIn = (headers: Record<string, string>): string => headers['authorization']?.slice(-64) ?? '';
 
 describe('signing', () => {
-  // AWS's published Signature Version 4 test suite, by the names of its cases.
+  // These are cases of AWS's published test suite for Signature Version 4, by their names.
   test.each([
     ['get-vanilla', 'GET', '/', {}, '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'],
     ['post-vanilla', 'POST', '/', {}, '5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b'],
@@ -44,7 +44,7 @@ describe('signing', () => {
     expect(signed['x-amz-date']).toBe('20150830T123600Z');
   });
 
-  // Recorded from AWS's JavaScript signer (@smithy/signature-v4 5.7.5).
+  // These were recorded from AWS's JavaScript signer (@smithy/signature-v4 5.7.5).
   test.each([
     ['/', '5b21903a629dec53ca37a5ba662ada3c488199f836e80109823aae67e94615bc', undefined],
     ['/%C3%A9/x%20y?b=2&a=1%20x&A=z', '8e2a48bbfb12bb2195ffebc68475f5ff40d80b4a70a4b6e3be97254bbf42b350', 'tok/+=='],
@@ -93,7 +93,7 @@ describe('signing', () => {
       { ...request, credentials: { ...accessKey, secretAccessKey: 'other' } },
     ];
     const once = variants.map((variant) => signatureIn(signRequest(variant)));
-    // More scopes than are kept, so that the second signatures are made from newly derived keys.
+    // There are more scopes than the cache holds, so that the second signatures use newly derived keys.
     for (let day = 0; day < 40; day += 1) signRequest({ ...request, now: new Date(day * 86_400_000) });
     expect(variants.map((variant) => signatureIn(signRequest(variant)))).toEqual(once);
     expect(new Set(once).size).toBe(variants.length);

@@ -13,7 +13,7 @@ export class Visitor {
 
   constructor(private readonly home: string) {}
 
-  /** One request. */
+  /** Sends one request. */
   async go(url: string, init: RequestInit = {}): Promise<Visit> {
     const target = new URL(url, this.home);
     const jar = this.jar(target.hostname);

@@ -8,7 +8,7 @@ import { freePort } from '../harness/free-port.js';
 const START_TIMEOUT_MS = 30_000;
 const PORT_ATTEMPTS = 3;
 
-/** A DynamoDB-protocol server of its own for a test file: in memory, on a free port of loopback. */
+/** A server with the protocol of DynamoDB for one test file: in memory, on a free port of loopback. */
 export interface DynamoDbServer {
   endpoint: string;
   stop(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startDynamoDb(): Promise<DynamoDbServer> {
     try {
       return await start(await freePort());
     } catch (error) {
-      // Somebody else may have taken the port in between.
+      // Another program may have taken the port in between.
       if (attempt === PORT_ATTEMPTS) throw error;
     }
   }
@@ -37,7 +37,7 @@ export async function startDynamoDb(): Promise<DynamoDbServer> {
 async function start(port: number): Promise<DynamoDbServer> {
   const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  // Told by what follows.
+  // A failure is reported below.
   ended.catch(() => undefined);
   const kill = (): void => void child.kill('SIGKILL');
   const isRunning = (): boolean => child.exitCode === null && child.signalCode === null && child.pid !== undefined;

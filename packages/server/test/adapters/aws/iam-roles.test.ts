@@ -115,7 +115,7 @@ describe('the ARN of a role', () => {
 
   test('the time limit for the ARN of a role begins after the SDK was loaded', async () => {
     const asked = open({ roleDeadlineMs: 6000 }).arnOf(NAMES[0]!);
-    // As on a machine that is busy: the code is there only now.
+    // As on a busy machine, loading the SDK takes longer than the time limit.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6100);
     expect(await asked).toBe(roleArn(NAMES[0]!));
   });

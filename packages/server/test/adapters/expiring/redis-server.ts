@@ -2,13 +2,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-/** A peer that speaks Redis' protocol. */
+/** A server that speaks the protocol of Redis. */
 export interface RedisPeer {
   name: string;
   port: number;
-  /** Stops: connections break, and new ones are refused. */
+  /** Stops the server: connections break, and new ones are refused. */
   stop(): Promise<void>;
-  /** Starts again on the same port, empty. */
+  /** Starts the server again on the same port, empty. */
   start(): Promise<void>;
 }
 
@@ -86,7 +86,7 @@ export function redisStandIn(password: string, port = 0): RedisPeer {
   return peer;
 }
 
-/** The words of the first whole command in `buffer`, and how many bytes it took. */
+/** Returns the words of the first complete command in `buffer`, and its length in bytes. */
 function parse(buffer: Buffer): { words: string[]; length: number } | undefined {
   let at = 0;
   const line = (): string | undefined => {
@@ -110,7 +110,7 @@ function parse(buffer: Buffer): { words: string[]; length: number } | undefined 
 
 const PROGRAM = 'redis-server';
 
-/** A real Redis, where it is installed. */
+/** The real Redis, or undefined if it is not installed. */
 export function realRedis(password: string, port: number): RedisPeer | undefined {
   if (spawnSync(PROGRAM, ['--version']).status !== 0) return undefined;
   let process: ReturnType<typeof spawn> | undefined;

@@ -7,7 +7,7 @@ import { makeKeyPair } from '../../login/saml-idp.js';
 const RSA_SHA256 = 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256';
 
 describe('hostile SAML messages', () => {
-  // The sizes are such that work which grows with their square does not end within any test.
+  // The sizes are such that quadratic work would not end within a test's time limit.
   test('a message is refused at its first malformed tag, however many follow', async () => {
     for (const xml of ['<'.repeat(250_000), `<a>${'<a '.repeat(80_000)}`, `<a ${'x'.repeat(250_000)}`]) {
       await expect(readMessage(xml)).rejects.toThrow('the message has a malformed tag');
@@ -103,7 +103,7 @@ describe('unauthenticated SAML messages', () => {
         () => 'accepted',
         (error: Error) => (error.cause as Error).message,
       );
-    // Neither is deflated, nor XML: code that looked inside would say so.
+    // These are neither deflated nor XML, so code that looked inside would report that.
     expect(await causeOf(provider.consume('not a message', undefined))).toBe('no login was begun in this browser');
     const signed = `SAMLRequest=none&SigAlg=${encodeURIComponent(RSA_SHA256)}&Signature=AAAA`;
     expect(await causeOf(provider.receiveLogout(signed))).toMatch(/signature of the redirect/);

@@ -19,7 +19,7 @@ const recorded = JSON.parse(
   kms_key_arn: string;
 };
 
-/** AWS's side of the recording: one ciphertext, for one context. */
+/** The KMS of the recording, which knows one ciphertext in one context. */
 const recordedKms: KmsLike = {
   decrypt: ({ ciphertext, context }) => {
     const isIt = Buffer.from(ciphertext).toString('base64') === recorded.blob.data_key;

@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { x509 } from '../../stand-ins/x509.js';
 import { ALGORITHMS } from './tools.js';
 
-/** A CA of its own: PKCS #8 key and self-signed certificate, valid until so many days from now. */
+/** Makes a CA: a PKCS #8 key and a self-signed certificate that expires in so many days. */
 export async function makeKeyAndRoot(
   kind: keyof typeof ALGORITHMS,
   days: number,

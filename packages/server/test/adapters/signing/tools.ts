@@ -51,7 +51,7 @@ export function expectGoodCertificate(
   certificate: string,
   chain: string,
   key?: string,
-  /** A CA may be older than what openssl calls strict. */
+  /** Whether openssl checks strictly, which a CA that is older may not pass. */
   strict = certificate !== chain,
 ): X509Certificate {
   const parsed = new X509Certificate(certificate);

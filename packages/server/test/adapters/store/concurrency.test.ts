@@ -28,7 +28,7 @@ interface Run {
   failures: string[];
 }
 
-/** Keeps PROCESSES hammers busy, killing one that has got to work every now and then. */
+/** Keeps PROCESSES hammers running, and now and then kills one that has begun to work. */
 async function hammer(place: object, services: string[]): Promise<Run> {
   const script = fileURLToPath(new URL('hammer.mjs', import.meta.url));
   const argument = JSON.stringify({ ...place, services, revisionsPerName: REVISIONS_PER_NAME });
@@ -43,7 +43,7 @@ async function hammer(place: object, services: string[]): Promise<Run> {
     alive.add(child);
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (alive.has(child)) atWork.add(child);
-      // A kill may cut a line short: then the write was not acknowledged.
+      // A kill may cut a line short, in which case the write was not acknowledged.
       if (line.endsWith('}')) run.lines.push(JSON.parse(line) as Line);
     });
     let said = '';
@@ -59,10 +59,10 @@ async function hammer(place: object, services: string[]): Promise<Run> {
 
   for (let n = 0; n < PROCESSES; n++) start();
   for (const deadline = Date.now() + LONGEST_MS; !isEnough(run) && Date.now() < deadline;) {
-    // Kills become rarer: on a machine where a start takes longer, no process would get far otherwise.
+    // Kills become rarer, because otherwise no process would get far on a slow machine.
     await sleep(KILL_EVERY_MS * (1 + run.killed / ENOUGH.killed));
     const [victim] = atWork;
-    // A process has to be left to meet what the killed one leaves behind.
+    // One process must survive and meet what the killed one left behind.
     if (victim === undefined || atWork.size < 2) continue;
     alive.delete(victim);
     atWork.delete(victim);
@@ -114,7 +114,7 @@ describe.each(STORES)('$name, several processes, some of them killed', ({ name, 
       const current = await store.get('service', id);
       if (typeof current === 'string') throw new Error(`${id} is ${current}`);
       const history = await store.getRevisions('service', id, current.revision);
-      // Each writer takes the number after the one it read: a gap would be a lost revision.
+      // Each writer takes the number after the one it has read, so a gap would be a lost revision.
       expect(history.map(({ revision }) => revision)).toEqual(history.map((_, n) => n + 1));
       expect(history.at(-1)).toEqual(current);
       expect(new Set(history.map(({ account }) => account)).size).toBe(history.length);

@@ -35,7 +35,7 @@ describe.each(STORES)('$name', ({ open }) => {
     );
   }
 
-  /** Everything a store lists, page by page. */
+  /** Returns everything that a store lists, page by page. */
   async function pages<K extends Kind>(kind: K, archived: boolean, limit: number) {
     const found = [];
     let after: PageKey | undefined;
@@ -87,7 +87,7 @@ describe.each(STORES)('$name', ({ open }) => {
         expect(await other.getRevisions(kind, record.id, 1)).toEqual([record]);
       }
       const read = await other.get('credential', fullCredential.id);
-      // toEqual does not look into a number that is kept as its text.
+      // toEqual does not compare the text of a number that is kept as text.
       expect(stringifyJson(read)).toBe(stringifyJson(await store.getRevision('credential', fullCredential.id, 1)));
       expect(stringifyJson((read as typeof fullCredential).metadata)).toBe(stringifyJson(AWKWARD_METADATA));
     });
@@ -390,7 +390,7 @@ describe.each(STORES)('$name', ({ open }) => {
     const naming = (id: string) => expect.toSatisfy((error) => error instanceof DamagedRow && error.id === id);
     await expect(store.get('credential', broken.id)).rejects.toEqual(naming(broken.id));
     await expect(store.getRevision('credential', broken.id, 1)).rejects.toEqual(naming(`${broken.id}-1`));
-    // Leaving it out would tell a service that the credential is gone.
+    // If it were left out, a service would believe that the credential is gone.
     await expect(store.getMany('credential', [whole.id, broken.id])).rejects.toEqual(naming(broken.id));
     expect(await store.get('service', broken.id)).toBe('other-kind');
     expect(await store.getMany('credential', [whole.id, brokenRole.id])).toEqual(new Map([[whole.id, whole]]));
@@ -409,14 +409,14 @@ describe.each(STORES)('$name', ({ open }) => {
     expect((await pages('credential', false, 2)).flat().map(({ id }) => id)).toEqual(listed);
   });
 
-  // Last: it leaves damaged rows behind.
+  // This block is the last one, because it leaves damaged rows behind.
   describe('reading a service with its credentials', () => {
     const remap = (from: Service, more: Partial<Service>): Service => ({
       ...from,
       revision: from.revision + 1,
       ...more,
     });
-    /** What a fetch sees. */
+    /** Returns what a service gets. */
     async function fetched(id: string) {
       const { service: found, mapped } = await store.openService(id);
       return { found, credentials: await mapped('credential'), blind: await mapped('blind-credential') };
@@ -460,7 +460,7 @@ describe.each(STORES)('$name', ({ open }) => {
       };
       await write({ credentials: [three.id, two.id].sort() });
       expect([...(await fetched(role.id)).credentials.keys()].sort()).toEqual([three.id, two.id].sort());
-      // What is not mapped any more may be damaged.
+      // A credential that is not mapped any more may be damaged.
       await harness.damage(one.id);
       expect((await fetched(role.id)).found).toEqual(role);
       await write({ credentials: [] });

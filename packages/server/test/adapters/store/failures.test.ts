@@ -13,9 +13,9 @@ import { BackendUnavailable } from '../../../src/ports/unavailable.js';
 import { TEST_CREDENTIALS } from '../../stand-ins/dynamodb-server.js';
 import { at, credential, service } from './records.js';
 
-/** What the time-outs below allow for one call is 200 ms; a busy machine may take far longer to notice. */
+/** The timeouts below allow 200 ms for a call, but a busy machine may notice much later. */
 const GENEROUS_MS = 20_000;
-/** Where an answer is expected, and how often it was asked for. */
+/** Timeouts for calls that are answered, long enough for a busy machine. */
 const PATIENT = { connectTimeoutMs: 30_000, readTimeoutMs: 30_000 };
 
 interface Call {
@@ -25,7 +25,7 @@ interface Call {
   response: ServerResponse;
 }
 
-/** A stand-in for DynamoDB that answers call by call; the last answer is given from then on. */
+/** A stand-in for DynamoDB that gives one answer per call, and repeats the last one. */
 class StandIn {
   readonly calls: Call[] = [];
   readonly #server: Server;
@@ -99,7 +99,7 @@ const nothing = (): void => undefined;
 const one = credential();
 const item = itemOf('credential', one, false);
 
-/** Every method of the store, called once. */
+/** Every method of the store as a function that calls it. */
 const METHODS: Record<string, (store: Store) => Promise<unknown>> = {
   get: (store) => store.get('credential', one.id),
   getRevision: (store) => store.getRevision('credential', one.id, 1),
@@ -281,7 +281,7 @@ describe('retries after temporary failures', () => {
   });
 
   test('credentials are renewed before they expire, and kept while the renewal fails', async () => {
-    // A renewal that failed is tried again after ten seconds.
+    // A failed renewal is retried after ten seconds.
     vi.useFakeTimers({ toFake: ['Date'] });
     let loads = 0;
     const credentials: CredentialsProvider = () => {

@@ -62,7 +62,7 @@ async function work() {
   while (!told.signal.aborted) {
     const name = await revise();
     if (Math.random() < 0.3) await create(name);
-    // SQLite answers at once: without a turn of the event loop the end of stdin would never be seen.
+    // SQLite answers synchronously, so only a turn of the event loop lets the end of stdin arrive.
     await turn();
   }
 }

@@ -13,13 +13,13 @@ import { openSqliteStore, type SqliteOptions } from '../../../src/adapters/store
 import type { Store } from '../../../src/ports/store.js';
 import { startDynamoDb, TEST_CREDENTIALS } from '../../stand-ins/dynamodb-server.js';
 
-/** A store on a place of its own, and hands that reach behind it. */
+/** A store in a place of its own, with access to the rows behind it. */
 export interface Harness {
-  /** Opens one more store on the same place, as another server would. */
+  /** Opens another store in the same place, as another server would. */
   open(onDamagedRow?: (row: { id: string; problem: string }) => void): Store;
-  /** How another process opens it: options of a store without what is no JSON. */
+  /** The options with which another process opens the store, without those that are not JSON. */
   place: { sqlite: SqliteOptions } | { dynamo: DynamoOptions };
-  /** Breaks the row under this id as no server would. */
+  /** Damages the row with this id, as no server would. */
   damage(rowId: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -69,7 +69,7 @@ async function startDynamo(): Promise<Harness> {
   };
 }
 
-/** Options for a table that nobody else uses; {@link createDynamoTable} makes it. */
+/** Options for a table that no other test uses; {@link createDynamoTable} creates it. */
 export function dynamoOptions(endpoint: string): DynamoOptions & { endpoint: string } {
   return {
     table: `confidant-${randomUUID()}`,
@@ -82,7 +82,7 @@ export function dynamoOptions(endpoint: string): DynamoOptions & { endpoint: str
   };
 }
 
-/** The table without the store, for what no store reads or writes. */
+/** Access to the table without the store, to read and write what no store does. */
 export interface RawTable {
   call(operation: string, input: object): Promise<unknown>;
   put(item: Item): Promise<void>;

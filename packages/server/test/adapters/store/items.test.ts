@@ -19,7 +19,7 @@ function kindOf(item: Item): { kind: Kind; archived: boolean } {
   return { kind: dataType.replace(/^archive-/, '') as Kind, archived: dataType.startsWith('archive-') };
 }
 
-/** Sets have no order; metadata that is absent means the same as an empty object; tags are texts, whatever was sent. */
+/** Ignores the order of sets and the difference between absent and empty metadata, and turns tags into texts. */
 function comparable(item: Item): Item {
   const attributes = Object.entries(item).filter(([name, value]) => name !== 'metadata' || value.S !== '{}');
   return Object.fromEntries(
@@ -53,7 +53,7 @@ describe("the original's rows", () => {
       const { kind, archived } = kindOf(item);
       const known = types[`main / ${item['data_type']!.S!}`]!;
       for (const [name, value] of Object.entries(itemOf(kind, recordOf(kind, item), archived))) {
-        // The recordings hold no current credential that was decrypted; its archive rows show the type.
+        // The recordings have no current credential with this date, but archived rows show its type.
         const expected = name === 'last_decrypted_date' ? ['S'] : Object.keys(known[name] ?? {});
         expect(expected, name).toEqual(Object.keys(value));
       }

@@ -10,7 +10,7 @@ describe.each(STORES)('$name', ({ open }) => {
   beforeAll(async () => {
     harness = await open();
     store = harness.open();
-    // Ten share a date, so that pages end between rows that the date alone does not order.
+    // Ten rows share a date, so that pages end between rows that the date alone does not order.
     for (let n = 0; n < 25; n++) {
       const modifiedDate = at(n < 10 ? 10 : n + 100);
       const one = credential({ modifiedDate, name: `name ${n}`, tags: ['t'], metadata: { n } });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { instantOf, type Instant } from '../../../src/domain/instant.js';
 import type { BlindCredential, Credential, Service } from '../../../src/domain/records.js';
 
-/** An instant `n` microseconds into the tests' day. */
+/** Returns the time `n` microseconds after the start of the tests' day. */
 export const at = (n: number): Instant => instantOf(Date.UTC(2026, 10, 21) * 1000 + n);
 
 export const newId = (): string => randomUUID().replaceAll('-', '');
@@ -61,7 +61,7 @@ export function service(fields: Partial<Service> = {}): Service {
   };
 }
 
-/** Text and numbers that careless storage changes. */
+/** Text and numbers that a careless store would change. */
 export const AWKWARD_METADATA = parseJson(
   String.raw`{"id": 12345678901234567890, "ratio": 1.0, "tiny": 1e-9, "minus": -0, "text": "ünï \"q\" \\ \u2028 \n\u0000 😀", "nested": {"a": [1, 2, null, true]}, "9": "later", "__proto__": "no", "empty": {}}`,
 ) as JsonObject;

@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Changes the row as no server would. */
+/** Changes a row as no server would. */
 function change(sql: string, ...values: (string | null)[]): void {
   const database = new DatabaseSync(file);
   const { changes } = database.prepare(sql).run(...values);

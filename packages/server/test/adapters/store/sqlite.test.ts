@@ -99,7 +99,7 @@ describe('while another process writes', () => {
     writer.exec('BEGIN IMMEDIATE');
     const write = store.putRevision({ kind: 'service', next: service(), expected: null });
     for (let tick = 0; tick < 10; tick += 1) {
-      // A write that held up the event loop would have ended, refused, by the first of them.
+      // A write that blocks the event loop would have been refused before the first timer fires.
       expect(await Promise.race([write, sleep(5, 'waits')])).toBe('waits');
     }
     writer.exec('COMMIT');

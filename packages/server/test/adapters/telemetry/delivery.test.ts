@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => receiver.close());
 
-/** Time enough: the queue takes no more of it than it needs. */
+/** A time limit that is never reached, because the queue ends as soon as it is empty. */
 const PATIENCE_MS = 100_000;
 
 function queueTo(url: string, options: Partial<DeliveryOptions> = {}, more: Partial<Destination> = {}): DeliveryQueue {
@@ -154,7 +154,7 @@ describe('the queue', () => {
     expect(logged[0]!.message).toBe('an event was dropped');
     await receiver.arrived(4);
     await queue.close(10);
-    // All twelve are accounted for, and nothing is under way any more.
+    // All twelve events are accounted for, and none is still being sent.
     expect(outcomes).toHaveLength(12);
     expect(queue.depth).toBe(0);
     expect(logged.at(-1)!.details).toMatchObject({ dropped: 12 });

@@ -30,7 +30,7 @@ function service(revision: number, credentials: string[], blindCredentials: stri
   };
 }
 
-/** What happened while the original was recorded. */
+/** The changes that were made while the original was recorded. */
 const events: ChangeEvent[] = [
   { type: 'service', service: service(1, [credential]), previous: null },
   { type: 'credential', id: credential, name: 'WH', revision: 2, services: ['wh-svc'] },
@@ -47,7 +47,7 @@ describe('the recorded events', () => {
   test.each(events.map((event, index) => ({ event, index })))(
     'the payload for graphite equals recording $index',
     ({ event, index }) => {
-      // Bug 19: a service's own tag was the text of a Python function.
+      // The original sent a service's own tag as the text of a Python function (bug 19).
       const expected = graphite[index]!.body.replace('<built-in function id>', 'wh-svc');
       expect(JSON.parse(graphiteBody(event)!)).toEqual(JSON.parse(expected));
     },

@@ -1,22 +1,22 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One request that arrived. */
+/** A request that has arrived. */
 export interface Received {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
 }
 
-/** A real HTTP server that keeps what it gets and answers as told. */
+/** An HTTP server that keeps the requests it gets and answers as the test says. */
 export interface Receiver {
   url: string;
   received: Received[];
-  /** Statuses to answer, in order; the last one stays. `hang`: no answer at all. */
+  /** The statuses of the answers in order, of which the last one is repeated; `hang` never answers. */
   answers: (number | 'hang')[];
-  /** Sent with every answer. */
+  /** Headers of every answer. */
   answerHeaders: Record<string, string>;
-  /** Resolves when so many requests have arrived. */
+  /** Resolves when this many requests have arrived. */
   arrived(count: number): Promise<Received[]>;
   close(): Promise<void>;
 }

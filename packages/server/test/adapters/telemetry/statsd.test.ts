@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const each of opened.splice(0)) await each.close();
 });
 
-/** A real UDP socket; `lines` resolves when so many lines have come. */
+/** A UDP socket; `lines` resolves when this many lines have arrived. */
 async function listener(): Promise<{ port: number; datagrams: string[]; lines: (count: number) => Promise<string[]> }> {
   const socket = createSocket('udp4');
   opened.push(socket);
@@ -81,7 +81,7 @@ describe('statsd', () => {
     const statsd = sender('no-such-host.invalid', 8125, problems);
     for (let i = 0; i < 10_000; i++) statsd.count('anything');
     await statsd.close();
-    // The machine's resolver may take longer than a server that stops waits for it.
+    // The machine's resolver may take longer than a stopping server waits for it.
     await expect.poll(() => problems, { timeout: 100_000 }).toEqual([expect.stringMatching(/^statsd host: E/)]);
   });
 
@@ -117,7 +117,7 @@ describe('statsd', () => {
     const { port, lines } = await listener();
     const statsd = sender('127.0.0.1', port);
     for (let i = 0; i < 10_000; i++) statsd.count(`n${i}`);
-    // The flood itself may lose datagrams, and what follows it while it passes.
+    // The flood itself may lose datagrams, and so may datagrams that follow it immediately.
     await expect
       .poll(() => {
         statsd.count('one too many');

@@ -45,10 +45,10 @@ const SETTINGS = {
   JWT_ACTIVE_SIGNING_KEYS: '{"staging":"staging-kid-1","production":"production-kid-1"}',
 };
 
-/** Where our response differs: its status, and the number in docs/original-bugs.md of the reason. */
+/** The status of our response where it differs, and the number of the reason in docs/original-bugs.md. */
 const EXCEPTIONS: Record<string, { status: number; bug: number }> = {
   'jwks: token for id': { status: 403, bug: 5 },
-  // The address exists here, for clients of other languages; the token is for somebody else.
+  // Here the path exists, for clients in other languages, but the token is for somebody else.
   'jwks: token with /id/expiry (what the client sends with --expiry)': { status: 403, bug: 5 },
   'certificates: cert selfsigned': { status: 403, bug: 6 },
   'certificates: csr private': { status: 403, bug: 6 },

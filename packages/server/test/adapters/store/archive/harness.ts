@@ -12,7 +12,7 @@ export const ARCHIVE_TABLE = 'confidant-test-archive';
 
 export interface ArchiveHarness extends Harness {
   openArchive(): Archive;
-  /** Puts the row of a revision under a further number, as no server would. */
+  /** Stores the row of a revision under another number, which no server does. */
   copyRevision(id: string, from: number, to: number): Promise<void>;
   /** Deletes one row. */
   drop(rowId: string): Promise<void>;
@@ -90,7 +90,7 @@ export async function written(store: Store, revisions: number, fields: Partial<C
   }
 }
 
-/** Everything the store has of a credential. */
+/** Returns everything that the store has of a credential. */
 export async function everything(
   store: Store,
   id: string,

@@ -10,7 +10,7 @@ import { ARCHIVE_TABLE, ARCHIVES, type ArchiveHarness, everything, written } fro
 const MOVER = fileURLToPath(new URL('./mover.mjs', import.meta.url));
 const CREDENTIALS = 6;
 const REVISIONS = 40;
-/** Milliseconds into a move at which the mover is killed, so that all of its steps are hit. */
+/** Milliseconds after the start of a move at which the mover is killed, so that every step is hit. */
 const KILL_AFTER_MS = [0, 3, 8, 16, 30];
 
 describe.each(ARCHIVES)('$name, killed in the middle of archiving', ({ start }) => {
@@ -49,7 +49,7 @@ function run({ place }: ArchiveHarness, ids: readonly string[]) {
   return spawn(process.execPath, [MOVER, job], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-/** Kills the mover this long after it began to move the `nth` credential. */
+/** Kills the mover this many milliseconds after it began to move the `nth` credential. */
 async function moveAndKill(harness: ArchiveHarness, ids: readonly string[], nth: number, afterMs: number) {
   const child = run(harness, ids);
   const ended = once(child, 'exit');
@@ -62,7 +62,7 @@ async function moveAndKill(harness: ArchiveHarness, ids: readonly string[], nth:
   await ended;
 }
 
-/** How many of a credential's rows are live, in the archive, or both. */
+/** Counts the rows of a credential that are in the table, in the archive, or in both. */
 async function rowsAnywhere(store: Store, archive: Archive, id: string): Promise<number> {
   const { current, revisions } = await everything(store, id, REVISIONS);
   const live = new Set(revisions.map(({ revision }) => `${id}-${revision}`));

@@ -1,4 +1,4 @@
-// Archives credentials one after the other until all are gone or it is killed. Runs the build.
+// This program archives one credential after the other until none is left or it is killed. It runs the build.
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../../../dist/adapters/clock.js';
 import { openDynamoArchive } from '../../../../dist/adapters/store/dynamodb/archive.js';
