@@ -117,7 +117,7 @@ async function onOneTable(version, dynamo, aws) {
       );
       assert.deepEqual(comparable(mine.json), comparable(original.json));
     });
-    await check(title('both refuse to map two credentials with the same key'), async () => {
+    await check(title('both servers refuse to map two credentials with the same key'), async () => {
       const { json } = await ok(writer, 'POST', '/v1/credentials', {
         name: `Clash ${tag}`,
         credential_pairs: { one: 'x', big: '1' },
@@ -136,7 +136,7 @@ async function onOneTable(version, dynamo, aws) {
     });
   }
   await check(
-    "both list the same credentials, services and blind credentials, and accept each other's page tokens",
+    "both servers list the same credentials, services and blind credentials, and accept each other's page tokens",
     async () => {
       for (const list of ['credentials', 'services', 'blind_credentials', 'archive/credentials', 'archive/services']) {
         await same([ours, theirs], `/v1/${list}`);
@@ -145,7 +145,7 @@ async function onOneTable(version, dynamo, aws) {
       await same([ours, theirs], `/v1/credentials?limit=2&page=${encodeURIComponent(first.json.next_page)}`);
     },
   );
-  await check('each sees the grants that the other creates for a service', async () => {
+  await check('each server sees the grants that the other creates for a service', async () => {
     for (const [role, maker] of [
       ['worker-production', ours],
       ['clock-production', theirs],
@@ -183,7 +183,7 @@ async function onOneTable(version, dynamo, aws) {
 
 /** Both servers write at the same time. */
 async function storm({ ours, theirs }, { call, ok, same }) {
-  await check('if both create credentials at the same time, all of them exist', async () => {
+  await check('if both servers create credentials at the same time, all of them exist', async () => {
     const made = await Promise.all(
       Array.from({ length: STORM_WRITES }, (_, i) => {
         const body = { name: `Storm ${i}`, credential_pairs: { [`storm_${i}`]: `v${i}` } };
@@ -194,34 +194,37 @@ async function storm({ ours, theirs }, { call, ok, same }) {
     const ids = new Set(list.json.credentials.map(({ id }) => id));
     assert.ok(made.every(({ json }) => ids.has(json.id)));
   });
-  await check('if both write one credential at the same time, every revision of it can be read by both', async () => {
-    const { json } = await ok(ours, 'POST', '/v1/credentials', {
-      name: 'Contended',
-      credential_pairs: { v: 'start' },
-    });
-    const path = `/v1/credentials/${json.id}`;
-    const answers = await Promise.all(
-      Array.from({ length: STORM_WRITES }, (_, i) =>
-        call(i % 2 === 0 ? ours : theirs, 'user:alice', 'PUT', path, {
-          name: 'Contended',
-          credential_pairs: { v: `write ${i}` },
-        }),
-      ),
-    );
-    const fromOurs = answers.filter((_, i) => i % 2 === 0);
-    assert.ok(
-      fromOurs.every(({ status }) => status === 200 || status === 409),
-      fromOurs.map(({ status }) => status).join(),
-    );
-    const [current] = await same([ours, theirs], path);
-    assert.match(current.json.credential_pairs.v, /^write \d+$/);
-    const last = await ok(ours, 'PUT', path, { credential_pairs: { v: 'end' } });
-    const [after] = await same([ours, theirs], path);
-    assert.deepEqual([after.json.revision, after.json.credential_pairs], [last.json.revision, { v: 'end' }]);
-    const [history] = await same([ours, theirs], `/v1/archive/credentials/${json.id}`);
-    const revisions = history.json.revisions ?? history.json.credentials;
-    assert.ok(revisions.length > 1);
-  });
+  await check(
+    'if both servers write one credential at the same time, every revision of it can be read by both',
+    async () => {
+      const { json } = await ok(ours, 'POST', '/v1/credentials', {
+        name: 'Contended',
+        credential_pairs: { v: 'start' },
+      });
+      const path = `/v1/credentials/${json.id}`;
+      const answers = await Promise.all(
+        Array.from({ length: STORM_WRITES }, (_, i) =>
+          call(i % 2 === 0 ? ours : theirs, 'user:alice', 'PUT', path, {
+            name: 'Contended',
+            credential_pairs: { v: `write ${i}` },
+          }),
+        ),
+      );
+      const fromOurs = answers.filter((_, i) => i % 2 === 0);
+      assert.ok(
+        fromOurs.every(({ status }) => status === 200 || status === 409),
+        fromOurs.map(({ status }) => status).join(),
+      );
+      const [current] = await same([ours, theirs], path);
+      assert.match(current.json.credential_pairs.v, /^write \d+$/);
+      const last = await ok(ours, 'PUT', path, { credential_pairs: { v: 'end' } });
+      const [after] = await same([ours, theirs], path);
+      assert.deepEqual([after.json.revision, after.json.credential_pairs], [last.json.revision, { v: 'end' }]);
+      const [history] = await same([ours, theirs], `/v1/archive/credentials/${json.id}`);
+      const revisions = history.json.revisions ?? history.json.credentials;
+      assert.ok(revisions.length > 1);
+    },
+  );
   await check(
     'beside the original, concurrent writers of ours lose nothing: each accepted write has its own revision',
     async () => {
@@ -269,7 +272,7 @@ async function archiving(version, { ours, theirs }, { call, ok }, settings) {
       assert.deepEqual([json.revision, json.credential_pairs], [2, { kept: 'välue 2' }], server.name);
     }
   };
-  await check('what our API archives disappears for both, and the original restores it', async () => {
+  await check('a credential that our API archives disappears for both, and the original restores it', async () => {
     const id = await create('Archived by ours');
     await ok(ours, 'POST', `/v1/credentials/${id}/archive`, { force: true });
     await gone(id);
@@ -278,14 +281,14 @@ async function archiving(version, { ours, theirs }, { call, ok }, settings) {
     succeeded(await originalAdmin(version, settings, ['restore_credentials', '--ids', id, '--force']));
     await backAgain(id);
   });
-  await check('what the original archives disappears for both, and our command restores it', async () => {
+  await check('a credential that the original archives disappears for both, and our command restores it', async () => {
     const id = await create('Archived by theirs');
     succeeded(await originalAdmin(version, settings, ['archive_credentials', '--ids', id, '--force']));
     await gone(id);
     succeeded(await ourAdmin(settings, ['restore_credentials', '--ids', id, '--force']));
     await backAgain(id);
   });
-  await check('the original restores what our command archives', async () => {
+  await check('the original restores a credential that our command archives', async () => {
     const id = await create('Archived by our command');
     succeeded(await ourAdmin(settings, ['archive_credentials', '--ids', id, '--force']));
     await gone(id);

@@ -129,23 +129,26 @@ async function container({ folder, bin: ours, env }) {
     const inside = { ...env, ...more, PATH: `${installed ?? ours}:${env.PATH}` };
     return start('unshare', [...namespace, ...words], { cwd: folder, env: inside });
   };
-  await check('as process 1 it passes the values on, and ends with the exit code of the program', async () => {
+  await check('as process 1 `confidant` passes the values on, and ends with the exit code of the program', async () => {
     const end = await asFirst('echo "$PPID $DB_USER $*"; exit 7').ended;
     assert.deepEqual([end.code, end.stdout], [7, '1 web --port 8000\n'], end.stderr);
   });
-  await check('as process 1 it passes a stop on, and exits with 143 if the program does not catch it', async () => {
-    for (const [reaction, expected] of [
-      [`trap 'echo stopping; exit 3' TERM; `, [3, 'ready\nstopping\n']],
-      ['', [143, 'ready\n']],
-    ]) {
-      const running = asFirst(`${reaction}echo ready; while :; do sleep 0.05; done`);
-      while (!running.output().includes('ready') && running.isRunning()) await sleep(50);
-      await stopFirst(running);
-      const end = await running.ended;
-      assert.deepEqual([end.code, end.stdout], expected, end.stderr);
-    }
-  });
-  await check('as process 1 it does not start the program while a value is missing', async () => {
+  await check(
+    'as process 1 `confidant` passes a stop on, and exits with 143 if the program does not catch it',
+    async () => {
+      for (const [reaction, expected] of [
+        [`trap 'echo stopping; exit 3' TERM; `, [3, 'ready\nstopping\n']],
+        ['', [143, 'ready\n']],
+      ]) {
+        const running = asFirst(`${reaction}echo ready; while :; do sleep 0.05; done`);
+        while (!running.output().includes('ready') && running.isRunning()) await sleep(50);
+        await stopFirst(running);
+        const end = await running.ended;
+        assert.deepEqual([end.code, end.stdout], expected, end.stderr);
+      }
+    },
+  );
+  await check('as process 1 `confidant` does not start the program while a value is missing', async () => {
     const end = await asFirst('echo ran', { API_KEY: 'confidant' }).ended;
     assert.deepEqual([end.code, end.stdout], [255, ''], end.stderr);
     assert.match(end.stderr, /gives no API_KEY/);

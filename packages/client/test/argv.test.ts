@@ -264,7 +264,7 @@ describe('wrong arguments are refused', () => {
     expect(refused('--retries', '-1', 'list_cas')).toMatch(/whole number/);
   });
 
-  test('options that exclude each other are refused, and so is none where one is required', () => {
+  test('options that exclude each other are refused, and so is a missing option if one of several is required', () => {
     const blind = ['create_blind_credential', '--name', 'n', '--blind-keys', '{}', '--credential-pairs', '{}'];
     expect(refused(...blind)).toMatch(/one of --group-context, --blind-contexts is required/);
     expect(refused(...blind, '--group-context', '{}', '--blind-contexts', '{}')).toMatch(/cannot be used with/);

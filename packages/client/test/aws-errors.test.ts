@@ -132,7 +132,7 @@ describe('errors of AWS about credentials', () => {
     at.configure({ token_cache_file: '' });
   });
 
-  test('an unavailable KMS is reported as that', async () => {
+  test('an unavailable KMS is reported as unavailable', async () => {
     kms = ofKms('DependencyTimeoutException', 'later');
     expect((await told()).stderr).toBe('confidant: error: KMS is unavailable (DependencyTimeoutException): later\n');
   });

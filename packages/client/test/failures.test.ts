@@ -149,7 +149,7 @@ describe('failures', () => {
     expect((await at.call(get)).stderr).toMatch(/blind credential .* cannot be decrypted .*--no-decrypt-blind/);
   });
 
-  test('missing AWS credentials are reported as that', async () => {
+  test('missing AWS credentials are reported as missing', async () => {
     at.configure({ token_cache_file: '' });
     const env = { AWS_ENDPOINT_URL_KMS: at.kms.url, ...NO_METADATA };
     const end = await callCli(['confidant', '--config-files', at.config, 'list_services'], env);
@@ -266,7 +266,7 @@ describe('failures', () => {
     at.configure({});
   });
 
-  test('plain http instead of https and untrusted certificates are reported as that, and not retried', async () => {
+  test('plain http instead of https and untrusted certificates are named as the cause, and not retried', async () => {
     at.configure({ retries: 3 });
     const pem = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url));
     const secure = createServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') });

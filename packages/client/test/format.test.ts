@@ -190,7 +190,7 @@ describe('output formats', () => {
 });
 
 describe('names', () => {
-  test("names are Python's words: letters and digits of any script, not beginning with a digit", () => {
+  test('a name is a word as in Python: letters and digits of any script, not beginning with a digit', () => {
     for (const good of ['a', '_x1', 'Übel', 'ключ', 'a²']) expect(isShellName(good)).toBe(true);
     for (const good of ['a', '_X1']) expect(isPortableName(good)).toBe(true);
     for (const bad of ['', '1a', 'a-b', 'ÜBEL', 'a²']) expect(isPortableName(bad)).toBe(false);

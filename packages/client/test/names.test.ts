@@ -180,7 +180,7 @@ describe('revisions', () => {
     }
   });
 
-  test("what does not exist at all is reported in the server's words", async () => {
+  test("a resource that does not exist is reported in the server's words", async () => {
     expect(await refused('revert_credential', '--id', 'nope', '--revision', '9')).toBe('Credential not found.');
     expect(await refused('revert_service', '--id', 'nope', '--revision', '9')).toBe('Service not found.');
   });
@@ -270,7 +270,7 @@ describe('lists for people', () => {
     expect(rest).toMatchObject({ stdout: expect.stringMatching(/^[\da-f]{32}\n$/) as string, stderr: '' });
   });
 
-  test('any other command refuses a table before it does anything, and says what it has', async () => {
+  test('any other command refuses a table before it does anything, and lists its formats', async () => {
     const { code, stdout, stderr } = await run(
       'update_credential',
       '--id',

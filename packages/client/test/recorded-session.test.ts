@@ -201,7 +201,7 @@ function sourceOf(name: string): string {
     : 'get_service as service (blind decrypted)';
 }
 
-describe('the recorded commands against the real server', () => {
+describe('the recorded commands have the recorded results with the real server', () => {
   for (const recording of all) {
     if (recording.stdin === null && ELSEWHERE[recording.name] === undefined)
       test(recording.name, () => compare(recording));
@@ -230,7 +230,7 @@ async function compare(recording: Recording): Promise<void> {
   expect(compared).toEqual(await translation.expected(otherwise?.instead?.(recorded) ?? recorded, compared));
 }
 
-describe('confidant-format of our get_service', () => {
+describe('confidant-format prints the recorded output for our get_service', () => {
   const piped = all.filter(({ name, stdin }) => stdin !== null && ELSEWHERE[name] === undefined);
   /** Splits into sorted statements, because the original left the order of credentials to chance (bug 23). */
   const statements = (text: string): string[] => text.split(/^(?=: \$\{)/m).toSorted();

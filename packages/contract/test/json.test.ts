@@ -36,7 +36,7 @@ describe('JSON without loss', () => {
     expect(Object.keys(value)).toEqual(['__proto__']);
   });
 
-  test('bad text is refused without being quoted', () => {
+  test('invalid text is refused without being quoted', () => {
     for (const text of ['{"hunter2": 1.0,}', '{hunter2}', 'hunter2']) {
       expect(() => parseJson(text)).toThrow(/^not valid JSON$/);
     }

@@ -48,7 +48,7 @@ describe('with ENABLE_SAVE_LAST_DECRYPTION_TIME', () => {
     expect(await dueOf(path)).toBe(rotated.json.next_rotation_date);
   });
 
-  test('a revert to values that somebody saw keeps the date when they were seen', async () => {
+  test('a revert to values that were seen keeps the date of that', async () => {
     server = await startServer(RECORDING);
     const { path } = await created();
     const due = (await server.call('user:alice', 'GET', path)).json.next_rotation_date;

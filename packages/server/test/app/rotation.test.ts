@@ -25,7 +25,7 @@ describe('a credential is due for rotation', () => {
     expect(next({ tags: ['SLOW', 'other', 'FINANCIALLY_SENSITIVE'] })).toBe(next({ tags: ['FINANCIALLY_SENSITIVE'] }));
   });
 
-  test('from the moment somebody saw its values after the last rotation, and not for having been seen before', () => {
+  test('from the moment its values were seen after the last rotation, and not for having been seen before', () => {
     const seen = addDays(ROTATED, 1);
     expect(next({ lastDecryptedDate: seen })).toBe(seen);
     expect(next({ lastDecryptedDate: addDays(ROTATED, -1) })).toBe(next({}));

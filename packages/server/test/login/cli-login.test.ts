@@ -314,7 +314,7 @@ describe('the command line login', () => {
     }
   });
 
-  test('is not offered behind a proxy that logs in, nor where nobody or everybody is logged in: 404 says why', async () => {
+  test('is not offered behind a proxy that logs in, nor without any login, nor without authentication: the 404 says why', async () => {
     const header = { USER_AUTH_MODULE: 'header', HEADER_AUTH_EMAIL_HEADER: 'x-email' };
     for (const environment of [header, { USER_AUTH_MODULE: 'google' }, { USE_AUTH: 'false' }]) {
       const confidant = await startServer(environment as Record<string, string>);
