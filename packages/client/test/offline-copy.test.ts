@@ -118,7 +118,7 @@ describe('the offline copy', () => {
     }
   });
 
-  test('a copy stays as it is after an answer 200 that is not the service, and serves the next outage', async () => {
+  test('a copy is kept after a response 200 that is not the service, and is used at the next outage', async () => {
     const { service } = await get();
     const other = serviceWith({ db_password: 'other' });
     const bodies = [{}, { ok: true }, { result: true }, { ...other, id: 7 }, { ...other, credentials: {} }];

@@ -3,13 +3,13 @@ import { KmsRefused, KmsUnavailable } from '../src/index.js';
 import { MemoryKms } from './memory-kms.js';
 import { mint, SERVICE, setUp, verdict } from './validator-setup.js';
 
-/** A token that nobody made, different for each number. */
+/** Returns random text in place of a token, different for each number. */
 function invented(number: number): string {
   return Buffer.alloc(150, `invented ${number} `).toString('base64');
 }
 
 describe('rejected tokens', () => {
-  test('are rejected again without a call to KMS, for less than half a minute', async () => {
+  test('a rejected token is rejected again without a call to KMS, for less than half a minute', async () => {
     const { kms, keys, clock, validator } = setUp();
     const token = await mint(kms, { keyId: keys.unrelated });
     for (let time = 0; time < 3; time += 1) expect(await verdict(validator.validate(SERVICE, token))).toBe('key');
@@ -19,14 +19,14 @@ describe('rejected tokens', () => {
     expect(kms.calls.decrypt).toBe(2);
   });
 
-  test('are rejected for what was checked: under another name KMS is asked', async () => {
+  test('a rejection counts only for the name that was checked, and KMS is called for another name', async () => {
     const { kms, validator } = setUp();
     const token = await mint(kms);
     expect(await verdict(validator.validate('2/service/other', token))).toBe('kms-refused');
     expect(await verdict(validator.validate(SERVICE, token))).toBe('accepted');
   });
 
-  test('that were only too early are accepted as soon as they are valid', async () => {
+  test('a token that was only too early is accepted as soon as it is valid', async () => {
     const { kms, clock, validator } = setUp();
     const token = await mint(kms, { notBefore: clock.now + 2000 });
     expect(await verdict(validator.validate(SERVICE, token))).toBe('not-yet-valid');
@@ -36,7 +36,7 @@ describe('rejected tokens', () => {
 });
 
 describe('invented tokens', () => {
-  test('from one address cost KMS a bounded number of calls, and no other address its tokens', async () => {
+  test('invented tokens from one address cause a bounded number of calls to KMS, and do not affect other addresses', async () => {
     const { kms, clock, validator } = setUp();
     const known = await mint(kms);
     await validator.validate(SERVICE, known, '192.0.2.1');
@@ -49,14 +49,14 @@ describe('invented tokens', () => {
     }
     expect(unasked).toBeGreaterThan(1700);
     expect(kms.calls.decrypt).toBeLessThan(300);
-    // A token that is known costs nothing, and other addresses are not limited yet.
+    // A cached token needs no call, and other addresses are not limited yet.
     expect(await verdict(validator.validate(SERVICE, known, '192.0.2.1'))).toBe('accepted');
     expect(await verdict(validator.validate(SERVICE, await mint(kms), '192.0.2.2'))).toBe('accepted');
     clock.now += 1000;
     expect(await verdict(validator.validate(SERVICE, await mint(kms), '192.0.2.1'))).toBe('accepted');
   });
 
-  test('from many addresses are bounded too, and known tokens stay valid', async () => {
+  test('invented tokens from many addresses cause a bounded number of calls too, and known tokens stay valid', async () => {
     const { kms, validator } = setUp();
     const known = await mint(kms);
     await validator.validate(SERVICE, known);
@@ -67,7 +67,7 @@ describe('invented tokens', () => {
     expect(await verdict(validator.validate(SERVICE, known))).toBe('accepted');
   });
 
-  test('limit nobody whose tokens are valid, however many start at once', async () => {
+  test('valid tokens are never limited, however many arrive at the same time', async () => {
     const { kms, validator } = setUp({ cacheSize: 5000 });
     const tokens = await Promise.all(Array.from({ length: 3000 }, () => mint(kms)));
     const verdicts = await Promise.all(tokens.map((token) => verdict(validator.validate(SERVICE, token, '192.0.2.1'))));
@@ -75,7 +75,7 @@ describe('invented tokens', () => {
   });
 });
 
-describe('trouble between this service and KMS', () => {
+describe('failures of KMS that say nothing about the token', () => {
   class TroubledKms extends MemoryKms {
     refusal: string | undefined;
     hidden: string | undefined;
@@ -97,7 +97,7 @@ describe('trouble between this service and KMS', () => {
     'NotFoundException',
     'InvalidKeyUsageException',
     'SomethingNewException',
-  ])('%s is no rejection of the token', async (code) => {
+  ])('%s is KmsUnavailable, not a rejection of the token', async (code) => {
     const kms = new TroubledKms();
     const { validator } = setUp();
     const troubled = setUp({ kms }).validator;
@@ -119,7 +119,7 @@ describe('trouble between this service and KMS', () => {
     expect(await verdict(validator.validate(SERVICE, invented(1)))).toBe('kms-refused');
   });
 
-  test('a key that KMS does not show locks out no other key, and rejects none of its tokens', async () => {
+  test('a key that cannot be resolved affects no other key, and its tokens are KmsUnavailable, not rejected', async () => {
     const kms = new TroubledKms();
     kms.addKey('alias/authnz-service');
     const sandbox = kms.addKey('alias/authnz-sandbox');

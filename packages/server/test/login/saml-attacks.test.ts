@@ -272,7 +272,7 @@ describe('open redirects', () => {
   });
 });
 
-describe('refused before any of it is searched: messages that would take long', () => {
+describe('SAML messages that would take long to search are refused first', () => {
   const many = (count: number, unit: (index: number) => string): string =>
     Array.from({ length: count }, (_, index) => unit(index)).join('');
   const inside: Record<string, [content: string, reason: RegExp]> = {
@@ -301,7 +301,7 @@ describe('refused before any of it is searched: messages that would take long', 
     });
   }
 
-  test('siblings inside an encrypted assertion, which anybody can encrypt', async () => {
+  test('many siblings inside an encrypted assertion, which any client can encrypt, are refused', async () => {
     const sp = await makeKeyPair('confidant');
     const target = await startSamlSite({}, sp);
     const publicKey = createPublicKey(sp.cert).export({ type: 'spki', format: 'pem' }) as string;
@@ -310,7 +310,7 @@ describe('refused before any of it is searched: messages that would take long', 
     await target.stop();
   });
 
-  test('siblings in a logout message that nobody signed', async () => {
+  test('many siblings in an unsigned logout message are refused', async () => {
     const lax = await startSamlSite({ SAML_SECURITY_SLO_RESP_SIGNED: 'false' });
     const xml = `<LogoutResponse>${'<a/>'.repeat(15_000)}</LogoutResponse>`;
     const message = encodeURIComponent(deflateRawSync(Buffer.from(xml)).toString('base64'));
@@ -322,13 +322,13 @@ describe('refused before any of it is searched: messages that would take long', 
 
 test('a response with a thousand groups logs in, whether they are one attribute or a thousand', async () => {
   const groups = Array.from({ length: 1000 }, (_, index) => `group ${index}`);
-  // Under another name than the one of groups: the session is a cookie, which holds fewer.
+  // The attribute is not the one of groups, because the session is in a cookie, which holds fewer groups.
   expect((await site.login({ attributes: { teams: groups } })).status).toBe(302);
   const attributes = Object.fromEntries(groups.map((group) => [group, group]));
   expect((await site.login({ attributes })).status).toBe(302);
 });
 
-test('a login that failed three times is over, also with its cookie brought back', async () => {
+test('a login that failed three times has ended, even if its cookie is restored', async () => {
   const visitor = new Visitor(site.confidant.url);
   const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
   const flow = visitor.jar().get('confidant_session_login')!;

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { guardConnections } from '../../src/net/guard-connections.js';
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
-/** More than the system takes off a server's hands. */
+/** More than the operating system buffers for a connection. */
 const LARGE = Buffer.alloc(64 * 2 ** 20);
 
 async function start(listener: RequestListener, ...limits: [number, { stallMs?: number; maxSendMs?: number }?]) {
@@ -44,7 +44,7 @@ test('eight requests sent at once are all answered', async () => {
   await expect.poll(() => text.match(/answered/g)?.length, { timeout: 60_000 }).toBe(8);
 });
 
-test('a connection with more than eight waiting requests ends, and the rest of them is not begun', async () => {
+test('a connection with more than eight waiting requests ends, and its other requests are not processed', async () => {
   let begun = 0;
   const { connect: open } = await start(() => void begun++, 10);
   const { socket, peer } = await open();
@@ -53,7 +53,7 @@ test('a connection with more than eight waiting requests ends, and the rest of t
   expect(begun).toBe(8);
 });
 
-test('a connection ends when its client takes nothing of an answer', async () => {
+test('a connection ends if its client reads nothing of a response', async () => {
   const { connect: open } = await start((_request, response) => response.end(LARGE), 10, { stallMs: 200 });
   const { socket, peer } = await open();
   socket.pause();
@@ -61,7 +61,7 @@ test('a connection ends when its client takes nothing of an answer', async () =>
   await expect.poll(() => peer.destroyed, { timeout: 60_000 }).toBe(true);
 });
 
-test('a connection ends when its client takes an answer too slowly', async () => {
+test('a connection ends if its client reads a response too slowly', async () => {
   const limits = { stallMs: 60_000, maxSendMs: 500 };
   const { connect: open } = await start((_request, response) => response.end(LARGE), 10, limits);
   const { socket, peer } = await open();
@@ -72,7 +72,7 @@ test('a connection ends when its client takes an answer too slowly', async () =>
   await expect.poll(() => peer.destroyed, { timeout: 60_000 }).toBe(true);
 });
 
-test('a full server replaces the connection that is idle longest, and none that is at work', async () => {
+test('a full server closes the connection that has been idle longest, and none with a request in progress', async () => {
   const { server, connect: open } = await start(() => undefined, 3);
   const busy = await open();
   const begun = once(server, 'request');

@@ -4,15 +4,15 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dataDirectory, type Program, run } from '../../harness/program.js';
 
-/** A server program under attack, and what it costs others meanwhile. */
+/** A server program under attack, and measurements of how it serves others meanwhile. */
 export interface Target {
   program: Program;
   host: string;
   port: number;
-  /** Memory of the process, bytes. */
+  /** The memory of the process in bytes. */
   memory(): number;
   /**
-   * Runs the attack while health checks, each on a connection of its own, ask one after the other.
+   * Runs the attack, and meanwhile one health check after the other, each on a new connection.
    *
    * @returns the longest time a health check took in milliseconds, how many were answered, and the most memory
    */
@@ -71,7 +71,7 @@ function isHealthy(url: string): Promise<boolean> {
   });
 }
 
-/** Opens connections that never read. Those that the server ends are no failure. */
+/** Opens connections that never read. A connection that the server ends is not a failure. */
 export async function openSilent(target: { host: string; port: number }, count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => {
     const socket = connect(target.port, target.host);
@@ -87,7 +87,7 @@ export async function openSilent(target: { host: string; port: number }, count: 
   return sockets;
 }
 
-/** One line of figures, for whoever compares runs. */
+/** Prints the figures in one line, for comparing runs. */
 export function report(name: string, figures: Record<string, number>): void {
   const parts = Object.entries(figures).map(([what, value]) => `${what} ${Math.round(value)}`);
   process.stdout.write(`attack: ${name}: ${parts.join(', ')}\n`);

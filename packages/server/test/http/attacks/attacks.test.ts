@@ -6,7 +6,7 @@ import { makeKeyPair } from '../../login/saml-idp.js';
 import { requestIn } from '../../login/saml-site.js';
 import { openSilent, report, startTarget, type Target } from './attack.js';
 
-/** A busy machine answers within this. Without the bounds the same machine took 11 seconds and more for each attack. */
+/** Long enough for a busy machine. Without the bounds, every attack delayed health checks by 11 seconds or more. */
 const PROMISED_MS = 10_000;
 const MEGABYTE = 2 ** 20;
 const PATIENT = { timeout: 240_000 };
@@ -27,13 +27,13 @@ beforeAll(async () => {
     SAML_IDP_ENTITY_ID: 'https://idp.example',
     SAML_IDP_SIGNON_URL: 'https://idp.example/sso',
     SAML_IDP_CERT: cert,
-    // A stranger's body may take its time.
+    // Slow bodies are not cut off during an attack.
     REQUEST_TIMEOUT_SECONDS: '30',
   });
 }, 120_000);
 afterAll(() => target?.stop());
 
-/** Runs an attack and holds the promise: a health check is answered meanwhile, and memory stays within bounds. */
+/** Runs an attack, and expects that health checks are answered meanwhile and that memory stays within bounds. */
 async function survives(name: string, attack: () => Promise<void>, growthBytes = 200 * MEGABYTE): Promise<void> {
   const before = target.memory();
   const { longestMs, answered, failed, peakBytes } = await target.during(attack);
@@ -51,7 +51,7 @@ async function survives(name: string, attack: () => Promise<void>, growthBytes =
   expect(target.program.process.exitCode).toBeNull();
 }
 
-/** Requests that nobody waits for the answers of, on connections that stay open for a while. */
+/** Sends requests without reading the responses, on connections that stay open for a while. */
 async function unread(
   to: { host: string; port: number },
   connections: number,
@@ -64,8 +64,8 @@ async function unread(
   for (const socket of sockets) socket.destroy();
 }
 
-describe('a stranger cannot stop the server', PATIENT, () => {
-  test('with one SAML response of 62,000 elements', async () => {
+describe('a server under attack by anonymous clients stays available', PATIENT, () => {
+  test('during SAML responses of 62,000 elements', async () => {
     const begun = await new Promise<{ location: string; cookie: string }>((resolve, reject) => {
       get(`${target.program.url}/v1/login`, (response) => {
         response.resume();
@@ -92,17 +92,17 @@ describe('a stranger cannot stop the server', PATIENT, () => {
     });
   });
 
-  test('with requests whose answers are never read', () =>
+  test('during requests whose responses are never read', () =>
     survives('unread answers', () =>
       unread(target, 5, 'GET /v1/openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n', 12_000),
     ));
 
-  test('with metrics that are never read', () =>
+  test('during requests for metrics whose responses are never read', () =>
     survives('unread metrics', () =>
       unread({ host: '127.0.0.1', port: metricsPort }, 5, 'GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n', 12_000),
     ));
 
-  test('with requests to the local KMS whose answers are never read', () =>
+  test('during requests to the local KMS whose responses are never read', () =>
     survives('unread KMS answers', () =>
       unread(
         { host: '127.0.0.1', port: kmsPort },
@@ -112,7 +112,7 @@ describe('a stranger cannot stop the server', PATIENT, () => {
       ),
     ));
 
-  test('with bodies that prove nothing', () =>
+  test('during large bodies without authentication', () =>
     survives('bodies before authentication', async () => {
       const sockets = await openSilent(target, 60);
       const head = 'POST /v1/credentials HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
@@ -125,7 +125,7 @@ describe('a stranger cannot stop the server', PATIENT, () => {
       for (const socket of sockets) socket.destroy();
     }));
 
-  test('with headers that come byte by byte, on more connections than it takes', () =>
+  test('during headers that arrive byte by byte, on more connections than the server accepts', () =>
     survives('slow headers', async () => {
       const sockets: Awaited<ReturnType<typeof openSilent>> = [];
       for (let batch = 0; batch < 10; batch++) sockets.push(...(await openSilent(target, 500)));
@@ -136,7 +136,7 @@ describe('a stranger cannot stop the server', PATIENT, () => {
       for (const socket of sockets) socket.destroy();
     }));
 
-  test('with invented tokens, which KMS is soon not asked about any more', () =>
+  test('during invented tokens, for which KMS is soon not called any more', () =>
     survives('invented tokens', async () => {
       const statuses = new Map<number, number>();
       for (let number = 0; number < 400; number++) {
