@@ -37,7 +37,6 @@ const routes = [
   createRoute({
     getParentRoute: () => root,
     path: '/credentials/new',
-    validateSearch: texts('service'),
     component: NewCredentialPage,
   }),
   createRoute({ getParentRoute: () => root, path: '/credentials/$id', component: CredentialPage }),

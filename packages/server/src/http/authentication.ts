@@ -55,6 +55,10 @@ export class Authentication {
       const principal = await authenticate(authRequest);
       if (principal !== undefined) return principal;
     }
+    // A session serves the pages of this server: a page of another site reads nothing in a person's name, in whatever
+    // way it sends the request. An address that a person types comes from no site.
+    const site = request.headers['sec-fetch-site'];
+    if (site === 'cross-site' || site === 'same-site') throw new Refusal('csrf');
     const loggedIn = await this.loggedIn(request, reply, write);
     if (loggedIn === undefined) throw new Refusal('unauthenticated');
     if (write) requireCsrfToken(loggedIn.session, request.headers['x-xsrf-token']);

@@ -7,12 +7,6 @@ import { DATA_HEADERS, PAGE_HEADERS } from './security.js';
 /** The addresses that the web application answers in the browser. */
 const ADDRESSES = ['/', '/credentials', '/credentials/*', '/blind/*', '/services', '/services/*'];
 
-/** Beyond what every page demands: no text becomes script, not even by a fault in a library. */
-const APP_HEADERS = {
-  ...PAGE_HEADERS,
-  'content-security-policy': `${PAGE_HEADERS['content-security-policy']}; require-trusted-types-for 'script'; trusted-types 'none'`,
-} as const;
-
 /** Names hold a hash of the content, so a browser may keep a file for as long as it likes. */
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
@@ -42,7 +36,7 @@ export function registerWebApp(server: FastifyInstance, { module, authentication
     server.get(address, PAGE, async (request, reply) => {
       const isIn = module.kind === 'no-authentication' || (await authentication.loggedIn(request, reply)) !== undefined;
       if (!isIn) return redirect(reply, `/loggedout${wanted(request.raw.url)}`);
-      return reply.headers(APP_HEADERS).header('content-type', 'text/html; charset=utf-8').send(app.page);
+      return reply.headers(PAGE_HEADERS).header('content-type', 'text/html; charset=utf-8').send(app.page);
     });
   }
   server.get('/assets/pages.css', async (_request, reply) =>

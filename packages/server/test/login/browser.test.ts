@@ -211,7 +211,7 @@ describe.runIf(existsSync(CHROMIUM))('in a real browser', () => {
       expect(complaints).toEqual([]);
       const again = await openPage(browser, confidant.url);
       await again.page.goto(loginLink(confidant.url, secret));
-      await again.page.locator('#status', { hasText: 'used before' }).waitFor();
+      await again.page.locator('#status', { hasText: 'This link has been used' }).waitFor();
       await picture(again.page, 'link-2-used');
       await confidant.stop();
     });

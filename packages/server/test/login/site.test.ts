@@ -163,7 +163,9 @@ describe('HTTPS', () => {
 describe('headers of responses', () => {
   test('give pages a strict content policy, no frames, no referrer and no caching', async () => {
     const { headers } = await server.call(null, 'GET', '/loggedout');
-    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; .*frame-ancestors 'none'$/);
+    expect(headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; .*frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'$/,
+    );
     expect(headers.get('content-security-policy')).not.toMatch(/unsafe|\*|data:/);
     expect(Object.fromEntries(headers)).toMatchObject({
       'x-content-type-options': 'nosniff',

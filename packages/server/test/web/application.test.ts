@@ -82,6 +82,29 @@ describe.runIf(HAS_CHROMIUM)('the web application', () => {
     expect(await page.content()).not.toContain(PASSWORD);
   });
 
+  test('forgets values with the last Hide, and shows none that come after Escape', async () => {
+    const page = await open(`/credentials/${orders}`);
+    let reads = 0;
+    await page.route(`**/v1/credentials/${orders}`, async (route) => {
+      reads += 1;
+      if (reads === 2) {
+        await page.keyboard.press('Escape');
+        await expect.poll(() => page.getByRole('button', { name: 'Reveal db_password' }).count()).toBe(1);
+      }
+      await route.continue();
+    });
+    await page.getByRole('button', { name: 'Reveal db_password' }).click();
+    await page.getByText(PASSWORD).waitFor();
+    await page.getByRole('button', { name: 'Hide db_password' }).click();
+    await expect.poll(() => page.evaluate('RegExp.input')).not.toContain(PASSWORD);
+    expect(await page.content()).not.toContain(PASSWORD);
+    await page.getByRole('button', { name: 'Reveal db_password' }).click();
+    await expect.poll(() => reads).toBe(2);
+    await page.waitForLoadState('networkidle');
+    expect(await page.content()).not.toContain(PASSWORD);
+    await page.unroute(`**/v1/credentials/${orders}`);
+  });
+
   test('one read of the values serves several reveals, and the audit log has one line for it', async () => {
     const page = await open(`/credentials/${orders}`);
     await page.getByRole('button', { name: 'Reveal db_password' }).waitFor();
@@ -145,12 +168,44 @@ describe.runIf(HAS_CHROMIUM)('the web application', () => {
     await page.getByLabel('Key', { exact: true }).fill('a');
     await page.getByRole('button', { name: 'Add a key' }).click();
     await page.getByLabel('Key', { exact: true }).nth(1).fill('A');
-    await page.getByText('This key stands here twice.').first().waitFor();
+    await page.getByText('This key is entered twice.').first().waitFor();
     expect(await page.getByRole('button', { name: 'Store the credential' }).isDisabled()).toBe(true);
     await page.getByLabel('Key', { exact: true }).nth(1).fill('b');
     await page.getByRole('button', { name: 'Store the credential' }).click();
     await page.getByText('Another credential has this name.').waitFor();
     expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Mail relay');
+  });
+
+  test('Enter in a picker that finds nothing stores nothing', async () => {
+    const page = await open('/credentials/new');
+    await page.getByLabel('Name', { exact: true }).fill('Not yet');
+    await page.getByLabel('Key', { exact: true }).fill('a');
+    await page.getByLabel('Value of a').fill('b');
+    await page.getByRole('button', { name: 'Choose a service' }).click();
+    await page.keyboard.type('nothing like it');
+    await page.getByText('Nothing matches.').waitFor();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Not yet');
+    const { credentials } = (await ask(page, 'GET', '/v1/credentials')) as { credentials: { name: string }[] };
+    expect(credentials.map(({ name }) => name)).not.toContain('Not yet');
+  });
+
+  test('asks before a draft is left, and on a phone its buttons can be pressed', async () => {
+    const { context, page } = await visit(browser, confidant, { viewport: { width: 390, height: 844 } });
+    await page.goto(`${confidant.url}/services/demo-app`);
+    await page.getByRole('button', { name: 'Remove Orders database' }).click();
+    const questions: string[] = [];
+    page.on('dialog', (dialog) => {
+      questions.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await page.getByRole('link', { name: 'Confidant, to the credentials' }).click();
+    await expect.poll(() => questions).toEqual(['Leave this page? What you changed here is not saved.']);
+    await page.getByText('1 removed').waitFor();
+    await page.getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('1 removed').waitFor({ state: 'detached' });
+    await context.close();
   });
 
   test('says before saving that a key collides, and saves what a service gets as one revision', async () => {
@@ -237,7 +292,7 @@ describe.runIf(HAS_CHROMIUM)('the web application', () => {
     await page.goBack();
     expect(await filter.inputValue()).toBe('tag:pci meta.owner:orders');
     await filter.fill('no:such due:soon');
-    await page.getByText('no:such is left out: there is no field no.').waitFor();
+    await page.getByText('no:such is left out: there is no field no (there are tag, by,').waitFor();
     await page.getByText('due:soon is left out: expected due:late').waitFor();
     await filter.fill('nothing like it');
     await page.getByText('No credential matches nothing like it').waitFor();

@@ -55,6 +55,17 @@ describe('the page', () => {
   );
 });
 
+test.each(['cross-site', 'same-site'])(
+  'a page of another site (%s) reads nothing in the name of a person who is logged in',
+  async (site) => {
+    const answer = await get('/v1/credentials', { ...PERSON, 'sec-fetch-site': site });
+    expect([answer.status, answer.headers.get('x-confidant-error')]).toEqual([401, 'csrf']);
+    for (const own of ['same-origin', 'none']) {
+      expect((await get('/v1/credentials', { ...PERSON, 'sec-fetch-site': own })).status).toBe(200);
+    }
+  },
+);
+
 describe('a file', () => {
   const app = readWebApp(directory);
   const [script] = [...app.assets.keys()].filter((name) => name.endsWith('.js'));

@@ -1,5 +1,5 @@
 import { type ErrorCode, ERRORS, isPlainObject, parseJson, stringifyJson } from '@confidant/contract/wire';
-import { sessionEnded } from '../session.js';
+import { sessionEnded, sessionRestored } from '../session.js';
 import { ApiError, asApiError, type Conflict } from './errors.js';
 
 /** How long an answer may take; a server that needs longer has lost the request. */
@@ -44,7 +44,10 @@ export async function request<Answer>(
     throw asApiError(error);
   }
   const answer = readJson(text);
-  if (response.ok && isPlainObject(answer)) return answer as Answer;
+  if (response.ok && isPlainObject(answer)) {
+    sessionRestored();
+    return answer as Answer;
+  }
   throw refusal(response, answer);
 }
 
@@ -53,17 +56,25 @@ function readJson(text: string): unknown {
     return parseJson(text);
   } catch {
     return undefined;
+  } finally {
+    forgetMatches();
   }
+}
+
+/** Browsers keep the last text that a regular expression matched (`RegExp.input`): it must not be a value. */
+export function forgetMatches(): void {
+  /(?:)/.exec('');
 }
 
 function refusal(response: Response, answer: unknown): ApiError {
   const body = isPlainObject(answer) ? answer : {};
   const header = response.headers.get('x-confidant-error') ?? '';
-  const code = header in ERRORS ? (header as ErrorCode) : undefined;
+  const code = Object.hasOwn(ERRORS, header) ? (header as ErrorCode) : undefined;
   const said = typeof body['error'] === 'string' ? body['error'] : `The server answered ${response.status}.`;
   const conflicts = isPlainObject(body['conflicts']) ? (body['conflicts'] as Record<string, Conflict>) : undefined;
   const requestId = response.headers.get('x-request-id') ?? undefined;
-  if (response.status === 401) sessionEnded();
+  // A refused token against forgery is 401 too, and no end of the session.
+  if (code === 'unauthenticated') sessionEnded();
   return new ApiError(response.status, code, said, requestId, conflicts);
 }
 

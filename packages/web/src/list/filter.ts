@@ -1,3 +1,4 @@
+import { stringifyJson } from '@confidant/contract/wire';
 import { daysUntil } from '../parts/when.js';
 
 /** A row of the list: a credential or a blind credential, with what the filter looks at. */
@@ -55,8 +56,9 @@ export function readFilter(text: string, now: number): { matches: Predicate; fau
 }
 
 function problemOf(field: string): string {
-  const example = EXAMPLES[field.split('.')[0]!];
-  return example === undefined ? `there is no field ${field}` : `expected ${example}`;
+  const name = field.split('.')[0]!;
+  if (Object.hasOwn(EXAMPLES, name)) return `expected ${EXAMPLES[name]}`;
+  return `there is no field ${field} (there are ${Object.keys(EXAMPLES).join(', ')})`;
 }
 
 const EXAMPLES: Readonly<Record<string, string>> = {
@@ -77,7 +79,7 @@ function fieldPredicate(field: string, value: string, now: number): Predicate | 
     const key = field.slice('meta.'.length);
     return (row) =>
       Object.entries(row.metadata).some(
-        ([name, each]) => name.toLowerCase() === key && String(each).toLowerCase().includes(wanted),
+        ([name, each]) => name.toLowerCase() === key && wordOf(each).toLowerCase().includes(wanted),
       );
   }
   if (wanted === '') return undefined;
@@ -125,10 +127,17 @@ function compare(value: number, side: string, bound: number): boolean {
   return value === bound;
 }
 
+/** Metadata as text to look in. */
+function wordOf(value: unknown): string {
+  return typeof value === 'string' ? value : stringifyJson(value);
+}
+
+const MOST_IN_ADDRESS = 200;
+
 /**
- * Whether a filter may stand in the address, which browsers keep: a word of more than 40 characters is taken for a
- * secret that was pasted into the wrong box.
+ * Whether a filter may stand in the address, which browsers keep: only one that finds something, since a secret that was
+ * pasted into the wrong field finds nothing.
  */
-export function mayStandInAddress(filter: string): boolean {
-  return !/\S{41}/u.test(filter);
+export function mayStandInAddress(filter: string, found: number): boolean {
+  return found > 0 && filter.length <= MOST_IN_ADDRESS && !/\S{41}/u.test(filter);
 }

@@ -32,7 +32,7 @@ export function CredentialPicker({ rows, onChoose, onClose }: CredentialPickerPr
       enabled: each.enabled,
       text: [each.name, ...each.tags.map((tag) => `#${tag}`), each.documentation ?? ''].join('\n').toLowerCase(),
       ...(has.has(each.id)
-        ? { note: 'it has it', isOff: true }
+        ? { note: 'already mapped', isOff: true }
         : each.tags[0] !== undefined && { note: `#${each.tags[0]}` }),
     })),
     ...(blind.data ?? []).map((each) => ({
@@ -42,7 +42,7 @@ export function CredentialPicker({ rows, onChoose, onClose }: CredentialPickerPr
       keys: [],
       enabled: each.enabled,
       text: [each.name, each.documentation ?? '', 'blind'].join('\n').toLowerCase(),
-      ...(has.has(each.id) ? { note: 'it has it', isOff: true } : { note: 'blind' }),
+      ...(has.has(each.id) ? { note: 'already mapped', isOff: true } : { note: 'blind' }),
     })),
   ];
   const byId = new Map(all.map((each) => [each.id, each]));

@@ -10,6 +10,7 @@ import { Icon } from '../parts/icon.js';
 import { Bar, Plain, Tags } from '../parts/marks.js';
 import { Failed, FieldError, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
+import { toast } from '../parts/toast.js';
 import { UsedBy } from '../parts/used-by.js';
 import { By, count, daysUntil, When } from '../parts/when.js';
 import { copyPending, sayCopied } from '../values/clipboard.js';
@@ -118,19 +119,19 @@ function Values({ credential }: { credential: CredentialBody }) {
         {values.secondsLeft !== undefined && (
           <span className="right">
             <span className="window">
-              Open for {values.secondsLeft} s{' '}
+              {values.open.size === 0 ? 'Held' : 'Open'} for {values.secondsLeft} s{' '}
               <button type="button" onClick={values.keepOpen}>
-                Keep open
+                Keep 2 minutes
               </button>
               <button type="button" onClick={values.hideAll}>
-                Hide all
+                {values.open.size === 0 ? 'Forget' : 'Hide all'}
               </button>
             </span>
           </span>
         )}
       </div>
       {failure !== undefined && <ReadFailed error={failure} />}
-      <div className="pairs" translate="no">
+      <div className="pairs" translate="no" key={values.generation}>
         {keys.map((key) => (
           <Pair key={key} name={name} pairKey={key} values={values} mayRead={mayRead} asked={asked} />
         ))}
@@ -139,8 +140,8 @@ function Values({ credential }: { credential: CredentialBody }) {
         {!mayRead
           ? 'You see the keys of this credential, not its values. Ask whoever keeps the access policy of this server.'
           : values.readAt === undefined
-            ? 'Showing or copying values is recorded.'
-            : `Showing values is recorded: this was one read by you, at ${new Date(values.readAt).toTimeString().slice(0, 5)}.`}
+            ? 'Showing or copying a value is recorded.'
+            : `Reading values is recorded: this was one read by you, at ${new Date(values.readAt).toTimeString().slice(0, 5)}.`}
       </p>
     </section>
   );
@@ -163,9 +164,9 @@ function Pair({ name, pairKey, values, mayRead, asked }: PairProps) {
       return textOf(pairs[pairKey]!);
     });
     if (await copyPending(text)) return sayCopied(pairKey, name);
-    // Either the read failed, which is said, or this page may not write to the clipboard: then the value is shown.
+    // Either the read failed, which is said, or the browser refused the clipboard.
     await text;
-    await values.reveal(pairKey);
+    toast('This browser does not let the page copy. Press Reveal, select the value, and press Ctrl C.');
   };
   return (
     <div className={value === undefined ? 'pair' : 'pair is-open'}>
@@ -247,7 +248,7 @@ function Rotation({ credential }: { credential: CredentialBody }) {
     <section>
       <h2>Rotation</h2>
       {days === undefined ? (
-        <p>Never due.</p>
+        <p>New values are never due.</p>
       ) : days < 0 ? (
         <p>
           <b className="late">Late by {count(-days, 'day')}</b>, since {date}.
@@ -262,7 +263,7 @@ function Rotation({ credential }: { credential: CredentialBody }) {
           'It is not known when the values last changed.'
         ) : (
           <>
-            New values <When date={last} />.
+            The values last changed <When date={last} />.
           </>
         )}
       </p>

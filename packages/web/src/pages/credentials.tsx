@@ -32,18 +32,7 @@ export function CredentialsPage() {
     if (hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
 
-  // Back leads here with the filter of then.
-  useEffect(() => setFilter(q), [q]);
-  useEffect(() => {
-    const wanted = mayStandInAddress(filter) ? filter.trim() : '';
-    if (wanted === q) return undefined;
-    const timer = setTimeout(
-      () => void navigate({ to: '/credentials', search: searchOf(wanted, sort), replace: true }),
-      ADDRESS_MS,
-    );
-    return () => clearTimeout(timer);
-  }, [filter, q, sort, navigate]);
-
+  const readsOn = list.isPending || hasNextPage || isFetchingNextPage;
   const rows = useMemo(
     () => [
       ...(list.data?.pages.flatMap((page) => page.credentials.map(credentialRow)) ?? []),
@@ -55,8 +44,23 @@ export function CredentialsPage() {
   const sorted = useMemo(() => sortRows(rows, sort), [rows, sort]);
   const { matches, faults } = useMemo(() => readFilter(deferred, Date.now()), [deferred]);
   const shown = useMemo(() => sorted.filter(matches), [sorted, matches]);
+  // Back leads here with the filter of then; what this page wrote itself changes nothing.
+  const written = useRef(q);
+  useEffect(() => {
+    if (q !== written.current) setFilter(q);
+    written.current = q;
+  }, [q]);
+  useEffect(() => {
+    if (filter !== deferred || readsOn) return undefined;
+    const wanted = mayStandInAddress(filter, shown.length) ? filter.trim() : '';
+    if (wanted === q) return undefined;
+    const timer = setTimeout(() => {
+      written.current = wanted;
+      void navigate({ to: '/credentials', search: searchOf(wanted, sort), replace: true });
+    }, ADDRESS_MS);
+    return () => clearTimeout(timer);
+  }, [filter, deferred, readsOn, shown.length, q, sort, navigate]);
   const facets = useMemo(() => facetsOf(rows), [rows]);
-  const readsOn = hasNextPage || isFetchingNextPage;
 
   const denied = list.error instanceof ApiError && list.error.code === 'not_authorized';
   if (denied && !mayListBlind) {

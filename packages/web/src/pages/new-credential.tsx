@@ -1,7 +1,7 @@
 import type { CredentialBody } from '@confidant/contract';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type SyntheticEvent, useEffect, useRef, useState } from 'react';
+import { Link, useBlocker, useNavigate } from '@tanstack/react-router';
+import { type SyntheticEvent, useRef, useState } from 'react';
 import { type ApiError, asApiError } from '../api/errors.js';
 import { addToService } from '../api/map.js';
 import { configQuery } from '../api/queries.js';
@@ -22,7 +22,6 @@ interface Line {
 /** One form that stores a credential and maps it to services. */
 export function NewCredentialPage() {
   useTitle('New credential', 'Credentials');
-  const { service } = useSearch({ from: '/credentials/new' });
   const { data: config } = useQuery(configQuery);
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -31,7 +30,7 @@ export function NewCredentialPage() {
   const [lines, setLines] = useState<readonly Line[]>([{ id: 0, key: '', value: '' }]);
   const [tags, setTags] = useState('');
   const [documentation, setDocumentation] = useState('');
-  const [services, setServices] = useState<readonly string[]>(service === undefined ? [] : [service]);
+  const [services, setServices] = useState<readonly string[]>([]);
   const [isPicking, setPicking] = useState(false);
   const [isSaving, setSaving] = useState(false);
   const [failure, setFailure] = useState<unknown>();
@@ -39,14 +38,10 @@ export function NewCredentialPage() {
   const saved = useRef(false);
 
   const isDirty = name !== '' || lines.some(({ key, value }) => key !== '' || value !== '');
-  useEffect(() => {
-    if (!isDirty) return undefined;
-    const onLeave = (event: BeforeUnloadEvent): void => {
-      if (!saved.current) event.preventDefault();
-    };
-    addEventListener('beforeunload', onLeave);
-    return () => removeEventListener('beforeunload', onLeave);
-  }, [isDirty]);
+  useBlocker({
+    shouldBlockFn: () => isDirty && !saved.current && !confirm('Leave this page? What you typed here is lost.'),
+    enableBeforeUnload: () => isDirty && !saved.current,
+  });
 
   if (config !== undefined && !config.generated.permissions.credentials.create) {
     return (
@@ -185,7 +180,7 @@ export function NewCredentialPage() {
               Add a key
             </button>
           </p>
-          <span className="hint">Keys are stored in lower case. Values are stored exactly as they stand here.</span>
+          <span className="hint">Keys are stored in lower case. Values are stored exactly as you type them.</span>
         </fieldset>
         <div>
           <label className="label" htmlFor="tags">
@@ -329,7 +324,7 @@ function storedKey(key: string): string {
 
 function faultOf(line: Line, used: readonly Line[]): string | undefined {
   if (line.key === '') return line.value === '' ? undefined : 'Name the key of this value.';
-  if (used.some((other) => other.id !== line.id && other.key === line.key)) return 'This key stands here twice.';
+  if (used.some((other) => other.id !== line.id && other.key === line.key)) return 'This key is entered twice.';
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { ServiceBody } from '@confidant/contract';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, useBlocker, useParams } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { ApiError } from '../api/errors.js';
 import { configQuery, serviceQuery } from '../api/queries.js';
@@ -81,7 +81,7 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
       await readAgain(queries, id);
       void queries.invalidateQueries({ queryKey: ['services'] });
       setDraft(NO_DRAFT);
-      toast(`Saved as revision ${saved.revision}. ${id} gets it when it asks next.`);
+      toast(`Saved as revision ${saved.revision}. ${id} gets it the next time it fetches.`);
     } catch (error) {
       setFailure(error);
       // Somebody was faster: what they saved is shown, and the draft, which is a set, still applies.
@@ -102,12 +102,10 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [save, isDirty]);
-  useEffect(() => {
-    if (!isDirty) return undefined;
-    const onLeave = (event: BeforeUnloadEvent): void => event.preventDefault();
-    addEventListener('beforeunload', onLeave);
-    return () => removeEventListener('beforeunload', onLeave);
-  }, [isDirty]);
+  useBlocker({
+    shouldBlockFn: () => isDirty && !confirm('Leave this page? What you changed here is not saved.'),
+    enableBeforeUnload: () => isDirty,
+  });
 
   return (
     <div className={isDirty ? 'with-savebar' : ''}>
@@ -223,7 +221,8 @@ function isConflict(error: unknown): boolean {
 }
 
 function Facts({ service }: { service: ServiceBody | undefined }) {
-  if (service === undefined) return <p className="facts">No such service yet. It is created when you save.</p>;
+  if (service === undefined)
+    return <p className="facts">No such service yet. It is created when you add a credential and save.</p>;
   return (
     <p className="facts">
       {service.enabled ? 'Enabled' : 'Disabled'}

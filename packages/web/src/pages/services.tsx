@@ -1,7 +1,8 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type SyntheticEvent, useDeferredValue, useEffect, useMemo, useState } from 'react';
+import { type SyntheticEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { configQuery, servicesQuery } from '../api/queries.js';
+import { mayStandInAddress } from '../list/filter.js';
 import { Icon } from '../parts/icon.js';
 import { Plain } from '../parts/marks.js';
 import { Failed, Says, Waiting } from '../parts/says.js';
@@ -9,6 +10,8 @@ import { useTitle } from '../parts/title.js';
 import { By, count, When } from '../parts/when.js';
 
 const MOST_SHOWN = 500;
+/** What the server takes as the name of a service. */
+const SERVICE_NAME = /^[\w+=,.@:-]{1,128}$/;
 
 /** All services, by name. */
 export function ServicesPage() {
@@ -22,14 +25,6 @@ export function ServicesPage() {
   useEffect(() => {
     if (hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
-  useEffect(() => setFilter(q), [q]);
-  useEffect(() => {
-    if (filter.trim() === q || /\S{129}/u.test(filter)) return undefined;
-    const search = filter.trim() === '' ? {} : { q: filter.trim() };
-    const timer = setTimeout(() => void navigate({ to: '/services', search, replace: true }), 400);
-    return () => clearTimeout(timer);
-  }, [filter, q, navigate]);
-
   const rows = useMemo(
     () => (list.data?.pages.flatMap((page) => page.services) ?? []).toSorted((a, b) => a.id.localeCompare(b.id, 'en')),
     [list.data],
@@ -39,6 +34,21 @@ export function ServicesPage() {
     words.every((word) => `${id}\n${by ?? ''}`.toLowerCase().includes(word)),
   );
   const shown = found.slice(0, MOST_SHOWN);
+  const written = useRef(q);
+  useEffect(() => {
+    if (q !== written.current) setFilter(q);
+    written.current = q;
+  }, [q]);
+  useEffect(() => {
+    if (list.isPending || hasNextPage) return undefined;
+    const wanted = mayStandInAddress(filter, found.length) ? filter.trim() : '';
+    if (wanted === q) return undefined;
+    const timer = setTimeout(() => {
+      written.current = wanted;
+      void navigate({ to: '/services', search: wanted === '' ? {} : { q: wanted }, replace: true });
+    }, 400);
+    return () => clearTimeout(timer);
+  }, [filter, found.length, list.isPending, hasNextPage, q, navigate]);
   const mayCreate = config?.generated.permissions.services.create === true;
   return (
     <main className="page thin">
@@ -150,7 +160,7 @@ function NewService({ taken }: { taken: readonly string[] }) {
   const trimmed = name.trim();
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (trimmed !== '') void navigate({ to: '/services/$id', params: { id: trimmed } });
+    if (SERVICE_NAME.test(trimmed)) void navigate({ to: '/services/$id', params: { id: trimmed } });
   };
   return (
     <form className="row-end push" onSubmit={submit}>
@@ -170,8 +180,8 @@ function NewService({ taken }: { taken: readonly string[] }) {
           if (event.key === 'Escape') setName(undefined);
         }}
       />
-      <button className="btn ink" type="submit" disabled={trimmed === ''}>
-        {taken.includes(trimmed) ? 'Open' : 'Choose what it gets'}
+      <button className="btn ink" type="submit" disabled={!SERVICE_NAME.test(trimmed)}>
+        {taken.includes(trimmed) ? 'Open' : 'Go on'}
       </button>
     </form>
   );

@@ -78,7 +78,7 @@ function SessionBand() {
     <div className="bands">
       <div className="band info" role="alert">
         <span>
-          <b className="strong">Your session has ended.</b> Log in again, and you come back to this page.
+          <b className="strong">Your session has ended.</b> Log in again to go on.
         </span>
         <span className="right">
           <a className="btn ink" href={`/v1/login?next=${encodeURIComponent(next)}`}>

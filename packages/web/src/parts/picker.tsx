@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { Icon } from './icon.js';
+import { Plain } from './marks.js';
 
 export interface Choice {
   id: string;
@@ -32,7 +33,11 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
   const root = useRef<HTMLDivElement>(null);
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const all = choices.filter(({ text }) => wanted.every((word) => text.includes(word)));
-  const found = all.slice(0, MOST_SHOWN);
+  // What can be chosen comes first, so that Enter adds something.
+  const found = [...all.filter(({ isOff }) => isOff !== true), ...all.filter(({ isOff }) => isOff === true)].slice(
+    0,
+    MOST_SHOWN,
+  );
   const current = found[Math.min(at, found.length - 1)];
 
   useEffect(() => {
@@ -70,8 +75,10 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
           onKeyDown={(event) => {
             if (event.key === 'ArrowDown') setAt(Math.min(at + 1, found.length - 1));
             else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0));
-            else if (event.key === 'Enter' && current !== undefined && current.isOff !== true) onChoose(current);
-            else if (event.key === 'Escape') onClose();
+            else if (event.key === 'Enter') {
+              // Never the form that the picker stands in.
+              if (current !== undefined && current.isOff !== true) onChoose(current);
+            } else if (event.key === 'Escape') onClose();
             else return;
             event.preventDefault();
             event.stopPropagation();
@@ -92,7 +99,9 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
               if (choice.isOff !== true) onChoose(choice);
             }}
           >
-            <span className="grow">{choice.name}</span>
+            <span className="grow">
+              <Plain text={choice.name} />
+            </span>
             {choice.note !== undefined && (
               <span className={choice.isOff === true ? 'right' : 'right soft'}>{choice.note}</span>
             )}

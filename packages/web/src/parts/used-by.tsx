@@ -26,13 +26,14 @@ export function UsedBy({ kind, id, name }: { kind: Kind; id: string; name: strin
     setFailure(undefined);
     try {
       await addToService(service, kind, id);
-      toast(`${service} gets ${name} when it asks next.`);
+      toast(`${service} gets ${name} the next time it fetches.`);
     } catch (error) {
       setFailure(error);
     } finally {
       setSaving(false);
       void queries.invalidateQueries({ queryKey: ['service', service] });
       void queries.invalidateQueries({ queryKey: ['services of', kind, id] });
+      void queries.invalidateQueries({ queryKey: ['services'] });
     }
   };
   return (
@@ -89,7 +90,7 @@ export function ServicePicker({ has, onChoose, onClose }: ServicePickerProps) {
         id: service.id,
         name: service.id,
         text: service.id.toLowerCase(),
-        ...(has.has(service.id) ? { note: 'it has it', isOff: true } : !service.enabled && { note: 'disabled' }),
+        ...(has.has(service.id) ? { note: 'already mapped', isOff: true } : !service.enabled && { note: 'disabled' }),
       }))}
       onChoose={(choice) => onChoose(choice.id)}
       onClose={onClose}

@@ -1,11 +1,14 @@
 import type { CredentialBody, Scalar } from '@confidant/contract';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { request } from '../api/request.js';
+import { forgetMatches, request } from '../api/request.js';
+import { useSessionEnded } from '../session.js';
 
 export type Pairs = Readonly<Record<string, Scalar>>;
 
 const OPEN_SECONDS = 30;
 const KEPT_SECONDS = 120;
+/** However often it is kept open, one read serves no longer than this. */
+const MOST_SECONDS = 600;
 const HIDDEN_TAB_MS = 10_000;
 
 export interface OpenWindow {
@@ -13,6 +16,8 @@ export interface OpenWindow {
   open: ReadonlySet<string>;
   /** Seconds until the values are forgotten; undefined while none are held. */
   secondsLeft: number | undefined;
+  /** Changes when values were forgotten: what showed them is made anew, so that nothing keeps them. */
+  generation: number;
   /** When they were read. */
   readAt: number | undefined;
   /** The value of a key, while the window is open. */
@@ -38,41 +43,54 @@ export function useOpenWindow(id: string, onRevision: (revision: number) => void
   const [until, setUntil] = useState<number>();
   const [readAt, setReadAt] = useState<number>();
   const [, tick] = useState(0);
+  const [generation, setGeneration] = useState(0);
+  const ended = useSessionEnded();
 
   const hideAll = useCallback(() => {
     held.current = undefined;
     pending.current = undefined;
     setOpen(new Set());
     setUntil(undefined);
+    setGeneration((n) => n + 1);
+    forgetMatches();
   }, []);
 
   // Another credential, or none: what was held is dropped.
   useEffect(() => hideAll, [id, hideAll]);
+  useEffect(() => {
+    if (ended) hideAll();
+  }, [ended, hideAll]);
 
   useEffect(() => {
     if (until === undefined) return undefined;
-    let hiddenSince: number | undefined;
     const timer = setInterval(() => {
-      const isHidden = hiddenSince !== undefined && Date.now() - hiddenSince >= HIDDEN_TAB_MS;
-      if (isHidden || Date.now() >= until) hideAll();
+      if (Date.now() >= until) hideAll();
       else tick((n) => n + 1);
     }, 500);
+    return () => clearInterval(timer);
+  }, [until, hideAll]);
+
+  // From the start: a read that is under way is cancelled too.
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const onVisibility = (): void => {
-      hiddenSince = document.visibilityState === 'hidden' ? Date.now() : undefined;
+      clearTimeout(timer);
+      if (document.visibilityState === 'hidden') timer = setTimeout(hideAll, HIDDEN_TAB_MS);
     };
     const onKey = (event: KeyboardEvent): void => {
       if (event.key === 'Escape') hideAll();
     };
+    onVisibility();
     document.addEventListener('visibilitychange', onVisibility);
     document.addEventListener('keydown', onKey);
     addEventListener('pagehide', hideAll);
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       document.removeEventListener('visibilitychange', onVisibility);
       document.removeEventListener('keydown', onKey);
       removeEventListener('pagehide', hideAll);
     };
-  }, [until, hideAll]);
+  }, [hideAll]);
 
   const read = useCallback(async (): Promise<Pairs> => {
     if (held.current !== undefined) return held.current;
@@ -99,14 +117,19 @@ export function useOpenWindow(id: string, onRevision: (revision: number) => void
     open,
     secondsLeft: until === undefined ? undefined : Math.max(0, Math.ceil((until - Date.now()) / 1000)),
     readAt,
+    generation,
     valueOf: (key) => (held.current !== undefined && Object.hasOwn(held.current, key) ? held.current[key] : undefined),
     read,
     reveal: async (key) => {
       await read();
       if (held.current !== undefined) setOpen((before) => new Set([...before, key]));
     },
-    hide: (key) => setOpen((before) => new Set([...before].filter((each) => each !== key))),
+    hide: (key) => {
+      const rest = new Set([...open].filter((each) => each !== key));
+      if (rest.size === 0) hideAll();
+      else setOpen(rest);
+    },
     hideAll,
-    keepOpen: () => setUntil(Date.now() + KEPT_SECONDS * 1000),
+    keepOpen: () => setUntil(Math.min(Date.now() + KEPT_SECONDS * 1000, (readAt ?? Date.now()) + MOST_SECONDS * 1000)),
   };
 }
