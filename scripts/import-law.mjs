@@ -103,7 +103,7 @@ const LAW = {
     'session.ts': { packages: ['react'] },
     api: { local: ['session.ts'], packages: ['@confidant/contract', '@tanstack/react-query'] },
     list: { local: ['parts/when.tsx'], packages: ['@confidant/contract'] },
-    values: { local: ['api', 'parts/toast.tsx'], packages: ['@confidant/contract', 'react'] },
+    values: { local: ['api', 'parts/toast.tsx', 'session.ts'], packages: ['@confidant/contract', 'react'] },
     parts: {
       local: ['api', 'session.ts', 'values', 'icons.svg?no-inline'],
       packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
