@@ -151,7 +151,7 @@ async function container({ folder, bin: ours, env }) {
   await check('as process 1 `confidant` does not start the program while a value is missing', async () => {
     const end = await asFirst('echo ran', { API_KEY: 'confidant' }).ended;
     assert.deepEqual([end.code, end.stdout], [255, ''], end.stderr);
-    assert.match(end.stderr, /gives no API_KEY/);
+    assert.match(end.stderr, /does not set API_KEY/);
   });
 }
 
