@@ -237,6 +237,27 @@ describe.runIf(HAS_CHROMIUM)('the web application', () => {
     expect(credentials.map(({ id }) => id)).toEqual([orders]);
   });
 
+  test('adds the first match of what was typed and confirmed before the credentials were read', async () => {
+    const page = await open('/services/hasty');
+    await page.getByText('No such service yet.').waitFor();
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/v1/credentials?*', async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.getByRole('button', { name: 'Add a credential' }).click();
+    await page.getByText('Still reading…').waitFor();
+    await page.keyboard.type('mail relay');
+    await page.keyboard.press('Enter');
+    release();
+    await page.getByText('1 added').waitFor();
+    await page.unroute('**/v1/credentials?*');
+    await page.getByRole('link', { name: 'Mail relay' }).waitFor();
+    await page.getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('1 added').waitFor({ state: 'detached' });
+  });
+
   test('joins a draft with what somebody else saved meanwhile, and loses neither', async () => {
     const page = await open('/services/shared');
     await page.getByRole('button', { name: 'Add a credential' }).click();

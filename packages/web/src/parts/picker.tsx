@@ -29,6 +29,8 @@ interface PickerProps {
 export function Picker({ label, choices, about, onChoose, onClose, isReading = false }: PickerProps) {
   const [words, setWords] = useState('');
   const [at, setAt] = useState(0);
+  // Enter was pressed before anything that matches was read: the first match is chosen when it comes.
+  const [isAwaited, setAwaited] = useState(false);
   const list = useId();
   const root = useRef<HTMLDivElement>(null);
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
@@ -47,6 +49,11 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
     document.addEventListener('pointerdown', onPress);
     return () => document.removeEventListener('pointerdown', onPress);
   }, [onClose]);
+  useEffect(() => {
+    if (!isAwaited || (current === undefined && isReading)) return;
+    setAwaited(false);
+    if (current !== undefined && current.isOff !== true) onChoose(current);
+  }, [isAwaited, current, isReading, onChoose]);
   useEffect(() => {
     if (current !== undefined) document.getElementById(`${list}-${current.id}`)?.scrollIntoView({ block: 'nearest' });
   }, [current, list]);
@@ -71,13 +78,14 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
           onChange={(event) => {
             setWords(event.target.value);
             setAt(0);
+            setAwaited(false);
           }}
           onKeyDown={(event) => {
             if (event.key === 'ArrowDown') setAt(Math.min(at + 1, found.length - 1));
             else if (event.key === 'ArrowUp') setAt(Math.max(at - 1, 0));
             else if (event.key === 'Enter') {
               // Never the form that the picker stands in.
-              if (current !== undefined && current.isOff !== true) onChoose(current);
+              setAwaited(true);
             } else if (event.key === 'Escape') onClose();
             else return;
             event.preventDefault();
