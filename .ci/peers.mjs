@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { close } from '../scripts/vitest.mjs';
-import { noteUnsteady } from './unsteady.mjs';
+import { noteFailed, noteUnsteady } from './unsteady.mjs';
 
 const PROGRAM = fileURLToPath(new URL('../test/peers/run.mjs', import.meta.url));
 const NOTHING = { passed: 0, failed: 1, skipped: 0, first: 'the peers ended without a report' };
@@ -20,6 +20,7 @@ for (const [part, { failed, first }] of [...parts]) {
   parts.delete(part);
   for (const [name, counted] of again) parts.set(name, counted);
 }
+noteFailed('peers', parts);
 close(parts);
 
 /** Returns what each part counted. If the run ends before it writes its report, that counts as one failure of all. */

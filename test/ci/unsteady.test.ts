@@ -49,10 +49,12 @@ test('a file that fails once and passes alone counts as passed and is listed wit
   expect(report).toMatch(/stumbling\.test\.ts\n +stumbles: AssertionError: the first run/);
 });
 
-test('a file that fails twice, or cannot be loaded, makes the run red', () => {
+test('a file that fails twice, or cannot be loaded, makes the run red and is named at its end', () => {
   const { line, status, report } = runInCi('twice', { steady: PASSES, failing: `${PASSES}\n${FAILS}`, broken: BREAKS });
   expect([line, status]).toEqual(['2 passed, 2 failed', 1]);
-  expect(report).toBe('unsteady: none\n');
+  expect(report).toMatch(/^unsteady: none\nfailing: 2 failed\n/);
+  expect(report).toMatch(/failing\.test\.ts\n +fails: AssertionError: expected 1 to be 2/);
+  expect(report).toMatch(/broken\.test\.ts\n +Error: cannot be loaded|broken\.test\.ts\n +cannot be loaded/);
 });
 
 test('more than three unsteady files make the run red, although each passed alone', () => {
