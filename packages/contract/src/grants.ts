@@ -8,3 +8,4 @@ export const grants = z.object({
   grants: z.object({ encrypt_grant: z.boolean(), decrypt_grant: z.boolean() }),
 });
 export type GrantsBody = z.infer<typeof grants>;
+export type RolesBody = z.infer<typeof roles>;

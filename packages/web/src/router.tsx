@@ -42,7 +42,12 @@ const routes = [
   createRoute({ getParentRoute: () => root, path: '/credentials/$id', component: CredentialPage }),
   createRoute({ getParentRoute: () => root, path: '/blind/$id', component: BlindPage }),
   createRoute({ getParentRoute: () => root, path: '/services', validateSearch: texts('q'), component: ServicesPage }),
-  createRoute({ getParentRoute: () => root, path: '/services/$id', component: ServicePage }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/services/$id',
+    validateSearch: texts('view'),
+    component: ServicePage,
+  }),
 ] as const;
 
 export const router = createRouter({

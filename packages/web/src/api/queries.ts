@@ -6,7 +6,9 @@ import type {
   CredentialBody,
   CredentialListBody,
   EmailBody,
+  GrantsBody,
   MappedServicesBody,
+  RolesBody,
   ServiceBody,
   ServiceListBody,
 } from '@confidant/contract';
@@ -100,6 +102,20 @@ export const serviceQuery = (id: string) =>
     queryFn: ({ signal }) =>
       request<ServiceBody>(`/v1/services/${encodeURIComponent(id)}?metadata_only=true`, { signal }),
   });
+
+export const grantsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['grants', id],
+    queryFn: ({ signal }) => request<GrantsBody>(`/v1/grants/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** Names of IAM roles, to complete the name of a service; none where there is no IAM. */
+export const rolesQuery = queryOptions({
+  queryKey: ['roles'],
+  queryFn: ({ signal }) => request<RolesBody>('/v1/roles', { signal }),
+  select: (body): readonly string[] => body.roles,
+  retry: false,
+});
 
 function pageOf(path: string, page: string): string {
   return `${path}?limit=${PAGE_ROWS}${page === '' ? '' : `&page=${encodeURIComponent(page)}`}`;

@@ -1,6 +1,6 @@
 import type { ServiceBody } from '@confidant/contract';
 import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, useBlocker, useParams } from '@tanstack/react-router';
+import { Link, useBlocker, useParams, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { ApiError } from '../api/errors.js';
 import { configQuery, serviceQuery } from '../api/queries.js';
@@ -8,6 +8,8 @@ import { request } from '../api/request.js';
 import { CredentialPicker } from '../mapping/credential-picker.js';
 import { add, type Mapped, mappedOf, NO_DRAFT, withKeys } from '../mapping/draft.js';
 import { Gets } from '../mapping/gets.js';
+import { Grants } from '../mapping/grants.js';
+import { Variables } from '../mapping/variables.js';
 import { Command } from '../parts/command.js';
 import { Icon } from '../parts/icon.js';
 import { Plain } from '../parts/marks.js';
@@ -49,6 +51,7 @@ export function ServicePage() {
 
 function Service({ id, service }: { id: string; service: ServiceBody | undefined }) {
   const queries = useQueryClient();
+  const { view } = useSearch({ from: '/services/$id' });
   const { data: config } = useQuery(configQuery);
   const [draft, setDraft] = useState(NO_DRAFT);
   const [isPicking, setPicking] = useState(false);
@@ -103,7 +106,9 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
     return () => document.removeEventListener('keydown', onKey);
   }, [save, isDirty]);
   useBlocker({
-    shouldBlockFn: () => isDirty && !confirm('Leave this page? What you changed here is not saved.'),
+    // Another view of the same service keeps the draft.
+    shouldBlockFn: ({ current, next }) =>
+      current.pathname !== next.pathname && isDirty && !confirm('Leave this page? What you changed here is not saved.'),
     enableBeforeUnload: () => isDirty,
   });
 
@@ -151,17 +156,26 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
                     'key',
                   )}
                 </span>
+                {rows.length > 0 && (
+                  <nav className="right seg" aria-label="Order">
+                    <Order id={id} view={undefined} now={view} name="By credential" />
+                    <Order id={id} view="variables" now={view} name="By variable" />
+                  </nav>
+                )}
               </div>
               {rows.length === 0 ? (
                 <Says title="It gets nothing yet">
                   Add a credential, and it fetches the values the next time it asks.
                 </Says>
+              ) : view === 'variables' ? (
+                <Variables rows={rows} stored={stored} draft={draft} />
               ) : (
                 <Gets rows={rows} stored={stored} draft={draft} mayUpdate={mayUpdate} setDraft={setDraft} />
               )}
             </section>
           </div>
           <div className="side">
+            {service !== undefined && <Grants service={id} mayUpdate={mayUpdate} />}
             {service?.account !== null && service?.account !== undefined && (
               <section>
                 <h2>Account</h2>
@@ -213,6 +227,31 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
         </div>
       )}
     </div>
+  );
+}
+
+function Order({
+  id,
+  view,
+  now,
+  name,
+}: {
+  id: string;
+  view?: string | undefined;
+  now: string | undefined;
+  name: string;
+}) {
+  const search = view === undefined ? {} : { view };
+  return (
+    <Link
+      to="/services/$id"
+      params={{ id }}
+      search={search}
+      replace
+      {...(view === now && { 'aria-current': 'page' as const })}
+    >
+      {name}
+    </Link>
   );
 }
 

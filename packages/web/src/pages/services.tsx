@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { type SyntheticEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
-import { configQuery, servicesQuery } from '../api/queries.js';
+import { configQuery, rolesQuery, servicesQuery } from '../api/queries.js';
 import { mayStandInAddress } from '../list/filter.js';
+import { isServiceName } from '../api/service-name.js';
 import { Icon } from '../parts/icon.js';
 import { Plain } from '../parts/marks.js';
 import { Failed, Says, Waiting } from '../parts/says.js';
@@ -10,8 +11,8 @@ import { useTitle } from '../parts/title.js';
 import { By, count, When } from '../parts/when.js';
 
 const MOST_SHOWN = 500;
-/** What the server takes as the name of a service. */
-const SERVICE_NAME = /^[\w+=,.@:-]{1,128}$/;
+/** Roles that are offered while a name is typed. */
+const MOST_ROLES = 20;
 
 /** All services, by name. */
 export function ServicesPage() {
@@ -149,6 +150,7 @@ export function ServicesPage() {
 function NewService({ taken }: { taken: readonly string[] }) {
   const [name, setName] = useState<string>();
   const navigate = useNavigate();
+  const { data: roles } = useQuery({ ...rolesQuery, enabled: name !== undefined });
   if (name === undefined) {
     return (
       <button className="btn push" type="button" onClick={() => setName('')}>
@@ -158,9 +160,13 @@ function NewService({ taken }: { taken: readonly string[] }) {
     );
   }
   const trimmed = name.trim();
+  const near = (roles ?? []).filter((role) => role.includes(trimmed) && !taken.includes(role)).slice(0, MOST_ROLES);
+  // Without IAM the roles are the services themselves, and a name that is not among them is as good as any.
+  const knowsRoles = roles?.some((role) => !taken.includes(role)) === true;
+  const isNoRole = knowsRoles && isServiceName(trimmed) && !roles.includes(trimmed);
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (SERVICE_NAME.test(trimmed)) void navigate({ to: '/services/$id', params: { id: trimmed } });
+    if (isServiceName(trimmed)) void navigate({ to: '/services/$id', params: { id: trimmed } });
   };
   return (
     <form className="row-end push" onSubmit={submit}>
@@ -169,6 +175,7 @@ function NewService({ taken }: { taken: readonly string[] }) {
       </label>
       <input
         id="new-service"
+        list="roles"
         className="field"
         autoFocus
         value={name}
@@ -180,7 +187,13 @@ function NewService({ taken }: { taken: readonly string[] }) {
           if (event.key === 'Escape') setName(undefined);
         }}
       />
-      <button className="btn ink" type="submit" disabled={!SERVICE_NAME.test(trimmed)}>
+      <datalist id="roles">
+        {near.map((role) => (
+          <option key={role} value={role} />
+        ))}
+      </datalist>
+      {isNoRole && <span className="quiet">No IAM role of this name was found.</span>}
+      <button className="btn ink" type="submit" disabled={!isServiceName(trimmed)}>
         {taken.includes(trimmed) ? 'Open' : 'Go on'}
       </button>
     </form>

@@ -17,6 +17,8 @@ const MOST_SHOWN = 50;
 interface PickerProps {
   label: string;
   choices: readonly Choice[];
+  /** Something that does not exist yet and can be chosen by these words, which are not lower-cased. */
+  offer?: (words: string) => Choice | undefined;
   /** What is said about the choice under the cursor. */
   about?: (choice: Choice) => ReactNode;
   onChoose: (choice: Choice) => void;
@@ -26,7 +28,7 @@ interface PickerProps {
 }
 
 /** Finds one of many by a few letters: arrows move, Enter chooses, Escape closes. */
-export function Picker({ label, choices, about, onChoose, onClose, isReading = false }: PickerProps) {
+export function Picker({ label, choices, offer, about, onChoose, onClose, isReading = false }: PickerProps) {
   const [words, setWords] = useState('');
   const [at, setAt] = useState(0);
   // Enter was pressed before anything that matches was read: the first match is chosen when it comes.
@@ -40,6 +42,9 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
     0,
     MOST_SHOWN,
   );
+  // The list must be whole before something new is offered: it could be in the rest.
+  const offered = isReading ? undefined : offer?.(words.trim());
+  if (offered !== undefined) found.push(offered);
   const current = found[Math.min(at, found.length - 1)];
 
   useEffect(() => {
@@ -116,9 +121,9 @@ export function Picker({ label, choices, about, onChoose, onClose, isReading = f
           </div>
         ))}
         {found.length === 0 && <p className="note">{isReading ? 'Still reading…' : 'Nothing matches.'}</p>}
-        {all.length > found.length && <p className="note">{all.length - found.length} more: type a few letters.</p>}
+        {all.length > MOST_SHOWN && <p className="note">{all.length - MOST_SHOWN} more: type a few letters.</p>}
       </div>
-      <div className="about">{current !== undefined && about?.(current)}</div>
+      {about !== undefined && <div className="about">{current !== undefined && about(current)}</div>}
       <div className="foot">
         <span>
           <kbd>↑</kbd> <kbd>↓</kbd> choose

@@ -3,7 +3,8 @@ import { Link } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { asApiError } from '../api/errors.js';
 import { addToService } from '../api/map.js';
-import { servicesOfQuery, servicesQuery } from '../api/queries.js';
+import { configQuery, servicesOfQuery, servicesQuery } from '../api/queries.js';
+import { isServiceName } from '../api/service-name.js';
 import { Icon } from './icon.js';
 import { Picker } from './picker.js';
 import { FieldError } from './says.js';
@@ -81,7 +82,9 @@ export function ServicePicker({ has, onChoose, onClose }: ServicePickerProps) {
   useEffect(() => {
     if (hasNextPage && !isFetchingNextPage && !isError) void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isError, fetchNextPage]);
+  const { data: config } = useQuery(configQuery);
   const services = list.data?.pages.flatMap((page) => page.services) ?? [];
+  const mayCreate = config?.generated.permissions.services.create === true;
   return (
     <Picker
       label="Map to a service"
@@ -92,6 +95,11 @@ export function ServicePicker({ has, onChoose, onClose }: ServicePickerProps) {
         text: service.id.toLowerCase(),
         ...(has.has(service.id) ? { note: 'already mapped', isOff: true } : !service.enabled && { note: 'disabled' }),
       }))}
+      offer={(words) =>
+        mayCreate && isServiceName(words) && !services.some(({ id }) => id === words)
+          ? { id: words, name: words, note: 'new service', text: words }
+          : undefined
+      }
       onChoose={(choice) => onChoose(choice.id)}
       onClose={onClose}
     />
