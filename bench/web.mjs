@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { gzipSync } from 'node:zlib';
-import { DatabaseSync } from '@photostructure/sqlite';
 import { chromium } from 'playwright-core';
 import { directory } from '../packages/web/index.js';
+import { openDatabase } from '../packages/server/dist/adapters/store/sqlite/schema.js';
 import { issueLoginLink, loginLink } from '../packages/server/dist/embedded/login-link.js';
 import { median } from './load.mjs';
 import { startSqlite } from './servers.mjs';
@@ -67,8 +67,8 @@ function printSizes() {
 
 /** Copies the first credential until there are `to` rows; the list shows the copies, nobody opens them. */
 function copyRows(from, to) {
-  const db = new DatabaseSync(join(server.dataDir, 'confidant.db'));
-  const { id, name } = db.prepare("SELECT id, name FROM rows WHERE data_type = 'credential' LIMIT 1").get();
+  const db = openDatabase(join(server.dataDir, 'confidant.db'), PATIENCE_MS);
+  const [id, name] = db.prepare("SELECT id, name FROM rows WHERE data_type = 'credential' LIMIT 1").get();
   db.prepare(
     `WITH RECURSIVE n(i) AS (SELECT ?3 UNION ALL SELECT i + 1 FROM n WHERE i < ?4)
      INSERT INTO rows (id, data_type, revision, modified_date, name, body, sealed)
