@@ -46,10 +46,7 @@ export const CA_SETTINGS = {
     /^[A-Z0-9_]{1,64}$/,
   ),
   ACM_PRIVATE_CA_TEMPLATE_ARN: text(
-    'ARN of the certificate template. The original read this setting but did not use it.',
-    {
-      default: 'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
-    },
+    "ARN of the certificate template. If empty, `EndEntityCertificate/V1` in the CA's partition. The original read this setting but did not use it.",
   ),
   ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: whole(
     'Maximum validity of a certificate, in days. Requests for more get this many.',
@@ -109,6 +106,12 @@ export type CaSettings = { readonly name: string } & {
   readonly [Name in keyof Table]: Table[Name] extends Setting<infer Value> ? Value : never;
 };
 
+/** The partition of an ARN, like `aws-us-gov`; undefined for what is not an ARN. */
+function partitionOf(arn: string): string | undefined {
+  const [prefix, partition] = arn.split(':');
+  return prefix === 'arn' ? partition : undefined;
+}
+
 /** Reads the settings of the CAs with these names, and adds their faults to `faults`. */
 export function readCaSettings(environment: Environment, names: readonly string[], faults: Fault[]): CaSettings[] {
   return [...new Set(names)].map((name) => {
@@ -124,7 +127,15 @@ export function readCaSettings(environment: Environment, names: readonly string[
         faults.push({ setting: variable(setting), problem: error.message });
       }
     }
+    const partition = partitionOf(String(values['ACM_PRIVATE_CA_ARN'])) || 'aws';
+    values['ACM_PRIVATE_CA_TEMPLATE_ARN'] ||= `arn:${partition}:acm-pca:::template/EndEntityCertificate/V1`;
     const settings = values as unknown as CaSettings;
+    if (settings.ACM_PRIVATE_CA_ARN !== '' && partitionOf(settings.ACM_PRIVATE_CA_TEMPLATE_ARN) !== partition) {
+      faults.push({
+        setting: variable('ACM_PRIVATE_CA_TEMPLATE_ARN'),
+        problem: `expected an ARN that begins with arn:${partition}:, as ${variable('ACM_PRIVATE_CA_ARN')} does`,
+      });
+    }
     if (!environment[variable('ACM_PRIVATE_CA_ARN')] && !settings.ACM_PRIVATE_CA_SELF_SIGN) {
       const selfSign = variable('ACM_PRIVATE_CA_SELF_SIGN');
       faults.push({ setting: variable('ACM_PRIVATE_CA_ARN'), problem: `required, unless ${selfSign} is set` });

@@ -34,6 +34,37 @@ describe('settings of ACM private CAs', () => {
     expect(settings.acmPrivateCas[1]).toMatchObject({ ACM_PRIVATE_CA_MAX_VALIDITY_DAYS: 7 });
   });
 
+  test.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-eusc', 'aws-iso-b'])(
+    'use the default template of the partition of the CA: %s',
+    (partition) => {
+      const arn = ARN.replace('arn:aws:', `arn:${partition}:`);
+      const template = `arn:${partition}:acm-pca:::template/EndEntityCertificate/V1`;
+      for (const given of [undefined, '', template]) {
+        const { settings, faults } = readSettings({
+          ACM_PRIVATE_CAS: 'web',
+          ACM_PRIVATE_CA_ARN_WEB: arn,
+          ...(given !== undefined && { ACM_PRIVATE_CA_TEMPLATE_ARN_WEB: given }),
+        });
+        expect(faults).toEqual([]);
+        expect(settings.acmPrivateCas[0]?.ACM_PRIVATE_CA_TEMPLATE_ARN).toBe(template);
+      }
+    },
+  );
+
+  test('refuse a template of another partition than that of the CA', () => {
+    const { faults } = readSettings({
+      ACM_PRIVATE_CAS: 'web',
+      ACM_PRIVATE_CA_ARN_WEB: ARN.replace('arn:aws:', 'arn:aws-us-gov:'),
+      ACM_PRIVATE_CA_TEMPLATE_ARN_WEB: 'arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1',
+    });
+    expect(faults).toEqual([
+      {
+        setting: 'ACM_PRIVATE_CA_TEMPLATE_ARN_WEB',
+        problem: 'expected an ARN that begins with arn:aws-us-gov:, as ACM_PRIVATE_CA_ARN_WEB does',
+      },
+    ]);
+  });
+
   test('that are invalid are reported together with all others, by the name of their variable', () => {
     const { faults } = readSettings({
       PORT: 'x',

@@ -181,8 +181,8 @@ async function issue(authority: Authority, input: Record<string, unknown>): Prom
   if (typeof token !== 'string' || !/^[\w-]{1,36}$/.test(token)) throw new Refused(400, 'InvalidArgsException');
   const before = authority.byToken.get(token);
   if (before !== undefined) return before;
-  const template = input['TemplateArn'];
-  if (typeof template !== 'string' || !/^arn:aws:acm-pca:::template\/\w+\/V\d$/.test(template)) {
+  const template = /^arn:([\w-]+):acm-pca:::template\/\w+\/V\d$/.exec(String(input['TemplateArn']));
+  if (template?.[1] !== authority.arn.split(':')[1]) {
     throw new Refused(400, 'InvalidArgsException');
   }
   const algorithm = String(input['SigningAlgorithm']);

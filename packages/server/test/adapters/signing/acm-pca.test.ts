@@ -20,11 +20,14 @@ beforeAll(async () => {
     ACM_PRIVATE_CA_ARN_LOOSE: await pca.addAuthority({ keys: 'ec' }),
     ACM_PRIVATE_CA_ARN_CLOSED: await pca.addAuthority(),
     ACM_PRIVATE_CA_ARN_FULL: await pca.addAuthority(),
+    ACM_PRIVATE_CA_ARN_GOV: await pca.addAuthority({
+      arn: 'arn:aws-us-gov:acm-pca:us-east-1:123456789012:certificate-authority/gov',
+    }),
   };
   server = await startServer({
     ...arns,
     AWS_ENDPOINT_URL_ACM_PCA: pca.url,
-    ACM_PRIVATE_CAS: 'plain, cached, loose, closed, dev, full',
+    ACM_PRIVATE_CAS: 'plain, cached, loose, closed, dev, full, gov',
     ACM_PRIVATE_CA_DOMAIN_REGEX_PLAIN: PATTERN,
     ACM_PRIVATE_CA_MAX_VALIDITY_DAYS_PLAIN: '30',
     ACM_PRIVATE_CA_TEMPLATE_ARN_FULL: 'arn:aws:acm-pca:::template/EndEntityServerAuthCertificate/V1',
@@ -36,6 +39,7 @@ beforeAll(async () => {
     ACM_PRIVATE_CA_KEY_SIZE_FULL: '3072',
     ACM_PRIVATE_CA_KEY_PUBLIC_EXPONENT_SIZE_FULL: '3',
     ACM_PRIVATE_CA_DOMAIN_REGEX_FULL: PATTERN,
+    ACM_PRIVATE_CA_DOMAIN_REGEX_GOV: PATTERN,
     ACM_PRIVATE_CA_DOMAIN_REGEX_CACHED: PATTERN,
     ACM_PRIVATE_CA_CERTIFICATE_USE_CACHE_CACHED: 'true',
     ACM_PRIVATE_CA_CERTIFICATE_CACHE_SIZE_CACHED: '2',
@@ -65,6 +69,14 @@ const inputsOf = (operation: string): Record<string, unknown>[] =>
   pca.calls.filter((call) => call.operation === operation).map(({ input }) => input);
 
 describe('GET certificates', () => {
+  test('without a template in the settings, the default one of the partition of the CA is used', async () => {
+    expect([(await get(`gov/${own}`)).status, (await get(`plain/${own}`)).status]).toEqual([200, 200]);
+    expect(inputsOf('IssueCertificate').map(({ TemplateArn }) => TemplateArn)).toEqual([
+      'arn:aws-us-gov:acm-pca:::template/EndEntityCertificate/V1',
+      'arn:aws:acm-pca:::template/EndEntityCertificate/V1',
+    ]);
+  });
+
   test('the response has a key and the certificate that ACM Private CA issued for it (bug 21)', async () => {
     const { status, json } = await get(`full/${own}?san=${own}&san=${own}&validity=7`);
     expect(status).toBe(200);
@@ -326,7 +338,15 @@ describe('failures of ACM Private CA', () => {
 describe('GET cas', () => {
   test('every CA is listed in the order of the settings, with all of its tags', async () => {
     const { json } = await server.call(service, 'GET', '/v1/cas');
-    expect(json.cas.map(({ ca }: { ca: string }) => ca)).toEqual(['plain', 'cached', 'loose', 'closed', 'dev', 'full']);
+    expect(json.cas.map(({ ca }: { ca: string }) => ca)).toEqual([
+      'plain',
+      'cached',
+      'loose',
+      'closed',
+      'dev',
+      'full',
+      'gov',
+    ]);
     const one = await server.call(service, 'GET', '/v1/cas/plain');
     expect(one.json).toEqual(json.cas[0]);
     expect(one.json.tags).toEqual({ env: 'test', team: 'infra' });
