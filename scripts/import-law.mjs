@@ -154,7 +154,8 @@ const LAW = {
       local: ['aws', 'ports', 'adapters/read-response.ts'],
       packages: [
         ...['@confidant/contract', '@confidant/kmsauth', 'node:'],
-        ...['@aws-sdk/client-iam', '@aws-sdk/credential-provider-node', '@smithy/node-http-handler'],
+        ...['@aws-sdk/client-iam', '@aws-sdk/core', '@aws-sdk/credential-provider-node'],
+        ...['@smithy/core', '@smithy/node-http-handler'],
       ],
     },
     'adapters/expiring': {

@@ -28,7 +28,7 @@ export async function withBackends<Result>(
   const logger = pino({ level: 'warn', base: null }, { write: (line) => context.err(line) });
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
-  const archive = openArchive(settings);
+  const archive = await openArchive(settings);
   const roles = openRoles({ ...settings, BACKGROUND_CACHE_IAM_ROLES: false }, store, logger);
   const telemetry = openTelemetry({ ...settings, METRICS_PORT: null, GRAPHITE_EVENT_URL: '', WEBHOOK_URL: [] }, logger);
   try {

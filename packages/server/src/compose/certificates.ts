@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { AcmPca, acmPcaClient } from '../adapters/signing/acm-pca.js';
+import { AcmPca, acmPcaClient, acmPcaEndpoint } from '../adapters/signing/acm-pca.js';
 import type { AwsJsonClient } from '../adapters/aws/json-client.js';
 import { customAuthorities } from '../adapters/signing/custom-ca.js';
 import { readRequest } from '../adapters/signing/x509/signing-request.js';
@@ -22,12 +22,22 @@ interface Shared {
 const CUSTOM_CA_KEYS = { bits: 2048, publicExponent: 65_537, subject: NO_SUBJECT };
 
 /** Opens the certificate authorities of the settings; `close` ends their connections. */
-export function openAuthorities(settings: Settings, shared: Shared): CertificateAuthorities & { close(): void } {
+export async function openAuthorities(
+  settings: Settings,
+  shared: Shared,
+): Promise<CertificateAuthorities & { close(): void }> {
   const clients = new Map<string, AwsJsonClient>();
-  const authorities =
-    settings.CA_TYPE === 'aws_acm_pca'
-      ? settings.acmPrivateCas.map((ca) => openAcmPca(ca, settings, shared, clients))
-      : openCustomAuthorities(settings, shared);
+  const authorities: CertificateAuthority[] = [];
+  if (settings.CA_TYPE !== 'aws_acm_pca') authorities.push(...openCustomAuthorities(settings, shared));
+  else {
+    for (const ca of settings.acmPrivateCas) {
+      // A CA lives in the region of its ARN, which may differ from AWS_DEFAULT_REGION.
+      const region = ca.ACM_PRIVATE_CA_ARN.split(':')[3] ?? settings.AWS_DEFAULT_REGION;
+      const client = clients.get(region) ?? acmPcaClient({ region, endpoint: await pcaEndpoint(settings, region) });
+      clients.set(region, client);
+      authorities.push(openAcmPca(ca, client, shared));
+    }
+  }
   const byName = new Map(authorities.map((authority) => [authority.name, authority]));
   return {
     list: () => authorities,
@@ -40,17 +50,13 @@ export function openAuthorities(settings: Settings, shared: Shared): Certificate
   };
 }
 
-function openAcmPca(
-  ca: CaSettings,
-  settings: Settings,
-  { clock, metrics }: Shared,
-  clients: Map<string, AwsJsonClient>,
-): CertificateAuthority {
-  // A CA lives in the region of its ARN, which may differ from AWS_DEFAULT_REGION.
-  const region = ca.ACM_PRIVATE_CA_ARN.split(':')[3] ?? settings.AWS_DEFAULT_REGION;
-  const endpoint = settings.AWS_ENDPOINT_URL_ACM_PCA;
-  const client = clients.get(region) ?? acmPcaClient({ region, ...(endpoint !== '' && { endpoint }) });
-  clients.set(region, client);
+function pcaEndpoint({ AWS_ENDPOINT_URL_ACM_PCA: url }: Settings, region: string): Promise<string> {
+  // The SDK reads this variable by itself, unless AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set.
+  const isReadBySdk = url === '' || url === process.env['AWS_ENDPOINT_URL_ACM_PCA'];
+  return acmPcaEndpoint(region, isReadBySdk ? undefined : url);
+}
+
+function openAcmPca(ca: CaSettings, client: AwsJsonClient, { clock, metrics }: Shared): CertificateAuthority {
   return new AcmPca({
     name: ca.name,
     arn: ca.ACM_PRIVATE_CA_ARN,

@@ -51,13 +51,13 @@ export async function openServer(settings: Settings, logger: Logger): Promise<Op
   const access = await openAccessPolicy(settings, logger);
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
-  const archive = openArchive(settings);
+  const archive = await openArchive(settings);
   const roles = openRoles(settings, store, logger);
   const telemetry = openTelemetry(settings, logger);
   const { metrics, events, prometheus } = telemetry;
   const inMaintenance = maintenance(settings);
   const clock = systemClock();
-  const authorities = openAuthorities(settings, { clock, metrics, logger });
+  const authorities = await openAuthorities(settings, { clock, metrics, logger });
   const jwts = await openJwts(settings, logger);
   const app: App = {
     store,

@@ -247,6 +247,37 @@ describe('a server that can connect only through a proxy', () => {
     }
   });
 
+  test('sends everything for AWS to AWS_ENDPOINT_URL and nothing to AWS', async () => {
+    const proxy = await startProxy();
+    proxy.answer = 403;
+    const program = await start(proxy, {
+      ...KEYS,
+      AWS_ENDPOINT_URL: 'https://localstack.confidant.test:4566',
+      DYNAMODB_CREATE_TABLE: 'false',
+      BACKGROUND_CACHE_IAM_ROLES: 'false',
+      WEBHOOK_URL: '',
+      GRAPHITE_EVENT_URL: '',
+      KMS_URL: kms.url,
+    });
+    for (const path of ['/v1/credentials', '/v1/roles', '/v1/cas/private']) {
+      proxy.asked.length = 0;
+      expect((await call(program, 'GET', path)).status).toBe(503);
+      expect(askedHosts(proxy)).toEqual(['localstack.confidant.test:4566']);
+    }
+  });
+
+  test('does not start when its AWS endpoint contradicts the variant of AWS that it asks for', async () => {
+    const program = await start(await startProxy(), {
+      ...KEYS,
+      AWS_ENDPOINT_URL_DYNAMODB: 'https://tables.confidant.test',
+      AWS_USE_FIPS_ENDPOINT: 'true',
+    });
+    expect(await program.exited).toBe(1);
+    expect(program.stderr()).toContain(
+      'the endpoint of DynamoDB cannot be determined: AWS_USE_FIPS_ENDPOINT cannot be combined with an endpoint of your own',
+    );
+  });
+
   test('connects directly to hosts in NO_PROXY and to http URLs', async () => {
     const proxy = await startProxy();
     const program = await start(proxy, {

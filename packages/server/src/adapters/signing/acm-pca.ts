@@ -14,6 +14,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Metrics } from '../../ports/telemetry.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import { CredentialsCache, type CredentialsProvider, defaultCredentials } from '../aws/credentials.js';
+import { awsEndpoint } from '../aws/endpoint.js';
 import { AwsJsonClient, AwsRefusal } from '../aws/json-client.js';
 import { selfSigned } from './self-signed.js';
 import type { KeyMaker } from './x509/key-maker.js';
@@ -34,22 +35,26 @@ const DAY_MS = 86_400_000;
 
 export interface AcmPcaClientOptions {
   region: string;
-  /** A stand-in's address; default: AWS's for the region. */
-  endpoint?: string;
+  /** See {@link acmPcaEndpoint}. */
+  endpoint: string;
   /** Default: AWS's usual order of sources. */
   credentials?: CredentialsProvider;
 }
 
+/** The endpoint of ACM Private CA in a region, `url` if that is set. Rejects as {@link awsEndpoint} does. */
+export function acmPcaEndpoint(region: string, url: string | undefined): Promise<string> {
+  return awsEndpoint({ service: 'acm-pca', serviceId: 'ACM PCA', region, ...(url !== undefined && { url }) });
+}
+
 /** A client for the CAs of one region. */
 export function acmPcaClient({ region, endpoint, credentials }: AcmPcaClientOptions): AwsJsonClient {
-  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   return new AwsJsonClient({
     backend: BACKEND,
     service: 'acm-pca',
     targetPrefix: 'ACMPrivateCA',
     jsonVersion: '1.1',
     region,
-    endpoint: endpoint ?? `https://acm-pca.${region}.${suffix}`,
+    endpoint,
     credentials: credentials ? new CredentialsCache(credentials) : defaultCredentials(region),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     readTimeoutMs: READ_TIMEOUT_MS,

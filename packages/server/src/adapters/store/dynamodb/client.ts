@@ -1,12 +1,13 @@
 import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type CredentialsProvider, CredentialsCache, defaultCredentials } from '../../aws/credentials.js';
+import { awsEndpoint } from '../../aws/endpoint.js';
 import { AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
 
 export interface DynamoOptions {
   table: string;
   region: string;
-  /** The address of a stand-in; by default AWS's address for the region. */
-  endpoint?: string;
+  /** See {@link dynamoEndpoint}. */
+  endpoint: string;
   /** Default: AWS's usual order of sources. */
   credentials?: CredentialsProvider;
   connectTimeoutMs: number;
@@ -22,14 +23,14 @@ export const BACKEND = 'dynamodb';
 export const DATE_INDEX = 'data_type_date_index';
 
 export function dynamoClient(options: DynamoOptions): AwsJsonClient {
-  const { region, connectTimeoutMs, readTimeoutMs, maxSockets, maxAttempts } = options;
+  const { region, endpoint, connectTimeoutMs, readTimeoutMs, maxSockets, maxAttempts } = options;
   return new AwsJsonClient({
     backend: BACKEND,
     service: 'dynamodb',
     targetPrefix: 'DynamoDB_20120810',
     jsonVersion: '1.0',
     region,
-    endpoint: options.endpoint ?? `https://dynamodb.${region}.${dnsSuffix(region)}`,
+    endpoint,
     credentials: options.credentials ? new CredentialsCache(options.credentials) : defaultCredentials(region),
     connectTimeoutMs,
     readTimeoutMs,
@@ -38,8 +39,9 @@ export function dynamoClient(options: DynamoOptions): AwsJsonClient {
   });
 }
 
-function dnsSuffix(region: string): string {
-  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+/** The endpoint of DynamoDB in a region, `url` if that is set. Rejects as {@link awsEndpoint} does. */
+export function dynamoEndpoint(region: string, url: string | undefined): Promise<string> {
+  return awsEndpoint({ service: 'dynamodb', serviceId: 'DynamoDB', region, ...(url !== undefined && { url }) });
 }
 
 /**
