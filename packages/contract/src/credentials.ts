@@ -51,6 +51,8 @@ export const credentialCreate = z.object({
 });
 export type CredentialCreate = z.infer<typeof credentialCreate>;
 
+const MAX_UNSET = 1000;
+
 /** The body of PUT credentials. Only the fields that are present change. */
 export const credentialUpdate = z.object({
   ...optional,
@@ -58,6 +60,10 @@ export const credentialUpdate = z.object({
   credential_pairs: credentialPairs
     .refine((pairs) => Object.keys(pairs).length > 0, 'Credential Pairs cannot be empty.')
     .optional(),
+  /** Pairs to add or to give new values; the others stay. Not together with `credential_pairs`. */
+  set: credentialPairs.optional(),
+  /** Keys to remove; each must be there. Not together with `credential_pairs`. */
+  unset: z.array(z.string()).max(MAX_UNSET).optional(),
   // compat: with ENFORCE_DOCUMENTATION a body that carries a revision (a revert of old clients) is exempt.
   revision: z.unknown().optional(),
   expected_revision: expectedRevision,

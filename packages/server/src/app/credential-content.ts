@@ -1,28 +1,31 @@
 import { stringifyJson } from '@confidant/contract';
 import type { Instant } from '../domain/instant.js';
-import { type Pairs, samePairs } from '../domain/pairs.js';
+import { appliedPairs, type Pairs, type PairsChange, samePairs } from '../domain/pairs.js';
 import type { Credential, SealedPairs } from '../domain/records.js';
 import { Unreadable } from '../ports/sealer.js';
 import type { App } from './app.js';
 
 /**
  * The pairs after an update, and the fields of the row that change with them. Pairs that stay the same keep their
- * ciphertext, their data key and their rotation date; pairs that can no longer be read count as changed, so that an
- * update repairs them.
+ * ciphertext, their data key and their rotation date; pairs that can no longer be read count as changed by an update of
+ * all of them, which repairs them.
+ *
+ * @throws Refusal what {@link appliedPairs} throws
+ * @throws Unreadable when some pairs of a credential that cannot be read are to change
  */
 export async function changedPairs(
   app: App,
   current: Credential,
-  sent: Pairs | undefined,
+  change: PairsChange | undefined,
 ): Promise<{ pairs: Pairs; sealed: SealedPairs; lastRotationDate: Instant | null }> {
   const stored = await app.sealer.open(current.id, current.sealed).catch((error: unknown) => {
-    if (sent !== undefined && error instanceof Unreadable) return undefined;
+    if (change !== undefined && 'all' in change && error instanceof Unreadable) return undefined;
     throw error;
   });
-  if (stored !== undefined && (sent === undefined || samePairs(stored, sent))) {
+  const pairs = change === undefined ? stored! : appliedPairs(stored ?? {}, change);
+  if (stored !== undefined && samePairs(stored, pairs)) {
     return { pairs: stored, sealed: current.sealed, lastRotationDate: current.lastRotationDate };
   }
-  const pairs = sent!;
   return { pairs, sealed: await app.sealer.seal(current.id, pairs), lastRotationDate: app.clock.now() };
 }
 

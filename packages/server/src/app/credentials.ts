@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CredentialCreate, CredentialUpdate, DiffBody, JsonObject } from '@confidant/contract';
 import { diffCredentials } from '../domain/diff.js';
 import type { Instant } from '../domain/instant.js';
-import { normalizePairs, type Pairs } from '../domain/pairs.js';
+import { normalizePairs, type Pairs, pairsChange, writtenKeys } from '../domain/pairs.js';
 import type { Credential, CredentialMetadata, Service } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import { audited, authorize, isAllowed, refuseSelfGrant } from './access.js';
@@ -31,7 +31,13 @@ export async function listCredentialHistory(
   return listHistory(app, 'credential', query);
 }
 
-export async function createCredential(app: App, caller: Caller, input: CredentialCreate): Promise<CredentialView> {
+/** @param metadataOnly whether the response leaves out the values, which the caller has sent */
+export async function createCredential(
+  app: App,
+  caller: Caller,
+  input: CredentialCreate,
+  metadataOnly: boolean,
+): Promise<CredentialView> {
   const resource = { name: input.name, tags: input.tags ?? [] };
   await authorize(app, caller, { resourceType, action: 'create', resource }, 'create credentials');
   return audited(app, caller, { action: 'create', resourceType }, async (details) => {
@@ -55,7 +61,7 @@ export async function createCredential(app: App, caller: Caller, input: Credenti
     });
     details.revision = credential.revision;
     // The values are the caller's own.
-    return view(app, caller, credential, pairs, { withValues: true });
+    return view(app, caller, credential, pairs, { withValues: !metadataOnly });
   });
 }
 
@@ -85,18 +91,20 @@ export async function getCredential(
 }
 
 /**
- * Writes a new revision, in which only the fields that are present change. The response shows the values to callers who
- * may `get` the credential (compat); this is audited as a read unless they sent the values themselves.
+ * Writes a new revision, in which only the fields that are present change; of the pairs all, or those in `set` and
+ * `unset`. The response shows the values to callers who may `get` the credential (compat) and do not ask for
+ * `metadataOnly`; this is audited as a read unless they sent all values themselves.
  */
 export async function updateCredential(
   app: App,
   caller: Caller,
   id: string,
   input: CredentialUpdate,
+  metadataOnly: boolean,
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
-    const sent = input.credential_pairs && normalizePairs(input.credential_pairs);
+    const change = pairsChange(input);
     const { next: credential, pairs } = await updateRevision(
       app,
       'credential',
@@ -107,8 +115,8 @@ export async function updateCredential(
         if (!input.revision) {
           refuseUndocumented(app, input.documentation === undefined ? current.documentation : input.documentation);
         }
-        const { pairs, ...sealed } = await changedPairs(app, current, sent);
-        if (sent) await refuseConflicts(app, { id, kind: 'credential', keys: Object.keys(sent) });
+        const { pairs, ...sealed } = await changedPairs(app, current, change);
+        if (change) await refuseConflicts(app, { id, kind: 'credential', keys: writtenKeys(change) });
         const next: Credential = {
           ...current,
           ...(input.name !== undefined && { name: input.name }),
@@ -127,7 +135,9 @@ export async function updateCredential(
     await publishChange(app, 'credential', credential);
     // An update without pairs must not show what `get` protects.
     const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id, resource: credential });
-    if (sent !== undefined || !mayGet) return view(app, caller, credential, pairs, { withValues: mayGet, mayGet });
+    const withValues = mayGet && !metadataOnly;
+    const isOwn = change !== undefined && 'all' in change;
+    if (isOwn || !withValues) return view(app, caller, credential, pairs, { withValues, mayGet });
     return audited(app, caller, { action: 'get', resourceType, resourceId: id }, async (read) => {
       read.revision = credential.revision;
       return view(app, caller, await recordShown(app, credential), pairs, { withValues: true, mayGet });

@@ -32,12 +32,12 @@ export function handlersFor(app: App): Handlers {
   return {
     listCredentials: async ({ caller, query }) =>
       serializer.credentialList(await credentials.listCredentials(app, caller, query)),
-    createCredential: async ({ caller, body }) =>
-      serializer.credential(await credentials.createCredential(app, caller, body)),
+    createCredential: async ({ caller, query, body }) =>
+      serializer.credential(await credentials.createCredential(app, caller, body, query.metadata_only)),
     getCredential: async ({ caller, params, query }) =>
       serializer.credential(await credentials.getCredential(app, caller, params.id, query.metadata_only)),
-    updateCredential: async ({ caller, params, body }) =>
-      serializer.credential(await credentials.updateCredential(app, caller, params.id, body)),
+    updateCredential: async ({ caller, params, query, body }) =>
+      serializer.credential(await credentials.updateCredential(app, caller, params.id, body, query.metadata_only)),
     revertCredential: async ({ caller, params, body }) =>
       serializer.credential(await credentials.revertCredential(app, caller, params.id, revertTo(params, body))),
     diffCredential: ({ caller, params }) =>
