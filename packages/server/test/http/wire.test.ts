@@ -154,7 +154,9 @@ test('the contract marks exactly these paths as secret', () => {
   expect(marked.filter((path) => path.includes('redential')).toSorted?.() ?? marked.sort()).toContain(
     'getService.response.credentials[].credential_pairs',
   );
-  expect(marked.every((path) => /credential_pairs$|^updateCredential\.body\.set$|\.value$|\.token$|\.key$/.test(path))).toBe(true);
+  expect(
+    marked.every((path) => /credential_pairs$|^updateCredential\.body\.set$|\.value$|\.token$|\.key$/.test(path)),
+  ).toBe(true);
 });
 
 test('the server publishes the committed OpenAPI document to anyone', async () => {
