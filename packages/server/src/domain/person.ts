@@ -35,14 +35,19 @@ export function nameOf(value: unknown): string | null {
 }
 
 /**
- * Group names, sorted and without duplicates. A single text counts as one group. Undefined when there are more groups,
- * or longer names, than a session may carry: leaving some out could allow what a rule denies to their members.
+ * Group names, sorted, without duplicates and in Unicode's composed form (NFC). A single text counts as one group, and
+ * whole numbers as their digits. Undefined when there are more groups, or longer names, than a session may carry, or
+ * when an entry is not a name: leaving some out could allow what a rule denies to their members.
  */
 export function groupsOf(value: unknown): readonly string[] | undefined {
   const list: unknown[] = Array.isArray(value) ? value : value === undefined || value === null ? [] : [value];
-  const groups = list.filter((group): group is string => typeof group === 'string' && group !== '');
-  if (groups.length > MAX_GROUPS || groups.some((group) => group.length > MAX_TEXT_LENGTH)) return undefined;
-  return [...new Set(groups)].sort();
+  const groups = list.map((group) => (Number.isSafeInteger(group) ? String(group as number) : group));
+  if (groups.length > MAX_GROUPS || !groups.every(isGroupName)) return undefined;
+  return [...new Set(groups.filter((group) => group !== '').map((group) => group.normalize('NFC')))].sort();
+}
+
+function isGroupName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TEXT_LENGTH;
 }
 
 /** The conditions for people to log in; both must hold. */

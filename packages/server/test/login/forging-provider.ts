@@ -16,6 +16,16 @@ export interface ForgingProvider {
   /** Makes the ID token of the next exchange; `nonce` is what the login asked for. */
   next: Forgery;
   nonce: string;
+  /** Replaces parts of the metadata; an undefined part is left out. */
+  metadata: Record<string, unknown>;
+  /** Claims of the userinfo endpoint; `jwt` is a signed response instead. Undefined: there is no such endpoint. */
+  userInfo: Record<string, unknown> | undefined;
+  /** How the token endpoint wants the client secret; `any` accepts it unseen. */
+  clientSecret: 'any' | 'basic' | 'post';
+  /** Signs claims with the provider's key. */
+  sign(claims: Record<string, unknown>): Promise<string>;
+  /** Replaces the provider's key by a new one. */
+  rotate(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,7 +40,9 @@ export async function startForgingProvider(
   clientSecret: string,
   known?: { issuer: string },
 ): Promise<ForgingProvider> {
-  const [own, foreign] = [await generateKeyPair('RS256'), await generateKeyPair('RS256')];
+  let own = await generateKeyPair('RS256');
+  let keyId = 'k';
+  const foreign = await generateKeyPair('RS256');
   const server = createServer();
   // Does not end connections that a client may be about to use again.
   server.keepAliveTimeout = 0;
@@ -42,6 +54,14 @@ export async function startForgingProvider(
     url,
     next: {},
     nonce: '',
+    metadata: {},
+    userInfo: undefined,
+    clientSecret: 'any',
+    sign: (claims) => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: keyId }).sign(own.privateKey),
+    rotate: async () => {
+      own = await generateKeyPair('RS256');
+      keyId += 'k';
+    },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -66,10 +86,16 @@ export async function startForgingProvider(
     const token = new SignJWT(claims);
     if (signedBy === 'HS256') return token.setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(clientSecret));
     const key = signedBy === 'foreign' ? foreign.privateKey : own.privateKey;
-    return token.setProtectedHeader({ alg: 'RS256', kid: 'k' }).sign(key);
+    return token.setProtectedHeader({ alg: 'RS256', kid: keyId }).sign(key);
   };
-  const answer = async (path: string): Promise<unknown> => {
-    if (path === '/.well-known/openid-configuration') {
+  const basic = `Basic ${Buffer.from([clientId, clientSecret].map(formEncoded).join(':')).toString('base64')}`;
+  const isClient = (authorization: string | undefined, body: string): boolean =>
+    provider.clientSecret === 'any' ||
+    (provider.clientSecret === 'basic'
+      ? authorization === basic
+      : new URLSearchParams(body).get('client_secret') === clientSecret);
+  const answer = async (path: string, authorization: string | undefined, body: string): Promise<unknown> => {
+    if (path.endsWith('/.well-known/openid-configuration')) {
       return {
         issuer,
         authorization_endpoint: `${issuer}/auth`,
@@ -78,17 +104,36 @@ export async function startForgingProvider(
         response_types_supported: ['code'],
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: ['RS256'],
+        ...(provider.userInfo !== undefined && { userinfo_endpoint: `${issuer}/userinfo` }),
+        ...provider.metadata,
       };
     }
     if (path === '/jwks')
-      return { keys: [{ ...(await exportJWK(own.publicKey)), kid: 'k', alg: 'RS256', use: 'sig' }] };
+      return { keys: [{ ...(await exportJWK(own.publicKey)), kid: keyId, alg: 'RS256', use: 'sig' }] };
+    if (path === '/userinfo') {
+      const { jwt, ...claims }: Record<string, unknown> = { sub: 'alice', ...provider.userInfo };
+      return jwt ?? claims;
+    }
+    if (!isClient(authorization, body)) return undefined;
     return { access_token: 'access', token_type: 'Bearer', expires_in: 300, id_token: await idToken() };
   };
   server.on('request', (request, response) => {
-    void answer(request.url ?? '/').then((value) => {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(value));
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => {
+      void answer(request.url ?? '/', request.headers.authorization, body).then((value) => {
+        response.statusCode = value === undefined ? 401 : 200;
+        response.setHeader('content-type', typeof value === 'string' ? 'application/jwt' : 'application/json');
+        response.end(typeof value === 'string' ? value : JSON.stringify(value ?? { error: 'invalid_client' }));
+      });
     });
   });
   return provider;
+}
+
+/** RFC 6749, section 2.3.1. */
+function formEncoded(text: string): string {
+  return encodeURIComponent(text)
+    .replace(/[!'()*\-_.~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+');
 }

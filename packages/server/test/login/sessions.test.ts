@@ -319,7 +319,9 @@ describe('people', () => {
   });
 
   test('have groups without duplicates, and too many are refused rather than cut', () => {
-    expect(groupsOf(['b', 'a', 'b', 1, ''])).toEqual(['a', 'b']);
+    expect(groupsOf(['b', 'a', 'b', 1, ''])).toEqual(['1', 'a', 'b']);
+    expect(groupsOf(['a', null])).toBeUndefined();
+    expect(groupsOf(['e\u0301'])).toEqual(['\u00e9']);
     expect(groupsOf('one')).toEqual(['one']);
     expect(groupsOf(undefined)).toEqual([]);
     expect(groupsOf(Array.from({ length: 1001 }, String))).toBeUndefined();

@@ -1,43 +1,48 @@
 import * as openid from 'openid-client';
-import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { OpenIdProvider } from '../../ports/login.js';
+import type { OpenIdFlow, OpenIdProvider } from '../../ports/login.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
+import { type ClaimRules, personOf } from './openid-person.js';
 import { proxiedFetch } from './proxied-fetch.js';
 
-export interface OpenIdOptions {
+export interface OpenIdOptions extends ClaimRules {
   /** The issuer identifier, from which everything else is discovered. http only for a provider on this machine. */
   issuer: string;
   clientId: string;
   clientSecret: string;
   scopes: string;
-  /** The names of the claims to read. */
-  claims: { email: string; firstName: string; lastName: string; groups: string };
-  /**
-   * Also accepts an e-mail when the provider does not say whether it verified it; never when it says that it did not.
-   */
-  trustUnverifiedEmail: boolean;
   timeoutMs: number;
 }
 
-/** The provider's addresses are discovered again after this time. Its signing keys are refreshed as needed. */
+/** The provider's metadata is discovered again after this time. */
 const DISCOVERY_LIFETIME_MS = 3_600_000;
+
+/** What is known of the provider. */
+interface Discovered {
+  /** The issuer under which the provider's metadata was found. */
+  issuer: string;
+  metadata: Record<string, unknown>;
+  /** Fetches, through the proxy where there is one. */
+  send: openid.CustomFetch;
+  /** The ways to send the client secret that are worth a try, the one that worked last first. */
+  methods: openid.ClientAuth[];
+}
 
 /** The authorization code flow with PKCE, state and nonce, and an ID token whose signature is always checked. */
 export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
   let fetching: ReturnType<typeof proxiedFetch> | undefined;
-  let discovered: { configuration: Promise<openid.Configuration>; at: number } | undefined;
+  let last: { discovered: Promise<Discovered>; at: number } | undefined;
 
-  const configuration = async (): Promise<openid.Configuration> => {
-    if (discovered === undefined || Date.now() - discovered.at > DISCOVERY_LIFETIME_MS) {
+  const provider = async (): Promise<Discovered> => {
+    if (last === undefined || Date.now() - last.at > DISCOVERY_LIFETIME_MS) {
       fetching ??= proxiedFetch(options.timeoutMs);
-      discovered = { configuration: fetching.then((throughProxy) => discover(options, throughProxy)), at: Date.now() };
+      last = { discovered: fetching.then((throughProxy) => discover(options, throughProxy ?? direct)), at: Date.now() };
     }
     try {
-      return await discovered.configuration;
+      return await last.discovered;
     } catch (error) {
       // The next login tries again.
-      discovered = undefined;
+      last = undefined;
       throw new BackendUnavailable('openid-provider', { cause: error });
     }
   };
@@ -49,7 +54,7 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
         nonce: openid.randomNonce(),
         codeVerifier: openid.randomPKCECodeVerifier(),
       };
-      const location = openid.buildAuthorizationUrl(await configuration(), {
+      const location = openid.buildAuthorizationUrl(await configure(options, await provider()), {
         redirect_uri: redirectUri,
         response_type: 'code',
         scope: options.scopes,
@@ -61,14 +66,9 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
       return { location: location.href, flow };
     },
     finish: async (callback, flow) => {
-      const config = await configuration();
+      const discovered = await provider();
       try {
-        const tokens = await openid.authorizationCodeGrant(config, callback, {
-          expectedState: flow.state,
-          expectedNonce: flow.nonce,
-          pkceCodeVerifier: flow.codeVerifier,
-          idTokenExpected: true,
-        });
+        const { tokens, config } = await exchange(options, discovered, callback, flow);
         const idToken = tokens.claims();
         if (idToken === undefined) throw new Refusal('login_failed');
         return await personOf(options, idToken, () =>
@@ -83,46 +83,115 @@ export function openIdProvider(options: OpenIdOptions): OpenIdProvider {
   };
 }
 
-async function discover(
-  { issuer, clientId, clientSecret, timeoutMs }: OpenIdOptions,
-  throughProxy: openid.CustomFetch | undefined,
+/**
+ * Exchanges the code for tokens. A provider may support several ways to send the client secret and still accept only the
+ * one that this client is registered for, so the next is tried when one is refused: a code is not used up by that.
+ */
+async function exchange(options: OpenIdOptions, discovered: Discovered, callback: URL, flow: OpenIdFlow) {
+  const methods = [...discovered.methods];
+  for (const [index, method] of methods.entries()) {
+    const config = await configure(options, discovered, method);
+    try {
+      const tokens = await openid.authorizationCodeGrant(config, callback, {
+        expectedState: flow.state,
+        expectedNonce: flow.nonce,
+        pkceCodeVerifier: flow.codeVerifier,
+        idTokenExpected: true,
+      });
+      discovered.methods = [method, ...methods.filter((other) => other !== method)];
+      return { tokens, config };
+    } catch (error) {
+      if (index === methods.length - 1 || !isClientRefused(error)) throw error;
+    }
+  }
+  throw new Refusal('login_failed');
+}
+
+function isClientRefused(error: unknown): boolean {
+  const { status, error: code } = (error ?? {}) as { status?: unknown; error?: unknown };
+  return status === 401 || code === 'invalid_client' || code === 'unauthorized_client';
+}
+
+/**
+ * The ways to send the client secret that the provider supports (`token_endpoint_auth_methods_supported`), those that
+ * send the secret itself first. If it names none, the specification's default comes first (RFC 8414, section 2).
+ */
+function methodsOf(supported: unknown, clientSecret: string): openid.ClientAuth[] {
+  const [post, basic] = [openid.ClientSecretPost(clientSecret), openid.ClientSecretBasic(clientSecret)];
+  const known = {
+    client_secret_post: post,
+    client_secret_basic: basic,
+    client_secret_jwt: openid.ClientSecretJwt(clientSecret),
+  };
+  const names: unknown[] = Array.isArray(supported) ? supported : [];
+  const usable = Object.entries(known).flatMap(([name, method]) => (names.includes(name) ? [method] : []));
+  return usable.length === 0 ? [basic, post] : usable;
+}
+
+/**
+ * The library's view of the provider. It is made anew for each login, from the metadata that was fetched before: the
+ * library keeps signing keys with it, and would not look for rotated ones within a minute.
+ */
+async function configure(
+  { clientId, clientSecret, timeoutMs }: OpenIdOptions,
+  { issuer, metadata, send }: Discovered,
+  method?: openid.ClientAuth,
 ): Promise<openid.Configuration> {
-  const url = new URL(issuer);
-  return openid.discovery(url, clientId, clientSecret, undefined, {
+  const config = await openid.discovery(new URL(issuer), clientId, clientSecret, method, {
     timeout: timeoutMs / 1000,
-    ...(throughProxy !== undefined && { [openid.customFetch]: throughProxy }),
+    [openid.customFetch]: () => Promise.resolve(Response.json(metadata)),
     execute: [
       // Without this, the library trusts the token endpoint's TLS instead of the ID token's signature.
       openid.enableNonRepudiationChecks,
-      // The settings allow http only for a provider on this machine.
-      ...(url.protocol === 'http:' ? [openid.allowInsecureRequests] : []),
+      ...insecureIfHttp(issuer),
     ],
   });
+  config[openid.customFetch] = send;
+  return config;
 }
 
-type Claims = Readonly<Record<string, unknown>>;
+const direct: openid.CustomFetch = (url, options) => fetch(url, options as RequestInit);
 
-/**
- * The person who logged in: many providers put them into the ID token, others only into the response of their userinfo
- * endpoint.
- */
-async function personOf(options: OpenIdOptions, idToken: Claims, userInfo: () => Promise<Claims>): Promise<Person> {
-  const { claims, trustUnverifiedEmail } = options;
-  const complete = idToken[claims.email] !== undefined && idToken[claims.groups] !== undefined;
-  const more = complete ? {} : await userInfo();
-  // The address and its verification must come from the same place.
-  const source = idToken[claims.email] === undefined ? more : idToken;
-  const verified = source['email_verified'];
-  const isTrusted = trustUnverifiedEmail && verified === undefined;
-  if (verified !== true && verified !== 'true' && !isTrusted) {
-    throw new Refusal('login_failed', 'The login provider has not verified your e-mail address.');
+/** The settings allow http only for a provider on this machine. */
+function insecureIfHttp(issuer: string): ((config: openid.Configuration) => void)[] {
+  return new URL(issuer).protocol === 'http:' ? [openid.allowInsecureRequests] : [];
+}
+
+/** Fetches the provider's metadata. The issuer may be given with or without a slash at its end. */
+async function discover(options: OpenIdOptions, send: openid.CustomFetch): Promise<Discovered> {
+  const other = options.issuer.endsWith('/') ? options.issuer.replace(/\/+$/, '') : `${options.issuer}/`;
+  try {
+    return await discoverAt(options.issuer, options, send);
+  } catch (error) {
+    if ((error as { code?: unknown } | null)?.code !== 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') throw error;
+    // The first error names the issuer that the operator knows.
+    return discoverAt(other, options, send).catch(() => Promise.reject(error as Error));
   }
-  const claim = (name: string): unknown => idToken[name] ?? more[name];
-  const email = emailOf(source[claims.email]);
-  const groups = groupsOf(claim(claims.groups));
-  if (email === undefined) throw new Refusal('login_failed', 'The login provider gave no usable e-mail address.');
-  if (groups === undefined) throw new Refusal('login_failed', 'The login provider named too many groups.');
-  return { email, firstName: nameOf(claim(claims.firstName)), lastName: nameOf(claim(claims.lastName)), groups };
+}
+
+async function discoverAt(issuer: string, options: OpenIdOptions, send: openid.CustomFetch): Promise<Discovered> {
+  const { clientId, clientSecret, timeoutMs } = options;
+  let fetched: Response | undefined;
+  await openid.discovery(new URL(issuer), clientId, clientSecret, undefined, {
+    timeout: timeoutMs / 1000,
+    [openid.customFetch]: async (url, init) => {
+      const response = await send(url, init);
+      fetched = response.clone();
+      return response;
+    },
+    execute: insecureIfHttp(issuer),
+  });
+  const metadata = (await fetched!.json()) as Record<string, unknown>;
+  return {
+    issuer,
+    // A provider that names no algorithms for signed userinfo signs it as its ID tokens.
+    metadata: {
+      userinfo_signing_alg_values_supported: metadata['id_token_signing_alg_values_supported'],
+      ...metadata,
+    },
+    send,
+    methods: methodsOf(metadata['token_endpoint_auth_methods_supported'], clientSecret),
+  };
 }
 
 function outcomeOf(error: unknown): Error {
