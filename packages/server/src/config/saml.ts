@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { readCertificates, readPrivateKey } from './pem.js';
 import { readSamlJson } from './saml-json.js';
 import { BadValue } from './setting-types.js';
 import type { SettingName, SettingValues } from './settings.js';
@@ -27,29 +27,32 @@ export function samlSettings(settings: SettingValues, report: Report) {
   const raw = readSamlJson(settings.SAML_RAW_JSON_SETTINGS ?? {}, (problem) =>
     report('SAML_RAW_JSON_SETTINGS', problem),
   );
-  const guarded = <Value>(setting: SettingName, fallback: Value, read: () => Value): Value => {
+  /** Reads what a setting, or the file that another one names, holds; undefined if neither is set. */
+  const read = <Value>(source: Source | undefined, parse: (content: string | Buffer) => Value): Value | undefined => {
+    if (source === undefined) return undefined;
     try {
-      return read();
+      return parse(source.content());
     } catch (error) {
-      report(setting, error instanceof BadValue ? error.message : 'cannot be read');
-      return fallback;
+      report(source.setting, error instanceof BadValue ? error.message : describeFileError(error));
+      return undefined;
     }
   };
-  const spCertificates = guarded('SAML_SP_CERT', [], () =>
-    certificates(raw.sp.x509cert ?? textOrFile(settings, 'SAML_SP_CERT', 'SAML_SP_CERT_FILE')),
-  );
-  const key = guarded('SAML_SP_KEY', undefined, () =>
-    privateKey(
-      raw.sp.privateKey ?? textOrFile(settings, 'SAML_SP_KEY', 'SAML_SP_KEY_FILE'),
-      settings.SAML_SP_KEY_FILE_PASSWORD,
-    ),
-  );
-  const idpCertificates = guarded('SAML_IDP_CERT', [], () =>
-    raw.idp.signingCertificates
-      ? raw.idp.signingCertificates.flatMap(certificates)
-      : certificates(raw.idp.x509cert ?? textOrFile(settings, 'SAML_IDP_CERT', 'SAML_IDP_CERT_FILE')),
-  );
-  const entityId = raw.sp.entityId ?? `${root}/v1/saml/metadata`;
+  const json = (text: string | undefined): Source | undefined =>
+    text === undefined || text === '' ? undefined : { setting: 'SAML_RAW_JSON_SETTINGS', content: () => text };
+  const own = (text: SettingName, file: SettingName): Source | undefined => {
+    const path = settings[file] as string;
+    if (settings[text] !== '') return { setting: text, content: () => settings[text] as string };
+    return path === '' ? undefined : { setting: file, content: () => readBounded(path) };
+  };
+  const spSource = json(raw.sp.x509cert) ?? own('SAML_SP_CERT', 'SAML_SP_CERT_FILE');
+  const spCertificates = read(spSource, readCertificates) ?? [];
+  const keySource = json(raw.sp.privateKey) ?? own('SAML_SP_KEY', 'SAML_SP_KEY_FILE');
+  const key = read(keySource, (content) => readPrivateKey(content, settings.SAML_SP_KEY_FILE_PASSWORD));
+  const idpSources = raw.idp.signingCertificates?.map(json) ?? [
+    json(raw.idp.x509cert) ?? own('SAML_IDP_CERT', 'SAML_IDP_CERT_FILE'),
+  ];
+  const idpCertificates = idpSources.flatMap((source) => read(source, readCertificates) ?? []);
+  const entityId = raw.sp.entityId ?? (settings.SAML_SP_ENTITY_ID || `${root}/v1/saml/metadata`);
   const algorithm = raw.security.signatureAlgorithm ?? settings.SAML_SECURITY_SIG_ALGO;
   const options = {
     entityId,
@@ -58,7 +61,7 @@ export function samlSettings(settings: SettingValues, report: Report) {
     // compat: the original's guide registers the consume URL as the entity id.
     audiences: [entityId, `${root}/v1/saml/consume`],
     key,
-    certificates: [...spCertificates, ...guarded('SAML_RAW_JSON_SETTINGS', [], () => certificates(raw.sp.x509certNew))],
+    certificates: [...spCertificates, ...(read(json(raw.sp.x509certNew), readCertificates) ?? [])],
     signatureAlgorithm: ALGORITHMS[algorithm] ?? ('sha256' as const),
     sign: {
       requests: raw.security.authnRequestsSigned ?? true,
@@ -89,14 +92,16 @@ export function samlSettings(settings: SettingValues, report: Report) {
   if (root === '') report('SAML_CONFIDANT_URL_ROOT', 'required when USER_AUTH_MODULE is saml');
   if (options.idp.entityId === '') report('SAML_IDP_ENTITY_ID', 'required when USER_AUTH_MODULE is saml');
   if (options.idp.signOnUrl === '') report('SAML_IDP_SIGNON_URL', 'required when USER_AUTH_MODULE is saml');
-  if (idpCertificates.length === 0) report('SAML_IDP_CERT', 'required (or SAML_IDP_CERT_FILE) with saml');
-  if (key !== undefined && spCertificates.length === 0) {
+  if (idpSources.every((source) => source === undefined)) {
+    report('SAML_IDP_CERT', 'required (or SAML_IDP_CERT_FILE) with saml');
+  }
+  if (key !== undefined && spSource === undefined) {
     report('SAML_SP_CERT', 'required (or SAML_SP_CERT_FILE) when there is a key');
   }
   if (ALGORITHMS[algorithm] === undefined) {
     report('SAML_SECURITY_SIG_ALGO', `expected one of ${Object.keys(ALGORITHMS).join(', ')}`);
   }
-  if (options.want.assertionsEncrypted && key === undefined) {
+  if (options.want.assertionsEncrypted && keySource === undefined) {
     report('SAML_SP_KEY', 'required to receive encrypted assertions');
   }
   if (!options.want.messagesSigned && !options.want.assertionsSigned && !settings.SAML_ALLOW_UNSIGNED) {
@@ -109,36 +114,23 @@ export function samlSettings(settings: SettingValues, report: Report) {
   return options;
 }
 
-function textOrFile(settings: SettingValues, text: SettingName, file: SettingName): string | undefined {
-  if (settings[text] !== '') return settings[text] as string;
-  const path = settings[file] as string;
-  return path === '' ? undefined : readFileSync(path, 'utf8');
+/** Where a certificate or key comes from, and the setting to name when it cannot be used. */
+interface Source {
+  setting: SettingName;
+  content: () => string | Buffer;
 }
 
-/** Reads certificates in PEM, or one in base64 alone, as pages of identity providers show it. */
-function certificates(text: string | undefined): string[] {
-  if (text === undefined || text.trim() === '') return [];
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  const pems = blocks ?? [`-----BEGIN CERTIFICATE-----\n${text.replace(/\s+/g, '')}\n-----END CERTIFICATE-----`];
-  return pems.map((pem) => {
-    try {
-      return new X509Certificate(pem).toString();
-    } catch {
-      throw new BadValue('expected a certificate in PEM');
-    }
-  });
+/** A chain of certificates has a few kilobytes; a larger file was not meant. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+function readBounded(path: string): Buffer {
+  if (statSync(path).size > MAX_FILE_BYTES) throw new BadValue('the file is too large');
+  return readFileSync(path);
 }
 
-/** Opens a private key, with the password if it is encrypted. Returns it in PKCS #8 PEM. */
-function privateKey(text: string | undefined, password: string): string | undefined {
-  if (text === undefined || text.trim() === '') return undefined;
-  const pem = text.includes('-----BEGIN')
-    ? text
-    : `-----BEGIN PRIVATE KEY-----\n${text.replace(/\s+/g, '')}\n-----END PRIVATE KEY-----`;
-  try {
-    const key = createPrivateKey({ key: pem, ...(password !== '' && { passphrase: password }) });
-    return key.export({ type: 'pkcs8', format: 'pem' }) as string;
-  } catch {
-    throw new BadValue('expected a private key in PEM that SAML_SP_KEY_FILE_PASSWORD opens');
-  }
+function describeFileError(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  if (code === 'ENOENT') return 'the file does not exist';
+  if (code === 'EACCES') return 'this user may not read the file';
+  return code === 'EISDIR' ? 'this is a directory, not a file' : 'cannot be read';
 }

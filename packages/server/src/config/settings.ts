@@ -230,6 +230,9 @@ export const SETTINGS = {
   SAML_CONFIDANT_URL_ROOT: url('Root URL that browsers use; required with SAML.'),
   SAML_DEBUG: flag('Serve `/v1/saml/debug`. If not set, DEBUG decides.', { default: null }),
   SAML_FAKE_HTTPS: flag('Treat every request as HTTPS; only with DEBUG.', { default: false }),
+  SAML_SP_ENTITY_ID: text(
+    'Entity id of this server. If not set, it is the address of `/v1/saml/metadata`. New in this server.',
+  ),
   SAML_SP_CERT: text('Certificate of this server in PEM; overrides the file.'),
   SAML_SP_CERT_FILE: text('File with the certificate of this server.'),
   SAML_SP_KEY: bootstrapText('Private key of this server in PEM; overrides the file. With a key, requests are signed.'),
@@ -253,7 +256,10 @@ export const SETTINGS = {
   SAML_ALLOW_IDP_INITIATED: flag('Accept logins that the identity provider starts. New in this server.', {
     default: false,
   }),
-  SAML_WANT_ATTRIBUTE_STATEMENT: flag('Require an attribute statement.', { default: true }),
+  SAML_WANT_ATTRIBUTE_STATEMENT: flag(
+    'Require an attribute statement. Set it to false if the provider sends no attributes.',
+    { default: true },
+  ),
   SAML_GROUPS_ATTRIBUTE: text('Attribute with the groups. New in this server.', { default: 'groups' }),
   SAML_RAW_JSON_SETTINGS: json<Record<string, unknown> | null>(
     'Settings in the form of python3-saml, which override all others.',

@@ -68,6 +68,40 @@ describe('a login at a SAML identity provider', () => {
     expect((await visitor.go('/v1/user/email')).text).toBe('{"email":"bob@example.com"}');
   });
 
+  test('takes the address and names from attributes under any usual name', async () => {
+    const usual: [email: string, first: string, last: string][] = [
+      ['urn:oid:1.2.840.113549.1.9.1', 'urn:oid:2.5.4.42', 'urn:oid:2.5.4.4'],
+      ['urn:oid:0.9.2342.19200300.100.1.3', 'urn:mace:dir:attribute-def:givenName', 'urn:mace:dir:attribute-def:sn'],
+      ['1.2.840.113549.1.9.1', 'First Name', 'Last Name'],
+      ['urn:mace:dir:attribute-def:mail', 'first-name', 'lastName'],
+      ['http://schemas.xmlsoap.org/claims/EmailAddress', 'User.FirstName', 'User.LastName'],
+      ['email_address', 'given_name', 'family_name'],
+    ];
+    for (const [email, first, last] of usual) {
+      const attributes = { [email]: 'Bob@Example.com', [first]: 'Bob', [last]: 'B' };
+      const { visitor } = await site.login({ nameId: 'a3f0-opaque', attributes });
+      expect((await visitor.go('/account')).text).toContain('Bob B (bob@example.com)');
+    }
+  });
+
+  test('is refused when attributes name two different addresses', async () => {
+    const attributes = { mail: ['bob@example.com', 'root@example.com'] };
+    expect((await site.login({ nameId: 'a3f0-opaque', attributes })).status).toBe(401);
+    const same = { mail: ['bob@example.com', 'Bob@Example.com'] };
+    expect((await site.login({ nameId: 'a3f0-opaque', attributes: same })).status).toBe(302);
+  });
+
+  test('is refused when the provider leaves out groups, or names groups that are not names', async () => {
+    const left: Record<string, string | string[]>[] = [
+      { 'http://schemas.microsoft.com/claims/groups.link': 'https://graph.example/' },
+      { 'groups.link': 'https://graph.example/', groups: ['ops'] },
+      { hasgroups: 'true' },
+      { _claim_names: '{"groups":"src1"}' },
+      { groups: 'x'.repeat(300) },
+    ];
+    for (const attributes of left) expect((await site.login({ attributes })).status).toBe(401);
+  });
+
   test('decrypts assertions, and checks the signatures inside', async () => {
     const publicKey = createPublicKey(sp.cert).export({ type: 'spki', format: 'pem' }) as string;
     expect((await site.login({ encryptFor: { ...sp, publicKey } })).status).toBe(302);
@@ -264,7 +298,7 @@ describe('SAML settings', () => {
     const faults = faultsOf(
       environment({ SAML_SP_KEY_FILE: keyFile, SAML_SP_KEY_FILE_PASSWORD: 'wrong', SAML_SP_CERT: sp.cert }),
     );
-    expect(faults).toEqual([expect.objectContaining({ setting: 'SAML_SP_KEY' })]);
+    expect(faults).toEqual([expect.objectContaining({ setting: 'SAML_SP_KEY_FILE' })]);
     expect(JSON.stringify(faults)).not.toMatch(/wrong|BEGIN/);
   });
 
@@ -272,6 +306,27 @@ describe('SAML settings', () => {
     expect(faultsOf(environment({ SAML_FAKE_HTTPS: 'true' }))[0]?.setting).toBe('SAML_FAKE_HTTPS');
     const algorithm = 'http://www.w3.org/2000/09/xmldsig#dsa-sha1';
     expect(faultsOf(environment({ SAML_SECURITY_SIG_ALGO: algorithm }))[0]?.setting).toBe('SAML_SECURITY_SIG_ALGO');
+  });
+
+  test('name a file that is missing, empty or not a certificate by the setting of the file', () => {
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    for (const name of ['SAML_IDP_CERT', 'SAML_SP_CERT', 'SAML_SP_KEY']) {
+      for (const file of [join(folder, 'missing'), empty, folder]) {
+        const { [name]: _, ...rest } = environment({ SAML_SP_CERT: sp.cert, SAML_SP_KEY: sp.key });
+        expect(faultsOf({ ...rest, [`${name}_FILE`]: file }).map(({ setting }) => setting)).toEqual([`${name}_FILE`]);
+      }
+    }
+    expect(faultsOf(environment({ SAML_IDP_CERT: ' ' })).map(({ setting }) => setting)).toEqual(['SAML_IDP_CERT']);
+  });
+
+  test('set the entity id that requests, metadata and audiences have', async () => {
+    const other = await startSamlSite({ SAML_SP_ENTITY_ID: 'urn:confidant' });
+    const visitor = new Visitor(other.confidant.url);
+    expect(requestIn((await visitor.go('/v1/login')).location!).xml).toContain('urn:confidant</saml:Issuer>');
+    expect((await visitor.go('/v1/saml/metadata')).text).toContain('entityID="urn:confidant"');
+    expect((await other.login({ audience: 'urn:confidant' })).status).toBe(302);
+    await other.stop();
   });
 
   test('in raw form may set another entity id', async () => {

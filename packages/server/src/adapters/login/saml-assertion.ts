@@ -1,53 +1,21 @@
-import { emailOf, groupsOf, nameOf, type Person } from '../../domain/person.js';
 import type { SamlLogin } from '../../ports/login.js';
-import { BadSamlMessage, type XmlNode } from './saml-message.js';
+import { BadSamlMessage, textOf, type XmlNode } from './saml-message.js';
+import { type PersonRules, personOf } from './saml-person.js';
 
 /** The rules that an assertion must meet to log someone in. */
-export interface AssertionRules {
+export interface AssertionRules extends PersonRules {
   /** The entity id of the identity provider. */
   issuer: string;
   /** The names of this server; the assertion must be for one of them. */
   audiences: readonly string[];
   /** The address that responses are posted to. */
   consumeUrl: string;
-  wantAttributes: boolean;
-  /** The name of the attribute that groups are read from. */
-  groupsAttribute: string;
   /** The tolerated difference between clocks. */
   clockSkewSeconds: number;
 }
 
 const SUCCESS = 'urn:oasis:names:tc:SAML:2.0:status:Success';
 const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer';
-
-/** Attribute names in use for the parts of a person, lower case. */
-const EMAIL_ATTRIBUTES = [
-  'email',
-  'mail',
-  'emailaddress',
-  'user.email',
-  'urn:oid:0.9.2342.19200300.100.1.3',
-  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress',
-];
-const FIRST_NAME_ATTRIBUTES = [
-  'first_name',
-  'firstname',
-  'givenname',
-  'given_name',
-  'user.firstname',
-  'urn:oid:2.5.4.42',
-  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname',
-];
-const LAST_NAME_ATTRIBUTES = [
-  'last_name',
-  'lastname',
-  'surname',
-  'sn',
-  'family_name',
-  'user.lastname',
-  'urn:oid:2.5.4.4',
-  'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname',
-];
 
 /** Checks that the response is addressed to this server, successful, and the answer to `requestId`. */
 export function checkResponse(tree: XmlNode, rules: AssertionRules, requestId: string | undefined): void {
@@ -169,43 +137,11 @@ function checkPeriod(node: XmlNode, { clockSkewSeconds }: AssertionRules, now: n
   return end;
 }
 
-function personOf(assertion: XmlNode, nameId: string, rules: AssertionRules): Person {
-  const attributes = new Map<string, string[]>();
-  for (const statement of assertion['AttributeStatement'] ?? []) {
-    for (const attribute of statement['Attribute'] ?? []) {
-      const name = (attribute.$?.['Name'] ?? '').toLowerCase();
-      const values = (attribute['AttributeValue'] ?? []).map(textOf).filter((value) => value !== '');
-      attributes.set(name, [...(attributes.get(name) ?? []), ...values]);
-    }
-  }
-  if (rules.wantAttributes && attributes.size === 0) {
-    throw new BadSamlMessage('the assertion has no attributes, and SAML_WANT_ATTRIBUTE_STATEMENT demands them');
-  }
-  const valuesOf = (names: readonly string[]): string[] | undefined =>
-    names.map((name) => attributes.get(name)).find((values) => values !== undefined);
-  // compat: the NameID is the identity. Providers with opaque NameIDs send the address in an attribute.
-  const addresses = nameId.includes('@') ? [nameId] : (valuesOf(EMAIL_ATTRIBUTES) ?? []);
-  const email = addresses.length === 1 ? emailOf(addresses[0]) : undefined;
-  if (email === undefined) throw new BadSamlMessage('the assertion has no single e-mail address');
-  const groups = groupsOf(attributes.get(rules.groupsAttribute.toLowerCase()));
-  if (groups === undefined) throw new BadSamlMessage('the assertion names too many groups');
-  return {
-    email,
-    firstName: nameOf(valuesOf(FIRST_NAME_ATTRIBUTES)),
-    lastName: nameOf(valuesOf(LAST_NAME_ATTRIBUTES)),
-    groups,
-  };
-}
-
 /** The only child of that name. Two of them would be an attempt to have one checked and the other read. */
 function onlyChild(node: XmlNode, name: string, of: string): XmlNode {
   const children = node[name] ?? [];
   if (children.length !== 1) throw new BadSamlMessage(`the ${of} has ${children.length} times ${name}`);
   return children[0]!;
-}
-
-function textOf(node: XmlNode | string | undefined): string {
-  return (typeof node === 'string' ? node : (node?._ ?? '')).trim();
 }
 
 function secondsOf(text: string): number {

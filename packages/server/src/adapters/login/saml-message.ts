@@ -34,6 +34,11 @@ const TRANSFORMS: readonly string[] = [
 
 export type XmlNode = { $?: Record<string, string>; _?: string } & { [name: string]: XmlNode[] | undefined };
 
+/** The text of an element, without blanks around it. */
+export function textOf(node: XmlNode | string | undefined): string {
+  return (typeof node === 'string' ? node : (node?._ ?? '')).trim();
+}
+
 /**
  * Refuses, before any XML is parsed, what no valid message needs and most attacks use: declarations (entities, comments
  * that split a text, CDATA), processing instructions, excessive size and depth.
