@@ -228,7 +228,7 @@ export const SETTINGS = {
     default: false,
   }),
   SAML_CONFIDANT_URL_ROOT: url('Root URL that browsers use; required with SAML.'),
-  SAML_DEBUG: flag('Serve `/v1/saml/debug`. If not set, DEBUG decides.', { default: null }),
+  SAML_DEBUG: flag('Serve `/v1/saml/debug` to authenticated callers. If not set, DEBUG decides.', { default: null }),
   SAML_FAKE_HTTPS: flag('Treat every request as HTTPS; only with DEBUG.', { default: false }),
   SAML_SP_ENTITY_ID: text(
     'Entity id of this server. If not set, it is the address of `/v1/saml/metadata`. New in this server.',

@@ -6,7 +6,7 @@ import type { Sessions } from '../auth/sessions.js';
 import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import { readCookies, writeCookie } from './cookies.js';
+import { cookieValues, readCookies, writeCookie } from './cookies.js';
 import { isHttps, type TransportOptions } from './security.js';
 
 /** Settings of the login of people in browsers. */
@@ -26,6 +26,11 @@ export interface LoggedIn {
   /** Undefined only for a write by header login that brought no session. */
   session: Session | undefined;
 }
+
+/** More cookies with the session's name are not looked at. */
+const MAX_SESSION_COOKIES = 20;
+
+type OpenedSession = NonNullable<Awaited<ReturnType<Sessions['open']>>>;
 
 /** Authenticates requests, and requires browsers to prove that their writes are intended. */
 export class Authentication {
@@ -68,13 +73,11 @@ export class Authentication {
   /** The person who is logged in with the browser, if any. Renews the session when that is due. */
   async loggedIn(request: FastifyRequest, reply: FastifyReply, write = false): Promise<LoggedIn | undefined> {
     if (this.browsers === undefined) return undefined;
-    const { sessions, sessionCookie, xsrfCookie, header, admission } = this.browsers;
+    const { xsrfCookie, header, admission } = this.browsers;
     const person = header?.(this.#authRequest(request));
     if (header !== undefined && (person === undefined || !isAdmitted(admission, person.email))) return undefined;
 
-    const sent = this.cookies(request);
-    const cookie = sent.get(sessionCookie);
-    const opened = cookie === undefined ? undefined : await sessions.open(cookie);
+    const [opened] = await this.#opened(request, 1);
     let session = opened?.session;
     if (person !== undefined) {
       if (session?.person.email !== person.email) session = undefined;
@@ -84,7 +87,7 @@ export class Authentication {
     }
     if (session === undefined) return undefined;
     if (opened?.renewed !== undefined) this.#send(request, reply, session, opened.renewed);
-    else if (sent.get(xsrfCookie) !== session.csrf) this.#sendXsrf(request, reply, session, null);
+    else if (this.cookies(request).get(xsrfCookie) !== session.csrf) this.#sendXsrf(request, reply, session, null);
     return { principal: principalOf(session.person, 'session'), person: session.person, session };
   }
 
@@ -118,13 +121,25 @@ export class Authentication {
   }
 
   async #endSent(request: FastifyRequest, everywhere = false): Promise<Session | undefined> {
+    const { sessions } = this.browsers!;
+    const opened = await this.#opened(request);
+    for (const { session } of opened) {
+      if (everywhere) await sessions.endAll(session.person);
+      await sessions.end(session);
+    }
+    return opened[0]?.session;
+  }
+
+  /** The sessions of the request's cookies. Cookies of the same name that are not ours are passed over. */
+  async #opened(request: FastifyRequest, max = MAX_SESSION_COOKIES): Promise<OpenedSession[]> {
     const { sessions, sessionCookie } = this.browsers!;
-    const cookie = this.cookies(request).get(sessionCookie);
-    const opened = cookie === undefined ? undefined : await sessions.open(cookie);
-    if (opened === undefined) return undefined;
-    if (everywhere) await sessions.endAll(opened.session.person);
-    await sessions.end(opened.session);
-    return opened.session;
+    const opened: OpenedSession[] = [];
+    for (const cookie of cookieValues(request.headers.cookie, sessionCookie).slice(0, MAX_SESSION_COOKIES)) {
+      const session = await sessions.open(cookie);
+      if (session !== undefined) opened.push(session);
+      if (opened.length === max) break;
+    }
+    return opened;
   }
 
   cookies(request: FastifyRequest): ReadonlyMap<string, string> {

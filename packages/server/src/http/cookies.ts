@@ -18,6 +18,17 @@ export function readCookies(header: string | undefined): ReadonlyMap<string, str
 }
 
 /**
+ * The values of every cookie with this name, in the order in which they were sent. A sibling domain, or another port of
+ * this host, can set a cookie with the name of ours; the browser then sends both.
+ */
+export function cookieValues(header: string | undefined, name: string): string[] {
+  return (header ?? '').split(';').flatMap((pair) => {
+    const equals = pair.indexOf('=');
+    return equals !== -1 && pair.slice(0, equals).trim() === name ? [pair.slice(equals + 1).trim()] : [];
+  });
+}
+
+/**
  * A Set-Cookie header. Names that begin with `__Host-` demand what it has: no Domain, and the whole path.
  *
  * @throws Error when the value holds anything but letters, digits and `._~-`

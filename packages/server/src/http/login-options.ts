@@ -50,7 +50,7 @@ export interface LoginOptions {
   cliCodes: CliCodes | undefined;
   /** Name of the session's cookie. */
   sessionCookie: string;
-  /** Name of the cookie that ties a login's end to its beginning. */
+  /** Beginning of the names of the cookies that tie a login's end to its beginning. */
   flowCookie: string;
   /** Remembers assertions and logout requests that were used. */
   used: ExpiringStore;

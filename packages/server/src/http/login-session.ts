@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
 import type { Proof, Session } from '../auth/session.js';
@@ -58,35 +59,68 @@ export function subjectOf(person: Person, request: FastifyRequest): Pick<AuditEn
   };
 }
 
+/** Logins under way in one browser; those that began first make room for others. */
+const MAX_FLOWS = 8;
+
 /**
- * Keeps in the browser what the provider's response is compared with.
+ * Keeps in the browser what the provider's response is compared with. Each login has a cookie of its own, so that several
+ * may be under way in the tabs of one browser.
  *
+ * @param key what the response will name: the cookie is found by it
  * @param crossSitePost whether a page of the provider posts the response
  */
 export function keepFlow(
-  { authentication, flowCookie }: LoginOptions,
+  options: LoginOptions,
   request: FastifyRequest,
   reply: FastifyReply,
-  sealed: string,
-  crossSitePost: boolean,
+  { key, sealed, crossSitePost = false }: { key: string; sealed: string; crossSitePost?: boolean },
 ): void {
-  authentication.setCookie(request, reply, flowCookie, sealed, { maxAgeSeconds: FLOW_SECONDS, crossSitePost });
+  const { authentication } = options;
+  // Browsers send older cookies first.
+  const surplus = flowCookies(options, request).slice(0, -(MAX_FLOWS - 1));
+  for (const [name] of surplus) authentication.setCookie(request, reply, name, '', { maxAgeSeconds: 0 });
+  const attributes = { maxAgeSeconds: FLOW_SECONDS, crossSitePost };
+  authentication.setCookie(request, reply, flowCookieOf(options, key), sealed, attributes);
 }
 
 /**
- * Takes the flow that this browser began, and deletes its cookie. The flow may have ended already: only ending it shows
- * whether it had.
+ * Takes the flow that this browser began under this key, and deletes its cookie. The flow may have ended already: only
+ * ending it shows whether it had.
+ *
+ * @throws Refusal `login_failed` if logins were begun in this browser, but not this one
  */
 export async function takeFlow(
-  { authentication, flowCookie }: LoginOptions,
+  options: LoginOptions,
   flows: LoginFlows,
-  kind: string,
+  { kind, key }: { kind: string; key: string },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<BegunFlow | undefined> {
-  const cookie = authentication.cookies(request).get(flowCookie);
-  if (cookie !== undefined) authentication.setCookie(request, reply, flowCookie, '', { maxAgeSeconds: 0 });
+  const { authentication } = options;
+  const name = flowCookieOf(options, key);
+  const cookies = new Map(flowCookies(options, request));
+  const cookie = cookies.get(name);
+  if (cookie !== undefined) authentication.setCookie(request, reply, name, '', { maxAgeSeconds: 0 });
+  else if (cookies.size > 0) throw loginFailed('the response answers another request than those of this browser');
   return flows.begun(kind, cookie);
+}
+
+/** The flow that this browser began last, for a response that does not say which one it answers. */
+export async function lastFlow(
+  options: LoginOptions,
+  flows: LoginFlows,
+  kind: string,
+  request: FastifyRequest,
+): Promise<BegunFlow | undefined> {
+  return flows.begun(kind, flowCookies(options, request).at(-1)?.[1]);
+}
+
+function flowCookies({ authentication, flowCookie }: LoginOptions, request: FastifyRequest): [string, string][] {
+  return [...authentication.cookies(request)].filter(([name]) => name.startsWith(`${flowCookie}_`));
+}
+
+function flowCookieOf({ flowCookie }: LoginOptions, key: string): string {
+  return `${flowCookie}_${createHash('sha256').update(key).digest('base64url').slice(0, 16)}`;
 }
 
 /** The refusal of a login that proves nothing. The reason is only logged. */

@@ -20,10 +20,12 @@ export async function openIdLogin(
   const query = new URLSearchParams(queryOf(request));
   if (!query.has('state') && !query.has('code') && !query.has('error')) {
     const { location, flow } = await provider.begin(redirectUri);
-    keepFlow(options, request, reply, await flows.begin('openid', { ...flow }, nextOf(request)), false);
+    const sealed = await flows.begin('openid', { ...flow }, nextOf(request));
+    keepFlow(options, request, reply, { key: flow.state, sealed });
     return redirect(reply, location);
   }
-  const begun = await takeFlow(options, flows, 'openid', request, reply);
+  const key = query.get('state') ?? '';
+  const begun = await takeFlow(options, flows, { kind: 'openid', key }, request, reply);
   const flow = openIdFlow.safeParse(begun?.data);
   const refused = loginFailed('no login was begun in this browser');
   if (begun === undefined || !flow.success) throw refused;

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { localPath } from '../auth/local-path.js';
 import { Refusal } from '../domain/refusal.js';
 import type { LoginOptions, SamlModule } from './login-options.js';
-import { finishLogin, keepFlow, loginFailed, logOut, takeFlow } from './login-session.js';
+import { finishLogin, keepFlow, lastFlow, loginFailed, logOut, takeFlow } from './login-session.js';
 import { PAGE, redirect, sendJson } from './replies.js';
 import { formOf, nextOf, queryOf } from './request-data.js';
 import { DATA_HEADERS } from './security.js';
@@ -27,10 +27,12 @@ export function registerSaml(server: FastifyInstance, options: LoginOptions): vo
   server.get('/v1/saml/login', PAGE, (request, reply) => beginSaml(options, saml(), request, reply));
   server.post('/v1/saml/consume', PAGE, (request, reply) => consume(options, saml(), request, reply));
   server.get('/v1/saml/logout', PAGE, (request, reply) => logout(options, request, reply));
-  server.get('/v1/saml/debug', async (_request, reply) => {
+  server.get('/v1/saml/debug', async (request, reply) => {
     if (module.kind !== 'saml' || module.debug === null) {
       throw new Refusal('not_authorized', 'Cannot display /debug, not in DEBUG mode.');
     }
+    // A token does too: this is for administrators whose SAML login does not work.
+    await options.authentication.identify(request, reply, false);
     return sendJson(reply, module.debug);
   });
 }
@@ -43,7 +45,8 @@ export async function beginSaml(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { location, requestId } = await provider.begin();
-  keepFlow(options, request, reply, await flows.begin('saml', { requestId }, nextOf(request)), true);
+  const sealed = await flows.begin('saml', { requestId }, nextOf(request));
+  keepFlow(options, request, reply, { key: requestId, sealed, crossSitePost: true });
   return redirect(reply, location);
 }
 
@@ -55,22 +58,28 @@ async function consume(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const form = formOf(request);
-  const begun = await takeFlow(options, flows, 'saml', request, reply);
   const responses = form?.getAll('SAMLResponse') ?? [];
   if (responses.length !== 1) throw loginFailed('the form has no single SAMLResponse');
+  const key = provider.requestOf(responses[0]!);
+  const begun =
+    key === undefined
+      ? await lastFlow(options, flows, 'saml', request)
+      : await takeFlow(options, flows, { kind: 'saml', key }, request, reply);
   const { person, subject, assertionId, expiresAt } = await provider
     .consume(responses[0]!, begun?.data['requestId'])
     .catch((error: unknown) => {
       if (begun !== undefined) flows.failed(begun);
       throw error;
     });
-  if (begun !== undefined && !(await flows.end(begun))) throw loginFailed('no login was begun in this browser');
+  // A login that the provider started ends none that was begun here.
+  const answered = key === undefined ? undefined : begun;
+  if (answered !== undefined && !(await flows.end(answered))) throw loginFailed('no login was begun in this browser');
   const seconds = Math.max(1, expiresAt - options.now());
   if (!(await options.used.add(`assertion:${digest(assertionId)}`, '1', seconds))) {
     throw loginFailed('the assertion was used before');
   }
   await finishLogin(options, request, reply, person, { saml: subject });
-  const asked = localPath(begun?.returnTo);
+  const asked = localPath(answered?.returnTo);
   return redirect(reply, asked === '/' ? localPath(form?.get('RelayState')) : asked);
 }
 
@@ -84,20 +93,24 @@ async function logout(options: LoginOptions, request: FastifyRequest, reply: Fas
   const query = queryOf(request);
   const isMessage = /(^|&)SAML(Request|Response)=/.test(query);
   if (module.kind !== 'saml' || !isMessage) {
-    // A page of another site sent the browser here, so the person did not ask for it.
-    if (request.headers['sec-fetch-site'] === 'cross-site') return redirect(reply, '/');
+    // A page that is not this server's sent the browser here, so the person did not ask for it. Pages of sibling domains
+    // and of other ports of this host count as the same site.
+    const site = request.headers['sec-fetch-site'];
+    if (site !== undefined && site !== 'same-origin' && site !== 'none') return redirect(reply, '/');
     const subject = await logOut(options, request, reply);
     if (module.kind !== 'saml' || subject === undefined) return redirect(reply, '/loggedout');
     const begun = await module.provider.beginLogout(subject);
     if (begun === undefined) return redirect(reply, '/loggedout');
-    const flow = await module.flows.begin('saml-logout', { requestId: begun.requestId }, '/loggedout');
-    keepFlow(options, request, reply, flow, false);
+    const { requestId } = begun;
+    const sealed = await module.flows.begin('saml-logout', { requestId }, '/loggedout');
+    keepFlow(options, request, reply, { key: requestId, sealed });
     return redirect(reply, begun.location);
   }
 
   const message = await module.provider.receiveLogout(query);
   if (message.kind === 'answer') {
-    const begun = await takeFlow(options, module.flows, 'saml-logout', request, reply);
+    const key = message.inResponseTo ?? '';
+    const begun = await takeFlow(options, module.flows, { kind: 'saml-logout', key }, request, reply);
     const answers = begun !== undefined && begun.data['requestId'] === message.inResponseTo;
     if (!answers || !(await module.flows.end(begun))) {
       throw loginFailed('the logout response does not belong to a logout that this browser began');

@@ -33,6 +33,11 @@ export interface SamlProvider {
   /** Begins a login: `location` is where to send the browser. The response must name `requestId`. */
   begin(): Promise<{ location: string; requestId: string }>;
   /**
+   * The id of the request that a response claims to answer; undefined when it names none. This proves nothing: it only
+   * finds the login that `consume` compares it with.
+   */
+  requestOf(response: string): string | undefined;
+  /**
    * Checks a response. `requestId` is the login that this browser began, undefined for none: then only a login that
    * the provider started is accepted, if those are allowed at all.
    */

@@ -5,7 +5,7 @@ import { freePort } from '../harness/free-port.js';
 import { faultsOf, startServer, type TestServer } from '../harness/server.js';
 import { type Forgery, type ForgingProvider, startForgingProvider } from './forging-provider.js';
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdTestProvider, startOpenIdProvider } from './openid-provider.js';
-import { attributesOf, type Visit, Visitor } from './visitor.js';
+import { attributesOf, flowCookie, type Visit, Visitor } from './visitor.js';
 
 let confidant: TestServer;
 let provider: OpenIdTestProvider;
@@ -92,11 +92,11 @@ describe('a login at an OpenID provider refuses', () => {
   test('a code for the second time, also with the cookie of the first', async () => {
     const visitor = new Visitor(confidant.url);
     const back = await comeBack(visitor, 'alice');
-    const flow = visitor.jar().get('confidant_session_login')!;
+    const flow = flowCookie(visitor);
     expect((await visitor.go(back.location!)).status).toBe(302);
     visitor.jar().delete('confidant_session');
     expect((await visitor.go(back.location!)).status).toBe(401);
-    visitor.jar().set('confidant_session_login', flow);
+    visitor.jar().set(...flow);
     expect((await visitor.go(back.location!)).status).toBe(401);
   });
 

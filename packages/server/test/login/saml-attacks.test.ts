@@ -3,7 +3,7 @@ import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeKeyPair, type Saying } from './saml-idp.js';
 import { type SamlSite, startSamlSite } from './saml-site.js';
-import { type Visit, Visitor } from './visitor.js';
+import { flowCookie, type Visit, Visitor } from './visitor.js';
 
 let site: SamlSite;
 /** Like `site`, but the assertion must be signed instead of the response. */
@@ -216,11 +216,11 @@ describe('SAML refuses replays:', () => {
   test('the same response again in the same browser', async () => {
     const visitor = new Visitor(site.confidant.url);
     const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
-    const flow = visitor.jar().get('confidant_session_login')!;
+    const flow = flowCookie(visitor);
     expect((await site.consume(visitor, xml)).status).toBe(302);
     expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
     // Restoring the cookie of the login does not help: the login has ended.
-    visitor.jar().set('confidant_session_login', flow);
+    visitor.jar().set(...flow);
     expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
   });
 
@@ -331,11 +331,11 @@ test('a response with a thousand groups logs in, whether they are one attribute 
 test('a login that failed three times has ended, even if its cookie is restored', async () => {
   const visitor = new Visitor(site.confidant.url);
   const xml = await site.idp.say({ inResponseTo: await site.begin(visitor) });
-  const flow = visitor.jar().get('confidant_session_login')!;
+  const flow = flowCookie(visitor);
   for (let failure = 0; failure < 3; failure++) {
-    visitor.jar().set('confidant_session_login', flow);
+    visitor.jar().set(...flow);
     expectRefused(await site.consume(visitor, xml.replace('Alice@', 'root@')), site, /signature/i);
   }
-  visitor.jar().set('confidant_session_login', flow);
+  visitor.jar().set(...flow);
   expectRefused(await site.consume(visitor, xml), site, /no login was begun/);
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultsOf } from '../harness/server.js';
 import { type KeyPair, makeKeyPair } from './saml-idp.js';
 import { requestIn, type SamlSite, startSamlSite } from './saml-site.js';
-import { attributesOf, type Visit, Visitor } from './visitor.js';
+import { attributesOf, flowCookie, type Visit, Visitor } from './visitor.js';
 
 const PASSWORD = 'opens the key';
 let folder: string;
@@ -126,12 +126,14 @@ describe('a login at a SAML identity provider', () => {
     expect(text).not.toContain('PRIVATE');
   });
 
-  test('has a debug page that is 403 unless it is switched on, and then shows no key', async () => {
+  test('has a debug page that is 403 unless it is switched on, and then shows no key, to nobody but those who are logged in', async () => {
     expect((await new Visitor(site.confidant.url).go('/v1/saml/debug')).text).toBe(
       '{"error":"Cannot display /debug, not in DEBUG mode."}',
     );
     const debug = await startSamlSite({ SAML_DEBUG: 'true' }, sp);
-    const shown = await new Visitor(debug.confidant.url).go('/v1/saml/debug');
+    expect((await new Visitor(debug.confidant.url).go('/v1/saml/debug')).status).toBe(401);
+    expect((await debug.confidant.call('user:alice', 'GET', '/v1/saml/debug')).status).toBe(200);
+    const shown = await (await debug.login()).visitor.go('/v1/saml/debug');
     expect(shown.status).toBe(200);
     expect(shown.text).not.toMatch(/PRIVATE|BEGIN/);
     await debug.stop();
@@ -143,7 +145,7 @@ describe('cookies of a login over HTTPS', () => {
     const visitor = new Visitor(site.confidant.url);
     const https = { 'x-forwarded-proto': 'https' };
     const begun = await visitor.go('/v1/login', { headers: https });
-    expect(attributesOf(begun, 'confidant_session_login')).toEqual(
+    expect(attributesOf(begun, flowCookie(visitor)[0])).toEqual(
       expect.arrayContaining(['HttpOnly', 'Path=/', 'SameSite=None', 'Secure']),
     );
     const xml = await site.idp.say({ inResponseTo: requestIn(begun.location!).id });

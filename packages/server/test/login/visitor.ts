@@ -70,3 +70,10 @@ export function attributesOf(visit: Visit, name: string): string[] {
   if (line === undefined) throw new Error(`the answer sets no cookie ${name}`);
   return line.split('; ').slice(1).sort();
 }
+
+/** The cookie of the login that a visitor began last, as name and value. */
+export function flowCookie(visitor: Visitor): [name: string, value: string] {
+  const found = [...visitor.jar()].filter(([name]) => name.startsWith('confidant_session_login_')).at(-1);
+  if (found === undefined) throw new Error('no login was begun');
+  return found;
+}

@@ -137,6 +137,20 @@ export async function readResponse(encoded: string, decryptionKey: string | unde
   return tree;
 }
 
+/**
+ * The InResponseTo of a response's first tag, without parsing anything; undefined when there is none.
+ *
+ * @param encoded base64
+ */
+export function claimedRequest(encoded: string): string | undefined {
+  if (encoded.length > MAX_XML_BYTES * 1.5) return undefined;
+  const [tag] = /<(?:[\w.-]+:)?Response\s[^<>]*>/.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? [];
+  return /\sInResponseTo\s*=\s*(?:"([\w.-]+)"|'([\w.-]+)')/
+    .exec(tag ?? '')
+    ?.slice(1)
+    .find(Boolean);
+}
+
 const inflate = promisify(inflateRaw);
 
 /** The XML of a message that came by redirect: base64 of a raw deflate stream, which may not grow beyond the limit. */

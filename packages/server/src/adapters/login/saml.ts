@@ -7,6 +7,7 @@ import { checkResponse, readAssertion, type AssertionRules } from './saml-assert
 import {
   assertRedirectSignature,
   BadSamlMessage,
+  claimedRequest,
   inflateMessage,
   readMessage,
   readResponse,
@@ -74,6 +75,7 @@ export function samlProvider(options: SamlOptions, nowSeconds: () => number): Sa
       const location = await library(options.sign.requests, requestId).getAuthorizeUrlAsync('', undefined, {});
       return { location, requestId };
     },
+    requestOf: claimedRequest,
     consume: (response, requestId) =>
       refuseOnError(async () => {
         // A message that no login of this browser requested is not even parsed.
