@@ -181,9 +181,16 @@ export class Authentication {
   }
 }
 
-/** @throws Refusal `csrf` unless the token is the session's */
-export function requireCsrfToken(session: Session | undefined, token: unknown): void {
-  if (session === undefined || typeof token !== 'string' || !sameText(token, session.csrf)) throw new Refusal('csrf');
+/** More tokens than this are not compared. */
+const MAX_CSRF_TOKENS = 20;
+
+/**
+ * @param sent the token, or several separated by blanks: pages send all cookies of its name, of which some may not be ours
+ * @throws Refusal `csrf` unless one of them is the session's
+ */
+export function requireCsrfToken(session: Session | undefined, sent: unknown): void {
+  const tokens = typeof sent === 'string' ? sent.split(' ', MAX_CSRF_TOKENS) : [];
+  if (session === undefined || !tokens.some((token) => sameText(token, session.csrf))) throw new Refusal('csrf');
 }
 
 function principalOf(person: Person, authenticatedBy: 'session' | 'header'): Principal {

@@ -6,14 +6,15 @@ import {
   type CliLoginOffer,
   normalLetters,
 } from '@confidant/contract';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CliCodes } from '../auth/cli-codes.js';
+import { localPath } from '../auth/local-path.js';
 import type { Session } from '../auth/session.js';
 import { Refusal } from '../domain/refusal.js';
 import { type LoggedIn, requireCsrfToken } from './authentication.js';
 import type { LoginOptions } from './login-options.js';
-import { finishLogin, subjectOf } from './login-session.js';
+import { finishLogin, rememberNext, subjectOf } from './login-session.js';
 import { html, sendPage } from './pages.js';
 import { PAGE, redirect, sendJson } from './replies.js';
 import { formOf, jsonOf, queryOf } from './request-data.js';
@@ -60,7 +61,7 @@ export function registerCliLogin(server: FastifyInstance, options: LoginOptions)
     const query = queryOf(request);
     const asked = readRequest(new URLSearchParams(query));
     const loggedIn = await authentication.loggedIn(request, reply);
-    if (loggedIn === undefined) return sendToLogin(options, reply, `${CLI_LOGIN_PAGE}?${query}`);
+    if (loggedIn === undefined) return sendToLogin(options, request, reply, `${CLI_LOGIN_PAGE}?${query}`);
     requireBrowser(loggedIn.session);
     return askPerson(reply, 200, asked, loggedIn);
   });
@@ -127,8 +128,9 @@ function readRequest(fields: URLSearchParams): CliRequest {
   return { challenge, back: isCopied ? undefined : { port: Number(port), state } };
 }
 
-function sendToLogin({ module }: LoginOptions, reply: FastifyReply, here: string): FastifyReply {
-  if (module.kind !== 'local') return redirect(reply, `/v1/login?next=${encodeURIComponent(here)}`);
+function sendToLogin(options: LoginOptions, request: FastifyRequest, reply: FastifyReply, here: string): FastifyReply {
+  if (options.module.kind !== 'local') return redirect(reply, `/v1/login?next=${encodeURIComponent(here)}`);
+  rememberNext(options, request, reply, localPath(here));
   return sendPage(
     reply,
     401,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type BegunFlow, FLOW_SECONDS, type LoginFlows } from '../auth/login-flow.js';
+import { localPath } from '../auth/local-path.js';
 import type { Proof, Session } from '../auth/session.js';
 import type { Person } from '../domain/person.js';
 import { Refusal } from '../domain/refusal.js';
@@ -121,6 +122,28 @@ function flowCookies({ authentication, flowCookie }: LoginOptions, request: Fast
 
 function flowCookieOf({ flowCookie }: LoginOptions, key: string): string {
   return `${flowCookie}_${createHash('sha256').update(key).digest('base64url').slice(0, 16)}`;
+}
+
+/**
+ * Remembers in the browser where to go after a login with the one-time link, which is printed and does not know. The
+ * cookie holds the path that `?next=` asks for.
+ */
+export function rememberNext(options: LoginOptions, request: FastifyRequest, reply: FastifyReply, next: string): void {
+  if (options.module.kind !== 'local' || next === '/') return;
+  const value = Buffer.from(next).toString('base64url');
+  options.authentication.setCookie(request, reply, nextCookieOf(options), value, { maxAgeSeconds: FLOW_SECONDS });
+}
+
+/** The path that was remembered, which is forgotten with that; `/` if there is none. */
+export function takeNext(options: LoginOptions, request: FastifyRequest, reply: FastifyReply): string {
+  const value = options.authentication.cookies(request).get(nextCookieOf(options));
+  if (value === undefined) return '/';
+  options.authentication.setCookie(request, reply, nextCookieOf(options), '', { maxAgeSeconds: 0 });
+  return localPath(Buffer.from(value, 'base64url').toString('utf8'));
+}
+
+function nextCookieOf({ sessionCookie }: LoginOptions): string {
+  return `${sessionCookie}_next`;
 }
 
 /** The refusal of a login that proves nothing. The reason is only logged. */

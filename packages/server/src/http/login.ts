@@ -4,7 +4,7 @@ import { Refusal } from '../domain/refusal.js';
 import { requireCsrfToken } from './authentication.js';
 import { redeemLink } from './local-link.js';
 import type { LoginOptions } from './login-options.js';
-import { finishLogin, logOut } from './login-session.js';
+import { finishLogin, logOut, rememberNext, takeNext } from './login-session.js';
 import { openIdLogin } from './openid.js';
 import { PAGE, redirect, sendJson } from './replies.js';
 import { formOf, jsonOf, nextOf } from './request-data.js';
@@ -33,6 +33,7 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
         return redirect(reply, nextOf(request));
       }
     }
+    rememberNext(options, request, reply, nextOf(request));
     return redirect(reply, '/login');
   };
   server.get('/v1/login', PAGE, login);
@@ -40,7 +41,7 @@ export function registerLogin(server: FastifyInstance, options: LoginOptions): v
     if (module.kind !== 'local') return login(request, reply);
     const person = redeemLink(options, module, request);
     await finishLogin(options, request, reply, person);
-    return sendJson(reply, { location: '/' });
+    return sendJson(reply, { location: takeNext(options, request, reply) });
   });
 
   // A form can send no header, so the CSRF token of a logout may be one of its fields.

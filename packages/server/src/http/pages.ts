@@ -2,7 +2,7 @@ import { PAGE_HEADERS } from './security.js';
 import type { FastifyReply } from 'fastify';
 
 /** Markup that is safe to put into a page. */
-class Markup {
+export class Markup {
   constructor(readonly text: string) {}
 }
 

@@ -3,8 +3,9 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
-import type { LoginOptions } from './login-options.js';
-import { COPY_SCRIPT, html, LOGIN_SCRIPT, sendPage } from './pages.js';
+import type { LoginModule, LoginOptions } from './login-options.js';
+import { rememberNext } from './login-session.js';
+import { COPY_SCRIPT, html, LOGIN_SCRIPT, type Markup, sendPage } from './pages.js';
 import { PAGE, redirect } from './replies.js';
 import { nextOf } from './request-data.js';
 import { DATA_HEADERS, rootOf } from './security.js';
@@ -59,19 +60,13 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   // This page does not end sessions, because any other site could open it.
   server.get('/loggedout', PAGE, async (request, reply) => {
     const next = nextOf(request);
-    const login = next === '/' ? '/v1/login' : `/v1/login?next=${encodeURIComponent(next)}`;
-    const hint =
-      module.kind === 'local'
-        ? html`<p>
-            Open the link that the server printed when it started. Each link works once. Get another one with
-            <code>npx confidant-admin login-link</code>.
-          </p>`
-        : html`<p><a class="action" id="login" href="${login}">Log in</a></p>`;
-    return sendPage(reply, 200, 'Logged out', hint);
+    rememberNext(options, request, reply, next);
+    return sendPage(reply, 200, 'Logged out', wayIn(module, next));
   });
 
-  server.get('/login', PAGE, async (_request, reply) => {
+  server.get('/login', PAGE, async (request, reply) => {
     if (module.kind !== 'local') return redirect(reply, '/v1/login');
+    rememberNext(options, request, reply, nextOf(request));
     return sendPage(reply, 200, 'Log in', html`<p id="status" role="status">One moment.</p>`, '/assets/login.js');
   });
 
@@ -91,6 +86,28 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   file('/assets/login.js', 'text/javascript; charset=utf-8', LOGIN_SCRIPT);
   file('/assets/copy.js', 'text/javascript; charset=utf-8', COPY_SCRIPT);
   registerCustomFiles(server, options, customDirectory);
+}
+
+/** How to log in, for somebody who is not. */
+function wayIn(module: LoginModule, next: string): Markup {
+  switch (module.kind) {
+    case 'local':
+      return html`<p>
+        Open the link that the server printed when it started. Each link works once. Get another one with
+        <code>npx confidant-admin login-link</code>.
+      </p>`;
+    case 'no-authentication':
+      return html`<p>Authentication is off: everyone may do everything. <a href="/">Go to Confidant</a>.</p>`;
+    case 'no-login':
+      return html`<p>
+        No login for people is configured on this server. Services, and people with KMS tokens, use it from the command
+        line. An administrator can set <code>USER_AUTH_MODULE</code> and its settings.
+      </p>`;
+    default: {
+      const login = next === '/' ? '/v1/login' : `/v1/login?next=${encodeURIComponent(next)}`;
+      return html`<p><a class="action" id="login" href="${login}">Log in</a></p>`;
+    }
+  }
 }
 
 /**

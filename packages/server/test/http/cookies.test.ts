@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CookieAttributes, readCookies, writeCookie } from '../../src/http/cookies.js';
+import { type CookieAttributes, cookieValues, readCookies, writeCookie } from '../../src/http/cookies.js';
 
 describe('the cookies of a request', () => {
   test.each([
@@ -35,6 +35,11 @@ describe('the cookies of a request', () => {
   ])('%j are read unchanged, and of several cookies with one name the first counts', (header, expected) => {
     expect([...readCookies(header)]).toEqual(expected);
   });
+});
+
+test('all cookies of one name are found, in their order', () => {
+  expect(cookieValues('a=1; b=2;a = x=y ;aa=3; noise; a=', 'a')).toEqual(['1', 'x=y', '']);
+  expect(cookieValues(undefined, 'a')).toEqual([]);
 });
 
 describe('a cookie', () => {

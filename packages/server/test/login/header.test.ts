@@ -140,6 +140,21 @@ describe('CSRF', () => {
     expect((await write(visitor, { 'x-xsrf-token': token })).status).toBe(401);
   });
 
+  test('a page of another site or of a sibling domain cannot log out by a link', async () => {
+    const logout = (visitor: Visitor, site: string) =>
+      visitor.go('/v1/saml/logout', { headers: { ...CAROL, 'sec-fetch-site': site } });
+    for (const site of ['cross-site', 'same-site', 'something-new']) {
+      const { visitor } = await loggedIn();
+      expect((await logout(visitor, site)).location).toBe('/');
+      expect(visitor.jar().has('confidant_session')).toBe(true);
+    }
+    for (const site of ['same-origin', 'none']) {
+      const { visitor } = await loggedIn();
+      expect((await logout(visitor, site)).location).toBe('/loggedout');
+      expect(visitor.jar().has('confidant_session')).toBe(false);
+    }
+  });
+
   test('a logout without the token is refused, and after one with the token the session has ended', async () => {
     const { visitor, token } = await loggedIn();
     const post = (more: Record<string, string>) =>

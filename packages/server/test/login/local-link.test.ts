@@ -36,6 +36,57 @@ describe('the one-time link', () => {
     expect((await redeem(secret)).status).toBe(401);
   });
 
+  test('leads to the page that was asked for before, once', async () => {
+    const wanted = '/services/web?tab=keys';
+    for (const path of ['/loggedout', '/v1/login', '/login']) {
+      const visitor = new Visitor(confidant.url);
+      await visitor.go(`${path}?next=${encodeURIComponent(wanted)}`);
+      const post = async (): Promise<string> => {
+        const body = JSON.stringify({ secret: issueLoginLink(confidant.dataDir) });
+        const headers = { 'content-type': 'application/json', origin: confidant.url };
+        return (await visitor.go('/v1/login', { method: 'POST', headers, body })).text;
+      };
+      expect(await post()).toBe(JSON.stringify({ location: wanted }));
+      expect(await post()).toBe('{"location":"/"}');
+      // What the browser brings is no more trusted than an address.
+      visitor.jar().set('confidant_session_next', Buffer.from('https://evil.example/').toString('base64url'));
+      expect(await post()).toBe('{"location":"/"}');
+    }
+  });
+
+  test('leads back to the page that authorizes a command line', async () => {
+    const visitor = new Visitor(confidant.url);
+    const page = `/cli?challenge=${'a'.repeat(43)}`;
+    expect((await visitor.go(page)).status).toBe(401);
+    const body = JSON.stringify({ secret: issueLoginLink(confidant.dataDir) });
+    const headers = { 'content-type': 'application/json', origin: confidant.url };
+    expect((await visitor.go('/v1/login', { method: 'POST', headers, body })).text).toBe(
+      JSON.stringify({ location: page }),
+    );
+  });
+
+  test('logs in for good, whatever cookies of the same names a sibling domain has set', async () => {
+    const { visitor } = await redeem(issueLoginLink(confidant.dataDir));
+    const session = visitor.jar().get('confidant_session')!;
+    const token = visitor.jar().get('XSRF-TOKEN')!;
+    const go = (cookies: string[], init: RequestInit = {}) =>
+      visitor.go('/v1/user/email', { ...init, headers: { ...init.headers, cookie: cookies.join('; ') } });
+    const ours = `confidant_session=${session}`;
+    for (const junk of ['junk', '', session.slice(1), `${session}x`]) {
+      expect((await go([`confidant_session=${junk}`, ours])).status).toBe(200);
+      expect((await go([ours, `confidant_session=${junk}`])).status).toBe(200);
+      expect((await go([`confidant_session=${junk}`])).status).toBe(401);
+    }
+    const logOut = (sent: string) =>
+      visitor.go('/v1/logout', {
+        method: 'POST',
+        headers: { cookie: `confidant_session=junk; ${ours}`, 'x-xsrf-token': sent },
+      });
+    expect((await logOut('junk more')).status).toBe(401);
+    expect((await logOut(`junk ${token}`)).status).toBe(200);
+    expect((await go([ours])).status).toBe(401);
+  });
+
   test('keeps the person logged in and gives 503 when a logout cannot be recorded', async () => {
     const { visitor } = await redeem(issueLoginLink(confidant.dataDir));
     const copy = visitor.jar().get('confidant_session');

@@ -66,6 +66,17 @@ describe('pages and files, as recorded', () => {
     expect((await server.call(null, 'GET', '/v1/login')).status).toBe(404);
   });
 
+  test('/loggedout offers a login only where there is one', async () => {
+    const page = (await server.call(null, 'GET', '/loggedout')).text;
+    expect(page).toContain('No login for people is configured');
+    expect(page).not.toContain('href="/v1/login');
+    const open = await startServer({ USE_AUTH: 'false' });
+    const openPage = (await open.call(null, 'GET', '/loggedout')).text;
+    expect(openPage).toContain('Authentication is off');
+    expect(openPage).not.toContain('href="/v1/login');
+    await open.stop();
+  });
+
   test('a wrong method gets 405, which names the allowed methods', async () => {
     const answer = await server.call(null, 'PUT', '/v1/login');
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, POST']);

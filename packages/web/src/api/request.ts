@@ -85,10 +85,11 @@ export function setCsrfCookie(name: string): void {
   csrfCookie = name;
 }
 
+/** The token; several, separated by blanks, where a sibling domain has set a cookie of the same name. */
 export function csrfToken(): string {
-  for (const part of document.cookie.split('; ')) {
-    const at = part.indexOf('=');
-    if (part.slice(0, at) === csrfCookie) return part.slice(at + 1);
-  }
-  return '';
+  return document.cookie
+    .split('; ')
+    .filter((part) => part.startsWith(`${csrfCookie}=`))
+    .map((part) => part.slice(csrfCookie.length + 1))
+    .join(' ');
 }
