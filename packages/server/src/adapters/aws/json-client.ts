@@ -26,6 +26,8 @@ export interface AwsJsonOptions {
   maxSockets: number;
   maxAttempts?: number;
   maxResponseBytes?: number;
+  /** Whether the body of a 200 can be the service's response; any other body is no usable response. Default: always. */
+  isAnswer?: (operation: string, answer: Readonly<Record<string, unknown>>) => boolean;
 }
 
 /** The service refused the request; `code` is the name of its error. */
@@ -119,7 +121,11 @@ export class AwsJsonClient {
    * Rejects with {@link AwsRefusal} when the service refuses, and with {@link BackendUnavailable} when there is no
    * usable response by `deadline`, on the clock of `performance.now()`.
    */
-  async call(operation: string, input: unknown, deadline = performance.now() + this.budgetMs): Promise<unknown> {
+  async call(
+    operation: string,
+    input: unknown,
+    deadline = performance.now() + this.budgetMs,
+  ): Promise<Record<string, unknown>> {
     const body = JSON.stringify(input);
     const maxAttempts = this.#options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
     let renewed = false;
@@ -169,8 +175,8 @@ export class AwsJsonClient {
     return new BackendUnavailable(this.#options.backend, { cause });
   }
 
-  async #attempt(operation: string, body: string, deadline: number): Promise<unknown> {
-    const { service, region, targetPrefix, jsonVersion } = this.#options;
+  async #attempt(operation: string, body: string, deadline: number): Promise<Record<string, unknown>> {
+    const { service, region, targetPrefix, jsonVersion, isAnswer } = this.#options;
     const cached = this.#options.credentials.current();
     const credentials = cached ?? (await this.#loadCredentials(deadline));
     const headers = {
@@ -190,7 +196,10 @@ export class AwsJsonClient {
     });
     const agent = this.#agent ?? (await this.#openAgent());
     const { status, text } = await exchange(this.#exchange, agent, { ...headers, ...signed }, body, deadline);
-    return parseAnswer(status, text);
+    const answer = parseAnswer(status, text);
+    if (isAnswer?.(operation, answer) === false)
+      throw new Transient(`status ${status} without an answer to ${operation}`);
+    return answer;
   }
 
   async #loadCredentials(deadline: number): ReturnType<CredentialsCache['load']> {
@@ -214,7 +223,7 @@ export class AwsJsonClient {
  * Parses the response of the service. Throws {@link AwsRefusal} for an error, and {@link Transient} for anything that
  * is not a response of the service.
  */
-function parseAnswer(status: number, text: string): unknown {
+function parseAnswer(status: number, text: string): Record<string, unknown> {
   let answer: unknown;
   try {
     answer = JSON.parse(text);

@@ -191,10 +191,7 @@ export class AcmPca implements CertificateAuthority {
   async #call(operation: string, input: object, deadline?: number): Promise<Record<string, unknown>> {
     const { client, arn } = this.#options;
     try {
-      return (await client.call(operation, { CertificateAuthorityArn: arn, ...input }, deadline)) as Record<
-        string,
-        unknown
-      >;
+      return await client.call(operation, { CertificateAuthorityArn: arn, ...input }, deadline);
     } catch (error) {
       if (codeOf(error) === 'MalformedCSRException') {
         throw new Refusal('invalid_request', 'The CA does not accept the csr.', { cause: error });

@@ -95,9 +95,27 @@ const answer =
 const refusal = (name: string, more: object = {}): ((call: Call) => void) =>
   answer(400, { __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: 'no', ...more });
 const nothing = (): void => undefined;
+/** DynamoDB's answer to a transaction that it has carried out. */
+const done = answer(200, { ConsumedCapacity: [{ TableName: 'rows', CapacityUnits: 4 }] });
 
 const one = credential();
 const item = itemOf('credential', one, false);
+
+/** An answer with every member that DynamoDB's answers have, each with this value. */
+function everyMember(value: unknown): object {
+  const names = ['Item', 'Items', 'Responses', 'UnprocessedKeys', 'Attributes', 'ConsumedCapacity', 'LastEvaluatedKey'];
+  return Object.fromEntries(names.map((name) => [name, value]));
+}
+
+/** An answer with this row wherever an answer of DynamoDB has rows. */
+function rowsIn(row: unknown): object {
+  return { Item: row, Items: [row], Responses: { rows: [row] }, Attributes: row, ConsumedCapacity: [row] };
+}
+
+function nested(depth: number): string {
+  const tags = `${'{"L":['.repeat(depth)}{"S":"x"}${']}'.repeat(depth)}`;
+  return JSON.stringify(rowsIn({ ...item, tags: { S: 'nested' } })).replaceAll('{"S":"nested"}', tags);
+}
 
 /** Every method of the store as a function that calls it. */
 const METHODS: Record<string, (store: Store) => Promise<unknown>> = {
@@ -143,6 +161,17 @@ describe('every method reports an unusable response as an unavailable backend, i
     'status 200 with a page': answer(200, '<html>log in first</html>'),
     'status 200 with half an object': answer(200, '{"Item": {"id": {"S": "'),
     'status 200 without an object': answer(200, 'null'),
+    'status 200 with a list': answer(200, []),
+    'status 200 of another program': answer(200, { ok: true }),
+    'status 200 with texts in place of rows': answer(200, everyMember('rows')),
+    'status 200 with numbers in place of rows': answer(200, everyMember(5)),
+    'status 200 with null in place of rows': answer(200, everyMember(null)),
+    'rows that are lists': answer(200, rowsIn([])),
+    'rows with plain values': answer(200, rowsIn({ ...item, id: one.id })),
+    'rows with attributes of no known type': answer(200, rowsIn({ ...item, tags: { X: 'y' } })),
+    'rows with attributes whose value is not of their type': answer(200, rowsIn({ ...item, name: { S: 5 } })),
+    'rows with attributes of two types': answer(200, rowsIn({ ...item, name: { S: 'a', N: '1' } })),
+    'rows that are nested without end': answer(200, nested(10_000)),
     'a redirect': answer(307, '', { location: 'http://127.0.0.1:1/' }),
     throttling: refusal('ProvisionedThroughputExceededException'),
     'denied access': refusal('AccessDeniedException'),
@@ -157,6 +186,64 @@ describe('every method reports an unusable response as an unavailable backend, i
     await Promise.all(Object.values(METHODS).map((method) => expectUnavailable(method(store))));
     // Each call has three attempts, and the history needs a second batch.
     expect(server.calls.length).toBeLessThanOrEqual(3 * (Object.keys(METHODS).length + 1));
+  });
+
+  test('an empty answer means that a single row is absent, and nothing else', async () => {
+    const { get, getRevision, ping, openService, ...others } = METHODS;
+    const server = standIn(answer(200, {}));
+    const store = await server.store();
+    expect([await get!(store), await getRevision!(store), await ping!(store)]).toEqual([
+      'absent',
+      undefined,
+      undefined,
+    ]);
+    expect(await openService!(store)).toMatchObject({ service: 'absent' });
+    for (const method of Object.values(others)) await expectUnavailable(method(store));
+  });
+
+  test.each<[string, object]>([
+    ['another row', { Item: { ...item, id: { S: 'another' } }, Responses: { rows: [{ id: { S: 'another' } }] } }],
+    ['rows of another table', { Item: { id: { S: 'x' } }, Responses: { others: [item] }, UnprocessedKeys: {} }],
+    [
+      'unprocessed keys that were not asked for',
+      {
+        Item: { id: { S: 'x' } },
+        Responses: { rows: [] },
+        UnprocessedKeys: { rows: { Keys: [{ id: { S: 'another' } }] } },
+      },
+    ],
+  ])('%s is an unavailable backend', async (_, body) => {
+    const store = await standIn(answer(200, body)).store();
+    await expectUnavailable(store.get('credential', one.id));
+    await expectUnavailable(store.getMany('credential', [one.id]));
+  });
+
+  test('a list that never ends is an unavailable backend', async () => {
+    let page = 0;
+    const endings: ((call: Call) => void)[] = [
+      answer(200, { Items: [item], LastEvaluatedKey: { id: item['id'] } }),
+      answer(200, { Items: [], LastEvaluatedKey: { id: item['id'] } }),
+      (call) => answer(200, { Items: [item], LastEvaluatedKey: { id: { S: `page ${(page += 1)}` } } })(call),
+    ];
+    for (const endless of endings) {
+      const server = standIn(endless);
+      const store = await server.store(PATIENT);
+      await expectUnavailable(store.list('credential', { archived: false }));
+      await expectUnavailable(store.changedServices(null));
+      await expectUnavailable(store.changedNames('credential', null));
+      expect(server.calls.length).toBeLessThan(50);
+      await server.stop();
+    }
+  });
+
+  test('a list may have a few pages without rows', async () => {
+    const server = standIn(
+      answer(200, { Items: [], LastEvaluatedKey: { id: { S: 'a' } } }),
+      answer(200, { Items: [], LastEvaluatedKey: { id: { S: 'b' } } }),
+      answer(200, { Items: [item] }),
+    );
+    const { rows } = await (await server.store(PATIENT)).list('credential', { archived: false });
+    expect(rows.map(({ id }) => id)).toEqual([one.id]);
   });
 
   test('a refused connection is an unavailable backend', async () => {
@@ -349,11 +436,7 @@ describe('a transaction', () => {
   const tokens = (server: StandIn): unknown[] => server.calls.map(({ input }) => input['ClientRequestToken']);
 
   test('a transaction whose response was lost is repeated under the same token, so that it is applied once', async () => {
-    const server = standIn(
-      ({ response }) => response.destroy(),
-      refusal('TransactionInProgressException'),
-      answer(200, {}),
-    );
+    const server = standIn(({ response }) => response.destroy(), refusal('TransactionInProgressException'), done);
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
     expect(tokens(server)).toHaveLength(3);
     expect(new Set(tokens(server)).size).toBe(1);
@@ -363,7 +446,7 @@ describe('a transaction', () => {
     const server = standIn(
       cancelled('TransactionConflict', 'None', 'None', 'None'),
       cancelled('None', 'None', 'ThrottlingError', 'None'),
-      answer(200, {}),
+      done,
     );
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
   });
@@ -394,10 +477,33 @@ describe('a transaction', () => {
   });
 
   test('a transaction that cannot release the old name is repeated without that, under another token', async () => {
-    const server = standIn(cancelled('None', 'None', 'None', 'ConditionalCheckFailed'), answer(200, {}));
+    const server = standIn(cancelled('None', 'None', 'None', 'ConditionalCheckFailed'), done);
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
     expect(server.calls.map(({ input }) => (input['TransactItems'] as unknown[]).length)).toEqual([4, 3]);
     expect(new Set(tokens(server)).size).toBe(2);
+  });
+
+  test.each<[string, unknown]>([
+    ['a text', 'ConditionalCheckFailed'],
+    ['too few', [{ Code: 'ConditionalCheckFailed' }]],
+    ['texts', ['a', 'b', 'c', 'd']],
+    ['of another type', [{ Code: 5 }, { Code: 5 }, { Code: 5 }, { Code: 5 }]],
+  ])('a transaction that is cancelled for reasons that are %s is an unavailable backend', async (_, reasons) => {
+    const server = standIn(refusal('TransactionCanceledException', { CancellationReasons: reasons }));
+    await expectUnavailable(write(await server.store()));
+  });
+
+  test('a transaction that was acknowledged without proof is looked up', async () => {
+    const written = itemOf('credential', one, true);
+    const server = standIn(answer(200, {}), answer(200, { Item: written }));
+    expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
+    expect(server.operations).toEqual(['TransactWriteItems', 'GetItem']);
+    for (const found of [{}, { Item: { ...written, credential_pairs: { S: "somebody else's" } } }]) {
+      const other = standIn(answer(200, {}), answer(200, found));
+      await expectUnavailable(write(await other.store(PATIENT)));
+      await other.stop();
+    }
+    await server.stop();
   });
 
   test('a transaction that is cancelled for an unknown reason is an unavailable backend', async () => {

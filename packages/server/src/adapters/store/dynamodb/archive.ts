@@ -4,7 +4,8 @@ import { type Archive, DamagedRow, type RestoreOutcome } from '../../../ports/st
 import { type AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
 import { everyRevisionId, isReserved } from '../rows.js';
 import { Batches } from './batches.js';
-import { asUnavailable, dynamoClient, type DynamoOptions } from './client.js';
+import { cancellationReasons } from './answers.js';
+import { asUnavailable, dynamoClient, type DynamoOptions, unusable } from './client.js';
 import { type Item, recordOf } from './items.js';
 import { nameRow } from './put-revision.js';
 import { projection, TableReads } from './reads.js';
@@ -50,6 +51,7 @@ class DynamoArchive implements Archive {
     const revisions = await this.#revisions(this.live, id, revision);
     await this.#copy([current, ...revisions], date);
     if (!(await this.#deleteCurrent(current))) return 'conflict';
+    await this.#requireDeleted(current);
     await this.#deleteCopied(revisions);
     return 'ok';
   }
@@ -151,6 +153,7 @@ class DynamoArchive implements Archive {
     for (const row of rows) {
       try {
         await this.client.call('DeleteItem', { TableName: this.live, Key: { id: row['id'] }, ...isUnchanged(row) });
+        await this.#requireDeleted(row);
       } catch (error) {
         if (!(error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException')) {
           throw asUnavailable(error);
@@ -162,10 +165,23 @@ class DynamoArchive implements Archive {
     }
   }
 
+  /** Rejects with BackendUnavailable if a row is still there, whatever the answer to its deletion was. */
+  async #requireDeleted(row: Item): Promise<void> {
+    const [left] = await this.#batches.read(this.live, [rowId(row)]);
+    if (left !== undefined && isSameRow(left, row)) throw unusable('DynamoDB acknowledged a deletion without deleting');
+  }
+
+  /** Rejects with BackendUnavailable unless a row is there, whatever the answer to its writing was. */
+  async #requireWritten(item: Item): Promise<void> {
+    const [written] = await this.#batches.read(this.live, [rowId(item)]);
+    if (written === undefined) throw unusable('DynamoDB acknowledged a row without writing it');
+  }
+
   async #putAbsent(item: Item): Promise<void> {
     const condition = { ConditionExpression: 'attribute_not_exists(id)' };
     try {
       await this.client.call('PutItem', { TableName: this.live, Item: item, ...condition });
+      await this.#requireWritten(item);
     } catch (error) {
       if (error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException') return;
       throw asUnavailable(error);
@@ -184,6 +200,7 @@ class DynamoArchive implements Archive {
       ExpressionAttributeValues: { ':id': item['id'], ...(takeFrom !== undefined && { ':from': { S: takeFrom } }) },
     };
     const failed = await this.#transact([{ Put }, { Put: claim }]);
+    if (failed === undefined) await this.#requireWritten(item);
     if (failed !== 1) return { status: 'ok' };
     const [holder] = await this.#batches.read(this.live, [name]);
     return { status: 'name-taken', holder: holder?.['holder']?.S ?? '' };
@@ -200,7 +217,8 @@ class DynamoArchive implements Archive {
         return undefined;
       } catch (error) {
         if (!(error instanceof AwsRefusal) || error.code !== 'TransactionCanceledException') throw asUnavailable(error);
-        const reasons = (error.answer['CancellationReasons'] ?? []) as { Code?: string }[];
+        const reasons = cancellationReasons(error.answer, parts.length);
+        if (reasons === undefined) throw asUnavailable(error);
         const failed = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed');
         if (failed >= 0) return failed;
         if (!reasons.some(({ Code }) => Code === 'TransactionConflict')) throw asUnavailable(error);

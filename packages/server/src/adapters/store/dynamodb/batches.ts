@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type AwsJsonClient, backoffMs } from '../../aws/json-client.js';
-import { asUnavailable, BACKEND } from './client.js';
+import { asUnavailable, unusable } from './client.js';
 import type { Item } from './items.js';
+import { type BatchAnswer, rowsOf } from './reads.js';
 
 /** BatchGetItem's and BatchWriteItem's own limits. */
 const READ_BATCH = 100;
@@ -12,7 +12,7 @@ const MAX_FRUITLESS = 8;
 
 /**
  * Reads and writes many rows for work that no request waits for: a batch is repeated as long as responses bring rows,
- * however long that takes. Methods reject with {@link BackendUnavailable}.
+ * however long that takes. Methods reject with BackendUnavailable.
  */
 export class Batches {
   constructor(private readonly client: AwsJsonClient) {}
@@ -40,12 +40,12 @@ export class Batches {
   async read(table: string, ids: readonly string[]): Promise<Item[]> {
     const found: Item[] = [];
     for (let at = 0; at < ids.length; at += READ_BATCH) {
-      let keys: unknown[] = ids.slice(at, at + READ_BATCH).map((id) => ({ id: { S: id } }));
+      let keys: Item[] = ids.slice(at, at + READ_BATCH).map((id) => ({ id: { S: id } }));
       for (let fruitless = 0; keys.length > 0;) {
         const answer = (await this.#call('BatchGetItem', {
           RequestItems: { [table]: { Keys: keys, ConsistentRead: true } },
-        })) as { Responses?: Record<string, Item[]>; UnprocessedKeys?: Record<string, { Keys?: unknown[] }> };
-        const rows = answer.Responses?.[table] ?? [];
+        })) as BatchAnswer;
+        const rows = rowsOf(answer, table, keys);
         found.push(...rows);
         keys = answer.UnprocessedKeys?.[table]?.Keys ?? [];
         fruitless = rows.length > 0 ? 0 : fruitless + 1;
@@ -58,7 +58,7 @@ export class Batches {
   /** Waits before a further attempt; rejects after too many in a row that brought nothing. */
   async pause(fruitless: number): Promise<void> {
     if (fruitless > MAX_FRUITLESS) {
-      throw new BackendUnavailable(BACKEND, { cause: new Error('a batch stayed unprocessed') });
+      throw unusable('a batch stayed unprocessed');
     }
     await sleep(backoffMs(fruitless + 1));
   }

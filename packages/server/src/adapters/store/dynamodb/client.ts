@@ -2,6 +2,7 @@ import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type CredentialsProvider, CredentialsCache, defaultCredentials } from '../../aws/credentials.js';
 import { awsEndpoint } from '../../aws/endpoint.js';
 import { AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
+import { isDynamoAnswer } from './answers.js';
 
 export interface DynamoOptions {
   table: string;
@@ -31,6 +32,7 @@ export function dynamoClient(options: DynamoOptions): AwsJsonClient {
     jsonVersion: '1.0',
     region,
     endpoint,
+    isAnswer: isDynamoAnswer,
     credentials: options.credentials ? new CredentialsCache(options.credentials) : defaultCredentials(region),
     connectTimeoutMs,
     readTimeoutMs,
@@ -42,6 +44,11 @@ export function dynamoClient(options: DynamoOptions): AwsJsonClient {
 /** The endpoint of DynamoDB in a region, `url` if that is set. Rejects as {@link awsEndpoint} does. */
 export function dynamoEndpoint(region: string, url: string | undefined): Promise<string> {
   return awsEndpoint({ service: 'dynamodb', serviceId: 'DynamoDB', region, ...(url !== undefined && { url }) });
+}
+
+/** DynamoDB answered, but not what was asked. */
+export function unusable(reason: string): BackendUnavailable {
+  return new BackendUnavailable(BACKEND, { cause: new Error(reason) });
 }
 
 /**

@@ -3,19 +3,15 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '../../../domain/records.js';
 import { type RevisionWrite, RowTooLarge, type WriteOutcome } from '../../../ports/store.js';
-import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type AwsJsonClient, AwsRefusal, backoffMs } from '../../aws/json-client.js';
-import { asUnavailable, BACKEND } from './client.js';
-import { type Attribute, type Item, itemOf } from './items.js';
-import { isReserved, NAME_ROWS } from '../rows.js';
+import { cancellationReasons, provesTransaction } from './answers.js';
+import { asUnavailable, unusable } from './client.js';
+import { type Attribute, itemOf } from './items.js';
+import { TableReads } from './reads.js';
+import { isSameRow } from './same-row.js';
+import { archiveId, isReserved, NAME_ROWS } from '../rows.js';
 
 type Part = 'archive' | 'current' | 'claim' | 'release';
-
-interface Reason {
-  Code?: string;
-  Message?: string;
-  Item?: Item;
-}
 
 /** A further attempt needs at least this long, or a quarter of the whole time if that is less. */
 const MIN_ATTEMPT_MS = 250;
@@ -55,12 +51,26 @@ export async function putRevision<K extends Kind>(
       if (!hasTime || performance.now() >= latest) {
         // Other writers of the same rows won every race until the deadline, so this write reports a conflict.
         if (outcome === 'contended') return { status: 'conflict' };
-        throw new BackendUnavailable(BACKEND, { cause: new Error('the transaction was throttled') });
+        throw unusable('the transaction was throttled');
       }
     } else {
-      return outcome;
+      if (outcome.status === 'ok' && !outcome.isProven) await requireWritten(client, table, write);
+      return outcome.status === 'ok' ? { status: 'ok' } : outcome;
     }
   }
+}
+
+/** Rejects with BackendUnavailable unless the row of the revision is there as it was to be written. */
+async function requireWritten<K extends Kind>(
+  client: AwsJsonClient,
+  table: string,
+  { kind, next }: RevisionWrite<K>,
+): Promise<void> {
+  const written = await new TableReads(client, table).item(archiveId(next.id, next.revision));
+  // The date of a decryption may have been recorded since.
+  const { last_decrypted_date: _since, ...row } = written ?? {};
+  const { last_decrypted_date: _before, ...expected } = itemOf(kind, next, true);
+  if (!isSameRow(row, expected)) throw unusable('DynamoDB acknowledged a transaction that it did not carry out');
 }
 
 function partsOf<K extends Kind>(
@@ -141,16 +151,27 @@ function sameDecryption(condition: ReturnType<typeof isRevision>, decrypted: Ins
 async function transact(
   client: AwsJsonClient,
   { id, parts, token, deadline }: { id: string; parts: ReadonlyMap<Part, object>; token: string; deadline: number },
-): Promise<WriteOutcome | 'release-failed' | 'contended' | 'throttled'> {
+): Promise<
+  | Exclude<WriteOutcome, { status: 'ok' }>
+  | { status: 'ok'; isProven: boolean }
+  | 'release-failed'
+  | 'contended'
+  | 'throttled'
+> {
   try {
-    const input = { ClientRequestToken: token, TransactItems: [...parts.values()] };
-    await client.call('TransactWriteItems', input, deadline);
-    return { status: 'ok' };
+    const input = {
+      ClientRequestToken: token,
+      TransactItems: [...parts.values()],
+      ReturnConsumedCapacity: 'TOTAL',
+    };
+    const answer = await client.call('TransactWriteItems', input, deadline);
+    return { status: 'ok', isProven: provesTransaction(answer) };
   } catch (error) {
     if (!(error instanceof AwsRefusal)) throw error;
     if (isTooLarge(error.code, error.message)) throw new RowTooLarge(id, { cause: error });
     if (error.code !== 'TransactionCanceledException') throw asUnavailable(error);
-    const reasons = (error.answer['CancellationReasons'] ?? []) as Reason[];
+    const reasons = cancellationReasons(error.answer, parts.size);
+    if (reasons === undefined) throw asUnavailable(error);
     if (reasons.some(({ Code, Message }) => isTooLarge(Code, Message))) throw new RowTooLarge(id, { cause: error });
     const order = [...parts.keys()];
     // The order in which outcomes are reported; within a part, a failed condition is known, a conflict is not.

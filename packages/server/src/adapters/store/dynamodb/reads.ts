@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instant } from '../../../domain/instant.js';
-import { BackendUnavailable } from '../../../ports/unavailable.js';
 import { type AwsJsonClient, backoffMs } from '../../aws/json-client.js';
-import { asUnavailable, BACKEND, DATE_INDEX } from './client.js';
+import { asUnavailable, DATE_INDEX, unusable } from './client.js';
 import type { Item } from './items.js';
 
 /** BatchGetItem's own limit. */
 export const BATCH_SIZE = 100;
 const BATCHES_AT_ONCE = 4;
 const MAX_KEY_BYTES = 2048;
+/** Number of consecutive pages of a list without a new row after which the list counts as endless. */
+const MAX_FRUITLESS_PAGES = 8;
+/** Time for a whole list: the index of a large table has many pages, but no client waits longer. */
+const MAX_QUERY_MS = 5 * 60_000;
 
 /** The parts of a query of the index by date besides data_type and earliest date. */
 export interface Query {
@@ -19,7 +22,7 @@ export interface Query {
   ExpressionAttributeNames?: Record<string, string>;
 }
 
-/** Reads rows of one table. Every method rejects with {@link BackendUnavailable} when there is no response in time. */
+/** Reads rows of one table. Every method rejects with BackendUnavailable when there is no response in time. */
 export class TableReads {
   constructor(
     private readonly client: AwsJsonClient,
@@ -28,7 +31,7 @@ export class TableReads {
 
   async #call(operation: string, input: object, deadline?: number): Promise<Record<string, unknown>> {
     try {
-      return (await this.client.call(operation, input, deadline)) as Record<string, unknown>;
+      return await this.client.call(operation, input, deadline);
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -38,7 +41,9 @@ export class TableReads {
   async item(id: string): Promise<Item | undefined> {
     if (!isPossibleKey(id)) return undefined;
     const input = { TableName: this.table, Key: { id: { S: id } }, ConsistentRead: true };
-    return (await this.#call('GetItem', input))['Item'] as Item | undefined;
+    const item = (await this.#call('GetItem', input))['Item'] as Item | undefined;
+    if (item !== undefined && item['id']?.S !== id) throw unusable('DynamoDB answered with another row');
+    return item;
   }
 
   /** The rows under these ids as they are now, in no order; ids may be repeated. */
@@ -58,7 +63,7 @@ export class TableReads {
 
   async #batch(ids: readonly string[]): Promise<Item[]> {
     const found: Item[] = [];
-    let keys: unknown[] = ids.map((id) => ({ id: { S: id } }));
+    let keys: Item[] = ids.map((id) => ({ id: { S: id } }));
     const { budgetMs } = this.client;
     // A large batch comes in several responses. Each one with rows extends the time limit, up to three times the
     // budget.
@@ -69,15 +74,15 @@ export class TableReads {
         'BatchGetItem',
         { RequestItems: { [this.table]: { Keys: keys, ConsistentRead: true } } },
         deadline,
-      )) as { Responses?: Record<string, Item[]>; UnprocessedKeys?: Record<string, { Keys?: unknown[] }> };
-      const rows = answer.Responses?.[this.table] ?? [];
+      )) as BatchAnswer;
+      const rows = rowsOf(answer, this.table, keys);
       for (const row of rows) found.push(row);
       keys = answer.UnprocessedKeys?.[this.table]?.Keys ?? [];
       if (keys.length === 0) return found;
       fruitless = rows.length > 0 ? 0 : fruitless + 1;
       if (rows.length > 0) deadline = Math.min(latest, performance.now() + budgetMs);
       const pauseMs = backoffMs(fruitless);
-      if (performance.now() + pauseMs >= deadline) throw unavailable('keys stayed unprocessed');
+      if (performance.now() + pauseMs >= deadline) throw unusable('keys stayed unprocessed');
       await sleep(pauseMs);
     }
   }
@@ -85,6 +90,9 @@ export class TableReads {
   /** Rows of the index by date, modified at or after `since`; with a Limit at most that many. */
   async query(dataType: string, query: Query, since: Instant | null = null): Promise<Item[]> {
     const found: Item[] = [];
+    const ids = new Set<string | undefined>();
+    const deadline = performance.now() + MAX_QUERY_MS;
+    let fruitless = 0;
     let start = query.ExclusiveStartKey;
     do {
       const answer = (await this.#call('Query', {
@@ -101,8 +109,16 @@ export class TableReads {
         ...(query.Limit !== undefined && { Limit: query.Limit - found.length }),
         ...(start && { ExclusiveStartKey: start }),
       })) as { Items?: Item[]; LastEvaluatedKey?: Item };
-      for (const item of answer.Items ?? []) found.push(item);
+      const before = ids.size;
+      for (const item of answer.Items ?? []) {
+        found.push(item);
+        ids.add(item['id']?.S);
+      }
       start = answer.LastEvaluatedKey;
+      fruitless = ids.size > before ? 0 : fruitless + 1;
+      if (start !== undefined && (fruitless > MAX_FRUITLESS_PAGES || performance.now() > deadline)) {
+        throw unusable('a list does not end');
+      }
     } while (start !== undefined && (query.Limit === undefined || found.length < query.Limit));
     return found;
   }
@@ -121,6 +137,23 @@ function isPossibleKey(id: string): boolean {
   return id !== '' && (id.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(id) <= MAX_KEY_BYTES);
 }
 
-function unavailable(reason: string): BackendUnavailable {
-  return new BackendUnavailable(BACKEND, { cause: new Error(reason) });
+/** A response to BatchGetItem whose shape was checked. */
+export interface BatchAnswer {
+  Responses?: Record<string, Item[]>;
+  UnprocessedKeys?: Record<string, { Keys?: Item[] }>;
+}
+
+/**
+ * The rows in a response to BatchGetItem. Throws BackendUnavailable when it has rows or unprocessed keys that
+ * were not asked for, or says nothing about the table: a row would count as absent.
+ */
+export function rowsOf({ Responses, UnprocessedKeys }: BatchAnswer, table: string, keys: readonly Item[]): Item[] {
+  const rows = Responses?.[table];
+  const left = UnprocessedKeys?.[table]?.Keys ?? [];
+  if (rows === undefined && left.length < keys.length) throw unusable('DynamoDB did not answer for the table');
+  const asked = new Set(keys.map((key) => key['id']?.S));
+  for (const { id } of [...(rows ?? []), ...left]) {
+    if (!asked.has(id?.S)) throw unusable('DynamoDB answered with other rows');
+  }
+  return rows ?? [];
 }

@@ -12,7 +12,7 @@ import {
 } from '../../../ports/store.js';
 import { type AwsJsonClient, AwsRefusal } from '../../aws/json-client.js';
 import { changedNameOf } from '../decode.js';
-import { asUnavailable, dynamoClient, type DynamoOptions } from './client.js';
+import { asUnavailable, dynamoClient, type DynamoOptions, unusable } from './client.js';
 import { type Item, LISTED_ATTRIBUTES, listedOf, recordOf } from './items.js';
 import { isRevision, putRevision } from './put-revision.js';
 import { BATCH_SIZE, projection, TableReads } from './reads.js';
@@ -179,13 +179,15 @@ class DynamoStore implements Store {
   async #setDate(rowId: string, dataType: string, revision: number, date: Instant): Promise<boolean> {
     const condition = isRevision(dataType, revision);
     try {
-      await this.client.call('UpdateItem', {
+      const answer = (await this.client.call('UpdateItem', {
         TableName: this.table,
+        ReturnValues: 'UPDATED_NEW',
         Key: { id: { S: rowId } },
         UpdateExpression: 'SET last_decrypted_date = :date',
         ...condition,
         ExpressionAttributeValues: { ...condition.ExpressionAttributeValues, ':date': { S: date } },
-      });
+      })) as { Attributes?: Item };
+      if (answer.Attributes?.['last_decrypted_date']?.S !== date) throw unusable('DynamoDB did not write a date');
       return true;
     } catch (error) {
       if (error instanceof AwsRefusal && error.code === 'ConditionalCheckFailedException') return false;

@@ -129,6 +129,41 @@ describe('failures while archiving', () => {
     await stop();
   });
 
+  test.each(['DeleteItem', 'TransactWriteItems'])(
+    'a move fails if a %s was acknowledged but not carried out, and the next attempt finishes it',
+    async (lying) => {
+      for (const body of ['{}', '{"ok":true}', '[]']) {
+        const { id } = await written(store, 3);
+        const { archive, stop } = await meddling((operation) => (operation === lying ? [200, body] : undefined));
+        await expect(archive.move(id, 3, at(500))).rejects.toBeInstanceOf(BackendUnavailable);
+        expect((await everything(store, id, 3)).revisions).toHaveLength(3);
+        await stop();
+        const again = openDynamoArchive({ ...options, archiveTable });
+        if (lying === 'DeleteItem') expect(await again.finish(id, at(501))).toBe(true);
+        else expect(await again.move(id, 3, at(501))).toBe('ok');
+        expect(await everything(store, id, 3)).toEqual({ current: 'absent', revisions: [] });
+        await again.close();
+      }
+    },
+  );
+
+  test.each(['PutItem', 'TransactWriteItems'])(
+    'a restore fails if a %s was acknowledged but not carried out',
+    async (lying) => {
+      for (const body of ['{}', '{"ok":true}', '[]']) {
+        const { id } = await written(store, 3);
+        const plain = openDynamoArchive({ ...options, archiveTable });
+        await plain.move(id, 3, at(500));
+        const { archive, stop } = await meddling((operation) => (operation === lying ? [200, body] : undefined));
+        await expect(archive.restore(id)).rejects.toBeInstanceOf(BackendUnavailable);
+        await stop();
+        expect(await plain.restore(id)).toEqual({ status: 'ok' });
+        expect((await everything(store, id, 3)).revisions).toHaveLength(3);
+        await plain.close();
+      }
+    },
+  );
+
   test('the revisions stay if deleting fails, and the next attempt finishes the move', async () => {
     const { id } = await written(store, 3);
     const { archive, stop } = await meddling((operation) =>
