@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, Link, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link, redirect } from '@tanstack/react-router';
 import { BlindPage } from './pages/blind.js';
 import { CredentialPage } from './pages/credential.js';
 import { CredentialsPage } from './pages/credentials.js';
@@ -40,6 +40,11 @@ const routes = [
     component: NewCredentialPage,
   }),
   createRoute({ getParentRoute: () => root, path: '/credentials/$id', component: CredentialPage }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/credentials/$id/edit',
+    component: lazyRouteComponent(() => import('./editing/edit-page.js'), 'EditPage'),
+  }),
   createRoute({ getParentRoute: () => root, path: '/blind/$id', component: BlindPage }),
   createRoute({ getParentRoute: () => root, path: '/services', validateSearch: texts('q'), component: ServicesPage }),
   createRoute({

@@ -68,6 +68,13 @@ function Credential({ credential }: { credential: CredentialBody }) {
             )}
           </p>
         </div>
+        {credential.permissions['update'] !== false && (
+          <div className="actions">
+            <Link className="btn grow" to="/credentials/$id/edit" params={{ id }}>
+              Edit
+            </Link>
+          </div>
+        )}
       </div>
       {!enabled && (
         <p className="note">
