@@ -9,7 +9,7 @@ import { stopRequested } from './compose/stop-signal.js';
 import { serveMetrics } from './compose/telemetry.js';
 import { isWorker, leaveSupervisor, reportListening, superviseWorkers } from './compose/workers.js';
 import { describeFaults } from './config/faults.js';
-import { dangers, migrationNotes } from './config/notices.js';
+import { dangers, migrationNotes, misspeltSettings } from './config/notices.js';
 import type { Settings } from './config/server-settings.js';
 import type { Environment } from './config/setting-types.js';
 import { prepareHangUp } from './http/hang-up.js';
@@ -79,7 +79,7 @@ function showNotices(warnings: readonly string[], settings: Settings, environmen
     logger.error(warning);
     process.stderr.write(`Warning: ${warning}\n`);
   }
-  for (const note of migrationNotes(environment)) logger.warn(note);
+  for (const note of [...migrationNotes(environment), ...misspeltSettings(environment)]) logger.warn(note);
   for (const danger of dangers(settings)) {
     logger.warn(danger);
     process.stderr.write(`WARNING: ${danger}\n`);

@@ -7,6 +7,13 @@ export interface AuthRequest {
   remoteAddress: string;
   /** Whether the peer itself, not a client that it names in a header, is one of FORWARDED_ALLOW_IPS. */
   fromTrustedProxy: () => boolean;
+  /**
+   * Whether a browser on the server's own machine may have sent this for a page of a stranger, whose name resolves to this
+   * machine (DNS rebinding).
+   */
+  mayBeRebound: () => boolean;
+  /** How often a header was sent, before Node joined what came several times. The name is in lower case. */
+  timesSent: (header: string) => number;
 }
 
 /**

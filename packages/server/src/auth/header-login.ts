@@ -15,8 +15,8 @@ export interface HeaderNames {
  * Returns the person that a trusted proxy names. Undefined when the headers are missing (401, bug 10) or the request
  * did not come from such a proxy: then anyone could have written them.
  *
- * @throws Refusal `unauthenticated` when the e-mail is not an address: a client's header joined with the proxy's, for
- *   example
+ * @throws Refusal `unauthenticated` when the e-mail is not an address, or a header is there twice: one of them is the
+ *   client's; `not_authorized` when a page of a stranger may have sent the request
  */
 export function headerLogin(names: HeaderNames): (request: AuthRequest) => Person | undefined {
   return (request) => {
@@ -24,6 +24,12 @@ export function headerLogin(names: HeaderNames): (request: AuthRequest) => Perso
     const email = onlyValue(request, names.email);
     // compat: the user name header must be there; its value is not used.
     if (email === undefined || (names.username !== '' && !onlyValue(request, names.username))) return undefined;
+    if (request.mayBeRebound()) {
+      throw new Refusal(
+        'not_authorized',
+        'Requests of a proxy on this machine must have the host of PUBLIC_URL, or a loopback address, in their Host header.',
+      );
+    }
     const address = emailOf(email);
     const groups = groupsOf(
       onlyValue(request, names.groups)
@@ -41,5 +47,9 @@ export function headerLogin(names: HeaderNames): (request: AuthRequest) => Perso
 }
 
 function onlyValue(request: AuthRequest, name: string): string | undefined {
-  return name === '' ? undefined : headerOf(request, name.toLowerCase());
+  if (name === '') return undefined;
+  if (request.timesSent(name.toLowerCase()) > 1) {
+    throw new Refusal('unauthenticated', `The header ${name} came twice: the proxy must remove what clients send.`);
+  }
+  return headerOf(request, name.toLowerCase());
 }

@@ -7,7 +7,7 @@ import { isAdmitted, type Admission, type Person } from '../domain/person.js';
 import type { Principal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { cookieValues, readCookies, writeCookie } from './cookies.js';
-import { isHttps, type TransportOptions } from './security.js';
+import { isHttps, mayBeRebound, type TransportOptions } from './security.js';
 
 /** Settings of the login of people in browsers. */
 export interface BrowserLogin {
@@ -177,6 +177,8 @@ export class Authentication {
       headers: request.headers,
       remoteAddress: request.ip,
       fromTrustedProxy: () => this.transport.isTrustedProxy(request.socket.remoteAddress),
+      mayBeRebound: () => mayBeRebound(request, this.transport),
+      timesSent: (header) => request.raw.headersDistinct[header]?.length ?? 0,
     };
   }
 }

@@ -52,8 +52,11 @@ export const PAGE_HEADERS = {
 } as const;
 
 const HSTS = 'max-age=31536000';
-/** A name or an address, and perhaps a port: nothing that could change where a URL built from it leads. */
-const HOST = /^([a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
+/**
+ * A name or an address, and perhaps a port: nothing that could change where a URL built from it leads. Names of containers
+ * have underscores, and fully qualified names may end with a dot.
+ */
+const HOST = /^([a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(:\d{1,5})?$/i;
 
 /**
  * Registers the check of Host, and the redirect to HTTPS with HSTS. Health checks are not redirected: load balancers send
@@ -92,9 +95,17 @@ export function registerTransport(server: FastifyInstance, transport: TransportO
 export function isHttps(request: FastifyRequest, { pretendHttps, isTrustedProxy }: TransportOptions): boolean {
   const { headers, socket } = request;
   if (pretendHttps || 'encrypted' in socket) return true;
-  if (String(headers['x-forwarded-proto'] ?? '').split(',', 1)[0] === 'https') return true;
-  const says = headers['x-forwarded-protocol'] === 'ssl' || headers['x-forwarded-ssl'] === 'on';
+  if (firstWord(headers['x-forwarded-proto']) === 'https') return true;
+  const says = firstWord(headers['x-forwarded-protocol']) === 'ssl' || firstWord(headers['x-forwarded-ssl']) === 'on';
   return says && isTrustedProxy(socket.remoteAddress);
+}
+
+/** What the proxy nearest to the client wrote, in lower case, where each proxy adds its own after a comma. */
+function firstWord(header: string | string[] | undefined): string {
+  return String(header ?? '')
+    .split(',', 1)[0]!
+    .trim()
+    .toLowerCase();
 }
 
 /**
@@ -109,11 +120,29 @@ export function rootOf(request: FastifyRequest, transport: TransportOptions): st
 }
 
 function assertOwnName(request: FastifyRequest, { publicUrl }: TransportOptions): void {
-  const host = `http://${hostOf(request)}`;
-  const name = URL.canParse(host) ? new URL(host).hostname : '';
+  const name = nameOf(request);
   if (isLoopback(name)) return;
   if (publicUrl !== '' && name === new URL(publicUrl).hostname) return;
   throw new Refusal('not_authorized', 'This server answers only at loopback addresses and at the host of PUBLIC_URL.');
+}
+
+/**
+ * Whether a request from this machine is for a name that is neither PUBLIC_URL's nor loopback. A page under such a name,
+ * which its owner lets resolve to this machine, has the origin of this server and may send it any header.
+ */
+export function mayBeRebound(request: FastifyRequest, { publicUrl }: TransportOptions): boolean {
+  const { remoteAddress = '', localAddress } = request.socket;
+  const isFromHere = remoteAddress === localAddress || isLoopback(remoteAddress.replace(/^::ffff:/i, ''));
+  const name = nameOf(request);
+  // An address does not resolve to another, so it is not anybody's choice.
+  const isOwn = isLoopback(name) || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
+  return isFromHere && !isOwn && (publicUrl === '' || name !== new URL(publicUrl).hostname);
+}
+
+/** The name or address in Host, without the port; empty when it is not one. */
+function nameOf(request: FastifyRequest): string {
+  const host = `http://${hostOf(request)}`;
+  return URL.canParse(host) ? new URL(host).hostname : '';
 }
 
 function hostOf(request: FastifyRequest): string {

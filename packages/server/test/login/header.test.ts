@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -52,6 +53,35 @@ describe('header login', () => {
     await network.stop();
   });
 
+  test('refuses pages of strangers whose name resolves to this machine (DNS rebinding)', async () => {
+    const named = await startServer({ ...HEADERS, PUBLIC_URL: 'https://confidant.example' });
+    for (const server of [confidant, named]) {
+      const { port } = new URL(server.url);
+      const status = (host: string, headers: Record<string, string> = CAROL) =>
+        statusWithHost(`${server.url}/v1/user/email`, host, headers);
+      for (const host of ['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example', 'evil']) {
+        expect([host, await status(host)]).toEqual([host, 403]);
+        expect([host, await status(host, { ...CAROL, 'x-forwarded-for': '10.1.2.3' })]).toEqual([host, 403]);
+        expect([host, await status(host, {})]).toEqual([host, 401]);
+      }
+      for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, '[::1]', '192.0.2.7']) {
+        expect([host, await status(host)]).toEqual([host, 200]);
+      }
+      expect(await status('confidant.example')).toBe(server === named ? 200 : 403);
+      expect(await status('CONFIDANT.example:443')).toBe(server === named ? 200 : 403);
+    }
+    await named.stop();
+  });
+
+  test('gets 401 when the proxy adds its headers to those of the client instead of replacing them', async () => {
+    for (const name of ['X-Groups', 'X-Email', 'X-User', 'X-First']) {
+      const headers = { ...CAROL, 'x-first': 'Carol', 'x-groups': 'staff' };
+      const sent = Object.entries(headers).flatMap(([header, value]) => [header, value]);
+      const status = await statusWithHost(`${confidant.url}/v1/user/email`, '127.0.0.1', [name, 'admins', ...sent]);
+      expect([name, status]).toEqual([name, 401]);
+    }
+  });
+
   test('passes groups on to the access policy', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'confidant-policy-'));
     const file = join(folder, 'policy.yaml');
@@ -77,6 +107,18 @@ describe('header login', () => {
     expect(setting({ HEADER_AUTH_EMAIL_HEADER: '' })).toEqual(['HEADER_AUTH_EMAIL_HEADER']);
   });
 });
+
+/** The status of a request with any Host and any headers, which may repeat names. */
+function statusWithHost(url: string, host: string, headers: Record<string, string> | string[]): Promise<number> {
+  const list = Array.isArray(headers) ? headers : Object.entries(headers).flat();
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { headers: ['Host', host, ...list], agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('error', reject).end();
+  });
+}
 
 describe('CSRF', () => {
   const body = JSON.stringify({ name: 'Header cred', credential_pairs: { h: '1' }, enabled: true });

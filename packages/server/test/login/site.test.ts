@@ -147,6 +147,31 @@ describe('HTTPS', () => {
     expect([answer.status, answer.headers.get('strict-transport-security')]).toEqual([200, 'max-age=31536000']);
   });
 
+  test('is recognized however the proxy, or several of them, write it', async () => {
+    for (const proto of ['HTTPS', 'Https', ' https ', 'https, http', 'https,http', 'HTTPS , https']) {
+      const headers = { 'x-forwarded-proto': proto };
+      expect([proto, (await secure.call('user:alice', 'GET', '/v1/user/email', undefined, headers)).status]).toEqual([
+        proto,
+        200,
+      ]);
+    }
+    for (const proto of ['http', 'http, https', 'httpsx', '']) {
+      const headers = { 'x-forwarded-proto': proto };
+      expect([proto, (await secure.call('user:alice', 'GET', '/v1/user/email', undefined, headers)).status]).toEqual([
+        proto,
+        302,
+      ]);
+    }
+  });
+
+  test('is reached at names with underscores, or with a dot at their end', async () => {
+    const open = await startServer({ SSLIFY: 'true', USER_AUTH_MODULE: 'google' });
+    for (const host of ['confidant_web:8000', '_dmz.example', 'a_b.c-d', 'confidant.example.', 'localhost.:80']) {
+      expect([host, await statusWithHost(open.url, host)]).toEqual([host, 302]);
+    }
+    await open.stop();
+  });
+
   test('is not fooled by forged forwarding headers, neither in the redirect nor in the logged address', async () => {
     const spoofed = { 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '203.0.113.7', 'x-forwarded-ssl': 'on' };
     const answer = await secure.call(null, 'GET', '/v1/credentials', undefined, spoofed);
@@ -155,7 +180,7 @@ describe('HTTPS', () => {
   });
 
   test('is not reached with a malformed Host, which gets 400', async () => {
-    for (const host of ['evil.example/path', 'a b', 'user@evil.example']) {
+    for (const host of ['evil.example/path', 'a b', 'user@evil.example', 'a..', '.', '-a', 'a?b', 'a#b', 'a:b']) {
       expect([host, await statusWithHost(secure.url, host)]).toEqual([host, 400]);
     }
   });
