@@ -148,7 +148,7 @@ const LAW = {
     aws: { packages: ['node:crypto'] },
     net: { packages: ['node:'] },
     // The files that several folders of the adapters share; they import none of these folders.
-    adapters: { local: ['domain', 'ports'], packages: ['node:'] },
+    adapters: { local: ['domain', 'ports'], packages: ['node:', 'yaml'] },
     'adapters/access': { local: ['domain'], packages: ['node:', 'yaml', 'zod'] },
     'adapters/aws': {
       local: ['aws', 'ports', 'adapters/read-response.ts'],
@@ -163,14 +163,11 @@ const LAW = {
       packages: ['@photostructure/sqlite', '@redis/client', 'lru-cache'],
     },
     'adapters/login': {
-      local: ['domain', 'ports', 'adapters/read-response.ts'],
-      packages: [
-        ...['@confidant/contract', '@confidant/kmsauth/proxy', 'node:'],
-        ...['@node-saml/node-saml', 'openid-client', 'yaml'],
-      ],
+      local: ['domain', 'ports', 'adapters/read-response.ts', 'adapters/yaml-entries.ts'],
+      packages: [...['@confidant/kmsauth/proxy', 'node:'], ...['@node-saml/node-saml', 'openid-client', 'yaml']],
     },
     'adapters/sealing': {
-      local: ['domain', 'ports'],
+      local: ['domain', 'ports', 'adapters/yaml-entries.ts'],
       packages: ['@confidant/contract', '@confidant/kmsauth', 'node:', 'lru-cache', 'yaml'],
     },
     // AWS Private CA is called with the same signed JSON requests as DynamoDB.

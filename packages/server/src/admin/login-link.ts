@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parseDocument } from 'yaml';
 import { issueLoginLink, LOGIN_LINK_MINUTES, loginLink } from '../embedded/login-link.js';
 import { readPrivateFile } from '../embedded/private-files.js';
 import { AdminError, type CommandGroup } from './command.js';
@@ -36,12 +36,17 @@ function urlOfServer(dataDir: string): string {
   if (!existsSync(file)) {
     throw new AdminError(`no server has run here (${file} does not exist): start it, or set CONFIDANT_DATA_DIR`);
   }
-  const profiles = parse(readPrivateFile(file) ?? '') as { default?: { url?: unknown } } | null;
-  const url = profiles?.default?.url;
+  const url = urlIn(readPrivateFile(file) ?? '');
   if (typeof url !== 'string' || !URL.canParse(url)) {
     throw new AdminError(`${file} has no server URL: restart the server, which writes the file again`);
   }
   return url;
+}
+
+/** The URL of the default profile; undefined if the text has none, or is not YAML. */
+function urlIn(text: string): unknown {
+  const document = parseDocument(text, { uniqueKeys: false, logLevel: 'silent' });
+  return document.errors.length === 0 ? document.getIn(['default', 'url']) : undefined;
 }
 
 async function assertServerResponds(url: string): Promise<void> {

@@ -48,7 +48,10 @@ export interface OpenedServer {
  */
 export async function openServer(settings: Settings, logger: Logger): Promise<OpenedServer> {
   // The policy is opened first: if it prevents the start, nothing else has to be closed.
-  const access = await openAccessPolicy(settings, logger);
+  const access = await openAccessPolicy(settings, logger).catch((error: unknown) => {
+    const setting = settings.ACL_POLICY_FILE === '' ? 'ACL_MODULE' : 'ACL_POLICY_FILE';
+    throw new Error(`${setting} cannot be used`, { cause: error });
+  });
   const kms = openKms(settings);
   const store = await openStore(settings, logger);
   const archive = await openArchive(settings);

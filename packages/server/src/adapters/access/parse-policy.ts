@@ -143,7 +143,7 @@ export function parsePolicy(text: string, included: Acl, file = 'the text'): Pol
     throw new BadPolicy(file, [{ line: undefined, path: '', problem: `larger than ${MAX_POLICY_BYTES} bytes` }]);
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   if (document.errors.length > 0) {
     const faults = document.errors.map(({ pos, message }) => ({
       line: lines.linePos(pos[0]).line,

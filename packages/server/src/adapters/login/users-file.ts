@@ -1,7 +1,7 @@
-import { isPlainObject } from '@confidant/contract';
 import { readFileSync, statSync } from 'node:fs';
-import { parse } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
 import { BackendUnavailable } from '../../ports/unavailable.js';
+import { resolveYaml } from '../yaml-entries.js';
 
 /** A list of people is small; a larger file was probably not meant. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -12,7 +12,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * read or understood it throws {@link BackendUnavailable}: no one is admitted, and the error is reported as the
  * server's.
  *
- * @throws Error at once when the file cannot be used
+ * @throws Error at once when the file cannot be used; it names the setting
  */
 export function usersFile(path: string): () => ReadonlySet<string> {
   let people = read(path);
@@ -38,12 +38,34 @@ function version(path: string): string {
 }
 
 function read(path: string): ReadonlySet<string> {
-  if (statSync(path).size > MAX_BYTES) throw new Error('USERS_FILE is too large');
-  const content: unknown = parse(readFileSync(path, 'utf8'), { schema: 'core', maxAliasCount: 0 });
-  // An empty file is an empty list, which admits no one.
-  const entries: unknown = isPlainObject(content) ? Object.keys(content) : (content ?? []);
-  if (!Array.isArray(entries) || entries.some((entry) => typeof entry !== 'string')) {
-    throw new Error('USERS_FILE must be a YAML map of e-mail to name, or a list of e-mails');
+  try {
+    if (statSync(path).size > MAX_BYTES) throw new Error('the file is too large');
+    return peopleIn(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`USERS_FILE cannot be used: ${(error as Error).message}`, { cause: error });
   }
-  return new Set((entries as string[]).map((entry) => entry.trim().toLowerCase()));
+}
+
+/** compat: as tolerant as PyYAML, with which the original reads the file, and never costlier than its length. */
+function peopleIn(text: string): ReadonlySet<string> {
+  const document = parseDocument(text, { schema: 'core', merge: false, uniqueKeys: false, logLevel: 'error' });
+  const [fault] = document.errors;
+  if (fault !== undefined) throw new Error(`it is not YAML: ${fault.message}`);
+  const yaml = resolveYaml(document);
+  const root = yaml.follow(document.contents);
+  // An empty file is an empty list, which admits no one.
+  if (root === undefined || (isScalar(root) && root.value === null)) return new Set();
+  const names = isMap(root)
+    ? [...yaml.entries(root).keys()]
+    : isSeq(root)
+      ? root.items.map((item) => scalarOf(yaml.follow(item)))
+      : [undefined];
+  if (!names.every((name) => typeof name === 'string')) {
+    throw new Error('expected a YAML map of e-mail to name, or a list of e-mails');
+  }
+  return new Set(names.map((name) => name.trim().toLowerCase()));
+}
+
+function scalarOf(node: Node | undefined): unknown {
+  return isScalar(node) ? node.value : undefined;
 }

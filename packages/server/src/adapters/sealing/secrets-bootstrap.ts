@@ -2,7 +2,8 @@ import { isPlainObject } from '@confidant/contract';
 import { readFile, stat } from 'node:fs/promises';
 import { DataKeys, FernetError, type KmsLike, KmsRefused, KmsUnavailable } from '@confidant/kmsauth';
 import { ProxyError } from '@confidant/kmsauth/proxy';
-import { isAlias, isMap, isScalar, parseDocument } from 'yaml';
+import { isMap, isScalar, parseDocument } from 'yaml';
+import { BadYaml, resolveYaml } from '../yaml-entries.js';
 
 /** compat: the encryption context of the bootstrap's data key. */
 const CONTEXT = { type: 'bootstrap' } as const;
@@ -90,13 +91,14 @@ function bootstrapErrorFor(error: unknown): Error {
 }
 
 /**
- * compat: YAML 1.1, whose words and numbers are kept as the text they were written as, since every setting is text.
+ * compat: YAML 1.1, with aliases and merge keys, whose words and numbers are kept as the text they were written as, since every setting is text.
  * Nulls and nested values are left out.
  */
 function secretsIn(yaml: string): Record<string, string> {
   const document = parseDocument(yaml, {
     version: '1.1',
     schema: 'failsafe',
+    merge: false,
     uniqueKeys: false,
     prettyErrors: true,
     logLevel: 'silent',
@@ -108,12 +110,15 @@ function secretsIn(yaml: string): Record<string, string> {
   }
   if (document.contents === null) return {};
   if (!isMap(document.contents)) throw new BootstrapError('the content must be YAML of the form NAME: value');
-  const secrets: [string, string][] = [];
-  for (const { key, value } of document.contents.items) {
-    const node = isAlias(value) ? value.resolve(document) : value;
-    if (!isScalar(key) || !isScalar(node) || typeof node.value !== 'string') continue;
-    const isNull = node.type === 'PLAIN' && /^(~|null|Null|NULL|)$/.test(node.value);
-    if (!isNull) secrets.push([String(key.value), node.value]);
+  try {
+    const secrets: [string, string][] = [];
+    for (const [name, node] of resolveYaml(document).entries(document.contents)) {
+      if (!isScalar(node) || typeof node.value !== 'string') continue;
+      const isNull = node.type === 'PLAIN' && /^(~|null|Null|NULL|)$/.test(node.value);
+      if (!isNull) secrets.push([name, node.value]);
+    }
+    return Object.fromEntries(secrets);
+  } catch (error) {
+    throw error instanceof BadYaml ? new BootstrapError(`the content is not YAML (${error.message})`) : error;
   }
-  return Object.fromEntries(secrets);
 }

@@ -174,6 +174,15 @@ rules:
     expect(faultsOf(text)).toEqual([fault]);
   });
 
+  test('rules may share parts by aliases and merge keys', () => {
+    const text = `version: 1
+rules:
+  - &base { name: a, effect: allow, action: list, resource: { type: service } }
+  - { <<: *base, name: b }
+`;
+    expect(parsePolicy(text, noAcl).rules.map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
   test('a file whose aliases expand too far is refused', () => {
     const levels = Array.from(
       { length: 12 },

@@ -49,6 +49,14 @@ afterEach(async () => {
 const seal = (yaml: string): Promise<string> => sealBootstrap(yaml, kms, 'alias/confidant-master');
 
 describe('a bootstrap blob', () => {
+  test('a bootstrap blob is read as PyYAML does: the last of a key, anchors, aliases and merge keys', async () => {
+    const open = async (yaml: string) => openBootstrap(await seal(yaml), kms);
+    expect(await open('A: 1\nA: 2\n')).toEqual({ A: '2' });
+    expect(await open('A: &a x\nB: *a\n')).toEqual({ A: 'x', B: 'x' });
+    expect(await open('common: &c {A: 1, B: 2}\n<<: *c\nB: 3\n')).toEqual({ A: '1', B: '3' });
+    await expect(open('A: *secret\n')).rejects.toThrow('the content is not YAML (an alias has no anchor before it)');
+  });
+
   test('a bootstrap blob of the original opens, and holds what was put into it', async () => {
     const secrets = await openBootstrap(JSON.stringify(recorded.blob), recordedKms);
     expect(secrets).toEqual(parse(recorded.secrets_plaintext_yaml, { version: '1.1' }));
