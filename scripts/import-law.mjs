@@ -119,7 +119,15 @@ const LAW = {
         ...['@tanstack/react-query', '@tanstack/react-router', '@tanstack/react-virtual'],
       ],
     },
-    'router.tsx': { local: ['pages', 'parts'], packages: ['@tanstack/react-router'] },
+    editing: {
+      local: ['api', 'mapping', 'parts', 'values'],
+      packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
+    },
+    history: {
+      local: ['api', 'mapping', 'parts'],
+      packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
+    },
+    'router.tsx': { local: ['editing', 'history', 'pages', 'parts'], packages: ['@tanstack/react-router'] },
     'main.tsx': {
       local: ['api', 'router.tsx', 'sheet.css'],
       packages: ['@tanstack/react-query', '@tanstack/react-router', 'react', 'react-dom'],

@@ -45,6 +45,24 @@ const routes = [
     path: '/credentials/$id/edit',
     component: lazyRouteComponent(() => import('./editing/edit-page.js'), 'EditPage'),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/credentials/$id/history',
+    validateSearch: texts('from', 'to', 'back'),
+    component: lazyRouteComponent(() => import('./history/history-page.js'), 'CredentialHistoryPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/blind/$id/history',
+    validateSearch: texts('from', 'to', 'back'),
+    component: lazyRouteComponent(() => import('./history/history-page.js'), 'BlindHistoryPage'),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/services/$id/history',
+    validateSearch: texts('from', 'to', 'back'),
+    component: lazyRouteComponent(() => import('./history/history-page.js'), 'ServiceHistoryPage'),
+  }),
   createRoute({ getParentRoute: () => root, path: '/blind/$id', component: BlindPage }),
   createRoute({ getParentRoute: () => root, path: '/services', validateSearch: texts('q'), component: ServicesPage }),
   createRoute({

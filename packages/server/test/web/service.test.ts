@@ -33,6 +33,7 @@ describe.runIf(HAS_CHROMIUM)('the page of a service', () => {
     await page.getByRole('button', { name: 'Remove Mail relay' }).click();
     await page.getByRole('link', { name: 'By variable' }).click();
     await page.getByRole('columnheader', { name: 'Variable' }).waitFor();
+    expect(await page.locator('.seg [aria-current]').allTextContents()).toEqual(['By variable']);
     const rows = page.getByRole('row').filter({ hasText: 'CREDENTIALS_' });
     expect(await rows.allTextContents()).toEqual([
       'CREDENTIALS_DB_PASSWORDOrders database',

@@ -1,16 +1,20 @@
 import type {
   BlindCredentialBody,
   BlindCredentialListBody,
+  BlindCredentialRevisionsBody,
   BlindCredentialSummary,
   ClientConfigBody,
   CredentialBody,
   CredentialListBody,
+  CredentialRevisionsBody,
+  DiffBody,
   EmailBody,
   GrantsBody,
   MappedServicesBody,
   RolesBody,
   ServiceBody,
   ServiceListBody,
+  ServiceRevisionsBody,
 } from '@confidant/contract';
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query';
 import { ApiError } from './errors.js';
@@ -116,6 +120,36 @@ export const rolesQuery = queryOptions({
   select: (body): readonly string[] => body.roles,
   retry: false,
 });
+
+export const credentialHistoryQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['history', 'credentials', id],
+    queryFn: ({ signal }) =>
+      request<CredentialRevisionsBody>(`/v1/archive/credentials/${encodeURIComponent(id)}`, { signal }),
+  });
+
+export const blindHistoryQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['history', 'blind_credentials', id],
+    queryFn: ({ signal }) =>
+      request<BlindCredentialRevisionsBody>(`/v1/archive/blind_credentials/${encodeURIComponent(id)}`, { signal }),
+    refetchOnWindowFocus: false,
+  });
+
+export const serviceHistoryQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['history', 'services', id],
+    queryFn: ({ signal }) =>
+      request<ServiceRevisionsBody>(`/v1/archive/services/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** What changed between two revisions, the lower one first: keys, never values. It never changes. */
+export const diffQuery = (kind: string, id: string, low: number, high: number) =>
+  queryOptions({
+    queryKey: ['diff', kind, id, low, high],
+    queryFn: ({ signal }) => request<DiffBody>(`/v1/${kind}/${encodeURIComponent(id)}/${low}/${high}`, { signal }),
+    staleTime: Infinity,
+  });
 
 function pageOf(path: string, page: string): string {
   return `${path}?limit=${PAGE_ROWS}${page === '' ? '' : `&page=${encodeURIComponent(page)}`}`;

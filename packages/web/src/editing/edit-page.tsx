@@ -9,7 +9,7 @@ import { Failed, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { toast } from '../parts/toast.js';
 import { count } from '../parts/when.js';
-import { useCollisions } from './collisions.js';
+import { useCollisions } from '../mapping/collisions.js';
 import { join, type Joined } from './conflict.js';
 import { countsOf, type Draft, draftOf, faultOf, type PairRow, stateOf, updateOf, withPairs } from './draft.js';
 import { Fields } from './fields.js';

@@ -7,6 +7,7 @@ import { Plain, Seal } from '../parts/marks.js';
 import { Failed, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { UsedBy } from '../parts/used-by.js';
+import { Views } from '../parts/views.js';
 import { By, count, When } from '../parts/when.js';
 
 /** A blind credential: what it holds is encrypted, for this page too. */
@@ -41,6 +42,7 @@ export function BlindPage() {
           </p>
         </div>
       </div>
+      <Views kind="blind_credentials" id={id} here="now" />
       <div className="two">
         <div className="stack">
           <section>

@@ -12,6 +12,7 @@ import { Failed, FieldError, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { toast } from '../parts/toast.js';
 import { UsedBy } from '../parts/used-by.js';
+import { Views } from '../parts/views.js';
 import { By, count, daysUntil, When } from '../parts/when.js';
 import { copyPending, sayCopied } from '../values/clipboard.js';
 import { type OpenWindow, useOpenWindow } from '../values/open-window.js';
@@ -76,6 +77,7 @@ function Credential({ credential }: { credential: CredentialBody }) {
           </div>
         )}
       </div>
+      <Views kind="credentials" id={id} here="now" />
       {!enabled && (
         <p className="note">
           Disabled is a mark for people. Services still get these values. To cut one off, take the credential out of it.

@@ -17,6 +17,7 @@ import { Failed, FieldError, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { toast } from '../parts/toast.js';
 import { describeRefusal } from '../parts/used-by.js';
+import { Views } from '../parts/views.js';
 import { By, count, When } from '../parts/when.js';
 
 /** What a service gets. */
@@ -144,6 +145,7 @@ function Service({ id, service }: { id: string; service: ServiceBody | undefined
             </div>
           )}
         </div>
+        {service !== undefined && <Views kind="services" id={id} here="now" />}
         <div className="two">
           <div className="stack">
             <section>
@@ -248,6 +250,7 @@ function Order({
       params={{ id }}
       search={search}
       replace
+      activeOptions={{ exact: true, includeSearch: true }}
       {...(view === now && { 'aria-current': 'page' as const })}
     >
       {name}
