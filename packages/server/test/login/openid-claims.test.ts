@@ -117,6 +117,7 @@ describe('a login is refused when the provider leaves out groups:', () => {
     'a distributed claim': { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://x/' } } },
     'a distributed claim beside some of the groups': { _claim_names: { groups: 'src1' }, groups: ['ops'] },
     'claim names that are not an object': { _claim_names: 'groups' },
+    'sources of claims that have no names': { _claim_sources: { src1: { endpoint: 'https://x/' } } },
     'hasgroups of Entra ID': { hasgroups: true },
     'hasgroups as text': { hasgroups: 'true' },
     'a claim that names the source of the groups': { 'groups:src1': 'https://graph.example/' },
@@ -126,16 +127,13 @@ describe('a login is refused when the provider leaves out groups:', () => {
     'a group with a name that is too long': { groups: ['ops', 'x'.repeat(300)] },
   };
   for (const [name, claims] of Object.entries(markers)) {
-    test(`${name}, in the ID token`, async () => {
-      await start();
+    test(`${name}, in the ID token or from the userinfo endpoint`, async () => {
+      await start({ userInfo: {} });
       const done = await login({ groups: undefined, ...claims });
       expect([done.status, done.headers.get('x-confidant-error')]).toEqual([401, 'login_failed']);
       expect(done.text).toContain('groups');
       expect(done.visitor.jar().has('confidant_session')).toBe(false);
-    });
-
-    test(`${name}, from the userinfo endpoint`, async () => {
-      await start({ userInfo: claims });
+      provider!.userInfo = claims;
       expect((await login({ groups: undefined })).status).toBe(401);
     });
   }

@@ -72,6 +72,14 @@ const patterns = z.unknown().transform((value, context): Pattern => {
   return anyOf(compiled);
 });
 
+/** Groups of people are in Unicode's composed form, so their patterns are too. */
+const groupPatterns = z.preprocess(composed, patterns);
+
+function composed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(composed);
+  return typeof value === 'string' ? value.normalize('NFC') : value;
+}
+
 function words<Word extends string>(known: Record<Word, true>) {
   const word = z.enum(Object.keys(known) as [Word, ...Word[]]);
   return z.union([word, z.array(word).min(1)], {
@@ -89,7 +97,7 @@ const ruleSchema = z
       .strictObject({
         type: z.enum(['user', 'service']).optional(),
         name: patterns.optional(),
-        group: patterns.optional(),
+        group: groupPatterns.optional(),
         account: patterns.optional(),
       })
       .optional(),

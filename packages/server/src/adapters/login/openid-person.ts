@@ -54,7 +54,8 @@ function isVerified({ claims, trustUnverifiedEmail }: ClaimRules, email: string,
  * "groups overage"), or as Entra ID does in tokens without room for that, by `hasgroups` or a claim like `groups:src1`.
  */
 function assertAllGroups(source: Claims, groups: string): void {
-  const elsewhere = source['_claim_names'];
+  // Sources without names could be of any claim.
+  const elsewhere = source['_claim_names'] ?? (isMissing(source['_claim_sources']) ? undefined : 'unnamed');
   const isElsewhere =
     !isMissing(elsewhere) && (typeof elsewhere !== 'object' || Array.isArray(elsewhere) || groups in elsewhere!);
   const hasMore =

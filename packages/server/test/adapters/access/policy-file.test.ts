@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openAcl, type OpenedAcl } from '../../../src/adapters/access/acl.js';
 import { BadPolicy, parsePolicy } from '../../../src/adapters/access/parse-policy.js';
 import { type AccessRequest, noAcl } from '../../../src/domain/acl.js';
+import { groupsOf } from '../../../src/domain/person.js';
+import { decide } from '../../../src/domain/policy.js';
 
 let folder: string;
 let file: string;
@@ -172,6 +174,15 @@ rules:
     ['a key twice', rule('    action: get\n    action: list\n    resource: { type: ca }\n'), '6 '],
   ])('%s is reported as a fault with its line and path', (_what, text, fault) => {
     expect(faultsOf(text)).toEqual([fault]);
+  });
+
+  test('groups match however their accents are written', async () => {
+    const text = `version: 1
+rules:
+  - { name: a, effect: allow, principal: { group: "e\u0301quipe" }, action: get, resource: { type: credential } }
+`;
+    const member = { ...request, principal: { ...request.principal, groups: groupsOf('\u00e9quipe')! } };
+    expect((await decide(parsePolicy(text, noAcl), member)).allowed).toBe(true);
   });
 
   test('rules may share parts by aliases and merge keys', () => {
