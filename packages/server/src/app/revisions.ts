@@ -40,7 +40,7 @@ export async function createRevision<K extends Kind>(app: App, kind: K, first: R
  * @param read the current row; undefined where the first revision may be written as well
  * @param change returns the next row, whose number and date are set here, beside whatever else the caller wants back
  * @returns what the last `change` returned, with `next` as it was written
- * @throws Refusal `write_conflict` after {@link MAX_ATTEMPTS} lost races, `name_taken` when the name is another's, and
+ * @throws Refusal `write_conflict` after {@link MAX_ATTEMPTS} lost races or when the rows stay contended, `name_taken` when the name is another's, and
  *   whatever `read` and `change` throw
  */
 export async function updateRevision<K extends Kind, Current extends Records[K] | undefined, Change extends object>(
@@ -72,6 +72,7 @@ export async function updateRevision<K extends Kind, Current extends Records[K] 
       }),
     });
     if (outcome.status === 'ok') return { ...changed, next };
+    if (outcome.status === 'contended') break;
     if (outcome.status === 'revision-exists') {
       // An occupied row is not a lost race: the next number is tried at once.
       occupied += 1;

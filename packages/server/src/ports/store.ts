@@ -45,6 +45,8 @@ export type WriteOutcome =
   | { status: 'ok' }
   /** The current row is not the expected one (another revision, another kind, gone, or already there). */
   | { status: 'conflict' }
+  /** Other writers of the same rows won until the time was over. To try again at once would take as long. */
+  | { status: 'contended' }
   /** The row of this revision exists already: take a later number. */
   | { status: 'revision-exists' }
   /** Another id of the same kind holds the name. */

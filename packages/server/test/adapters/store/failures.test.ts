@@ -451,7 +451,7 @@ describe('a transaction', () => {
     expect(await write(await server.store(PATIENT))).toEqual({ status: 'ok' });
   });
 
-  test('a transaction that always meets another one is a conflict, and one that is always throttled an unavailable backend', async () => {
+  test('a transaction that always meets another one is contended, and one that is always throttled an unavailable backend', async () => {
     const contended = standIn(cancelled('None', 'TransactionConflict', 'None', 'None'));
     const store = await contended.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 });
     // On a busy machine the last response may come too late, and the outcome is unavailable; three times in a row is unlikely.
@@ -459,7 +459,7 @@ describe('a transaction', () => {
     for (let n = 0; n < 3 && (n === 0 || end instanceof BackendUnavailable); n += 1) {
       end = await write(store).catch((error: unknown) => error);
     }
-    expect(end).toEqual({ status: 'conflict' });
+    expect(end).toEqual({ status: 'contended' });
     await contended.stop();
     const throttled = standIn(cancelled('None', 'ProvisionedThroughputExceeded', 'None', 'None'));
     await expectUnavailable(write(await throttled.store({ connectTimeoutMs: 1000, readTimeoutMs: 1500 })));

@@ -49,8 +49,8 @@ export async function putRevision<K extends Kind>(
       const hasTime = performance.now() + pauseMs < latest;
       if (hasTime) await sleep(pauseMs);
       if (!hasTime || performance.now() >= latest) {
-        // Other writers of the same rows won every race until the deadline, so this write reports a conflict.
-        if (outcome === 'contended') return { status: 'conflict' };
+        // Other writers of the same rows won every race until the deadline, which does not say that this one was late.
+        if (outcome === 'contended') return { status: 'contended' };
         throw unusable('the transaction was throttled');
       }
     } else {
