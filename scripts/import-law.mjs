@@ -24,7 +24,7 @@ const LAW = {
   kmsauth: {
     '.': { local: ['aws.ts'], packages: ['node:', 'lru-cache'] },
     // Only this file imports the AWS SDK.
-    'aws.ts': { local: ['.'], packages: ['node:', '@aws-sdk/client-kms', '@smithy/node-http-handler'] },
+    'aws.ts': { local: ['.'], packages: ['node:', '@aws-sdk/client-kms'] },
   },
   client: {
     'index.ts': { local: ['sdk'], packages: ['@confidant/kmsauth'] },
@@ -162,8 +162,7 @@ const LAW = {
       local: ['aws', 'ports', 'adapters/read-response.ts'],
       packages: [
         ...['@confidant/contract', '@confidant/kmsauth', 'node:'],
-        ...['@aws-sdk/client-iam', '@aws-sdk/core', '@aws-sdk/credential-provider-node'],
-        ...['@smithy/core', '@smithy/node-http-handler'],
+        ...['@aws-sdk/client-iam', '@aws-sdk/core', '@aws-sdk/credential-provider-node', '@smithy/core'],
       ],
     },
     'adapters/expiring': {

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import type { GrantOperation, KMSClient, KMSClientConfig } from '@aws-sdk/client-kms';
-import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import {
   KmsRefused,
   KmsUnavailable,
@@ -11,13 +10,15 @@ import {
 } from './kms.js';
 import { isPlainObject } from './plain-object.js';
 import { ProxyError } from './proxy-error.js';
+import type { RequestHandler } from './request-handler.js';
 
 export interface AwsKmsOptions {
   region: string;
   /** Replaces AWS's endpoint of the region. If undefined, AWS_ENDPOINT_URL_KMS may replace it. */
   endpoint?: string;
+  /** Time limit for a new connection, TLS and proxy included. */
   connectTimeoutMs: number;
-  /** Time limit from sending a request to the head of its response. */
+  /** Time limit for a whole response, counted from when the connection is ready. */
   requestTimeoutMs: number;
   maxSockets: number;
   /** Maximum number of attempts, including the first. */
@@ -39,6 +40,8 @@ type Call<Answer> = (sdk: Sdk, client: KMSClient, signal: { abortSignal: AbortSi
 /** KMS allows 50,000 grants per key and returns at most 100 at once. */
 const MAX_GRANT_PAGES = 500;
 const GRANTS_PER_PAGE = 100;
+/** Far more than a page of grants has. */
+const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 /**
  * KMS over the AWS SDK. The first call loads the SDK, so importing this is cheap for programs that never call KMS.
@@ -47,17 +50,23 @@ const GRANTS_PER_PAGE = 100;
  */
 export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close(): void } {
   const deadlineMs = options.deadlineMs ?? options.maxAttempts * (options.connectTimeoutMs + options.requestTimeoutMs);
-  let connected: Promise<{ sdk: Sdk; client: KMSClient }> | undefined;
+  let connected: Promise<Connected> | undefined;
 
   async function call<Answer>(run: Call<Answer>): Promise<Answer> {
     connected ??= connect(options).catch((error: unknown) => {
       connected = undefined;
       throw error;
     });
-    const { sdk, client } = await connected;
-    return withinDeadline(deadlineMs, (abortSignal) => run(sdk, client, { abortSignal })).catch((error: unknown) => {
-      throw asKmsError(error);
-    });
+    const { sdk, client, requestHandler } = await connected;
+    const controller = new AbortController();
+    return withinDeadline(deadlineMs, controller, (abortSignal) => run(sdk, client, { abortSignal })).catch(
+      (error: unknown) => {
+        const last = error instanceof DeadlineExceeded ? requestHandler.lastFailure(controller.signal) : undefined;
+        throw last === undefined
+          ? asKmsError(error)
+          : new KmsUnavailable('DeadlineExceeded', { cause: withoutRequest(last) });
+      },
+    );
   }
 
   return {
@@ -110,6 +119,7 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
           });
         }
         if (!answer.Truncated) return grants;
+        if (answer.NextMarker === marker) throw new KmsUnavailable('IncompleteAnswer');
         marker = required(answer.NextMarker);
       }
       throw new KmsUnavailable('TooManyGrants');
@@ -151,14 +161,27 @@ export function awsKms(options: AwsKmsOptions): KmsLike & KmsGrants & { close():
   };
 }
 
-async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSClient }> {
+interface Connected {
+  sdk: Sdk;
+  client: KMSClient;
+  requestHandler: RequestHandler;
+}
+
+async function connect(options: AwsKmsOptions): Promise<Connected> {
   const { connectTimeoutMs, maxSockets } = options;
-  const [{ sdk, NodeHttpHandler }, httpsAgent] = await Promise.all([
+  const [sdk, { RequestHandler: Handler }, httpsAgent] = await Promise.all([
     load(options),
+    import('./request-handler.js'),
     import('./proxy.js').then(({ proxyAgent }) => proxyAgent({ connectTimeoutMs, maxSockets })),
   ]);
-  const agent = { keepAlive: true, maxSockets: options.maxSockets };
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const requestHandler = new Handler({
+    connectTimeoutMs,
+    responseTimeoutMs: options.requestTimeoutMs,
+    maxResponseBytes: MAX_RESPONSE_BYTES,
+    maxSockets,
+    httpsAgent,
+  });
   const client = withoutVersionNotice(
     () =>
       new sdk.KMSClient({
@@ -167,36 +190,18 @@ async function connect(options: AwsKmsOptions): Promise<{ sdk: Sdk; client: KMSC
         ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
         ...(options.credentials !== undefined && { credentials: options.credentials }),
         logger: silent,
-        requestHandler: new NodeHttpHandler({
-          connectionTimeout: options.connectTimeoutMs,
-          requestTimeout: options.requestTimeoutMs,
-          // Without this the handler only logs a warning after the timeout, and keeps waiting.
-          throwOnRequestTimeout: true,
-          httpAgent: agent,
-          httpsAgent: httpsAgent ?? agent,
-          logger: silent,
-        }),
+        requestHandler,
       }),
   );
-  return { sdk, client };
+  return { sdk, client, requestHandler };
 }
 
-interface Loaded {
-  sdk: Sdk;
-  NodeHttpHandler: typeof NodeHttpHandler;
-}
-
-async function load({ unbundled = false }: AwsKmsOptions): Promise<Loaded> {
+async function load({ unbundled = false }: AwsKmsOptions): Promise<Sdk> {
   if (unbundled) {
     const require = createRequire(import.meta.url);
-    const { NodeHttpHandler: handler } = require('@smithy/node-http-handler') as Loaded;
-    return { sdk: require('@aws-sdk/client-kms') as Sdk, NodeHttpHandler: handler };
+    return require('@aws-sdk/client-kms') as Sdk;
   }
-  const [sdk, { NodeHttpHandler: handler }] = await Promise.all([
-    import('@aws-sdk/client-kms'),
-    import('@smithy/node-http-handler'),
-  ]);
-  return { sdk, NodeHttpHandler: handler };
+  return import('@aws-sdk/client-kms');
 }
 
 const NOTICE_SWITCH = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
@@ -215,13 +220,22 @@ function withoutVersionNotice<Client>(make: () => Client): Client {
   }
 }
 
-/** Rejects at the deadline even if the call ignores the signal, as a search for credentials or a response body does. */
-async function withinDeadline<Answer>(deadlineMs: number, run: (signal: AbortSignal) => Promise<Answer>) {
-  const controller = new AbortController();
+class DeadlineExceeded extends KmsUnavailable {
+  constructor() {
+    super('DeadlineExceeded');
+  }
+}
+
+/** Rejects with {@link DeadlineExceeded} at the deadline even if the call ignores the signal, as a search for credentials or a response body does. */
+async function withinDeadline<Answer>(
+  deadlineMs: number,
+  controller: AbortController,
+  run: (signal: AbortSignal) => Promise<Answer>,
+) {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const error = new KmsUnavailable('DeadlineExceeded');
+      const error = new DeadlineExceeded();
       reject(error);
       controller.abort(error);
     }, deadlineMs);
@@ -245,11 +259,15 @@ function asKmsError(error: unknown): KmsRefused | KmsUnavailable {
   if (!(error instanceof Error)) return new KmsUnavailable('Unknown');
   const isNetworkError = error.name === 'Error' || error instanceof AggregateError;
   const code = isNetworkError && 'code' in error ? String(error.code) : error.name;
-  // The SDK's errors carry the whole request and response; only the message is kept.
-  const cause = error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
+  const cause = withoutRequest(error);
   const status = statusOf(error) ?? 0;
   const isRefusal = status >= 400 && status < 500 && status !== 429 && code.endsWith('Exception');
   return isRefusal && !NOT_A_REFUSAL.test(code) ? new KmsRefused(code, { cause }) : new KmsUnavailable(code, { cause });
+}
+
+/** The SDK's errors carry the whole request and response; only the message is kept. */
+function withoutRequest(error: Error): Error {
+  return error instanceof ProxyError ? new ProxyError(error.message, error.code) : new Error(error.message);
 }
 
 function statusOf(error: Error): number | undefined {

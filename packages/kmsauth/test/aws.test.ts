@@ -1,8 +1,9 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { KmsRefused, KmsUnavailable, awsKms, type AwsKmsOptions } from '../src/index.js';
+import { startSlowTls } from './slow-tls.js';
 
 type Answer = (response: ServerResponse, body: Record<string, unknown>) => void;
 interface Asked {
@@ -231,6 +232,49 @@ describe('no usable response', () => {
     );
   });
 
+  test('the timeout of a response begins when the connection is ready, and connecting has its own', async () => {
+    // TCP connects at once, but the TLS handshake takes longer than a response may.
+    const slow = await startSlowTls({ handshakeMs: 7000, behind: server });
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    try {
+      answers = [answer({ Plaintext: base64('plain'), KeyId: ARN })];
+      const options = { endpoint: slow.url, requestTimeoutMs: 6000, deadlineMs: 120_000 };
+      const { plaintext } = await connect({ ...options, connectTimeoutMs: 60_000 }).decrypt(decryption);
+      expect(Buffer.from(plaintext).toString()).toBe('plain');
+      expect(await unavailable(connect({ ...options, connectTimeoutMs: 50 }).decrypt(decryption))).toBe('TimeoutError');
+    } finally {
+      vi.unstubAllEnvs();
+      await slow.close();
+    }
+  }, 60_000);
+
+  test('the timeout of a response holds for its whole body', async () => {
+    answers = [
+      (response) => {
+        response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', 'content-length': '1000' });
+        response.write('{"Plain');
+      },
+    ];
+    const options = { requestTimeoutMs: 200, deadlineMs: 120_000 };
+    expect(await unavailable(connect(options).decrypt(decryption))).toBe('TimeoutError');
+  });
+
+  test('an endless response is not kept in memory', async () => {
+    let sent = 0;
+    answers = [
+      (response) => {
+        const chunk = Buffer.alloc(1024 * 1024, 'x');
+        const more = (): void => {
+          while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+        };
+        response.on('drain', more);
+        more();
+      },
+    ];
+    await unavailable(connect({ deadlineMs: 120_000 }).decrypt(decryption));
+    expect(sent).toBeLessThan(100 * 1024 * 1024);
+  });
+
   test('a response that stops half-way ends by the deadline', async () => {
     answers = [
       (response) => {
@@ -239,6 +283,13 @@ describe('no usable response', () => {
       },
     ];
     expect(await unavailable(connect({ deadlineMs: 100 }).decrypt(decryption))).toBe('DeadlineExceeded');
+  });
+
+  test('a call that ends by the deadline says why its last attempt failed', async () => {
+    answers = [() => undefined];
+    const kms = connect({ requestTimeoutMs: 200, maxAttempts: 1000, deadlineMs: 3000 });
+    const { code, cause } = (await kms.decrypt(decryption).catch((reason: unknown) => reason)) as KmsUnavailable;
+    expect([code, cause]).toEqual(['DeadlineExceeded', new Error('no response within 200 ms')]);
   });
 
   test('an endless search for credentials ends by the deadline', async () => {

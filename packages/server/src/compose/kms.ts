@@ -34,6 +34,8 @@ export function openKms(settings: Settings): KmsLike & KmsGrants & { close(): vo
     requestTimeoutMs: settings.KMS_READ_TIMEOUT * 1000,
     maxSockets: settings.KMS_MAX_POOL_CONNECTIONS,
     maxAttempts: MAX_ATTEMPTS,
+    // Requests wait for KMS as long as for DynamoDB: the time-outs limit a call with all its attempts.
+    deadlineMs: (settings.KMS_CONNECTION_TIMEOUT + settings.KMS_READ_TIMEOUT) * 1000,
     // The SDK's own credential chain would ask for single sign-on without the proxy.
     ...(namesProxy(process.env) && { credentials: defaultProvider(settings.AWS_DEFAULT_REGION) }),
   });

@@ -211,6 +211,7 @@ describe('a server that can connect only through a proxy', () => {
     program.process.kill('SIGTERM');
     expect(await program.exited).toBe(0);
     const everyone = [KMS, DYNAMODB, IAM, STS, PCA, WEBHOOK, GRAPHITE, OPENID];
+    expect(program.stderr()).not.toContain('NodeVersionSupportWarning');
     expect(askedHosts(proxy)).toEqual(everyone.map((host) => `${host}:443`).sort());
     expect(proxy.authorization).toBe(`Basic ${Buffer.from(`user:${PROXY_PASSWORD}`).toString('base64')}`);
   });

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** IAM's query protocol for tests: ListRoles, paged, and GetRole. */
@@ -9,8 +9,8 @@ export interface IamStandIn {
   roles: string[];
   /** How often each action was called. */
   calls: Record<string, number>;
-  /** While set, every call is answered with this status, or not at all. */
-  fault: number | 'hang' | undefined;
+  /** While set, every call is answered with this status, not at all, without end, or with this text and status 200. */
+  fault: number | 'hang' | 'endless' | { body: string } | undefined;
   /** The number of roles on a page, whatever the request says. */
   pageSize: number;
   stop(): Promise<void>;
@@ -37,7 +37,13 @@ export async function startIamStandIn(roles: readonly string[]): Promise<IamStan
       const action = form.get('Action') ?? '';
       iam.calls[action] = (iam.calls[action] ?? 0) + 1;
       if (iam.fault === 'hang') return;
-      const [status, body] = iam.fault === undefined ? answer(action, form) : [iam.fault, failure('ServiceFailure')];
+      if (iam.fault === 'endless') return sendWithoutEnd(response);
+      const [status, body] =
+        iam.fault === undefined
+          ? answer(action, form)
+          : typeof iam.fault === 'object'
+            ? [200, iam.fault.body]
+            : [iam.fault, failure('ServiceFailure')];
       response.writeHead(status, { 'content-type': 'text/xml' }).end(body);
     });
   });
@@ -71,6 +77,15 @@ export async function startIamStandIn(roles: readonly string[]): Promise<IamStan
       await new Promise((resolve) => server.close(resolve));
     },
   });
+}
+
+function sendWithoutEnd(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/xml' }).write('<ListRolesResponse>');
+  const more = (): void => {
+    while (!response.destroyed && response.write(' '.repeat(100_000)));
+  };
+  response.on('drain', more);
+  more();
 }
 
 function role(name: string): string {

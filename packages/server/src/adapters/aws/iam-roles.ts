@@ -1,5 +1,6 @@
 import type { IAMClient } from '@aws-sdk/client-iam';
 import { proxyAgent } from '@confidant/kmsauth/proxy';
+import { RequestHandler } from '@confidant/kmsauth/request-handler';
 import type { Roles } from '../../ports/grants.js';
 import { BackendUnavailable } from '../../ports/unavailable.js';
 import { defaultProvider } from './credentials.js';
@@ -33,6 +34,8 @@ const LISTING_DEADLINE_MS = 60_000;
 const ROLE_DEADLINE_MS = 5000;
 const MIN_REFRESH_MS = 1000;
 const MAX_SOCKETS = 50;
+/** More than a page of 1,000 roles with their trust policies has. */
+const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
 
 /** ARNs of roles by name. */
 type Listing = ReadonlyMap<string, string>;
@@ -111,10 +114,13 @@ class IamRoles implements Roles {
         const answer = await client.send(new sdk.ListRolesCommand({ MaxItems: ROLES_PER_PAGE, ...from }), {
           abortSignal,
         });
-        for (const { RoleName: name, Arn: arn } of answer.Roles ?? []) {
-          if (name !== undefined && arn !== undefined) listing.set(name, arn);
+        // A page of a proxy, or nothing at all, must not look like an account without roles.
+        if (answer.Roles === undefined || answer.IsTruncated === undefined) throw notIam('ListRoles');
+        for (const { RoleName: role, Arn: arn } of answer.Roles) {
+          if (!role || !arn) throw notIam('ListRoles');
+          listing.set(role, arn);
         }
-        if (answer.IsTruncated !== true) return listing;
+        if (!answer.IsTruncated) return listing;
         if (answer.Marker === undefined || answer.Marker === marker)
           throw new Error('IAM sent an incomplete list without a new marker');
         marker = answer.Marker;
@@ -127,7 +133,9 @@ class IamRoles implements Roles {
     return this.#call(async ({ sdk, client }) => {
       const abortSignal = AbortSignal.timeout(this.#options.roleDeadlineMs ?? ROLE_DEADLINE_MS);
       try {
-        return (await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal })).Role?.Arn;
+        const { Role: role } = await client.send(new sdk.GetRoleCommand({ RoleName: name }), { abortSignal });
+        if (role?.RoleName !== name || !role.Arn) throw notIam('GetRole');
+        return role.Arn;
       } catch (error) {
         // A ValidationError says that no role can have such a name.
         if (['NoSuchEntity', 'NoSuchEntityException', 'ValidationError'].includes((error as Error).name)) {
@@ -150,13 +158,16 @@ class IamRoles implements Roles {
   }
 }
 
+function notIam(operation: string): Error {
+  return new Error(`the response is not IAM's to ${operation}`);
+}
+
 type Sdk = typeof import('@aws-sdk/client-iam');
 
 /** Loads the SDK, which the embedded server never needs. */
 async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClient }> {
-  const [sdk, { NodeHttpHandler }, httpsAgent] = await Promise.all([
+  const [sdk, httpsAgent] = await Promise.all([
     import('@aws-sdk/client-iam'),
-    import('@smithy/node-http-handler'),
     proxyAgent({ connectTimeoutMs: options.connectTimeoutMs, maxSockets: MAX_SOCKETS }),
   ]);
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -166,12 +177,12 @@ async function connect(options: IamOptions): Promise<{ sdk: Sdk; client: IAMClie
     // The SDK's own credentials would ask for single sign-on without the proxy.
     ...(httpsAgent !== undefined && { credentials: defaultProvider(options.region) }),
     logger: silent,
-    requestHandler: new NodeHttpHandler({
-      connectionTimeout: options.connectTimeoutMs,
-      requestTimeout: options.requestTimeoutMs,
-      throwOnRequestTimeout: true,
-      ...(httpsAgent !== undefined && { httpsAgent }),
-      logger: silent,
+    requestHandler: new RequestHandler({
+      connectTimeoutMs: options.connectTimeoutMs,
+      responseTimeoutMs: options.requestTimeoutMs,
+      maxResponseBytes: MAX_RESPONSE_BYTES,
+      maxSockets: MAX_SOCKETS,
+      httpsAgent,
     }),
   });
   return { sdk, client };

@@ -41,6 +41,25 @@ function open(options: Partial<IamOptions> = {}): Roles {
 
 const CACHE = { refreshMs: 1000, jitterMs: 0 };
 
+const IAM_ROLE = `<RoleName>${NAMES[0]}</RoleName>`;
+/** Contents that are not IAM's answer to either question. */
+const NOT_IAM = {
+  nothing: '',
+  'a page': '<html><body>log in first</body></html>',
+  'a page that is not XML': '<!doctype html><p>log in<br>first',
+  JSON: '{"ok":true}',
+  text: 'OK',
+  'a result without roles': '<ListRolesResponse><ListRolesResult/></ListRolesResponse>',
+  'roles of which it is unknown whether there are more':
+    '<ListRolesResponse><ListRolesResult><Roles></Roles></ListRolesResult></ListRolesResponse>',
+  'a role without an ARN':
+    `<ListRolesResponse><ListRolesResult><Roles><member>${IAM_ROLE}</member></Roles>` +
+    '<IsTruncated>false</IsTruncated></ListRolesResult></ListRolesResponse>',
+  'another role':
+    '<GetRoleResponse><GetRoleResult><Role><RoleName>other</RoleName><Arn>arn:aws:iam::1:role/other</Arn></Role>' +
+    '</GetRoleResult></GetRoleResponse>',
+};
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(10);
 }
@@ -88,6 +107,27 @@ describe('the list of IAM roles', () => {
   test('the list is unavailable if IAM does not answer in time', async () => {
     iam.fault = 'hang';
     await expect(open({ requestTimeoutMs: 100 }).list()).rejects.toBeInstanceOf(BackendUnavailable);
+  });
+
+  test.each(Object.entries(NOT_IAM))('%s with status 200 replaces no list and counts as a failure', async (_, body) => {
+    const roles = open({ cache: CACHE });
+    await roles.list();
+    iam.fault = { body };
+    await until(() => failures.length > 0);
+    expect(failures[0]).toBeInstanceOf(BackendUnavailable);
+    expect(await roles.list()).toEqual([...NAMES].sort());
+    await expect(open().list()).rejects.toBeInstanceOf(BackendUnavailable);
+    await expect(open().arnOf(NAMES[0]!)).rejects.toBeInstanceOf(BackendUnavailable);
+  });
+
+  test('an account without roles has an empty list', async () => {
+    iam.roles = [];
+    expect(await open().list()).toEqual([]);
+  });
+
+  test('a response without end is unavailable', async () => {
+    iam.fault = 'endless';
+    await expect(open({ requestTimeoutMs: 300_000 }).list()).rejects.toBeInstanceOf(BackendUnavailable);
   });
 
   test('the list is never partial: a listing that never ends fails', async () => {
