@@ -233,15 +233,15 @@ export const SETTINGS = {
   SAML_SP_ENTITY_ID: text(
     'Entity id of this server. If not set, it is the address of `/v1/saml/metadata`. New in this server.',
   ),
-  SAML_SP_CERT: text('Certificate of this server in PEM; overrides the file.'),
+  SAML_SP_CERT: text('Certificate of this server in PEM or base64; overrides the file.'),
   SAML_SP_CERT_FILE: text('File with the certificate of this server.'),
-  SAML_SP_KEY: bootstrapText('Private key of this server in PEM; overrides the file. With a key, requests are signed.'),
+  SAML_SP_KEY: bootstrapText('Private key of this server in PEM or base64; overrides the file. With a key, requests are signed.'),
   SAML_SP_KEY_FILE: text('File with the private key of this server.'),
   SAML_SP_KEY_FILE_PASSWORD: bootstrapText('Password of the private key in SAML_SP_KEY or SAML_SP_KEY_FILE.'),
   SAML_IDP_ENTITY_ID: text('Entity id of the identity provider.'),
   SAML_IDP_SIGNON_URL: url('Sign-on URL of the identity provider (redirect binding).'),
   SAML_IDP_LOGOUT_URL: url('Logout URL of the identity provider (redirect binding); optional.'),
-  SAML_IDP_CERT: text('Certificate of the identity provider in PEM; overrides the file.'),
+  SAML_IDP_CERT: text('Certificate of the identity provider in PEM or base64, or several; overrides the file.'),
   SAML_IDP_CERT_FILE: text('File with the certificate of the identity provider.'),
   SAML_SECURITY_SIG_ALGO: text("Algorithm of this server's signatures.", {
     default: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',

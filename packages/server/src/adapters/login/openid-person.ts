@@ -57,7 +57,7 @@ function assertAllGroups(source: Claims, groups: string): void {
   // Sources without names could be of any claim.
   const elsewhere = source['_claim_names'] ?? (isMissing(source['_claim_sources']) ? undefined : 'unnamed');
   const isElsewhere =
-    !isMissing(elsewhere) && (typeof elsewhere !== 'object' || Array.isArray(elsewhere) || groups in elsewhere!);
+    !isMissing(elsewhere) && (typeof elsewhere !== 'object' || Array.isArray(elsewhere) || groups in elsewhere);
   const hasMore =
     !isMissing(source['hasgroups']) &&
     !['false', '0'].includes(String(source['hasgroups'])) &&
