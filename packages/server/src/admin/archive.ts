@@ -1,4 +1,4 @@
-import { moveToArchive, obstacleTo, restoreFromArchive } from '../app/archive.js';
+import { moveToArchive, obstacleTo, refuseOccupiedId, restoreFromArchive } from '../app/archive.js';
 import { addDays } from '../domain/instant.js';
 import type { CredentialMetadata } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
@@ -101,6 +101,8 @@ export const archiveCommands: CommandGroup = (program, context) => {
   }
 
   async function restoreOne(app: AdminApp, archive: Archive, id: string, force: boolean): Promise<void> {
+    // The dry run says so too.
+    await refuseOccupiedId(app, id);
     const rows = await archive.missing(id);
     if (rows.length === 0) {
       if ((await archive.nameOf(id)) === undefined) throw new AdminError('it is not in the archive');

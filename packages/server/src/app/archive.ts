@@ -69,10 +69,18 @@ export async function moveToArchive(
   if (outcome === 'conflict') throw new Refusal('write_conflict');
 }
 
+/** @throws Refusal `wrong_kind` when a service or blind credential has the id of an archived credential */
+export async function refuseOccupiedId({ store }: Pick<App, 'store'>, id: string): Promise<void> {
+  if ((await store.get('credential', id)) !== 'other-kind') return;
+  const text =
+    'a service or blind credential has its id, so it cannot be restored; no server deletes that row by itself';
+  throw new Refusal('wrong_kind', text);
+}
+
 /**
  * Puts an archived credential back; the archive keeps its copies.
  *
- * @throws Refusal `name_taken` when another credential has taken its name
+ * @throws Refusal `name_taken` when another credential has taken its name, `wrong_kind` when something else has its id
  */
 export async function restoreFromArchive(
   app: Pick<App, 'names' | 'store' | 'metrics'>,
@@ -80,6 +88,7 @@ export async function restoreFromArchive(
   id: string,
 ): Promise<void> {
   try {
+    await refuseOccupiedId(app, id);
     const name = (await archive.nameOf(id)) ?? '';
     await refuseTakenName(app, 'credential', name, id);
     let outcome = await archive.restore(id);

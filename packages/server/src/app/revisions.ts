@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Kind, Records } from '../domain/records.js';
 import { Refusal } from '../domain/refusal.js';
 import type { App } from './app.js';
@@ -5,10 +6,12 @@ import type { App } from './app.js';
 /** A write gives up with 409 after losing this many races in a row. */
 const MAX_ATTEMPTS = 8;
 /**
- * Maximum number of occupied rows of later revisions that are skipped: leftovers of a crashed original, or services
- * like `foo-7`.
+ * Occupied rows of later revisions, leftovers of a crashed original or services like `foo-7`, are skipped one by one up to
+ * this number, and then at random in ranges that double: nobody can occupy all rows that a write may try.
  */
-const MAX_OCCUPIED = 64;
+const SKIPPED_IN_ORDER = 8;
+/** A write gives up with 409 after finding this many occupied rows in a row; the last is tried some 500,000 further on. */
+const MAX_OCCUPIED = 24;
 
 /** The revision that a revert goes back to, and the one that must be current then; undefined allows any. */
 export interface Revert {
@@ -50,11 +53,12 @@ export async function updateRevision<K extends Kind, Current extends Records[K] 
   change: (current: Current) => Promise<{ next: Records[K] } & Change>,
 ): Promise<{ next: Records[K] } & Change> {
   let occupied = 0;
+  let skipped = 0;
   let takeFrom: string | undefined;
   for (let attempt = 0; attempt < MAX_ATTEMPTS && occupied < MAX_OCCUPIED; attempt++) {
     const current = await read();
     const changed = await change(current);
-    const revision = (current?.revision ?? 0) + 1 + occupied;
+    const revision = (current?.revision ?? 0) + 1 + skipped;
     const next = { ...changed.next, revision, modifiedDate: app.clock.now() };
     const nameChange = kind === 'service' ? undefined : nameChangeOf(kind, current, next);
     if (nameChange !== undefined) await refuseTakenName(app, nameChange.kind, nameChange.claim, next.id);
@@ -76,15 +80,24 @@ export async function updateRevision<K extends Kind, Current extends Records[K] 
     if (outcome.status === 'revision-exists') {
       // An occupied row is not a lost race: the next number is tried at once.
       occupied += 1;
+      skipped = distanceAfter(occupied);
       attempt -= 1;
     } else if (outcome.status === 'name-taken') {
       if (nameChange !== undefined) await refuseIfNameHeld(app, nameChange.kind, nameChange.claim, outcome.holder);
       takeFrom = outcome.holder;
     } else {
       occupied = 0;
+      skipped = 0;
     }
   }
   throw new Refusal('write_conflict');
+}
+
+/** How many numbers to skip after so many occupied rows. */
+function distanceAfter(occupied: number): number {
+  if (occupied <= SKIPPED_IN_ORDER) return occupied;
+  const start = SKIPPED_IN_ORDER * 2 ** (occupied - SKIPPED_IN_ORDER - 1);
+  return randomInt(start, 2 * start);
 }
 
 /**

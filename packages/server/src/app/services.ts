@@ -81,6 +81,7 @@ export async function putService(app: App, caller: Caller, id: string, input: Se
         'id: expected the form of an IAM role name, 1 to 128 letters, digits and +=,.@:_-',
       );
     }
+    await refuseIdOfCredential(app, id);
   }
   const action = found === undefined ? 'create' : 'update';
   await authorizeMapping(app, caller, id, wantedIds(input, found), found);
@@ -169,6 +170,30 @@ export async function diffServiceRevisions(
   const [old, current] = rows;
   if (old === undefined || current === undefined) throw new Refusal('not_found', 'Service not found.');
   return diffServices(old, current);
+}
+
+/**
+ * Services share the space of ids with credentials and their revisions, whose rows are called `<id>-<N>`. A service with
+ * such an id would stand in the way of rotation and restoring, and services are never deleted.
+ *
+ * @throws Refusal `invalid_request` when the id belongs to a credential, or to a revision of one, archived ones included
+ */
+async function refuseIdOfCredential(app: App, id: string): Promise<void> {
+  const base = /^(.+)-\d+$/.exec(id)?.[1];
+  for (const owner of base === undefined ? [id] : [id, base]) {
+    const [credential, blind, archived] = await Promise.all([
+      app.store.get('credential', owner),
+      app.store.get('blind-credential', owner),
+      app.archive?.nameOf(owner),
+    ]);
+    const isLive = [credential, blind].some((found) => found !== 'absent' && found !== 'other-kind');
+    if (isLive || archived !== undefined) {
+      throw new Refusal(
+        'invalid_request',
+        `id: ${id} is the id of a credential or of a revision of one. Choose another.`,
+      );
+    }
+  }
 }
 
 /** @throws Refusal `wrong_kind`. compat: a row of another kind is reported before access is checked */
