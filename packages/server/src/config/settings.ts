@@ -235,7 +235,9 @@ export const SETTINGS = {
   ),
   SAML_SP_CERT: text('Certificate of this server in PEM or base64; overrides the file.'),
   SAML_SP_CERT_FILE: text('File with the certificate of this server.'),
-  SAML_SP_KEY: bootstrapText('Private key of this server in PEM or base64; overrides the file. With a key, requests are signed.'),
+  SAML_SP_KEY: bootstrapText(
+    'Private key of this server in PEM or base64; overrides the file. With a key, requests are signed.',
+  ),
   SAML_SP_KEY_FILE: text('File with the private key of this server.'),
   SAML_SP_KEY_FILE_PASSWORD: bootstrapText('Password of the private key in SAML_SP_KEY or SAML_SP_KEY_FILE.'),
   SAML_IDP_ENTITY_ID: text('Entity id of the identity provider.'),

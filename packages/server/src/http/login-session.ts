@@ -62,6 +62,8 @@ export function subjectOf(person: Person, request: FastifyRequest): Pick<AuditEn
 
 /** Logins under way in one browser; those that began first make room for others. */
 const MAX_FLOWS = 8;
+/** Length of their cookies together, so that a request with them stays far below the limit of headers (16 KiB). */
+const MAX_FLOWS_LENGTH = 6000;
 
 /**
  * Keeps in the browser what the provider's response is compared with. Each login has a cookie of its own, so that several
@@ -77,9 +79,12 @@ export function keepFlow(
   { key, sealed, crossSitePost = false }: { key: string; sealed: string; crossSitePost?: boolean },
 ): void {
   const { authentication } = options;
+  let room = MAX_FLOWS_LENGTH - sealed.length;
   // Browsers send older cookies first.
-  const surplus = flowCookies(options, request).slice(0, -(MAX_FLOWS - 1));
-  for (const [name] of surplus) authentication.setCookie(request, reply, name, '', { maxAgeSeconds: 0 });
+  for (const [index, [name, value]] of flowCookies(options, request).reverse().entries()) {
+    room -= value.length;
+    if (index + 1 >= MAX_FLOWS || room < 0) authentication.setCookie(request, reply, name, '', { maxAgeSeconds: 0 });
+  }
   const attributes = { maxAgeSeconds: FLOW_SECONDS, crossSitePost };
   authentication.setCookie(request, reply, flowCookieOf(options, key), sealed, attributes);
 }
