@@ -71,12 +71,23 @@ function parseProxy(text: string): URL | undefined {
   const address = text.includes('://') ? text : `http://${text}`;
   if (!URL.canParse(address)) return undefined;
   const url = new URL(address);
-  try {
-    decodeURIComponent(url.username + url.password);
-  } catch {
-    return undefined;
-  }
   return /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+/**
+ * The user name and password in a proxy's address.
+ *
+ * compat: percent escapes are decoded as by Python's unquote: a percent sign that begins none stands for itself, and
+ * bytes that are not UTF-8 become U+FFFD.
+ */
+export function credentialsOf({ username, password }: URL): { username: string; password: string } {
+  return { username: unquote(username), password: unquote(password) };
+}
+
+function unquote(text: string): string {
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
+    Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
 }
 
 function isDirect(host: string, port: number, environment: Environment): boolean {

@@ -70,7 +70,11 @@ export class RequestHandler {
         clearTimeout(timer);
         abortSignal?.removeEventListener('abort', abort);
       };
+      let hasFailed = false;
       const fail = (error: Error): void => {
+        // Destroying the request reports another error.
+        if (hasFailed) return;
+        hasFailed = true;
         settle();
         if (abortSignal?.aborted === false) this.#failures.set(abortSignal, error);
         reject(error);

@@ -3,7 +3,7 @@ import { Agent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { type Environment, placeOf, portOf, proxyFor } from './proxy-address.js';
+import { credentialsOf, type Environment, placeOf, portOf, proxyFor } from './proxy-address.js';
 import { ProxyError } from './proxy-error.js';
 
 export interface TunnelOptions {
@@ -186,8 +186,9 @@ function connectTo(proxy: URL): Socket {
   return connectTls({ host, port, ...named, ALPNProtocols: ['http/1.1'], rejectUnauthorized: true });
 }
 
-function authorization({ username, password }: URL): Record<string, string> {
+function authorization(proxy: URL): Record<string, string> {
+  const { username, password } = credentialsOf(proxy);
   if (username === '' && password === '') return {};
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const text = `${username}:${password}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(text).toString('base64')}` };
 }
