@@ -7,6 +7,7 @@ import { freePort } from '../../harness/free-port.js';
 import { startServer, type TestServer } from '../../harness/server.js';
 import { realRedis, type RedisPeer, redisStandIn } from './redis-server.js';
 import { Visitor } from '../../login/visitor.js';
+import { startRelay } from './relay.js';
 
 const PASSWORD = 'redis-password';
 const real = realRedis(PASSWORD, await freePort());
@@ -85,6 +86,31 @@ for (const peer of PEERS) {
       await peer.start();
       await until(async () => (await status(visitor)) !== 503);
       expect(await status(await login())).toBe(200);
+    });
+
+    test('a connection that has become silent is replaced', async () => {
+      const relay = await startRelay(peer.port);
+      const faults: Error[] = [];
+      const url = `redis://:${PASSWORD}@127.0.0.1:${relay.port}/0`;
+      const behind = openRedis({ url, prefix: 'relay:', timeoutMs: 2000, onFault: (error) => faults.push(error) });
+      const works = (): Promise<boolean> =>
+        behind.set('key', 'value', 100).then(
+          () => true,
+          () => false,
+        );
+      await until(works);
+      for (let time = 1; time <= 2; time += 1) {
+        relay.silence();
+        const outcomes = await Promise.allSettled([behind.get('key'), behind.set('key', 'value', 100)]);
+        for (const outcome of outcomes) {
+          expect(outcome.status === 'rejected' && outcome.reason).toBeInstanceOf(BackendUnavailable);
+        }
+        expect(faults).toHaveLength(time);
+        await until(works);
+        expect(await behind.get('key')).toBe('value');
+      }
+      await behind.close();
+      await relay.close();
     });
 
     test('a store whose Redis accepts commands but never answers is unavailable', async () => {
