@@ -53,8 +53,26 @@ export async function signRequest(
   if (!wanted.csr) throw new Refusal('invalid_request', 'csr must be provided in the POST body.');
   // The names to authorize are in the request, so it is read first.
   const request = app.authorities.readRequest(wanted.csr);
+  refuseForeignSubject(authority, request);
   await authorizeNames(app, caller, ca, request.commonName, request.alternativeNames);
   return issue(app, caller, authority, request, wanted.validityDays, (days) => authority.issue(request, days));
+}
+
+/**
+ * The policy decides about the CN and the alternative names alone, but relying parties may read groups, users or roles
+ * from other parts of a subject.
+ *
+ * @throws Refusal `invalid_request` for a part of the subject that neither is the CN nor stands in the CA's settings
+ */
+function refuseForeignSubject({ subject }: CertificateAuthority, { otherAttributes }: SigningRequest): void {
+  const foreign = otherAttributes.find(({ name, text }) => text === undefined || text !== ownText(subject, name));
+  if (foreign === undefined) return;
+  const text = `csr has ${foreign.name} in its subject, which this CA does not certify: make a request with the CN alone`;
+  throw new Refusal('invalid_request', text);
+}
+
+function ownText(subject: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(subject, name) ? subject[name] : undefined;
 }
 
 function requireAuthority(app: App, name: string): CertificateAuthority {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { AcmPca, acmPcaClient, acmPcaEndpoint } from '../adapters/signing/acm-pca.js';
 import type { AwsJsonClient } from '../adapters/aws/json-client.js';
 import { customAuthorities } from '../adapters/signing/custom-ca.js';
+import { ATTRIBUTE_NAMES } from '../adapters/signing/x509/identifiers.js';
 import { readRequest } from '../adapters/signing/x509/signing-request.js';
 import { KeyMaker, NO_SUBJECT } from '../adapters/signing/x509/key-maker.js';
 import type { CaSettings } from '../config/ca-settings.js';
@@ -43,8 +44,9 @@ export async function openAuthorities(
     list: () => authorities,
     get: (name) => byName.get(name),
     readRequest: (pem) => {
-      const { commonName, alternativeNames } = readRequest(pem);
-      return { pem, commonName, alternativeNames };
+      const { commonName, alternativeNames, otherAttributes } = readRequest(pem);
+      const named = otherAttributes.map(({ id, text }) => ({ name: ATTRIBUTE_NAMES[id] ?? id, text }));
+      return { pem, commonName, alternativeNames, otherAttributes: named };
     },
     close: () => clients.forEach((client) => client.close()),
   };

@@ -4,6 +4,8 @@ export interface SigningRequest {
   commonName: string;
   /** DNS names as they are, others with their kind in front: `ip:10.0.0.1`, `email:…`, `uri:…`. */
   alternativeNames: readonly string[];
+  /** The attributes of the subject beside the CN by their usual short names; undefined text cannot be compared. */
+  otherAttributes: readonly { name: string; text: string | undefined }[];
 }
 
 /** A certificate and its chain, as PEM. */
@@ -35,6 +37,8 @@ export interface CertificateAuthorityDescription {
 export interface CertificateAuthority {
   readonly name: string;
   readonly maxValidityDays: number;
+  /** The attributes beside the CN that subjects of this CA may have, by their usual short names. */
+  readonly subject: Readonly<Record<string, string>>;
   describe(): Promise<CertificateAuthorityDescription>;
   issue(request: SigningRequest, validityDays: number): Promise<IssuedCertificate>;
   /** Makes the key too. Requests for the same names on the same day may be given the same key and certificate. */

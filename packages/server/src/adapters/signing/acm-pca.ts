@@ -86,6 +86,7 @@ export interface AcmPcaOptions {
 export class AcmPca implements CertificateAuthority {
   readonly name: string;
   readonly maxValidityDays: number;
+  readonly subject: Readonly<Record<string, string>>;
   readonly #options: AcmPcaOptions;
   /** Holds promises, so that concurrent requests share one certificate: the original answered them 429. */
   readonly #cache: LRUCache<string, Promise<IssuedKeyPair>> | undefined;
@@ -94,6 +95,7 @@ export class AcmPca implements CertificateAuthority {
     this.#options = options;
     this.name = options.name;
     this.maxValidityDays = options.maxValidityDays;
+    this.subject = options.keys.subject;
     if (options.cacheSize > 0) this.#cache = new LRUCache({ max: options.cacheSize, ttl: DAY_MS });
   }
 

@@ -50,6 +50,7 @@ function openAuthority(name: string, entry: KeyEntry, options: CustomCaOptions):
 /** A CA that signs with a key from the settings. */
 class CustomCa implements CertificateAuthority {
   readonly maxValidityDays: number;
+  readonly subject = {};
   readonly #issuer: Issuer;
   readonly #kid: string;
   readonly #certificate: string;

@@ -232,6 +232,21 @@ describe('POST certificates', () => {
     expect(pca.calls).toEqual([]);
   });
 
+  test('a request may have what the settings say in its subject beside the CN, and nothing else reaches the CA', async () => {
+    const settings = [{ C: ['CH'] }, { ST: ['Zürich'] }, { CN: [own] }];
+    expect((await post('full', { csr: await makeCsr({ name: settings }) })).status).toBe(200);
+    pca.calls.length = 0;
+    for (const name of [
+      [{ O: ['system:masters'] }, { CN: [own] }],
+      [{ C: ['CH'] }, { OU: ['admins'] }, { CN: [own] }],
+    ]) {
+      const { status, json } = await post('full', { csr: await makeCsr({ name }) });
+      expect([status, json.error]).toEqual([400, expect.stringContaining('in its subject')]);
+      expect((await post('plain', { csr: await makeCsr({ name: settings }) })).status).toBe(400);
+    }
+    expect(pca.calls).toEqual([]);
+  });
+
   test('CN_ONLY allows other kinds of names too', async () => {
     const { json } = await post('loose', { csr: await makeCsr({ san: [{ type: 'ip', value: '10.0.0.1' }] }) });
     expect(expectGoodCertificate(json.certificate, json.certificate_chain).subjectAltName).toBe('IP Address:10.0.0.1');

@@ -113,13 +113,23 @@ describe('a custom CA', () => {
   });
 
   test('a certificate takes subject, key and names from the request, and nothing else', async () => {
-    const csr = await makeCsr({ name: [{ O: ['Example'] }, { CN: [own] }], san: [{ type: 'dns', value: own }] });
+    const csr = await makeCsr({ name: [{ CN: [own] }], san: [{ type: 'dns', value: own }] });
     const certificate = expectGoodCertificate(...pairOf((await post('nulls', csr, 5)).json));
-    expect(certificate.subject).toBe(`O=Example\nCN=${own}`);
+    expect(certificate.subject).toBe(`CN=${own}`);
     expect(certificate.ca).toBe(false);
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
     expect(certificate.serialNumber).toMatch(/^[0-9A-F]{24,32}$/);
   });
+
+  test.each(['O', 'OU', 'C', '1.2.840.113549.1.9.1', '0.9.2342.19200300.100.1.1'])(
+    'a request with %s beside the CN in its subject is refused, since the policy does not decide about it',
+    async (attribute) => {
+      for (const name of [[{ [attribute]: ['XX'] }, { CN: [own] }], [{ CN: [own], [attribute]: ['XX'] }]]) {
+        const { status, json } = await post('nulls', await makeCsr({ name }), 5);
+        expect([status, json.error]).toEqual([400, expect.stringMatching(/^csr has \S+ in its subject/)]);
+      }
+    },
+  );
 
   test('a certificate never outlives its CA, and an expired CA gets 503', async () => {
     const certificate = expectGoodCertificate(...pairOf((await post('short-lived', await makeCsr({}), 30)).json));

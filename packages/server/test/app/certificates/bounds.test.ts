@@ -7,6 +7,7 @@ import type { Metrics } from '../../../src/ports/telemetry.js';
 import { BackendUnavailable } from '../../../src/ports/unavailable.js';
 import { type AcmPcaStandIn, startAcmPca } from '../../stand-ins/acm-pca.js';
 import { makeCsr } from '../../adapters/signing/tools.js';
+import type { SigningRequest } from '../../../src/ports/certificates.js';
 
 /** Keys that are too short for any real use, but quick to make. */
 const TINY_KEYS = { bits: 512, publicExponent: 65_537, subject: NO_SUBJECT };
@@ -52,10 +53,11 @@ describe('a certificate request to ACM PCA is given up within its time limit', (
     client.close();
     await pca.close();
   });
-  const request = async (): Promise<{ pem: string; commonName: string; alternativeNames: string[] }> => ({
+  const request = async (): Promise<SigningRequest> => ({
     pem: await makeCsr({}),
     commonName: 'svc-01.example.com',
     alternativeNames: [],
+    otherAttributes: [],
   });
 
   test('when the certificate is never issued', async () => {

@@ -24,6 +24,23 @@ export const OID = {
   ed25519: '1.3.101.112',
 } as const;
 
+/** The usual short names of attributes of a subject, by object identifier. */
+export const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
+  [OID.countryName]: 'C',
+  [OID.localityName]: 'L',
+  [OID.stateOrProvinceName]: 'ST',
+  [OID.organizationName]: 'O',
+  '2.5.4.4': 'SN',
+  '2.5.4.5': 'serialNumber',
+  '2.5.4.9': 'street',
+  '2.5.4.11': 'OU',
+  '2.5.4.12': 'title',
+  '2.5.4.42': 'GN',
+  '0.9.2342.19200300.100.1.1': 'UID',
+  '0.9.2342.19200300.100.1.25': 'DC',
+  '1.2.840.113549.1.9.1': 'emailAddress',
+};
+
 /** Signature algorithms by object identifier: the digest (null when the algorithm has its own) and the type of key. */
 export const SIGNATURES: Readonly<Record<string, { digest: string | null; keyType: string }>> = {
   [OID.sha256WithRsa]: { digest: 'sha256', keyType: 'rsa' },

@@ -22,6 +22,12 @@ export const NO_SUBJECT: Subject = {
   organizationName: '',
 };
 
+/** The attributes of a subject by their usual short names, empty ones left out. */
+function attributesOf(subject: Subject): Record<string, string> {
+  const { countryName: C, stateOrProvinceName: ST, localityName: L, organizationName: O } = subject;
+  return Object.fromEntries(Object.entries({ C, ST, L, O }).filter(([, text]) => text !== ''));
+}
+
 /** A key that this server made, and a signing request for it. */
 export interface MadeKey {
   privateKey: KeyObject;
@@ -42,7 +48,12 @@ export class KeyMaker {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {}
+  /** The attributes that the subjects of its requests have beside the CN, by their usual short names. */
+  readonly subject: Readonly<Record<string, string>>;
+
+  constructor(private readonly options: { bits: number; publicExponent: number; subject: Subject }) {
+    this.subject = attributesOf(options.subject);
+  }
 
   /** Makes a key and a request for these names. Rejects with a {@link Refusal} 429 when too many wait already. */
   async make(names: { commonName: string; dnsNames: readonly string[] }): Promise<MadeKey> {
@@ -87,6 +98,7 @@ export class KeyMaker {
         pem: pemOf('CERTIFICATE REQUEST', await signed(info, privateKey)),
         commonName,
         alternativeNames: dnsNames,
+        otherAttributes: Object.entries(this.subject).map(([name, text]) => ({ name, text })),
       },
     };
   }

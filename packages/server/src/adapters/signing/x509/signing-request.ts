@@ -9,6 +9,8 @@ import { bitsOf, type Extension, keyBitsOf, readExtensions } from './structures.
 export interface RequestParts {
   commonName: string;
   alternativeNames: string[];
+  /** The other attributes of the subject: their object identifier, and their text if it can be compared. */
+  otherAttributes: { id: string; text: string | undefined }[];
   /** The Name, as DER. */
   subject: Buffer;
   /** The SubjectPublicKeyInfo, as DER. */
@@ -98,7 +100,7 @@ function readInfo(info: asn.DerReader): RequestParts {
     }
   }
   return {
-    commonName: readCommonName(new asn.DerReader(subject.content)),
+    ...readSubject(new asn.DerReader(subject.content)),
     alternativeNames: names[0] ? readGeneralNames(names[0].value) : [],
     subject: subject.whole,
     publicKey,
@@ -127,8 +129,9 @@ function readAttributes(attributes: asn.DerReader): Extension[] {
   return extensions;
 }
 
-function readCommonName(name: asn.DerReader): string {
+function readSubject(name: asn.DerReader): Pick<RequestParts, 'commonName' | 'otherAttributes'> {
   const found: string[] = [];
+  const otherAttributes: RequestParts['otherAttributes'] = [];
   while (!name.atEnd) {
     const relative = name.enter(asn.TAG.set);
     do {
@@ -138,14 +141,18 @@ function readCommonName(name: asn.DerReader): string {
       attribute.end();
       assertText(value);
       if (id === OID.commonName) found.push(textOf(value));
+      else otherAttributes.push({ id, text: COMPARABLE.includes(value.tag) ? textOf(value) : undefined });
     } while (!relative.atEnd);
   }
   const [commonName] = found;
   if (found.length !== 1 || commonName === undefined || !isCommonName(commonName)) {
     throw new Refusal('invalid_request', 'csr must have exactly one common name, of at most 64 characters');
   }
-  return commonName;
+  return { commonName, otherAttributes };
 }
+
+/** Tags of texts that are read for comparing. */
+const COMPARABLE: readonly number[] = [asn.TAG.utf8, asn.TAG.printable, asn.TAG.ia5];
 
 /** Tags of texts of single octets. */
 const OCTET_TEXTS: readonly number[] = [asn.TAG.numeric, asn.TAG.printable, asn.TAG.teletex, asn.TAG.ia5];
