@@ -58,7 +58,7 @@ export async function connect(settings: ClientSettings, options: ConnectOptions 
       version: settings.tokenVersion,
       lifetimeMinutes: settings.tokenLifetimeMinutes,
       cacheFile: settings.tokenCacheFile,
-      cacheScope: `${region} ${process.env['AWS_ENDPOINT_URL_KMS'] ?? ''} ${settings.assumeRole ?? ''}`,
+      cacheScope: `${region} ${process.env['AWS_ENDPOINT_URL_KMS'] ?? process.env['AWS_ENDPOINT_URL'] ?? ''} ${settings.assumeRole ?? ''}`,
       ...(options.onToken !== undefined && { onToken: options.onToken }),
       ...(options.onWarning !== undefined && { onWarning: options.onWarning }),
     });
