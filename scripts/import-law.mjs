@@ -120,7 +120,7 @@ const LAW = {
       ],
     },
     editing: {
-      local: ['api', 'mapping', 'parts', 'values'],
+      local: ['api', 'mapping', 'parts', 'session.ts', 'values'],
       packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
     },
     history: {

@@ -88,6 +88,20 @@ copy.addEventListener('click', () => {
 });
 `;
 
+/** The script of the page after a login in a window of its own: the other windows go on. */
+export const LOGIN_DONE_SCRIPT = `new BroadcastChannel('confidant-login').postMessage('logged in');
+close();
+`;
+
+/** The script of the page of the account: with a logout, the other windows hide what they show. */
+export const ACCOUNT_SCRIPT = `const left = () => {
+  sessionStorage.clear();
+  new BroadcastChannel('confidant-login').postMessage('logged out');
+};
+addEventListener('submit', left);
+document.querySelector('a#logout')?.addEventListener('click', left);
+`;
+
 /**
  * The script of the one-time link's page. The secret is in the fragment, which browsers do not send; it is removed from
  * the address at once, so that the history does not hold it either.

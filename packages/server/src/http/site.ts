@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../domain/refusal.js';
 import type { LoginModule, LoginOptions } from './login-options.js';
 import { rememberNext } from './login-session.js';
-import { COPY_SCRIPT, html, LOGIN_SCRIPT, type Markup, sendPage } from './pages.js';
+import { ACCOUNT_SCRIPT, COPY_SCRIPT, html, LOGIN_DONE_SCRIPT, LOGIN_SCRIPT, type Markup, sendPage } from './pages.js';
 import { PAGE, redirect } from './replies.js';
 import { nextOf } from './request-data.js';
 import { DATA_HEADERS, rootOf } from './security.js';
@@ -54,7 +54,16 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
       'Logged in',
       html`<p>You are <strong id="person">${name === '' ? email : `${name} (${email})`}</strong>.</p>
         ${commandLine}${logout}${logoutEverywhere}`,
+      '/assets/account.js',
     );
+  });
+
+  // Where a login ends that another window of the application asked for.
+  server.get('/login/done', PAGE, async (request, reply) => {
+    const isIn = module.kind === 'no-authentication' || (await authentication.loggedIn(request, reply)) !== undefined;
+    if (!isIn) return redirect(reply, '/loggedout');
+    const body = html`<p>You can close this window. What you were writing is in the other one.</p>`;
+    return sendPage(reply, 200, 'Logged in', body, '/assets/login-done.js');
   });
 
   // This page does not end sessions, because any other site could open it.
@@ -84,6 +93,8 @@ export function registerSite(server: FastifyInstance, options: LoginOptions, cus
   file('/robots.txt', 'text/plain; charset=utf-8', ROBOTS);
   file('/favicon.ico', 'image/svg+xml', ICON);
   file('/assets/login.js', 'text/javascript; charset=utf-8', LOGIN_SCRIPT);
+  file('/assets/login-done.js', 'text/javascript; charset=utf-8', LOGIN_DONE_SCRIPT);
+  file('/assets/account.js', 'text/javascript; charset=utf-8', ACCOUNT_SCRIPT);
   file('/assets/copy.js', 'text/javascript; charset=utf-8', COPY_SCRIPT);
   registerCustomFiles(server, options, customDirectory);
 }

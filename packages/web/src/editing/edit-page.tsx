@@ -2,13 +2,14 @@ import type { CredentialBody } from '@confidant/contract';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useBlocker, useNavigate, useParams } from '@tanstack/react-router';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { configQuery, credentialQuery } from '../api/queries.js';
+import { configQuery, credentialQuery, personQuery } from '../api/queries.js';
 import { Icon } from '../parts/icon.js';
 import { Plain } from '../parts/marks.js';
 import { Failed, Says, Waiting } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
 import { toast } from '../parts/toast.js';
 import { count } from '../parts/when.js';
+import { useSessionEnded } from '../session.js';
 import { useCollisions } from '../mapping/collisions.js';
 import { join, type Joined } from './conflict.js';
 import { countsOf, type Draft, draftOf, faultOf, type PairRow, stateOf, updateOf, withPairs } from './draft.js';
@@ -41,6 +42,10 @@ function Editor({ credential }: { credential: CredentialBody }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const { data: config } = useQuery(configQuery);
+  const { data: person } = useQuery(personQuery);
+  // A draft belongs to the person who began it, whoever logs in later.
+  const author = useRef(person?.email);
+  author.current ??= person?.email;
   const [draft, setDraft] = useState(() => draftOf(credential));
   const [pasted, setPasted] = useState<string>();
   const [isSaving, setSaving] = useState(false);
@@ -84,7 +89,7 @@ function Editor({ credential }: { credential: CredentialBody }) {
     setSaving(true);
     setProblem(undefined);
     try {
-      const outcome = await save(queries, draft.base, update);
+      const outcome = await save(queries, author.current, draft.base, update);
       if (outcome.kind === 'saved') {
         published(queries, outcome.credential);
         const who =
@@ -118,6 +123,10 @@ function Editor({ credential }: { credential: CredentialBody }) {
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
   }, [store]);
+  const hasEnded = useSessionEnded();
+  useEffect(() => {
+    if (!hasEnded) setProblem((now) => (now?.kind === 'refused' && now.error.status === 401 ? undefined : now));
+  }, [hasEnded]);
   const isDirty = update !== undefined;
   useBlocker({
     shouldBlockFn: () => isDirty && !done.current && !confirm('Leave this page? What you changed here is not saved.'),

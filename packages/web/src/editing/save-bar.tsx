@@ -69,6 +69,9 @@ function describe(problem: Exclude<Saved, { kind: 'saved' }>): string {
   }
   if (problem.kind === 'conflict')
     return 'Somebody else saved a revision meanwhile, and it could not be read. Save again.';
+  if (problem.kind === 'other person') {
+    return `You are now ${problem.now}, and this draft is of ${problem.author}. Nothing was sent: log in as ${problem.author}, or discard it.`;
+  }
   const { error } = problem;
   if (error.code === 'name_taken') return 'Another credential has this name.';
   if (error.code === 'not_authorized') return 'You may not change this credential any more. Your draft stays here.';

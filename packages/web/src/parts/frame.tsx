@@ -1,8 +1,11 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation } from '@tanstack/react-router';
+import { useEffect } from 'react';
 import { configQuery, personQuery } from '../api/queries.js';
-import { useSessionEnded } from '../session.js';
+import { useLoggedOut, useSessionEnded } from '../session.js';
 import { Icon } from './icon.js';
+import { Says } from './says.js';
+import { useTitle } from './title.js';
 import { ToastLine } from './toast.js';
 
 const PLACES = [
@@ -10,8 +13,32 @@ const PLACES = [
   { to: '/services', name: 'Services', icon: 'service' },
 ] as const;
 
-/** The bar at the top, the places, bands that concern every page, and the page. */
+/** The whole page, or nothing of it after a logout. */
 export function Frame() {
+  return useLoggedOut() ? <LoggedOut /> : <Places />;
+}
+
+function LoggedOut() {
+  const queries = useQueryClient();
+  useTitle('Logged out');
+  useEffect(() => queries.clear(), [queries]);
+  return (
+    <main className="page">
+      <h1 className="title">You have logged out</h1>
+      <Says
+        title="Nothing is shown here any more"
+        actions={
+          <a className="btn ink" href="/loggedout">
+            Log in
+          </a>
+        }
+      />
+    </main>
+  );
+}
+
+/** The bar at the top, the places, bands that concern every page, and the page. */
+function Places() {
   const path = useLocation({ select: (location) => location.pathname });
   const { data: config } = useQuery(configQuery);
   const isHere = (to: string): boolean => path === to || path.startsWith(`${to}/`);
@@ -73,15 +100,22 @@ export function Frame() {
 function SessionBand() {
   const ended = useSessionEnded();
   if (!ended) return null;
-  const next = `${location.pathname}${location.search}`;
+  // What is being written stays in this window: the login is in another one, which says when it is done.
+  const isWriting = /^\/credentials\/(?:new|[^/]+\/edit)$/.test(location.pathname);
+  const next = isWriting ? '/login/done' : `${location.pathname}${location.search}`;
   return (
     <div className="bands">
       <div className="band info" role="alert">
         <span>
-          <b className="strong">Your session has ended.</b> Log in again to go on.
+          <b className="strong">Your session has ended.</b>{' '}
+          {isWriting ? 'Nothing here is lost.' : 'Log in again to go on.'}
         </span>
         <span className="right">
-          <a className="btn ink" href={`/v1/login?next=${encodeURIComponent(next)}`}>
+          <a
+            className="btn ink"
+            href={`/v1/login?next=${encodeURIComponent(next)}`}
+            {...(isWriting && { target: '_blank', rel: 'noopener' })}
+          >
             Log in again
           </a>
         </span>
