@@ -46,7 +46,11 @@ afterEach(() => {
   isRefusing = false;
 });
 
-async function encrypt(options: { assumeRole?: string; mfaCode?: () => Promise<string> }): Promise<void> {
+async function encrypt(options: {
+  assumeRole?: string;
+  mfaCode?: () => Promise<string>;
+  mfaSerial?: string;
+}): Promise<void> {
   const session = new AwsSession({ region: 'us-east-1', timeoutMs: 60_000, ...options });
   const request = { keyId: 'alias/authnz-user', plaintext: Buffer.from('x'), context: {} };
   try {
@@ -88,6 +92,19 @@ describe('credentials', () => {
     await encrypt({ mfaCode, assumeRole: 'reader' });
     expect(asked()[1]).toMatchObject({ Action: 'AssumeRole', ...proof });
     expect(codes).toBe(1);
+  });
+
+  test('a named MFA device is used as it is, and IAM is asked only for what is still missing', async () => {
+    const mfa = { mfaSerial: 'arn:aws-us-gov:iam::123456789012:mfa/phone', mfaCode: () => Promise.resolve('000001') };
+    const proof = { SerialNumber: mfa.mfaSerial, TokenCode: '000001' };
+    await encrypt(mfa);
+    expect(asked()).toEqual([{ Action: 'GetSessionToken', ...proof }]);
+    aws.seen.length = 0;
+    await encrypt({ ...mfa, assumeRole: 'arn:aws-us-gov:iam::210987654321:role/reader' });
+    expect(asked()).toMatchObject([{ Action: 'AssumeRole', ...proof }]);
+    aws.seen.length = 0;
+    await encrypt({ ...mfa, assumeRole: 'reader' });
+    expect(asked()).toMatchObject([{ Action: 'GetUser' }, { Action: 'AssumeRole', ...proof }]);
   });
 
   test('concurrent calls in several regions share one MFA code, and a refused code is asked for again', async () => {

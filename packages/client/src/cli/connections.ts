@@ -118,7 +118,8 @@ export class Connections {
     const debug = await loadDebug(log);
     return {
       ...(debug && { onAttempt: (event) => debug.logAttempt(log, event) }),
-      ...(globals.mfa && { mfaCode: () => askSecret('MFA code') }),
+      ...((globals.mfa || globals.mfaSerial !== undefined) && { mfaCode: () => askSecret('MFA code') }),
+      ...(globals.mfaSerial !== undefined && { mfaSerial: globals.mfaSerial }),
       onRetry: (event) => {
         const { attempt, retries, delayMs, error } = event;
         const advice = attempt === 1 ? adviseServerUnreachable(error) : '';

@@ -13,6 +13,8 @@ export interface AwsSessionOptions {
   assumeRole?: string;
   /** Asks for the code of the caller's MFA device; called once per session. */
   mfaCode?: () => Promise<string>;
+  /** Serial number or ARN of the MFA device. Default: the device named after the IAM user. */
+  mfaSerial?: string;
   timeoutMs: number;
   /** As in {@link AwsKmsOptions}. */
   unbundled?: boolean;
@@ -166,14 +168,16 @@ export class AwsSession {
   // compat: the session is named `<role>_confidant`; a role's name alone is completed with the account of the IAM
   // user, and the MFA device is the one named after that user.
   async #askSts(): Promise<Credentials> {
-    const { assumeRole, mfaCode } = this.#options;
-    const needsUser = mfaCode !== undefined || (assumeRole !== undefined && !assumeRole.startsWith('arn:'));
+    const { assumeRole, mfaCode, mfaSerial } = this.#options;
+    const needsUser =
+      (mfaCode !== undefined && mfaSerial === undefined) ||
+      (assumeRole !== undefined && !assumeRole.startsWith('arn:'));
     const user = needsUser ? await this.#iamUser() : undefined;
     const account = user?.arn.split(':').slice(0, 5).join(':');
     const mfa =
-      mfaCode === undefined || user === undefined
+      mfaCode === undefined
         ? {}
-        : { SerialNumber: `${account}:mfa/${user.name}`, TokenCode: await mfaCode() };
+        : { SerialNumber: mfaSerial ?? `${account}:mfa/${user?.name}`, TokenCode: await mfaCode() };
     const { STSClient, AssumeRoleCommand, GetSessionTokenCommand } = await import('@aws-sdk/client-sts');
     const sts = new STSClient(await this.#clientOptions());
     try {

@@ -10,6 +10,8 @@ import { nodeTransport, type Transport } from './transport.js';
 export interface ConnectOptions {
   /** Asks for the code of an MFA device. If set, all calls to AWS use a session with MFA. */
   mfaCode?: () => Promise<string>;
+  /** Serial number or ARN of the MFA device. Default: the device named after the IAM user. */
+  mfaSerial?: string;
   onRetry?: (event: RetryEvent) => void;
   /** Called after every request. */
   onAttempt?: (event: AttemptEvent) => void;
@@ -142,7 +144,7 @@ async function waitFor<T>(whom: string, ask: () => Promise<T>, { onAsking }: Con
 function awsSession(
   { timeoutMs, assumeRole }: ServerSettings,
   region: string,
-  { mfaCode, unbundled = false }: ConnectOptions,
+  { mfaCode, mfaSerial, unbundled = false }: ConnectOptions,
 ): AwsSession {
   return new AwsSession({
     timeoutMs,
@@ -150,6 +152,7 @@ function awsSession(
     unbundled,
     ...(assumeRole !== undefined && { assumeRole }),
     ...(mfaCode !== undefined && { mfaCode }),
+    ...(mfaSerial !== undefined && { mfaSerial }),
   });
 }
 

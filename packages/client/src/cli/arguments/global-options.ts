@@ -28,6 +28,11 @@ const options = [
   { flags: '--to <name>', text: 'name of the server: its AUTH_CONTEXT' },
   { flags: '--user-type <type>', text: 'whether to authenticate as a user or as a service' },
   { flags: '--mfa', text: 'ask for the code of your MFA device' },
+  {
+    flags: '--mfa-serial <serial>',
+    text: 'serial number or ARN of your MFA device (default: the device named after your IAM user); implies --mfa',
+    added: true,
+  },
   { flags: '--assume-role <role>', text: 'name or ARN of a role to assume' },
   { flags: '--region <region>', text: 'AWS region of the authentication key' },
   {
