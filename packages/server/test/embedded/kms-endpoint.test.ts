@@ -19,6 +19,7 @@ import {
   RevokeGrantCommand,
   type KMSClientConfig,
 } from '@aws-sdk/client-kms';
+import { awsKms } from '@confidant/kmsauth';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { signRequest } from '../../src/aws/sigv4.js';
 import { openAccessKey, type AccessKey } from '../../src/embedded/access-key.js';
@@ -395,4 +396,24 @@ describe('access to the endpoint', () => {
     await endpoint.close();
     await expect(send(endpoint.url, accessKey, {})).rejects.toThrow(/ECONNREFUSED/);
   });
+});
+
+test('several clients that all start with full pools of connections are answered', async () => {
+  const { endpoint, accessKey } = await startEndpoint();
+  const pools = Array.from({ length: 4 }, () => {
+    const timeouts = { connectTimeoutMs: 60_000, requestTimeoutMs: 60_000 };
+    const kms = awsKms({
+      region: 'us-east-1',
+      endpoint: endpoint.url,
+      credentials: accessKey,
+      maxSockets: 100,
+      maxAttempts: 1,
+      ...timeouts,
+    });
+    onTestFinished(() => kms.close());
+    return kms;
+  });
+  const calls = pools.flatMap((kms) => Array.from({ length: 120 }, () => kms.generateRandom(8)));
+  const outcomes = await Promise.allSettled(calls);
+  expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
 });
