@@ -113,7 +113,7 @@ const LAW = {
       packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
     },
     pages: {
-      local: ['api', 'list', 'mapping', 'parts', 'values'],
+      local: ['api', 'editing', 'list', 'mapping', 'parts', 'values'],
       packages: [
         ...['@confidant/contract', 'react'],
         ...['@tanstack/react-query', '@tanstack/react-router', '@tanstack/react-virtual'],

@@ -159,6 +159,92 @@ describe.runIf(HAS_CHROMIUM)('editing a credential', () => {
     });
   });
 
+  test.each([
+    [
+      'Windows line ends and blanks in quotes',
+      'DB_PASSWORD="a \t\r\n b\r\n"\r\nNEW=\' \'\r\n',
+      { db_password: 'a \t\r\n b\r\n', new: ' ' },
+    ],
+    ['a byte order mark and a comment', '\ufeffNEW=x # why\n# NEW=y\n', { new: 'x' }],
+    ['JSON with every digit', '{"NEW": 12345678901234567890, "f": 1.0, "n": null, "t": true}', undefined],
+  ] as const)('stores what was pasted byte for byte: %s', async (_case, text, expected) => {
+    const [page, id] = await edit();
+    const sent: string[] = [];
+    page.on('request', (request) => request.method() === 'PUT' && sent.push(request.postData() ?? ''));
+    await page.getByRole('button', { name: 'Paste many' }).click();
+    await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`);
+    await page.getByRole('textbox', { name: 'Text with keys and values' }).focus();
+    await page.keyboard.press('Control+v');
+    await page.getByRole('button', { name: /^Use these \d/ }).click();
+    await save(page).click();
+    await saved(page, 2);
+    if (expected === undefined) {
+      expect(sent[0]).toContain('"set":{"new":12345678901234567890,"f":1.0,"n":null,"t":true}');
+    } else expect((await stored(page, id))['credential_pairs']).toMatchObject(expected);
+  });
+
+  test('what programs read differently in a pasted file is a fault, never a guess', async () => {
+    const [page] = await edit();
+    await page.getByRole('button', { name: 'Paste many' }).click();
+    const text = page.getByRole('textbox', { name: 'Text with keys and values' });
+    const use = page.getByRole('button', { name: /^Use/ });
+    for (const line of [
+      'A=b ',
+      'A= b',
+      'A =b',
+      'A=b#c',
+      'A=pa$word',
+      'A="$HOME"',
+      'A="\\q"',
+      'A="b" c',
+      'A="b',
+      "A='b\\'",
+      'A=b"c',
+      'A: b',
+      'A=1\na=2',
+      '{"A": 1, "A": 2}',
+      '{"A": {"b": 1}}',
+      '{"A": 1',
+    ]) {
+      await text.fill(line);
+      await page.getByText('not read').first().waitFor();
+      expect([line, await use.isDisabled()]).toEqual([line, true]);
+      await text.fill('');
+      await page.getByText('not read').first().waitFor({ state: 'detached' });
+    }
+  });
+
+  test('an edit of a value that was pasted keeps its carriage returns elsewhere', async () => {
+    const [page, id] = await edit();
+    await page.getByRole('button', { name: 'Change db_password' }).click();
+    await page.evaluate(`navigator.clipboard.writeText('one\\r\\ntwo\\r\\n')`);
+    await page.getByLabel('Value of db_password').focus();
+    await page.keyboard.press('Control+v');
+    await page.getByText('with Windows line ends').waitFor();
+    await page.keyboard.press('Control+Home');
+    await page.keyboard.type('x');
+    await save(page).click();
+    await saved(page, 2);
+    expect((await stored(page, id))['credential_pairs']).toMatchObject({ db_password: 'xone\r\ntwo\r\n' });
+  });
+
+  test('many pairs are pasted into a new credential in the same way, in the place of a key too', async () => {
+    const [page] = await edit();
+    await page.goto(`${confidant.url}/credentials/new`);
+    await page.getByLabel('Name', { exact: true }).fill('Pasted');
+    await page.getByLabel('Key', { exact: true }).focus();
+    await page.evaluate(`navigator.clipboard.writeText('A_B="x\\r\\n"\\nN=1.50')`);
+    await page.keyboard.press('Control+v');
+    await page.getByRole('cell', { name: 'a_b' }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Use these 2 keys' }).click();
+    await page.getByRole('button', { name: 'Store the credential' }).click();
+    await page.getByText('Saved as revision 1.').waitFor();
+    await page.waitForURL(/[0-9a-f]{32}$/);
+    const id = page.url().slice(-32);
+    expect((await stored(page, id))['credential_pairs']).toEqual({ a_b: 'x\r\n', n: '1.50' });
+  });
+
   test('joins changes of two people in different keys, and says where both changed the same', async () => {
     const [page, id] = await edit();
     await page.getByRole('button', { name: 'Change db_password' }).click();

@@ -1,5 +1,6 @@
-import { ExactNumber, isPlainObject, parseJson } from '@confidant/contract/wire';
-import type { Scalar } from '@confidant/contract';
+import type { Json } from '@confidant/contract';
+import { isPlainObject, parseJson } from '@confidant/contract/wire';
+import { forgetMatches } from '../api/request.js';
 import { textOf, typeOf } from '../values/text.js';
 import type { NewValue } from './draft.js';
 
@@ -7,152 +8,189 @@ import type { NewValue } from './draft.js';
 export interface PastedPairs {
   format: 'dotenv' | 'JSON';
   pairs: ReadonlyMap<string, NewValue>;
+  /** Lines from 1. What is wrong never quotes a value. */
   faults: readonly { line: number; problem: string }[];
 }
 
-const KEY = /^[^\s=#'"]+$/;
+interface Found {
+  key: string;
+  value: NewValue;
+  line: number;
+}
+type Fault = PastedPairs['faults'][number];
 
 /**
- * Reads pairs from a JSON object of scalars, or from a dotenv file: `KEY=value` lines, `export`, comments, values in
- * single quotes as they are, in double quotes with `\n`, `\r`, `\t`, `\"`, `\\` and `\$`, over several lines. What its
- * dialects read differently is a fault, never a guess.
+ * Reads many pairs from a text: a JSON object of scalars, or lines `KEY=value` as programs that read dotenv files agree on
+ * them. What such programs read differently is a fault, with the way to write it.
  */
 export function readPasted(text: string): PastedPairs {
-  return text.trimStart().startsWith('{') ? readJsonPairs(text) : readDotenv(text);
-}
-
-function readJsonPairs(text: string): PastedPairs {
-  const pairs = new Map<string, NewValue>();
-  const faults: { line: number; problem: string }[] = [];
-  const lineOf = (key: string): number => {
-    const at = text.indexOf(JSON.stringify(key));
-    return at === -1 ? 1 : text.slice(0, at).split('\n').length;
-  };
-  let body: unknown;
   try {
-    body = parseJson(text);
+    const plain = text.startsWith('\ufeff') ? text.slice(1) : text;
+    const isJson = plain.trimStart().startsWith('{');
+    const { found, faults } = isJson ? readJson(plain) : readDotenv(plain);
+    return { format: isJson ? 'JSON' : 'dotenv', ...withoutDoubtfulKeys(found, faults) };
+  } finally {
+    forgetMatches();
+  }
+}
+
+function withoutDoubtfulKeys(found: readonly Found[], faults: readonly Fault[]): Omit<PastedPairs, 'format'> {
+  const stored = found.map((pair) => ({ ...pair, key: pair.key.toLowerCase() }));
+  const problemOf = ({ key }: Found): string | undefined => {
+    if (key === '') return 'The key is empty.';
+    if (/[\s\p{Cc}\p{Cf}]/u.test(key)) return 'A key has no white space or invisible characters.';
+    const others = stored.filter((other) => other.key === key);
+    if (others.length > 1) return `${key} stands here twice.`;
+    return undefined;
+  };
+  const problems = stored.map(problemOf);
+  return {
+    pairs: new Map(stored.filter((_, i) => problems[i] === undefined).map(({ key, value }) => [key, value])),
+    faults: [
+      ...faults,
+      ...stored.flatMap(({ line }, i) => (problems[i] === undefined ? [] : [{ line, problem: problems[i] }])),
+    ].sort((a, b) => a.line - b.line),
+  };
+}
+
+function readJson(text: string): { found: Found[]; faults: Fault[] } {
+  let object: Json;
+  try {
+    object = parseJson(text);
   } catch {
-    return { format: 'JSON', pairs, faults: [{ line: 1, problem: 'This is not valid JSON.' }] };
+    return { found: [], faults: [{ line: 1, problem: 'This begins like JSON, but it cannot be read as JSON.' }] };
   }
-  if (!isPlainObject(body))
-    return { format: 'JSON', pairs, faults: [{ line: 1, problem: 'Expected one JSON object.' }] };
-  for (const [key, value] of Object.entries(body)) {
-    const line = lineOf(key);
-    if (/\s/.test(key) || key === '') faults.push({ line, problem: `${JSON.stringify(key)} cannot be a key.` });
-    else if (typeof value === 'object' && value !== null && !(value instanceof ExactNumber)) {
-      faults.push({ line, problem: `${key} is not a single value.` });
-    } else addPair(pairs, faults, line, key, textOf(value as Scalar), typeOf(value as Scalar));
+  if (!isPlainObject(object)) return { found: [], faults: [{ line: 1, problem: 'This is not a JSON object.' }] };
+  const found: Found[] = [];
+  const faults: Fault[] = [];
+  const members = membersOf(text);
+  for (const [i, { key, line }] of members.entries()) {
+    const value = object[key] as Json;
+    if (members.some((other, j) => j !== i && other.key === key)) {
+      faults.push({ line, problem: `${key} stands here twice.` });
+    } else if (Array.isArray(value) || isPlainObject(value)) {
+      faults.push({
+        line,
+        problem: `The value of ${key} is a list or an object. Only text, numbers, true, false and null are stored.`,
+      });
+    } else
+      found.push({ key, value: { value: value === null ? '' : textOf(value), type: typeOf(value) ?? 'text' }, line });
   }
-  return { format: 'JSON', pairs, faults };
+  return { found, faults };
 }
 
-function readDotenv(text: string): PastedPairs {
-  const pairs = new Map<string, NewValue>();
-  const faults: { line: number; problem: string }[] = [];
-  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-  for (let at = 0; at < lines.length; at += 1) {
-    const number = at + 1;
-    const line = lines[at]!.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    const assignment = line.replace(/^export\s+/, '');
-    const equals = assignment.indexOf('=');
-    const key = assignment.slice(0, Math.max(equals, 0)).trimEnd();
-    if (equals === -1) {
-      faults.push({
-        line: number,
-        problem: `${shown(assignment)} has no value. For an empty one write ${shown(assignment)}=`,
-      });
-      continue;
-    }
-    if (!KEY.test(key)) {
-      faults.push({ line: number, problem: `${shown(key)} cannot be a key.` });
-      continue;
-    }
-    const rest = assignment.slice(equals + 1).trimStart();
-    const quote = rest[0];
-    if (quote === '"' || quote === "'") {
-      const whole = [rest, ...lines.slice(at + 1)].join('\n');
-      const end = closingQuote(whole, quote);
-      if (end === -1) {
-        faults.push({ line: number, problem: `The quote of ${key} is not closed.` });
-        continue;
+/** The keys of a valid JSON object as they stand in its text, also those that are there twice. */
+function membersOf(text: string): { key: string; line: number }[] {
+  const members: { key: string; line: number }[] = [];
+  let depth = 0;
+  let line = 1;
+  let isKey = true;
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text[at]!;
+    if (letter === '\n') line += 1;
+    else if (letter === '{' || letter === '[') depth += 1;
+    else if (letter === '}' || letter === ']') depth -= 1;
+    else if (letter === ',' && depth === 1) isKey = true;
+    else if (letter === '"') {
+      const begin = at;
+      for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
+      if (depth === 1 && isKey) {
+        members.push({ key: parseJson(text.slice(begin, at + 1)) as string, line });
+        isKey = false;
       }
-      const inside = whole.slice(1, end);
-      const after = whole
-        .slice(end + 1)
-        .split('\n', 1)[0]!
-        .trim();
-      at += inside.split('\n').length - 1;
-      if (after !== '' && !after.startsWith('#')) {
-        faults.push({ line: number, problem: `Something stands after the quote of ${key}.` });
-      } else addQuoted(pairs, faults, number, key, inside, quote);
-      continue;
     }
-    if (/\s#/.test(rest)) {
-      faults.push({ line: number, problem: `Is # in ${key} part of the value or a comment? Put the value in quotes.` });
-    } else if (/["'`\\]|\$[\w{(]/.test(rest)) {
-      faults.push({
-        line: number,
-        problem: `${key} has quotes, \\ or $ that are read differently elsewhere. Put the value in single quotes.`,
-      });
-    } else addPair(pairs, faults, number, key, rest);
   }
-  return { format: 'dotenv', pairs, faults };
+  return members;
 }
 
-function addQuoted(
-  pairs: Map<string, NewValue>,
-  faults: { line: number; problem: string }[],
-  line: number,
-  key: string,
-  inside: string,
-  quote: string,
-): void {
-  if (quote === "'") return addPair(pairs, faults, line, key, inside);
-  if (/(?:^|[^\\])(?:\\\\)*\$[\w{(]/.test(inside)) {
-    faults.push({ line, problem: `$ in ${key} would be replaced elsewhere. Put the value in single quotes.` });
-    return undefined;
+const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)=/;
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$', '`': '`' };
+
+function readDotenv(text: string): { found: Found[]; faults: Fault[] } {
+  const found: Found[] = [];
+  const faults: Fault[] = [];
+  let line = 1;
+  for (let at = 0; at < text.length;) {
+    const end = endOfLine(text, at);
+    const row = text.slice(at, end).replace(/\r$/, '');
+    const begun = line;
+    let next = end + 1;
+    if (row.trim() !== '' && !row.trimStart().startsWith('#')) {
+      const assignment = ASSIGNMENT.exec(row);
+      if (assignment === null) faults.push({ line, problem: problemOfLine(row) });
+      else {
+        const value = readValue(text, at + assignment[0].length, row.slice(assignment[0].length));
+        if ('problem' in value) faults.push({ line: begun, problem: value.problem });
+        else found.push({ key: assignment[1]!, value: { type: 'text', value: value.text }, line: begun });
+        if (value.end === undefined) break;
+        next = endOfLine(text, value.end) + 1;
+      }
+    }
+    line += text.slice(at, next).split('\n').length - 1;
+    at = next;
   }
-  const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$' };
-  const unknown = /^(?:[^\\]|\\[nrt"\\$])*\\([^nrt"\\$])/.exec(inside)?.[1];
-  if (unknown !== undefined) {
-    faults.push({
-      line,
-      problem: `\\${unknown} in ${key} is read differently elsewhere. Put the value in single quotes.`,
-    });
-    return undefined;
-  }
-  return addPair(
-    pairs,
-    faults,
-    line,
-    key,
-    inside.replace(/\\(.)/gs, (_, letter: string) => ESCAPES[letter] ?? letter),
-  );
+  return { found, faults };
 }
 
-function addPair(
-  pairs: Map<string, NewValue>,
-  faults: { line: number; problem: string }[],
-  line: number,
-  key: string,
-  value: string,
-  type: NewValue['type'] = 'text',
-): void {
-  const folded = key.toLowerCase();
-  if (pairs.has(folded)) faults.push({ line, problem: `${folded} stands here twice.` });
-  else pairs.set(folded, { value, type });
+function problemOfLine(row: string): string {
+  // A line without = could be a value without its key, so only what looks like a key is repeated.
+  const key = /^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w{0,40})[ \t]*$/.exec(row)?.[1];
+  if (key !== undefined) return `${key} has no value. For an empty one write ${key}=`;
+  if (/^[ \t]*(?:export[ \t]+)?[A-Za-z_][\w.-]*[ \t]+=/.test(row)) return 'Write KEY=value, without blanks around =';
+  return 'This is not KEY=value.';
 }
 
-function closingQuote(text: string, quote: string): number {
-  for (let i = 1; i < text.length; i += 1) {
-    if (quote === '"' && text[i] === '\\') i += 1;
-    else if (text[i] === quote) return i;
+type Read = ({ text: string } | { problem: string }) & {
+  /** Where the value ends; undefined: nothing after it can be read. */
+  end: number | undefined;
+};
+
+/** @param rest the rest of the line, without its line end */
+function readValue(text: string, at: number, rest: string): Read {
+  const quote = rest[0];
+  if (quote === "'" || quote === '"') return readQuoted(text, at, quote);
+  const end = at + rest.length;
+  const problem = (said: string): Read => ({ problem: said, end });
+  const comment = /[ \t]+#/.exec(rest);
+  const value = comment === null ? rest : rest.slice(0, comment.index);
+  if (value.includes('#')) return problem('Some programs begin a comment at #. Put the value in quotes.');
+  if (value.startsWith(' ') || value.startsWith('\t')) return problem('Write KEY=value, without blanks around =');
+  if (comment === null && value !== value.trimEnd())
+    return problem('Blanks at the end. Put the value in quotes to keep them.');
+  if (value.includes('\r')) return problem('A carriage return inside the line. Put the value in quotes.');
+  if (/["'`\\]/.test(value)) return problem('A quote or backslash inside the value. Put all of it in single quotes.');
+  if (/\$[A-Za-z_{(]/.test(value)) return problem('Some programs replace $NAME. Put the value in single quotes.');
+  return { text: value, end };
+}
+
+/** A value in quotes, which may have several lines and keeps every white space. */
+function readQuoted(text: string, begin: number, quote: '"' | "'"): Read {
+  let value = '';
+  let problem: string | undefined;
+  let at = begin + 1;
+  for (; at < text.length && text[at] !== quote; at += 1) {
+    if (text[at] === '\\' && quote === '"') {
+      at += 1;
+      const meant = ESCAPES[text[at] ?? ''];
+      if (meant === undefined)
+        problem ??= 'A backslash that programs read differently. Double it, or use single quotes.';
+      else value += meant;
+    } else {
+      if (quote === '"' && (text[at] === '`' || /^\$[A-Za-z_{(]/.test(text.slice(at, at + 2))))
+        problem ??= 'Some programs replace $NAME and `…`. Use single quotes, or write a backslash before it.';
+      value += text[at];
+    }
   }
-  return -1;
+  if (at >= text.length)
+    return { problem: 'The quote that begins here does not end. Nothing after it is read.', end: undefined };
+  const after = text.slice(at + 1, endOfLine(text, at));
+  if (quote === "'" && value.endsWith('\\'))
+    problem ??= 'A backslash before the last quote. Use double quotes, and double it.';
+  if (after.trim() !== '' && !/^[ \t]+#/.test(after)) problem ??= 'Something follows the quotes.';
+  return problem === undefined ? { text: value, end: at + 1 } : { problem, end: at + 1 };
 }
 
-/** A word of the text for a message. It could be a value without its key, so little of it is shown. */
-function shown(word: string): string {
-  return /^[A-Za-z_]\w{0,40}$/.test(word) ? word : 'This line';
+function endOfLine(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end === -1 ? text.length : end;
 }

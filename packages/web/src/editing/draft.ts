@@ -102,7 +102,7 @@ function faultOfType(type: ValueType): string {
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** The new value of a row in its type, digits as they were written; undefined if the text is not one of that type. */
-function valueOf({ value = '', type }: PairRow): Scalar | undefined {
+export function valueOf({ value = '', type }: Pick<PairRow, 'value' | 'type'>): Scalar | undefined {
   if (type === 'text') return value;
   if (type === 'null') return null;
   if (type === 'number') return NUMBER.test(value) ? new ExactNumber(value) : undefined;

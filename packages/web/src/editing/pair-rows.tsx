@@ -1,10 +1,10 @@
-import type { ClipboardEvent } from 'react';
 import { Icon } from '../parts/icon.js';
 import { Bar, Plain } from '../parts/marks.js';
 import { FieldError } from '../parts/says.js';
 import { generateValue } from '../values/generate.js';
 import { describeText } from '../values/text.js';
 import { type Draft, faultOf, type PairRow, stateOf, TYPES, type ValueType } from './draft.js';
+import { asShown, pasteInto, withEdit } from './typed-text.js';
 
 interface PairRowsProps {
   draft: Draft;
@@ -141,14 +141,7 @@ function Row({ row, fault, onChange, onDrop, onPasteMany }: RowProps) {
 
 function Value({ row, fault, errorId, onChange }: Pick<RowProps, 'row' | 'fault' | 'onChange'> & { errorId: string }) {
   const label = row.key === '' ? 'Value' : `Value of ${row.key}`;
-  // A text area turns Windows line ends into others, so a whole pasted value is taken as it came.
-  const pasteWhole = (event: ClipboardEvent<HTMLTextAreaElement>): void => {
-    const text = event.clipboardData.getData('text/plain');
-    const { selectionStart, selectionEnd, value } = event.currentTarget;
-    if (!text.includes('\r') || selectionEnd - selectionStart !== value.length) return;
-    event.preventDefault();
-    onChange({ value: text });
-  };
+  const text = row.value ?? '';
   return (
     <div className="typed">
       {row.type === 'null' ? (
@@ -160,15 +153,15 @@ function Value({ row, fault, errorId, onChange }: Pick<RowProps, 'row' | 'fault'
           aria-label={label}
           // The value was asked for by a press on this row.
           autoFocus={row.isStored}
-          value={row.value ?? ''}
+          value={asShown(text)}
           autoComplete="off"
           autoCapitalize="off"
           autoCorrect="off"
           spellCheck={false}
           data-1p-ignore=""
           data-lpignore="true"
-          onChange={(event) => onChange({ value: event.target.value })}
-          onPaste={pasteWhole}
+          onChange={(event) => onChange({ value: withEdit(text, event.target.value) })}
+          onPaste={(event) => pasteInto(event, text, (value) => onChange({ value }))}
           onKeyDown={(event) => {
             if (event.key !== '.' || !(event.ctrlKey || event.metaKey)) return;
             event.preventDefault();

@@ -4,6 +4,7 @@ import { Bar, Plain } from '../parts/marks.js';
 import { count } from '../parts/when.js';
 import { describeText } from '../values/text.js';
 import { type PastedPairs, readPasted } from './dotenv.js';
+import { asShown, pasteInto, withEdit } from './typed-text.js';
 
 interface PasteProps {
   /** Keys that are there already. */
@@ -40,8 +41,9 @@ export function Paste({ keys, text: pasted, onUse, onClose }: PasteProps) {
         data-1p-ignore=""
         data-lpignore="true"
         placeholder={'DB_HOST=orders-db.internal\nDB_PASSWORD="…"'}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
+        value={asShown(text)}
+        onChange={(event) => setText(withEdit(text, event.target.value))}
+        onPaste={(event) => pasteInto(event, text, setText)}
       />
       {keys.length > 0 && (
         <div className="choice">

@@ -6,6 +6,9 @@ import { type ApiError, asApiError } from '../api/errors.js';
 import { addToService } from '../api/map.js';
 import { configQuery } from '../api/queries.js';
 import { request } from '../api/request.js';
+import { type NewValue, valueOf } from '../editing/draft.js';
+import { Paste } from '../editing/paste.js';
+import { asShown, pasteInto, withEdit } from '../editing/typed-text.js';
 import { Icon } from '../parts/icon.js';
 import { FieldError, Says } from '../parts/says.js';
 import { useTitle } from '../parts/title.js';
@@ -13,10 +16,9 @@ import { toast } from '../parts/toast.js';
 import { describeRefusal, ServicePicker } from '../parts/used-by.js';
 import { generateValue } from '../values/generate.js';
 
-interface Line {
+interface Line extends NewValue {
   id: number;
   key: string;
-  value: string;
 }
 
 /** One form that stores a credential and maps it to services. */
@@ -27,7 +29,8 @@ export function NewCredentialPage() {
   const queries = useQueryClient();
   const nextId = useRef(1);
   const [name, setName] = useState('');
-  const [lines, setLines] = useState<readonly Line[]>([{ id: 0, key: '', value: '' }]);
+  const [lines, setLines] = useState<readonly Line[]>([{ id: 0, key: '', value: '', type: 'text' }]);
+  const [pasted, setPasted] = useState<string>();
   const [tags, setTags] = useState('');
   const [documentation, setDocumentation] = useState('');
   const [services, setServices] = useState<readonly string[]>([]);
@@ -81,6 +84,13 @@ export function NewCredentialPage() {
   const change = (id: number, part: Partial<Line>): void =>
     setLines(lines.map((line) => (line.id === id ? { ...line, ...part } : line)));
 
+  const use = (pairs: ReadonlyMap<string, NewValue>, replaceAll: boolean): void => {
+    const kept = replaceAll ? [] : used.filter(({ key }) => !pairs.has(key));
+    const added = [...pairs].map(([key, value]) => ({ id: nextId.current++, key, ...value }));
+    setLines([...kept, ...added]);
+    setPasted(undefined);
+  };
+
   const save = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
     if (!canSave || saved.current) return;
@@ -95,7 +105,7 @@ export function NewCredentialPage() {
           // A null prototype: `__proto__` is an ordinary key.
           credential_pairs: Object.assign(
             Object.create(null),
-            Object.fromEntries(used.map(({ key, value }) => [storedKey(key), value])),
+            Object.fromEntries(used.map((line) => [storedKey(line.key), valueOf(line) ?? null])),
           ) as object,
           tags: tags
             .split(/[\s,]+/)
@@ -132,121 +142,141 @@ export function NewCredentialPage() {
   const error = failure === undefined ? undefined : asApiError(failure);
   return (
     <main className="page">
-      <span className="crumb">
-        <Link to="/credentials">Credentials</Link>
-      </span>
-      <h1 className="title">New credential</h1>
-      <form className="form" autoComplete="off" onSubmit={(event) => void save(event)}>
-        <div>
-          <label className="label" htmlFor="name">
-            Name
-          </label>
-          <input
-            id="name"
-            className={error?.code === 'name_taken' ? 'field bad' : 'field'}
-            autoFocus
-            value={name}
-            maxLength={1024}
-            data-1p-ignore=""
-            data-lpignore="true"
-            placeholder="Orders database"
-            onChange={(event) => setName(event.target.value)}
-            {...(error?.code === 'name_taken' && { 'aria-describedby': 'name-error', 'aria-invalid': true })}
-          />
-          {error?.code === 'name_taken' && <FieldError id="name-error">Another credential has this name.</FieldError>}
-        </div>
-        <fieldset className="bare" translate="no">
-          <legend className="label">Keys and values</legend>
-          {lines.map((line) => (
-            <Pair
-              key={line.id}
-              line={line}
-              fault={keyFaults.get(line.id)}
-              isOnly={lines.length === 1}
-              onChange={(part) => change(line.id, part)}
-              onRemove={() => setLines(lines.filter(({ id }) => id !== line.id))}
-            />
-          ))}
-          <p>
-            <button
-              className="btn plain hang"
-              type="button"
-              onClick={() => {
-                setLines([...lines, { id: nextId.current, key: '', value: '' }]);
-                nextId.current += 1;
-              }}
-            >
-              <Icon name="plus" />
-              Add a key
-            </button>
-          </p>
-          <span className="hint">Keys are stored in lower case. Values are stored exactly as you type them.</span>
-        </fieldset>
-        <div>
-          <label className="label" htmlFor="tags">
-            Tags
-          </label>
-          <input
-            id="tags"
-            className="field"
-            value={tags}
-            placeholder="production pci"
-            onChange={(event) => setTags(event.target.value)}
-          />
-        </div>
-        <div>
-          <label className="label" htmlFor="documentation">
-            Documentation
-          </label>
-          <textarea
-            id="documentation"
-            className="field"
-            rows={3}
-            value={documentation}
-            placeholder="What it is for, and how to change it"
-            onChange={(event) => setDocumentation(event.target.value)}
-          />
-        </div>
-        <div className="anchor">
-          <span className="label">Map to services</span>
-          {services.map((each) => (
-            <span className="term" key={each}>
-              {each}
-              <button
-                type="button"
-                aria-label={`Do not map to ${each}`}
-                onClick={() => setServices(services.filter((one) => one !== each))}
-              >
-                <Icon name="cross" />
+      <div className={pasted === undefined ? '' : 'split wide'}>
+        <div className="left">
+          <span className="crumb">
+            <Link to="/credentials">Credentials</Link>
+          </span>
+          <h1 className="title">New credential</h1>
+          <form className="form" autoComplete="off" onSubmit={(event) => void save(event)}>
+            <div>
+              <label className="label" htmlFor="name">
+                Name
+              </label>
+              <input
+                id="name"
+                className={error?.code === 'name_taken' ? 'field bad' : 'field'}
+                autoFocus
+                value={name}
+                maxLength={1024}
+                data-1p-ignore=""
+                data-lpignore="true"
+                placeholder="Orders database"
+                onChange={(event) => setName(event.target.value)}
+                {...(error?.code === 'name_taken' && { 'aria-describedby': 'name-error', 'aria-invalid': true })}
+              />
+              {error?.code === 'name_taken' && (
+                <FieldError id="name-error">Another credential has this name.</FieldError>
+              )}
+            </div>
+            <fieldset className="bare" translate="no">
+              <legend className="label">Keys and values</legend>
+              {lines.map((line) => (
+                <Pair
+                  key={line.id}
+                  line={line}
+                  fault={keyFaults.get(line.id)}
+                  isOnly={lines.length === 1}
+                  onChange={(part) => change(line.id, part)}
+                  onRemove={() => setLines(lines.filter(({ id }) => id !== line.id))}
+                  onPasteMany={setPasted}
+                />
+              ))}
+              <p>
+                <button
+                  className="btn plain hang"
+                  type="button"
+                  onClick={() => {
+                    setLines([...lines, { id: nextId.current, key: '', value: '', type: 'text' }]);
+                    nextId.current += 1;
+                  }}
+                >
+                  <Icon name="plus" />
+                  Add a key
+                </button>
+                <button className="btn plain" type="button" onClick={() => setPasted('')}>
+                  <Icon name="paste" />
+                  Paste many
+                </button>
+              </p>
+              <span className="hint">Keys are stored in lower case. Values are stored exactly as you type them.</span>
+            </fieldset>
+            <div>
+              <label className="label" htmlFor="tags">
+                Tags
+              </label>
+              <input
+                id="tags"
+                className="field"
+                value={tags}
+                placeholder="production pci"
+                onChange={(event) => setTags(event.target.value)}
+              />
+            </div>
+            <div>
+              <label className="label" htmlFor="documentation">
+                Documentation
+              </label>
+              <textarea
+                id="documentation"
+                className="field"
+                rows={3}
+                value={documentation}
+                placeholder="What it is for, and how to change it"
+                onChange={(event) => setDocumentation(event.target.value)}
+              />
+            </div>
+            <div className="anchor">
+              <span className="label">Map to services</span>
+              {services.map((each) => (
+                <span className="term" key={each}>
+                  {each}
+                  <button
+                    type="button"
+                    aria-label={`Do not map to ${each}`}
+                    onClick={() => setServices(services.filter((one) => one !== each))}
+                  >
+                    <Icon name="cross" />
+                  </button>
+                </span>
+              ))}
+              <button className="btn plain hang" type="button" onClick={() => setPicking(true)}>
+                <Icon name="plus" />
+                Choose a service
               </button>
-            </span>
-          ))}
-          <button className="btn plain hang" type="button" onClick={() => setPicking(true)}>
-            <Icon name="plus" />
-            Choose a service
-          </button>
-          {isPicking && (
-            <ServicePicker
-              has={new Set(services)}
-              onChoose={(each) => {
-                setServices([...services, each]);
-                setPicking(false);
-              }}
-              onClose={() => setPicking(false)}
-            />
-          )}
+              {isPicking && (
+                <ServicePicker
+                  has={new Set(services)}
+                  onChoose={(each) => {
+                    setServices([...services, each]);
+                    setPicking(false);
+                  }}
+                  onClose={() => setPicking(false)}
+                />
+              )}
+            </div>
+            {error !== undefined && error.code !== 'name_taken' && <FieldError>{problemOf(error)}</FieldError>}
+            <div className="row-end">
+              <button className="btn ink" type="submit" disabled={!canSave}>
+                {isSaving ? 'Saving…' : 'Store the credential'}
+              </button>
+              <Link className="btn" to="/credentials">
+                Cancel
+              </Link>
+              {inMaintenance && <span className="soft">Nothing can be saved during maintenance.</span>}
+            </div>
+          </form>
         </div>
-        {error !== undefined && error.code !== 'name_taken' && <FieldError>{problemOf(error)}</FieldError>}
-        <div className="row-end">
-          <button className="btn ink" type="submit" disabled={!canSave}>
-            {isSaving ? 'Saving…' : 'Store the credential'}
-          </button>
-          <Link className="btn" to="/credentials">
-            Cancel
-          </Link>
-          {inMaintenance && <span className="soft">Nothing can be saved during maintenance.</span>}
-        </div>
-      </form>
+        {pasted !== undefined && (
+          <Paste
+            key={pasted}
+            keys={used.map(({ key }) => key)}
+            text={pasted}
+            onUse={use}
+            onClose={() => setPasted(undefined)}
+          />
+        )}
+      </div>
     </main>
   );
 }
@@ -257,9 +287,11 @@ interface PairProps {
   isOnly: boolean;
   onChange: (part: Partial<Line>) => void;
   onRemove: () => void;
+  /** Several lines, or `KEY=value`, were pasted in the place of a key. */
+  onPasteMany: (text: string) => void;
 }
 
-function Pair({ line, fault, isOnly, onChange, onRemove }: PairProps) {
+function Pair({ line, fault, isOnly, onChange, onRemove, onPasteMany }: PairProps) {
   const errorId = `key-error-${line.id}`;
   return (
     <div className="pairline masked">
@@ -276,6 +308,12 @@ function Pair({ line, fault, isOnly, onChange, onRemove }: PairProps) {
           data-lpignore="true"
           // Shown as it will be stored.
           onChange={(event) => onChange({ key: storedKey(event.target.value) })}
+          onPaste={(event) => {
+            const text = event.clipboardData.getData('text/plain');
+            if (!/[\r\n=]/.test(text)) return;
+            event.preventDefault();
+            onPasteMany(text);
+          }}
           {...(fault !== undefined && { 'aria-describedby': errorId, 'aria-invalid': true })}
         />
         {fault !== undefined && <FieldError id={errorId}>{fault}</FieldError>}
@@ -284,21 +322,23 @@ function Pair({ line, fault, isOnly, onChange, onRemove }: PairProps) {
         className="field"
         rows={1}
         aria-label={line.key === '' ? 'Value' : `Value of ${line.key}`}
-        value={line.value}
+        value={asShown(line.value)}
         autoComplete="off"
         autoCapitalize="off"
         autoCorrect="off"
         spellCheck={false}
         data-1p-ignore=""
         data-lpignore="true"
-        onChange={(event) => onChange({ value: event.target.value })}
+        onChange={(event) => onChange({ value: withEdit(line.value, event.target.value), type: 'text' })}
+        onPaste={(event) => pasteInto(event, line.value, (value) => onChange({ value, type: 'text' }))}
       />
       <div className="row-end">
+        {line.type !== 'text' && <span className="type">{line.type}</span>}
         <button
           className="btn plain"
           type="button"
           aria-label={`Generate a value${line.key === '' ? '' : ` for ${line.key}`}`}
-          onClick={() => onChange({ value: generateValue() })}
+          onClick={() => onChange({ value: generateValue(), type: 'text' })}
         >
           <Icon name="dice" />
         </button>

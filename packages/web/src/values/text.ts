@@ -18,7 +18,7 @@ export function typeOf(value: Scalar): 'number' | 'true/false' | 'null' | undefi
 export function describeText(text: string): string {
   const characters = [...text].length;
   const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
-  const parts = [`${characters.toLocaleString('en')} characters`];
+  const parts = [`${characters.toLocaleString('en')} ${characters === 1 ? 'character' : 'characters'}`];
   if (/[\r\n]/.test(text)) {
     parts.push(`${lines.toLocaleString('en')} ${lines === 1 ? 'line' : 'lines'}`);
     parts.push(/[\r\n]$/.test(text) ? 'ends with a line end' : 'ends without a line end');
