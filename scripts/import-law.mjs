@@ -127,7 +127,11 @@ const LAW = {
       local: ['api', 'mapping', 'parts'],
       packages: ['@confidant/contract', '@tanstack/react-query', '@tanstack/react-router', 'react'],
     },
-    'router.tsx': { local: ['editing', 'history', 'pages', 'parts'], packages: ['@tanstack/react-router'] },
+    rotation: {
+      local: ['api', 'list', 'parts', 'values'],
+      packages: ['@tanstack/react-query', '@tanstack/react-router', 'react'],
+    },
+    'router.tsx': { local: ['editing', 'history', 'pages', 'parts', 'rotation'], packages: ['@tanstack/react-router'] },
     'main.tsx': {
       local: ['api', 'router.tsx', 'sheet.css'],
       packages: ['@tanstack/react-query', '@tanstack/react-router', 'react', 'react-dom'],

@@ -64,6 +64,12 @@ const routes = [
     component: lazyRouteComponent(() => import('./history/history-page.js'), 'ServiceHistoryPage'),
   }),
   createRoute({ getParentRoute: () => root, path: '/blind/$id', component: BlindPage }),
+  createRoute({
+    getParentRoute: () => root,
+    path: '/rotation',
+    validateSearch: texts('q'),
+    component: lazyRouteComponent(() => import('./rotation/rotation-page.js'), 'RotationPage'),
+  }),
   createRoute({ getParentRoute: () => root, path: '/services', validateSearch: texts('q'), component: ServicesPage }),
   createRoute({
     getParentRoute: () => root,

@@ -5,7 +5,7 @@ import { PAGE, redirect } from './replies.js';
 import { DATA_HEADERS, PAGE_HEADERS } from './security.js';
 
 /** The addresses that the web application answers in the browser. */
-const ADDRESSES = ['/', '/credentials', '/credentials/*', '/blind/*', '/services', '/services/*'];
+const ADDRESSES = ['/', '/credentials', '/credentials/*', '/blind/*', '/services', '/services/*', '/rotation'];
 
 /** Names hold a hash of the content, so a browser may keep a file for as long as it likes. */
 const IMMUTABLE = 'public, max-age=31536000, immutable';

@@ -19,7 +19,7 @@ const get = (path: string, headers: Record<string, string> = {}): Promise<Respon
 const PERSON = { 'x-email': 'alice@example.com', 'x-name': 'alice' };
 
 describe('the page', () => {
-  test.each(['/', '/credentials', '/credentials/abc?q=1', '/blind/x', '/services', '/services/a%20b'])(
+  test.each(['/', '/credentials', '/credentials/abc?q=1', '/blind/x', '/services', '/services/a%20b', '/rotation'])(
     'of %s goes to a person who is logged in, is not kept, and may run nothing but its own files',
     async (path) => {
       const answer = await get(path, PERSON);

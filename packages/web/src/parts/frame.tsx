@@ -11,6 +11,7 @@ import { ToastLine } from './toast.js';
 const PLACES = [
   { to: '/credentials', name: 'Credentials', icon: 'bars' },
   { to: '/services', name: 'Services', icon: 'service' },
+  { to: '/rotation', name: 'Rotation', icon: 'turn' },
 ] as const;
 
 /** The whole page, or nothing of it after a logout. */
@@ -89,7 +90,7 @@ function Places() {
       )}
       <SessionBand />
       <Outlet />
-      <nav className="places-bottom two-places" aria-label="Places">
+      <nav className="places-bottom three-places" aria-label="Places">
         {links.map(({ link }) => link(true))}
       </nav>
       <ToastLine />
