@@ -74,6 +74,31 @@ describe.runIf(HAS_CHROMIUM)('a session that ends while a credential is edited',
     await page.context().close();
   });
 
+  test('a reload keeps a draft except its values, which are said to be gone and never saved as empty', async () => {
+    const { page, path } = await draft();
+    await page.getByLabel('Documentation').fill('How to change it.');
+    const kept = await page.evaluate<string>('JSON.stringify([{ ...sessionStorage }, { ...localStorage }])');
+    expect(kept).toContain('How to change it.');
+    expect(kept).not.toContain(TYPED);
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.reload();
+    await page.getByText('What you typed for db_password is gone').waitFor();
+    expect(await page.getByLabel('Documentation').inputValue()).toBe('How to change it.');
+    expect(await page.getByRole('button', { name: /^Save revision/ }).isDisabled()).toBe(true);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Undo: db_password changed' }).click();
+    await press(page);
+    await page.getByText('Saved as revision 2.').waitFor();
+    expect(await ask(page, 'GET', path)).toMatchObject({
+      documentation: 'How to change it.',
+      credential_pairs: { db_password: 'before' },
+    });
+    expect(await page.evaluate('Object.keys(sessionStorage).filter((name) => name.startsWith("confidant"))')).toEqual(
+      [],
+    );
+    await page.context().close();
+  });
+
   test('a logout in another tab hides everything at once', async () => {
     const { page } = await draft();
     const other = await page.context().newPage();
@@ -82,6 +107,7 @@ describe.runIf(HAS_CHROMIUM)('a session that ends while a credential is edited',
     await other.waitForURL(/\/loggedout/);
     await page.getByRole('heading', { name: 'You have logged out' }).waitFor();
     expect(await page.content()).not.toMatch(/Orders|amber kettle/);
+    expect(await page.evaluate('JSON.stringify({ ...sessionStorage })')).not.toContain('Orders');
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.context().close();
   });

@@ -18,6 +18,8 @@ export interface PairRow {
   isRemoved: boolean;
   value: string | undefined;
   type: ValueType;
+  /** Whether a value was typed before the tab was loaded again, and is gone. */
+  isGone?: boolean;
 }
 
 export interface MetadataRow {
@@ -66,7 +68,7 @@ function textsOf(metadata: CredentialBody['metadata']): [string, string][] {
 export function stateOf(row: PairRow): RowState {
   if (!row.isStored) return 'added';
   if (row.isRemoved) return 'removed';
-  return row.value === undefined ? 'unchanged' : 'changed';
+  return row.value === undefined && row.isGone !== true ? 'unchanged' : 'changed';
 }
 
 /** Puts pairs into the draft: new values for keys that are there, rows for those that are not. */
@@ -76,7 +78,7 @@ export function withPairs(draft: Draft, pairs: ReadonlyMap<string, NewValue>, re
     .filter((row) => row.isStored || !replaceAll || pairs.has(row.key))
     .map((row): PairRow => {
       const written = pairs.get(row.key);
-      if (written !== undefined) return { ...row, ...written, isRemoved: false };
+      if (written !== undefined) return { ...row, ...written, isRemoved: false, isGone: false };
       return replaceAll ? { ...row, value: undefined, isRemoved: true } : row;
     });
   const added = [...pairs].filter(([key]) => !kept.some((row) => row.key === key));
@@ -87,6 +89,7 @@ export function withPairs(draft: Draft, pairs: ReadonlyMap<string, NewValue>, re
 /** What is wrong with a row; undefined if it can be stored. */
 export function faultOf(row: PairRow, draft: Draft): string | undefined {
   if (row.isRemoved || stateOf(row) === 'unchanged') return undefined;
+  if (row.isGone === true) return 'The value that you typed is gone. Type it again, or undo.';
   if (row.key === '') return row.value ? 'Name the key of this value.' : undefined;
   if (/\s/.test(row.key)) return 'A key has no white space.';
   const twin = draft.pairs.find((other) => other.id !== row.id && other.key === row.key);

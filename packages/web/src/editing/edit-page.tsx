@@ -17,6 +17,7 @@ import { Fields } from './fields.js';
 import { PairRows } from './pair-rows.js';
 import { Paste } from './paste.js';
 import { published, save, type Saved } from './save.js';
+import { dropDraft, goneKeys, keepDraft, keptDraft } from './stored-draft.js';
 import { SaveBar } from './save-bar.js';
 
 /** Editing one credential in place: nothing is stored until it is saved, as one revision. */
@@ -24,11 +25,14 @@ export function EditPage() {
   const { id } = useParams({ from: '/credentials/$id/edit' });
   const credential = useQuery({ ...credentialQuery(id), refetchOnWindowFocus: false });
   useTitle(`Edit ${credential.data?.name ?? 'credential'}`, 'Credentials');
-  if (credential.data !== undefined) return <Editor key={id} credential={credential.data} />;
+  const person = useQuery(personQuery);
+  if (credential.data !== undefined && !person.isPending) {
+    return <Editor key={id} credential={credential.data} author={person.data?.email} />;
+  }
   return (
     <main className="page">
       <h1 className="sr">Edit a credential</h1>
-      {credential.isPending ? (
+      {credential.isPending || person.isPending ? (
         <Waiting />
       ) : (
         <Failed error={credential.error} what="credential" retry={() => void credential.refetch()} />
@@ -37,16 +41,16 @@ export function EditPage() {
   );
 }
 
-function Editor({ credential }: { credential: CredentialBody }) {
+function Editor({ credential, author: email }: { credential: CredentialBody; author: string | undefined }) {
   const { id } = credential;
   const queries = useQueryClient();
   const navigate = useNavigate();
   const { data: config } = useQuery(configQuery);
-  const { data: person } = useQuery(personQuery);
   // A draft belongs to the person who began it, whoever logs in later.
-  const author = useRef(person?.email);
-  author.current ??= person?.email;
-  const [draft, setDraft] = useState(() => draftOf(credential));
+  const [author] = useState(email);
+  const [draft, setDraft] = useState(
+    () => (author === undefined ? undefined : keptDraft(author, id)) ?? draftOf(credential),
+  );
   const [pasted, setPasted] = useState<string>();
   const [isSaving, setSaving] = useState(false);
   const [problem, setProblem] = useState<Exclude<Saved, { kind: 'saved' }>>();
@@ -68,7 +72,9 @@ function Editor({ credential }: { credential: CredentialBody }) {
   const changeRow = (row: number, part: Partial<PairRow>): void =>
     setDraft((before) => ({
       ...before,
-      pairs: before.pairs.map((each) => (each.id === row ? { ...each, ...part } : each)),
+      pairs: before.pairs.map((each) =>
+        each.id === row ? { ...each, ...(part.value !== undefined && { isGone: false }), ...part } : each,
+      ),
     }));
   const addRow = (): void =>
     setDraft((before) => ({
@@ -89,7 +95,7 @@ function Editor({ credential }: { credential: CredentialBody }) {
     setSaving(true);
     setProblem(undefined);
     try {
-      const outcome = await save(queries, author.current, draft.base, update);
+      const outcome = await save(queries, author, draft.base, update);
       if (outcome.kind === 'saved') {
         published(queries, outcome.credential);
         const who =
@@ -112,7 +118,7 @@ function Editor({ credential }: { credential: CredentialBody }) {
     } finally {
       setSaving(false);
     }
-  }, [canSave, queries, draft, update, services.length, leave]);
+  }, [canSave, queries, author, draft, update, services.length, leave]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -128,6 +134,14 @@ function Editor({ credential }: { credential: CredentialBody }) {
     if (!hasEnded) setProblem((now) => (now?.kind === 'refused' && now.error.status === 401 ? undefined : now));
   }, [hasEnded]);
   const isDirty = update !== undefined;
+  const gone = goneKeys(draft);
+  useEffect(() => {
+    if (author === undefined) return;
+    if (isDirty) keepDraft(author, draft);
+    else dropDraft(author, id);
+  }, [author, isDirty, draft, id]);
+  // Leaving the page, saving and logging out end the draft; loading the tab again does not come here.
+  useEffect(() => () => (author === undefined ? undefined : dropDraft(author, id)), [author, id]);
   useBlocker({
     shouldBlockFn: () => isDirty && !done.current && !confirm('Leave this page? What you changed here is not saved.'),
     enableBeforeUnload: () => isDirty && !done.current,
@@ -156,6 +170,11 @@ function Editor({ credential }: { credential: CredentialBody }) {
               <Says title="You may not change this credential">
                 Ask whoever keeps the access policy of this server.
               </Says>
+            )}
+            {gone.length > 0 && (
+              <p className="note" role="status">
+                What you typed for {gone.join(', ')} is gone: values are kept in memory only. Type it again, or undo.
+              </p>
             )}
             {joined !== undefined && <JoinedBand joined={joined} />}
             <section className="edit">

@@ -48,7 +48,7 @@ function Row({ row, fault, onChange, onDrop, onPasteMany }: RowProps) {
   const errorId = `fault-${row.id}`;
   const named = key === '' ? 'this key' : key;
   const undo = (): void => {
-    if (row.isStored) onChange({ value: undefined, type: 'text', isRemoved: false });
+    if (row.isStored) onChange({ value: undefined, type: 'text', isRemoved: false, isGone: false });
     else onDrop();
   };
   return (
