@@ -103,6 +103,19 @@ describe.runIf(HAS_CHROMIUM)('editing a credential', () => {
     });
   });
 
+  test('keeps tags with blanks whole, and reads new ones in quotes', async () => {
+    const [page, id] = await edit();
+    await ask(page, 'PUT', `/v1/credentials/${id}`, { tags: ['two words', 'one'] });
+    await page.reload();
+    await page.getByRole('button', { name: 'Save revision 3' }).waitFor();
+    const tags = page.getByRole('textbox', { name: 'Tags' });
+    expect(await tags.inputValue()).toBe('"two words" one');
+    await tags.fill('"two words" one, #"three more words" #four');
+    await save(page).click();
+    await saved(page, 3);
+    expect((await stored(page, id))['tags']).toEqual(['two words', 'one', 'three more words', 'four']);
+  });
+
   test('refuses a key that is there already, one that a service gets from elsewhere, and the loss of every key', async () => {
     const [page, id] = await edit({ only: 'x' });
     const other = await store(page, { name: `Other ${serial}`, credential_pairs: { taken_here: 'y' } });

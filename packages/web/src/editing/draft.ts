@@ -47,7 +47,7 @@ export function draftOf(base: CredentialBody): Draft {
   return {
     base,
     name: base.name,
-    tags: base.tags.join(' '),
+    tags: tagText(base.tags),
     documentation: base.documentation ?? '',
     enabled: base.enabled,
     metadata: textsOf(base.metadata).map(([key, value]) => ({ id: nextId++, key, value })),
@@ -112,11 +112,13 @@ export function valueOf({ value = '', type }: Pick<PairRow, 'value' | 'type'>): 
   return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
+/** Tags as one text, those with blanks in quotes. {@link tagsOf} reads it. */
+export function tagText(tags: readonly string[]): string {
+  return tags.map((tag) => (/[\s,"]/.test(tag) ? `"${tag}"` : tag)).join(' ');
+}
+
 export function tagsOf(text: string): string[] {
-  return text
-    .split(/[\s,]+/)
-    .map((tag) => tag.replace(/^#/, ''))
-    .filter(Boolean);
+  return [...text.matchAll(/#?(?:"([^"]*)"|([^\s,]+))/g)].map(([, quoted, bare]) => quoted ?? bare!).filter(Boolean);
 }
 
 /** The fields that differ from the base, as the body of a PUT; undefined if none does. */
@@ -130,8 +132,9 @@ export function updateOf(draft: Draft): CredentialUpdate | undefined {
   const set = Object.assign(Object.create(null), {}) as Record<string, Scalar>;
   for (const row of changed) set[row.key] = valueOf(row) ?? null;
   const update: CredentialUpdate = {
-    ...(draft.name.trim() !== base.name && { name: draft.name.trim() }),
-    ...(tagsOf(draft.tags).join('\n') !== tagsOf(base.tags.join(' ')).join('\n') && { tags: tagsOf(draft.tags) }),
+    ...(draft.name !== base.name && { name: draft.name.trim() }),
+    // Texts are compared, so that tags that cannot be typed here stay as they are until somebody types.
+    ...(draft.tags !== tagText(base.tags) && { tags: tagsOf(draft.tags) }),
     ...(draft.documentation !== (base.documentation ?? '') && { documentation: draft.documentation }),
     ...(draft.enabled !== base.enabled && { enabled: draft.enabled }),
     ...(isMetadataChanged(draft) && { metadata: metadataOf(draft) }),
