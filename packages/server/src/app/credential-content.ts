@@ -10,6 +10,9 @@ import type { App } from './app.js';
  * ciphertext, their data key and their rotation date; pairs that can no longer be read count as changed by an update of
  * all of them, which repairs them.
  *
+ * For a caller who may not `get` the credential, pairs that are sent always count as new: otherwise the date, and the
+ * comparison of the revisions, would confirm a guess.
+ *
  * @throws Refusal what {@link appliedPairs} throws
  * @throws Unreadable when some pairs of a credential that cannot be read are to change
  */
@@ -17,28 +20,34 @@ export async function changedPairs(
   app: App,
   current: Credential,
   change: PairsChange | undefined,
+  { mayGet }: { mayGet: boolean },
 ): Promise<{ pairs: Pairs; sealed: SealedPairs; lastRotationDate: Instant | null }> {
   const stored = await app.sealer.open(current.id, current.sealed).catch((error: unknown) => {
     if (change !== undefined && 'all' in change && error instanceof Unreadable) return undefined;
     throw error;
   });
   const pairs = change === undefined ? stored! : appliedPairs(stored ?? {}, change);
-  if (stored !== undefined && samePairs(stored, pairs)) {
+  const isUnchanged = change === undefined || (mayGet && stored !== undefined && samePairs(stored, pairs));
+  if (stored !== undefined && isUnchanged) {
     return { pairs: stored, sealed: current.sealed, lastRotationDate: current.lastRotationDate };
   }
   return { pairs, sealed: await app.sealer.seal(current.id, pairs), lastRotationDate: app.clock.now() };
 }
 
-/** Whether two revisions differ in nothing that a revert would bring back. */
+/**
+ * Whether two revisions differ in nothing that a revert would bring back. To a caller who may not `get` the credential,
+ * pairs that were written anew differ, whatever their values are.
+ */
 export async function hasSameContent(
   app: App,
   current: Credential,
   old: Credential,
-  oldPairs: Pairs,
+  { oldPairs, mayGet }: { oldPairs: Pairs; mayGet: boolean },
 ): Promise<boolean> {
   const metadata = ({ name, enabled, documentation, metadata, tags }: Credential): string =>
     stringifyJson([name, enabled, documentation, metadata, tags]);
   if (metadata(current) !== metadata(old)) return false;
   if (current.sealed.token === old.sealed.token) return true;
+  if (!mayGet) return false;
   return samePairs(await app.sealer.open(current.id, current.sealed), oldPairs);
 }

@@ -77,8 +77,8 @@ export async function getCredential(
   metadataOnly: boolean,
 ): Promise<CredentialView> {
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `credential ${id}`);
-  const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id });
-  const withValues = mayGet && !metadataOnly;
+  const mayShow = await mayGet(app, caller, id);
+  const withValues = mayShow && !metadataOnly;
   const what = { action: withValues ? 'get' : 'metadata', resourceType, resourceId: id };
   return audited(app, caller, what, async (details) => {
     let credential = await requireCredential(app, id, 'not_found');
@@ -86,7 +86,7 @@ export async function getCredential(
     const pairs = await app.sealer.open(id, credential.sealed);
     // compat: the response shows the new last_decrypted_date already.
     if (withValues) credential = await recordShown(app, credential);
-    return view(app, caller, credential, pairs, { withValues, mayGet });
+    return view(app, caller, credential, pairs, { withValues, mayGet: mayShow });
   });
 }
 
@@ -105,6 +105,7 @@ export async function updateCredential(
   await authorize(app, caller, { resourceType, action: 'update', resourceId: id }, `update credential ${id}`);
   return audited(app, caller, { action: 'update', resourceType, resourceId: id }, async (details) => {
     const change = pairsChange(input);
+    const mayGetBefore = change === undefined || (await mayGet(app, caller, id));
     const { next: credential, pairs } = await updateRevision(
       app,
       'credential',
@@ -115,7 +116,7 @@ export async function updateCredential(
         if (!input.revision) {
           refuseUndocumented(app, input.documentation === undefined ? current.documentation : input.documentation);
         }
-        const { pairs, ...sealed } = await changedPairs(app, current, change);
+        const { pairs, ...sealed } = await changedPairs(app, current, change, { mayGet: mayGetBefore });
         if (change) await refuseConflicts(app, { id, kind: 'credential', keys: writtenKeys(change) });
         const next: Credential = {
           ...current,
@@ -134,13 +135,18 @@ export async function updateCredential(
     details.revision = credential.revision;
     await publishChange(app, 'credential', credential);
     // An update without pairs must not show what `get` protects.
-    const mayGet = await isAllowed(app, caller, { resourceType, action: 'get', resourceId: id, resource: credential });
-    const withValues = mayGet && !metadataOnly;
+    const mayGetNow = await isAllowed(app, caller, {
+      resourceType,
+      action: 'get',
+      resourceId: id,
+      resource: credential,
+    });
+    const withValues = mayGetNow && !metadataOnly;
     const isOwn = change !== undefined && 'all' in change;
-    if (isOwn || !withValues) return view(app, caller, credential, pairs, { withValues, mayGet });
+    if (isOwn || !withValues) return view(app, caller, credential, pairs, { withValues, mayGet: mayGetNow });
     return audited(app, caller, { action: 'get', resourceType, resourceId: id }, async (read) => {
       read.revision = credential.revision;
-      return view(app, caller, await recordShown(app, credential), pairs, { withValues: true, mayGet });
+      return view(app, caller, await recordShown(app, credential), pairs, { withValues: true, mayGet: mayGetNow });
     });
   });
 }
@@ -162,7 +168,7 @@ export async function revertCredential(
         refuseUnexpected(current, expected);
         const old = await requireRevision(app, id, revision);
         const pairs = await app.sealer.open(id, old.sealed);
-        if (await hasSameContent(app, current, old, pairs)) {
+        if (await hasSameContent(app, current, old, { oldPairs: pairs, mayGet: await mayGet(app, caller, id) })) {
           throw new Refusal('no_difference', 'No difference between old and new credential.');
         }
         await refuseSelfGrant(app, caller, { resourceType, resourceId: id }, current, old);
@@ -193,7 +199,10 @@ export async function getCredentialServices(app: App, caller: Caller, id: string
   return app.services.mapping('credential', id);
 }
 
-/** compat: the order of the two revisions does not matter. */
+/**
+ * compat: the order of the two revisions does not matter. To a caller who may not `get` the credential, all values of pairs
+ * that were written anew differ: otherwise the comparison would confirm a guess that the caller wrote.
+ */
 export async function diffCredentialRevisions(
   app: App,
   caller: Caller,
@@ -203,14 +212,20 @@ export async function diffCredentialRevisions(
   await authorize(app, caller, { resourceType, action: 'metadata', resourceId: id }, `diff credential ${id}`);
   return audited(app, caller, { action: 'diff', resourceType, resourceId: id }, async () => {
     await requireCredential(app, id, 'wrong_kind');
+    const comparesValues = await mayGet(app, caller, id);
     const [old, current] = await Promise.all(
       [Math.min(...revisions), Math.max(...revisions)].map(async (revision) => {
         const row = await requireRevision(app, id, revision);
         return { ...row, pairs: await app.sealer.open(id, row.sealed) };
       }),
     );
-    return diffCredentials(old!, current!);
+    const isWrittenAnew = old!.sealed.token !== current!.sealed.token;
+    return diffCredentials(old!, current!, { allPairsDiffer: isWrittenAnew && !comparesValues });
   });
+}
+
+function mayGet(app: App, caller: Caller, id: string): Promise<boolean> {
+  return isAllowed(app, caller, { resourceType, action: 'get', resourceId: id });
 }
 
 /**

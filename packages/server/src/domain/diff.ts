@@ -7,15 +7,18 @@ import type { CredentialMetadata, Service } from './records.js';
  * What changed from `old`, the lower revision, to `current`. Values of pairs and metadata never appear, only their keys: a
  * changed value appears under both added and removed. compat: field names and shapes; two different revisions always show
  * who changed them and when.
+ *
+ * @param allPairsDiffer whether the values of keys that both have count as changed without being compared
  */
 export function diffCredentials(
   old: CredentialMetadata & { pairs: Pairs },
   current: CredentialMetadata & { pairs: Pairs },
+  { allPairsDiffer = false } = {},
 ): DiffBody {
   if (old.revision === current.revision) return {};
   return {
     ...changedField('name', old.name, current.name),
-    ...keyed('credential_pairs', changedKeys(old.pairs, current.pairs, sameScalar)),
+    ...keyed('credential_pairs', changedKeys(old.pairs, current.pairs, allPairsDiffer ? () => false : sameScalar)),
     ...keyed('metadata', changedKeys(old.metadata, current.metadata, sameJson)),
     ...changedField('enabled', old.enabled, current.enabled),
     ...changedField('documentation', old.documentation, current.documentation),
