@@ -24,7 +24,7 @@ const LAW = {
   kmsauth: {
     '.': { local: ['aws.ts'], packages: ['node:', 'lru-cache'] },
     // Only this file imports the AWS SDK.
-    'aws.ts': { local: ['.'], packages: ['node:', '@aws-sdk/client-kms'] },
+    'aws.ts': { local: ['.'], packages: ['node:', '@aws-sdk/client-kms', '@smithy/node-http-handler'] },
   },
   client: {
     'index.ts': { local: ['sdk'], packages: ['@confidant/kmsauth'] },

@@ -201,7 +201,10 @@ async function load({ unbundled = false }: AwsKmsOptions): Promise<Sdk> {
     const require = createRequire(import.meta.url);
     return require('@aws-sdk/client-kms') as Sdk;
   }
-  return import('@aws-sdk/client-kms');
+  // The handler is not used. Bundlers that write CommonJS confuse names of the SDK unless this part, which its modules
+  // share, is loaded beside it.
+  const [sdk] = await Promise.all([import('@aws-sdk/client-kms'), import('@smithy/node-http-handler')]);
+  return sdk;
 }
 
 const NOTICE_SWITCH = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';

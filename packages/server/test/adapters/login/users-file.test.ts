@@ -10,7 +10,7 @@ test('a users file that is neither a map nor a list is refused, and an empty one
   try {
     for (const content of ['7', 'true', 'just text', '- 7', '- [a@example.com]']) {
       writeFileSync(file, content);
-      expect(() => usersFile(file), content).toThrow('USERS_FILE must be a YAML map');
+      expect(() => usersFile(file), content).toThrow('USERS_FILE cannot be used: expected a YAML map');
     }
     writeFileSync(file, '# nobody\n');
     expect([...usersFile(file)()]).toEqual([]);

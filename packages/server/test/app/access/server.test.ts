@@ -160,7 +160,10 @@ describe('an ACL module, over HTTP', () => {
   });
 
   test('the server does not start with a module or a policy file that does not exist', async () => {
-    await expect(startServer({ ACL_MODULE: './no-such-acl.mjs:check' })).rejects.toThrow('does not exist');
+    await expect(startServer({ ACL_MODULE: './no-such-acl.mjs:check' })).rejects.toMatchObject({
+      message: 'ACL_MODULE cannot be used',
+      cause: { message: expect.stringContaining('does not exist') },
+    });
     await expect(startServer({ ACL_POLICY_FILE: './no-such-policy.yaml' })).rejects.toThrow('the file does not exist');
   });
 });
